@@ -1,0 +1,61 @@
+# Everything is installed into .venv; a stamp file there says which extra was installed from which pyproject.toml.
+PYTHON   ?= python3
+VENV     := .venv
+BIN      := $(VENV)/bin
+PIP      := $(BIN)/python -m pip --disable-pip-version-check install --quiet --editable
+
+HOST     ?= 127.0.0.1
+PORT     ?= 8000
+CONFIG   ?= training/configs/en-tagger.toml
+DATA_DIR ?=  # a folder that holds corpora already; the others are downloaded
+ARGS     ?=  # passed on to the program run
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-all check format train-tagger bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG (train-tagger); ARGS (test, bench, train-tagger); PYTHON"
+
+serve: $(VENV)/.serve ## Install what serving needs and serve (PORT=8123 for another port)
+	@exec env RIBBON_HOST=$(HOST) RIBBON_PORT=$(PORT) $(BIN)/python -m service
+
+test: $(VENV)/.dev ## Run the tests; those of training too where torch is installed
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-all: $(VENV)/.dev $(VENV)/.train ## Install torch, then run every test
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(VENV)/.dev ## Lint, check the format and the types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## Format, and mend what the linter can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train-tagger: $(VENV)/.train ## Train, evaluate and export the tagger (DATA_DIR: a folder with the corpora)
+	$(BIN)/python -m training.train_tagger $(CONFIG) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(ARGS)
+
+bench: $(VENV)/.serve ## Measure throughput, latency and memory of the service
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+clean: ## Remove the environment and every cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# One recipe for all three: what follows the dot is the extra, and `serve` is the base.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ribbon needs Python 3.11 or later; name one: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV); the first time takes a minute"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml | $(BIN)/python
+	$(PIP) .
+	@touch $@
+
+$(VENV)/.dev $(VENV)/.train: $(VENV)/.%: pyproject.toml | $(BIN)/python
+	$(PIP) '.[$*]'
+	@touch $@ $(VENV)/.serve

@@ -1,0 +1,1 @@
+"""Ribbon's service: small recurrent networks for language behind a REST API."""

@@ -1,0 +1,172 @@
+"""Bytes to a request: fast when they are good, exact about what is wrong when they are not.
+
+msgspec decodes straight into the endpoint's type. Only when it fails, or may have overlooked a repeated key,
+does the standard library read the body again, slowly, to say what is wrong and where.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NoReturn
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import InternalServerException
+from msgspec import inspect
+
+from service.errors import (
+    CallerLeftError,
+    FieldError,
+    InvalidRequestError,
+    MalformedRequestError,
+    UnsupportedMediaTypeError,
+)
+
+MAX_REPORTED = 20  # of many mistakes in one body
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
+_AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+
+
+class JsonRequest(Request[Any, Any, Any]):
+    """Litestar's request, whose ``json`` is already of the type that the endpoint's ``data`` asks for."""
+
+    async def body(self) -> bytes:
+        """All of it. Raises MalformedRequestError if there is none although the endpoint reads one."""
+        try:
+            body = await super().body()
+        except (
+            InternalServerException
+        ) as error:  # what Litestar raises when the caller hangs up while sending
+            raise CallerLeftError("the connection closed before the body was complete") from error
+        if not body and self.route_handler.parsed_data_field:
+            raise MalformedRequestError("the body is empty")
+        return body
+
+    async def json(self) -> Any:
+        _check_media_type(self)
+        field = self.route_handler.parsed_data_field
+        return decode(await self.body(), field.annotation if field else Any)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Form:
+    """A type that bodies are decoded into, and what its fields are called."""
+
+    decoder: msgspec.json.Decoder[Any]
+    fields: Mapping[str, Collection[str]]  # name -> the words it may hold; none if it is free
+
+    @classmethod
+    @cache
+    def of(cls, type: Any) -> Form:  # noqa: A002
+        info = inspect.type_info(type)
+        fields = info.fields if isinstance(info, inspect.StructType) else ()
+        return cls(
+            decoder=msgspec.json.Decoder(type),
+            fields={field.encode_name: _choices(field.type) for field in fields},
+        )
+
+
+def _choices(type: inspect.Type) -> Collection[str]:  # noqa: A002
+    if isinstance(type, inspect.ListType):
+        return _choices(type.item_type)
+    return [str(value) for value in type.values] if isinstance(type, inspect.LiteralType) else ()
+
+
+def decode(body: bytes, type: Any) -> Any:  # noqa: A002
+    """Raises MalformedRequestError if it is no JSON in UTF-8, InvalidRequestError if it is other JSON."""
+    form = Form.of(type)
+    try:
+        decoded = form.decoder.decode(body)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        _explain(body, error, form)
+    # msgspec keeps the last of repeated keys. A quoted name seen twice may also be a value: look closer.
+    if any(body.count(b'"%b"' % name.encode()) > 1 for name in form.fields):
+        _parse(body)
+    return decoded
+
+
+def _check_media_type(request: JsonRequest) -> None:
+    """No content type at all is taken for JSON."""
+    media_type, options = request.content_type
+    charset = options.get("charset", "utf-8").lower()
+    is_json = media_type in ("", "application/json") or media_type.endswith("+json")
+    if not is_json or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaTypeError("send application/json in UTF-8")
+
+
+def _explain(body: bytes, error: Exception, form: Form) -> NoReturn:
+    surrogates = [
+        FieldError(path=path, message="holds a lone surrogate, which no text can")
+        for path, text in _strings(_parse(body))
+        if _SURROGATE.search(text)
+    ]
+    if surrogates:
+        detail = f"{surrogates[0].path} {surrogates[0].message}"
+        raise InvalidRequestError(detail, errors=surrogates[:MAX_REPORTED]) from error
+    if not isinstance(error, msgspec.ValidationError):
+        raise MalformedRequestError(f"the body is not JSON: {error}") from error
+    problem = _field_error(str(error), form)
+    where = f"{problem.path}: " if problem.path else ""
+    raise InvalidRequestError(where + problem.message, errors=[problem]) from error
+
+
+def _field_error(message: str, form: Form) -> FieldError:
+    """``Expected `str`, got `int` - at `$.text[1]``` and the like."""
+    if unknown := _UNKNOWN_FIELD.fullmatch(message):
+        path = ".".join(filter(None, [unknown[2], unknown[1]]))
+        return FieldError(path=path, message=f"unknown field; known are {', '.join(form.fields)}")
+    if located := _AT_PATH.fullmatch(message):
+        choices = (
+            form.fields.get(located[2].partition("[")[0]) if located[1].startswith("Invalid enum") else None
+        )
+        known = f"; known are {', '.join(choices)}" if choices else ""
+        return FieldError(path=located[2], message=located[1] + known)
+    return FieldError(path="", message=message)
+
+
+def _parse(body: bytes) -> Any:
+    """The body as plain values, read strictly. Raises MalformedRequestError."""
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_constant)
+    except UnicodeDecodeError as error:
+        raise MalformedRequestError(f"the body is not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedRequestError(f"the body is not JSON: {error.msg} at {place}") from error
+    except RecursionError as error:
+        raise MalformedRequestError("the body is nested too deeply") from error
+    except ValueError as error:  # the standard library's guard: an integer of thousands of digits
+        raise MalformedRequestError("the body holds a number that is too long") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise MalformedRequestError(f"the key {key!r} is repeated")
+        values[key] = value
+    return values
+
+
+def _constant(name: str) -> NoReturn:
+    raise MalformedRequestError(f"{name} is not JSON")
+
+
+def _strings(document: Any) -> Iterator[tuple[str, str]]:
+    """Every string in the document with its path, in order, keys too. A loop, for any depth of nesting."""
+    waiting: list[tuple[str, Any]] = [("", document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str):
+            yield path, value
+        elif isinstance(value, list):
+            waiting += [(f"{path}[{i}]", value[i]) for i in reversed(range(len(value)))]
+        elif isinstance(value, dict):
+            inner = [(f"{path}.{key}" if path else key, key, item) for key, item in value.items()]
+            yield from ((where, key) for where, key, _ in inner)
+            waiting += [(where, item) for where, _, item in reversed(inner)]

@@ -1,0 +1,33 @@
+"""Noticing that the caller has left, so that nobody computes for a closed connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from litestar.types import Receive
+
+WATCH_AFTER_SECONDS = 0.05  # a watch costs a task; most answers are there before it would be worth one
+
+
+@contextmanager
+def watching(receive: Receive, on_left: Callable[[], None]) -> Iterator[None]:
+    """Within, ``on_left`` is called if the connection closes. The body must have been read."""
+    watch: list[asyncio.Task[None]] = []
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(
+        WATCH_AFTER_SECONDS, lambda: watch.append(loop.create_task(_wait_for_departure(receive, on_left)))
+    )
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in watch:
+            task.cancel()
+
+
+async def _wait_for_departure(receive: Receive, on_left: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    on_left()

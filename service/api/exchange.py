@@ -1,0 +1,135 @@
+"""One request and its answer: who, since when, until when, and what is written down about it afterwards."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.logs import log_request
+from service.errors import FieldError, InvalidRequestError
+from service.metrics import Metrics
+from service.scheduling.admission import Door
+
+TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+MAX_TIMEOUT_MS = 3_600_000
+UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
+_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
+_SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
+
+_log = logging.getLogger("service.requests")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Exchange:
+    """What is known about a request beside its body; filled in while it is answered."""
+
+    request_id: str
+    started_at: float = field(default_factory=time.monotonic)
+    status: int = 0
+    kind: str | None = None  # of the problem, if it came to that
+    queue_seconds: float = 0.0
+    model_seconds: float = 0.0
+    items: int = 0
+    tokens: int = 0
+
+    @property
+    def total_seconds(self) -> float:
+        return time.monotonic() - self.started_at
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        timing = (
+            f"queue;dur={1000 * self.queue_seconds:.2f}, model;dur={1000 * self.model_seconds:.2f}, "
+            f"total;dur={1000 * self.total_seconds:.2f}"
+        )
+        return [(b"x-request-id", self.request_id.encode()), (b"server-timing", timing.encode())]
+
+
+class ExchangeMiddleware:
+    """Outermost of all, so that unknown paths and wrong methods are counted like everything else."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, door: Door) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(request_id=request_id_of(scope["headers"]))
+        scope.setdefault("state", {})["exchange"] = exchange
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message["headers"] = [*message["headers"], *exchange.headers()]
+            await send(message)
+
+        self._door.inside += 1
+        self._metrics.in_flight.inc()
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            self._door.inside -= 1
+            self._metrics.in_flight.dec()
+            self._write_down(exchange, cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE)
+
+    def _write_down(self, exchange: Exchange, route: str) -> None:
+        metrics, total = self._metrics, exchange.total_seconds
+        metrics.requests.labels(route, str(exchange.status)).inc()
+        if exchange.kind is not None:
+            metrics.errors.labels(exchange.kind).inc()
+        elif exchange.items:
+            metrics.queue_seconds.observe(exchange.queue_seconds)
+            metrics.model_seconds.observe(exchange.model_seconds)
+            metrics.total_seconds.observe(total)
+            metrics.tokens.inc(exchange.tokens)
+        if route not in _QUIET_ROUTES and _log.isEnabledFor(logging.INFO):
+            log_request(_log, _line(exchange, route, total))
+
+
+def _line(exchange: Exchange, route: str, total_seconds: float) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "request_id": exchange.request_id,
+        "route": route,
+        "status": exchange.status,
+        "queue_ms": round(1000 * exchange.queue_seconds, 2),
+        "model_ms": round(1000 * exchange.model_seconds, 2),
+        "total_ms": round(1000 * total_seconds, 2),
+        "items": exchange.items,
+        "tokens": exchange.tokens,
+    }
+    return line if exchange.kind is None else line | {"kind": exchange.kind}
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The caller's id if it is short and plain, else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+            return value.decode("ascii")
+    return f"{random.getrandbits(128):032x}"  # an id, not a secret: no system call
+
+
+def exchange_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Exchange:
+    return cast("Exchange", connection.scope["state"]["exchange"])
+
+
+def deadline_of(connection: ASGIConnection[Any, Any, Any, Any], *, default_timeout_ms: int) -> float:
+    """The reading of ``time.monotonic`` until which the caller waits. Raises InvalidRequestError."""
+    value = connection.headers.get(TIMEOUT_HEADER)
+    milliseconds = float(default_timeout_ms) if value is None else _milliseconds(value)
+    return exchange_of(connection).started_at + milliseconds / 1000
+
+
+def _milliseconds(value: str) -> float:
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value, re.ASCII) and 0 < float(value) <= MAX_TIMEOUT_MS:
+        return float(value)
+    message = f"must be a number of milliseconds above 0 and at most {MAX_TIMEOUT_MS}"
+    raise InvalidRequestError(
+        f"{TIMEOUT_HEADER} {message}", errors=[FieldError(path=f"headers.{TIMEOUT_HEADER}", message=message)]
+    )

@@ -1,0 +1,29 @@
+"""Whether the process lives, whether it can answer, and how it has been doing."""
+
+from __future__ import annotations
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+
+from service.api.schemas import Health
+from service.metrics import CONTENT_TYPE, Metrics
+from service.scheduling.admission import Door
+
+
+@get("/health/live", summary="The process runs", sync_to_thread=False)
+def live() -> Health:
+    """200 as long as anything answers at all."""
+    return Health("live")
+
+
+@get("/health/ready", summary="Every model is loaded and warm", sync_to_thread=False)
+def ready(door: NamedDependency[Door]) -> Health:
+    """200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
+    door.check()
+    return Health(door.phase.value)
+
+
+@get("/metrics", summary="Prometheus metrics", sync_to_thread=False, media_type=CONTENT_TYPE)
+def metrics(metrics_of_app: NamedDependency[Metrics]) -> Response[bytes]:
+    """The Prometheus text format."""
+    return Response(metrics_of_app.render(), media_type=CONTENT_TYPE)

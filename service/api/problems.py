@@ -1,0 +1,138 @@
+"""Every failure becomes one kind of document: RFC 9457, ``application/problem+json``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+
+from service.api.exchange import exchange_of
+from service.api.logs import describe
+from service.errors import (
+    BodyTooLargeError,
+    FieldError,
+    InvalidRequestError,
+    MethodNotAllowedError,
+    RequestError,
+    ServiceError,
+    UnknownPathError,
+    UnsupportedMediaTypeError,
+)
+
+PROBLEM_JSON = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """One thing wrong with the request."""
+
+    path: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 9457, with a stable ``kind`` and the request's id."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    kind: str
+    request_id: str
+    errors: list[FieldProblem] | msgspec.UnsetType = msgspec.UNSET
+
+
+PROBLEMS: dict[int, ResponseSpec] = {
+    status: ResponseSpec(Problem, description=description, media_type=PROBLEM_JSON, generate_examples=False)
+    for status, description in {
+        400: "The body is not JSON",
+        404: "No such model",
+        413: "The body is too large",
+        415: "The body is not declared as JSON",
+        422: "A field or a text is wrong; errors names it",
+        429: "Overloaded; Retry-After says when to come back",
+        503: "Starting or draining; Retry-After says when to come back",
+        504: "The deadline passed before the work began",
+    }.items()
+}
+
+
+def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Response[bytes]:
+    headers = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, ceil(error.retry_after_seconds)))
+    return _respond(request, error, headers)
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What Litestar itself refuses: unknown paths, wrong methods, bodies over the limit."""
+    return _respond(request, _translate(error), error.headers or {})
+
+
+def on_any_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A bug. The caller learns the request's id; the log has the rest."""
+    _log.error("unexpected error", extra={"request_id": exchange_of(request).request_id, **describe(error)})
+    return _respond(
+        request, ServiceError("something unexpected happened; the log has more under this id"), {}
+    )
+
+
+HANDLERS: ExceptionHandlersMap = {
+    ServiceError: on_service_error,
+    HTTPException: on_http_exception,
+    Exception: on_any_exception,
+}
+
+
+def _translate(error: HTTPException) -> ServiceError:
+    if error.status_code >= 500:
+        return ServiceError("something unexpected happened; the log has more under this id")
+    if isinstance(error, ValidationException):
+        return InvalidRequestError(error.detail, errors=_field_errors(error.extra))
+    match error.status_code:
+        case 404:
+            return UnknownPathError("nothing lives at this path; GET /schema lists what there is")
+        case 405:
+            return MethodNotAllowedError(error.detail)
+        case 413:
+            return BodyTooLargeError("the body has more bytes than the service reads")
+        case 415:
+            return UnsupportedMediaTypeError(error.detail)
+    return RequestError(error.detail)
+
+
+def _field_errors(extra: Any) -> list[FieldError]:
+    found = extra if isinstance(extra, list) else []
+    return [FieldError(path=str(each.get("key", "")), message=str(each.get("message", ""))) for each in found]
+
+
+def _respond(
+    request: Request[Any, Any, Any], error: ServiceError, headers: Mapping[str, str]
+) -> Response[bytes]:
+    exchange = exchange_of(request)
+    exchange.kind = error.kind
+    errors = [FieldProblem(_sendable(each.path), _sendable(each.message)) for each in error.errors]
+    problem = Problem(
+        type=f"urn:ribbon:problem:{error.kind}",
+        title=error.title,
+        status=error.status,
+        detail=_sendable(error.detail),
+        kind=error.kind,
+        request_id=exchange.request_id,
+        errors=errors or msgspec.UNSET,
+    )
+    return Response(
+        msgspec.json.encode(problem), status_code=error.status, media_type=PROBLEM_JSON, headers=dict(headers)
+    )
+
+
+def _sendable(text: str) -> str:
+    """A message may quote what the caller sent, and that may hold what UTF-8 cannot: a lone surrogate."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,145 @@
+"""Builds every part and joins them; the only file that knows all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+
+from service.api.body import JsonRequest
+from service.api.catalogue import Catalogue, ServedTagger
+from service.api.exchange import ExchangeMiddleware
+from service.api.health import live, metrics, ready
+from service.api.loading import LoadedTagger, OpenSession, load_taggers, request_limits
+from service.api.models import models
+from service.api.offload import Offload
+from service.api.problems import HANDLERS
+from service.api.tag import TagDesk, tag
+from service.errors import StartupError
+from service.metrics import Metrics
+from service.runtime.cores import available_cores
+from service.runtime.session import OnnxSession
+from service.scheduling.admission import Door
+from service.scheduling.batcher import Batcher
+from service.settings import Settings
+
+VERSION = "0.1.0"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Engine:
+    """The models and the threads that run them, from loading to the last answer."""
+
+    settings: Settings
+    open_session: OpenSession
+    metrics: Metrics
+    door: Door
+    catalogue: Catalogue
+    num_slots: int
+    runs: ThreadPoolExecutor  # a thread a slot, shared by all models
+    aside: ThreadPoolExecutor  # loading, and requests too long for the event loop
+
+    @contextlib.asynccontextmanager
+    async def running(self, _: Litestar) -> AsyncIterator[None]:
+        """Load while the server already listens, so that /health/ready can say so; leave no thread behind."""
+        loading = asyncio.create_task(self._load())
+        try:
+            yield
+        finally:
+            self.door.close()
+            await loading
+            self.runs.shutdown()
+            self.aside.shutdown()
+
+    async def _load(self) -> None:
+        """Ends with the door open, or failed and the reason logged."""
+        try:
+            loop = asyncio.get_running_loop()
+            loaded = await loop.run_in_executor(self.aside, load_taggers, self.settings, self.open_session)
+        except StartupError as error:
+            _log.critical("%s", error)
+            self.door.fail()
+        except Exception as error:  # a bug, but one that must not leave a process that is never ready
+            _log.critical("cannot start: unexpected error", exc_info=error)
+            self.door.fail()
+        else:
+            for each in loaded:
+                self.catalogue.add(self._serve(each))
+            gc.collect()
+            gc.freeze()  # what was loaded stays: no collection need look at it again
+            self.door.open()
+
+    def _serve(self, loaded: LoadedTagger) -> ServedTagger:
+        batcher = Batcher(
+            loaded.tagger.run,
+            executor=self.runs,
+            num_slots=self.num_slots,
+            max_cells=self.settings.max_batch_cells,
+            max_queued_cells=self.settings.max_queued_cells,
+            metrics=self.metrics,
+        )
+        return ServedTagger(card=loaded.card, tagger=loaded.tagger, batcher=batcher)
+
+
+def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -> Litestar:
+    """The service as an ASGI application. Tests pass a session of their own."""
+    engine = create_engine(settings, open_session)
+    app = Litestar(
+        route_handlers=[tag, models, live, ready, metrics],
+        dependencies=dependencies(engine),
+        exception_handlers=HANDLERS,
+        lifespan=[engine.running],
+        request_class=JsonRequest,
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=OpenAPIConfig(title="Ribbon", version=VERSION, path="/schema"),
+        logging_config=None,
+    )
+    app.state.door = engine.door
+    app.asgi_handler = ExchangeMiddleware(app.asgi_handler, metrics=engine.metrics, door=engine.door)
+    return app
+
+
+def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
+    door = Door()
+    num_slots = settings.workers or available_cores()
+    return Engine(
+        settings=settings,
+        open_session=open_session,
+        metrics=Metrics(),
+        door=door,
+        catalogue=Catalogue(door),
+        num_slots=num_slots,
+        runs=ThreadPoolExecutor(num_slots, thread_name_prefix="run"),
+        aside=ThreadPoolExecutor(1, thread_name_prefix="aside"),
+    )
+
+
+def dependencies(engine: Engine) -> dict[str, Provide]:
+    """What handlers ask for by name."""
+    settings = engine.settings
+    tag_desk = TagDesk(
+        catalogue=engine.catalogue,
+        limits=request_limits(settings),
+        offload=Offload(engine.aside),
+        default_timeout_ms=settings.default_timeout_ms,
+    )
+    parts = {
+        "tag_desk": tag_desk,
+        "catalogue": engine.catalogue,
+        "door": engine.door,
+        "metrics_of_app": engine.metrics,
+    }
+    return {name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()}
+
+
+def _giving(part: object) -> Callable[[], object]:
+    return lambda: part

@@ -1,0 +1,164 @@
+"""Everything that can go wrong, as a tree. Each class carries its HTTP status and its stable kind.
+
+::
+
+    ServiceError                      500 internal_error
+      RequestError
+        MalformedRequestError         400 malformed_json
+        UnknownPathError              404 not_found
+        UnknownModelError             404 unknown_model
+        MethodNotAllowedError         405 method_not_allowed
+        BodyTooLargeError             413 body_too_large
+        UnsupportedMediaTypeError     415 unsupported_media_type
+        InvalidRequestError           422 invalid_request
+          InputTooLongError           422 input_too_long
+        CallerLeftError               499 caller_left (counted, never sent)
+      CapacityError
+        OverloadedError               429 overloaded
+        NotReadyError                 503 not_ready
+        DeadlineExceededError         504 deadline_exceeded
+      ModelFailedError                500 model_failed
+
+    StartupError                      the process ends with its message
+      SettingsError
+      BundleError
+      DeviceError
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with a request: where, as ``text[3]`` or ``tokens[0][2]``, and what."""
+
+    path: str
+    message: str
+
+
+class ServiceError(Exception):
+    """The request gets no answer but a problem document made of this."""
+
+    status: ClassVar[int] = 500
+    kind: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RequestError(ServiceError):
+    """The caller must change the request."""
+
+    status, kind, title = 400, "bad_request", "Bad request"
+
+
+class MalformedRequestError(RequestError):
+    """The body is not one JSON document in UTF-8."""
+
+    kind, title = "malformed_json", "Malformed JSON"
+
+
+class UnknownPathError(RequestError):
+    """Nothing lives at this path."""
+
+    status, kind, title = 404, "not_found", "Unknown path"
+
+
+class UnknownModelError(RequestError):
+    """No model of this name and task is served; the detail lists those that are."""
+
+    status, kind, title = 404, "unknown_model", "Unknown model"
+
+
+class MethodNotAllowedError(RequestError):
+    """The path is right, the method is not."""
+
+    status, kind, title = 405, "method_not_allowed", "Method not allowed"
+
+
+class BodyTooLargeError(RequestError):
+    """The body has more bytes than the service reads."""
+
+    status, kind, title = 413, "body_too_large", "Body too large"
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The body is declared as something other than JSON in UTF-8."""
+
+    status, kind, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class InvalidRequestError(RequestError):
+    """JSON, but not a request; ``errors`` says where."""
+
+    status, kind, title = 422, "invalid_request", "Invalid request"
+
+
+class InputTooLongError(InvalidRequestError):
+    """A text is over a limit; the message gives the limit and the actual length."""
+
+    kind, title = "input_too_long", "Input too long"
+
+
+class CallerLeftError(RequestError):
+    """The connection closed before the answer was there. For the books: nobody reads it."""
+
+    status, kind, title = 499, "caller_left", "Caller left"
+
+
+class CapacityError(ServiceError):
+    """The request is right; the service cannot answer it now."""
+
+
+class OverloadedError(CapacityError):
+    """The queue cannot finish this in time; the caller may try again."""
+
+    status, kind, title = 429, "overloaded", "Overloaded"
+
+
+class NotReadyError(CapacityError):
+    """Models are still loading, or the process is about to end."""
+
+    status, kind, title = 503, "not_ready", "Not ready"
+
+
+class DeadlineExceededError(CapacityError):
+    """The caller's deadline passed before the work began."""
+
+    status, kind, title = 504, "deadline_exceeded", "Deadline exceeded"
+
+
+class ModelFailedError(ServiceError):
+    """The model's run raised, or gave back something that is not an answer. A bug."""
+
+    kind, title = "model_failed", "Model failed"
+
+
+class StartupError(Exception):
+    """The service cannot start; the message is written for the person who started it."""
+
+
+class SettingsError(StartupError):
+    """An environment variable is misspelt or out of range."""
+
+
+class BundleError(StartupError):
+    """A bundle is missing, damaged or not what its manifest says; the message names the file."""
+
+
+class DeviceError(StartupError):
+    """The configured device is not there."""

@@ -1,0 +1,85 @@
+"""Every Prometheus metric, declared once. No label's values are chosen by a client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_CELLS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_RATIOS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75)
+
+
+class QueueGauge(Protocol):
+    """What a queue can say about itself at any moment."""
+
+    @property
+    def queued_rows(self) -> int: ...
+    @property
+    def queued_cells(self) -> int: ...
+    @property
+    def oldest_age_seconds(self) -> float: ...
+
+
+class Metrics:
+    """One application's metrics, in a registry of their own so that two applications can share a process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._queues: list[QueueGauge] = []
+        self.requests = Counter(
+            "ribbon_requests", "Answers by route and status.", ["route", "status"], registry=registry
+        )
+        self.errors = Counter("ribbon_errors", "Problems by kind.", ["kind"], registry=registry)
+        self.in_flight = Gauge("ribbon_requests_in_flight", "Requests being answered.", registry=registry)
+        stages = Histogram(
+            "ribbon_stage_seconds",
+            "Time of one answered request in a stage: queue, model, total.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.queue_seconds = stages.labels("queue")
+        self.model_seconds = stages.labels("model")
+        self.total_seconds = stages.labels("total")
+        self.tokens = Counter("ribbon_tokens", "Tokens answered, padding not counted.", registry=registry)
+        self.batch_rows = Histogram("ribbon_batch_rows", "Rows of a run.", buckets=_ROWS, registry=registry)
+        self.batch_cells = Histogram(
+            "ribbon_batch_cells", "Rows x longest row of a run.", buckets=_CELLS, registry=registry
+        )
+        self.padding_ratio = Histogram(
+            "ribbon_batch_padding_ratio",
+            "Share of a run's cells that is padding.",
+            buckets=_RATIOS,
+            registry=registry,
+        )
+        self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self._queues))
+        self._gauge(
+            "ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues)
+        )
+        self._gauge(
+            "ribbon_queue_oldest_age_seconds",
+            "How long the oldest row has waited; 0 when none does.",
+            lambda: _longest(q.oldest_age_seconds for q in self._queues),
+        )
+        ProcessCollector(registry=registry)
+
+    def watch(self, queue: QueueGauge) -> None:
+        """Count this queue in the queue gauges, which are read when scraped."""
+        self._queues.append(queue)
+
+    def render(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)
+
+    def _gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
+        Gauge(name, documentation, registry=self.registry).set_function(read)
+
+
+def _longest(ages: Iterable[float]) -> float:
+    return max(ages, default=0.0)

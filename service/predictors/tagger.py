@@ -1,0 +1,111 @@
+"""Tagging: words to ids, a run, and logits to tags and spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from service.bundle import VOCABULARIES, Bundle
+from service.errors import BundleError, InputTooLongError
+from service.predictors.viterbi import decode_legal
+from service.runtime.session import Session
+from service.text.batch import Batch
+from service.text.pipeline import Encoding, WordEncoder
+from service.text.sentence import Sentence
+from service.text.spans import OUTSIDE, legal_transitions, spans_of
+from service.text.vocabulary import load_vocabularies
+
+Scores = npt.NDArray[np.float32]
+
+
+class ScoredSpan(NamedTuple):
+    """Tokens ``start`` to ``end`` (exclusive) are a ``label``; ``score`` is the mean probability of their tags."""
+
+    label: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TaggedRow:
+    """One sentence's answer: a tag a token in each column. ``entity`` is BIOES and always legal."""
+
+    upos: list[str]
+    xpos: list[str]
+    entity: list[str]
+    spans: list[ScoredSpan]
+
+
+class Tagger:
+    """A tagger's bundle at work. ``run`` may be called by several threads at once.
+
+    The session's graph takes ``ids`` (batch, time, feature) and ``lengths`` (batch,), and gives ``upos`` and
+    ``xpos`` (batch, time, tag) logits and ``entity`` (batch, time, tag) log-probabilities.
+    Raises BundleError if the vocabularies cannot be read.
+    """
+
+    def __init__(self, bundle: Bundle, session: Session) -> None:
+        manifest = bundle.manifest
+        path = bundle.path(VOCABULARIES)
+        try:
+            self._encoder = WordEncoder(load_vocabularies(path), num_characters=manifest.features["num_characters"])
+            self._upos, self._xpos, self._entity = (manifest.labels[name] for name in ("upos", "xpos", "entity"))
+            self._max_tokens = manifest.limits["max_tokens"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(f"{path}: not the vocabularies of a tagger ({error})") from error
+        self._session = session
+        self._outside = self._entity.index(OUTSIDE)
+        self._legal = legal_transitions(self._entity)
+
+    @property
+    def max_tokens(self) -> int:
+        """Of one sentence."""
+        return self._max_tokens
+
+    def encode(self, sentence: Sentence) -> Encoding:
+        """The row of one sentence. Raises InputTooLongError."""
+        if len(sentence) > self._max_tokens:
+            raise InputTooLongError(
+                f"a sentence of {len(sentence)} tokens; this model reads at most {self._max_tokens}"
+            )
+        return Encoding(sentence, self._encoder.encode(sentence.words))
+
+    def run(self, batch: Batch) -> list[TaggedRow]:
+        """One answer a row, each as if it had come alone."""
+        logits = self._session.run({"ids": batch.ids, "lengths": batch.lengths})
+        upos = logits["upos"].argmax(axis=2)
+        xpos = logits["xpos"].argmax(axis=2)
+        entity = decode_legal(logits["entity"], batch.lengths, self._legal)
+        columns = zip(batch.lengths.tolist(), upos, xpos, entity, logits["entity"], strict=True)
+        return [self._row(n, u[:n], x[:n], e[:n], scores) for n, u, x, e, scores in columns]
+
+    def _row(
+        self,
+        length: int,
+        upos: npt.NDArray[np.intp],
+        xpos: npt.NDArray[np.intp],
+        entity: npt.NDArray[np.intp],
+        scores: Scores,
+    ) -> TaggedRow:
+        ids = entity.tolist()
+        outside = ids.count(self._outside) == length
+        tags = [OUTSIDE] * length if outside else [self._entity[i] for i in ids]
+        return TaggedRow(
+            upos=list(map(self._upos.__getitem__, upos.tolist())),
+            xpos=list(map(self._xpos.__getitem__, xpos.tolist())),
+            entity=tags,
+            spans=[] if outside else score_spans(tags, scores[np.arange(length), entity]),
+        )
+
+
+def score_spans(tags: Sequence[str], log_probabilities: Scores) -> list[ScoredSpan]:
+    """The spans of a sentence; ``log_probabilities`` (time,) are those of its tags."""
+    probabilities = np.exp(log_probabilities)
+    return [
+        ScoredSpan(label, start, end, float(probabilities[start:end].mean())) for label, start, end in spans_of(tags)
+    ]

@@ -1,0 +1,103 @@
+"""Who is let in: a bounded queue, deadlines that can be met, and a door that opens once and closes once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum
+from math import ceil
+
+from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
+
+MEMORY = 0.95  # of what earlier runs taught, this much is kept at each new one
+
+
+class Throughput:
+    """Tokens per second of one slot, learned from its runs; big runs count for more, old ones for less."""
+
+    def __init__(self) -> None:
+        self._tokens = 0.0
+        self._seconds = 0.0
+
+    def learn(self, *, tokens: int, seconds: float) -> None:
+        self._tokens = MEMORY * self._tokens + tokens
+        self._seconds = MEMORY * self._seconds + seconds
+
+    def seconds_for(self, tokens: int) -> float:
+        """0 as long as nothing ran."""
+        return tokens * self._seconds / self._tokens if self._tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Refuses at the door what would wait too long. An empty queue lets everything in, so that a request
+    larger than the bound is served when its turn comes; a full one refuses one text and many alike."""
+
+    num_slots: int
+    max_queued_cells: int
+    throughput: Throughput
+
+    def check(self, *, tokens: int, queued_cells: int, deadline: float, now: float) -> None:
+        """Raises DeadlineExceededError or OverloadedError."""
+        if deadline <= now:
+            raise DeadlineExceededError("the deadline passed before the work could be queued")
+        if queued_cells == 0:
+            return
+        wait = self.throughput.seconds_for(queued_cells) / self.num_slots
+        if queued_cells >= self.max_queued_cells:
+            raise OverloadedError(
+                f"{queued_cells} tokens are waiting; the limit is {self.max_queued_cells}",
+                retry_after_seconds=max(1, ceil(wait)),
+            )
+        own = self.throughput.seconds_for(tokens) / self.num_slots
+        if now + wait + own > deadline:
+            raise OverloadedError(
+                f"{queued_cells} tokens are waiting; this would take about {1000 * (wait + own):.0f} ms, "
+                f"and {1000 * (deadline - now):.0f} ms are left",
+                retry_after_seconds=max(1, ceil(wait)),
+            )
+
+
+class Phase(Enum):
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+class Door:
+    """Open while the service is ready; says why when it is not, and how much is still inside."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.STARTING
+        self.inside = 0
+        self._decided = asyncio.Event()
+
+    def open(self) -> None:
+        """After loading. A service told to stop while it loaded stays shut."""
+        self._decide(Phase.READY)
+
+    def fail(self) -> None:
+        """Loading failed: it will never open."""
+        self._decide(Phase.FAILED)
+
+    def close(self) -> None:
+        """For good: what is inside may finish."""
+        if self.phase is not Phase.FAILED:
+            self.phase = Phase.DRAINING
+        self._decided.set()
+
+    async def decided(self) -> Phase:
+        """Wait for the end of the start, whichever it is."""
+        await self._decided.wait()
+        return self.phase
+
+    def check(self) -> None:
+        """Raises NotReadyError."""
+        if self.phase is not Phase.READY:
+            raise NotReadyError(f"the service is {self.phase.value}", retry_after_seconds=1)
+
+    def _decide(self, phase: Phase) -> None:
+        if self.phase is Phase.STARTING:
+            self.phase = phase
+        self._decided.set()

@@ -1,0 +1,1 @@
+"""Text becomes ids here and nowhere else; training and serving share this room."""

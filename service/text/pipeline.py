@@ -1,0 +1,96 @@
+"""Words become ids: the one place where it happens, for training and serving alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from service.text.batch import Ids
+from service.text.sentence import Sentence
+from service.text.vocabulary import PAD_ID, Vocabulary
+
+WORD_BEGIN, WORD_END = "\x02", "\x03"  # mark a word's edges among its characters
+SUFFIX_LENGTH = 3
+_DIGIT = re.compile(r"\d")
+_QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """A sentence and its row for the network."""
+
+    sentence: Sentence
+    ids: Ids  # (time, feature)
+
+
+def normalize(word: str) -> str:
+    """The key under which a word is looked up: lower case, plain quotes, every digit a 0."""
+    return _DIGIT.sub("0", word.translate(_QUOTES).lower())
+
+
+class WordEncoder:
+    """Gives each word its features: [word, suffix, character 1 .. ``num_characters``].
+
+    Words are looked up normalised, so case lives in the characters alone. Of a longer word the characters
+    seen are its beginning and its end. Rows are cached by word: a text of common words costs one table
+    look-up each. Safe to call from several threads.
+    """
+
+    def __init__(
+        self, vocabularies: Mapping[str, Vocabulary], *, num_characters: int, cache_size: int = 50_000
+    ) -> None:
+        self._words = vocabularies["words"]
+        self._suffixes = vocabularies["suffixes"]
+        self._characters = vocabularies["characters"]
+        self._num_characters = num_characters
+        self._head = (num_characters - 2 + 1) // 2
+        self._tail = num_characters - 2 - self._head
+        self._cache_size = cache_size
+        self._table = np.zeros((1024, self.num_features), np.int32)
+        self._rows: dict[str, int] = {}
+        self._lock = Lock()
+
+    @property
+    def num_features(self) -> int:
+        return 2 + self._num_characters
+
+    def encode(self, words: Sequence[str]) -> Ids:
+        """Rows for the words of one sentence, (time, feature)."""
+        with self._lock:
+            try:
+                rows = [self._rows[word] for word in words]
+            except KeyError:
+                self._make_room(len(words))
+                rows = [self._row(word) for word in words]
+            return self._table[rows]
+
+    def _make_room(self, count: int) -> None:
+        """Forget everything once the cache is full: simpler than ageing, and as good for natural text."""
+        if len(self._rows) + count > self._cache_size:
+            self._rows.clear()
+        needed = len(self._rows) + count
+        if needed > len(self._table):
+            grown = np.zeros((max(needed, 2 * len(self._table)), self.num_features), np.int32)
+            grown[: len(self._table)] = self._table
+            self._table = grown
+
+    def _row(self, word: str) -> int:
+        row = self._rows.get(word)
+        if row is None:
+            row = self._rows[word] = len(self._rows)
+            self._table[row] = self.features(word)
+        return row
+
+    def features(self, word: str) -> list[int]:
+        """One word's ids, uncached."""
+        key = normalize(word)
+        if len(word) > self._head + self._tail:
+            word = word[: self._head] + word[-self._tail :]
+        encode = self._characters.encode
+        characters = [encode(WORD_BEGIN), *map(encode, word), encode(WORD_END)]
+        characters += [PAD_ID] * (self._num_characters - len(characters))
+        return [self._words.encode(key), self._suffixes.encode(key[-SUFFIX_LENGTH:]), *characters]

@@ -1,0 +1,80 @@
+"""Labelled stretches of a sentence and the tags that write them down, one a token.
+
+BIOES (also called BILOU): ``B-`` begins, ``I-`` continues, ``E-`` ends, ``S-`` is alone, ``O`` is outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+OUTSIDE = "O"
+
+
+class Span(NamedTuple):
+    """Tokens ``start`` to ``end`` (exclusive) carry ``label``."""
+
+    label: str
+    start: int
+    end: int
+
+
+def tags_of_span(label: str, length: int) -> list[str]:
+    """The BIOES tags of one span of so many tokens."""
+    if length == 1:
+        return [f"S-{label}"]
+    return [f"B-{label}", *[f"I-{label}"] * (length - 2), f"E-{label}"]
+
+
+def tags_of(spans: Iterable[Span], length: int) -> list[str]:
+    """BIOES tags of a sentence of ``length`` tokens. Raises ValueError if spans overlap or leave it."""
+    tags = [OUTSIDE] * length
+    for span in spans:
+        if not 0 <= span.start < span.end <= length or any(t != OUTSIDE for t in tags[span.start : span.end]):
+            raise ValueError(f"span {span} overlaps another or leaves the sentence of {length} tokens")
+        tags[span.start : span.end] = tags_of_span(span.label, span.end - span.start)
+    return tags
+
+
+def spans_of(tags: Sequence[str]) -> list[Span]:
+    """The spans of a tag sequence in BIOES, IOB2 or IOB1, read as ``conlleval`` reads them.
+
+    Total on any sequence: an ``I-`` or ``E-`` with nothing to continue begins a span.
+    """
+    spans: list[Span] = []
+    start, open_label = 0, ""
+    for i, tag in enumerate([*tags, OUTSIDE]):
+        prefix, _, label = tag.partition("-")
+        if open_label and (prefix in "OBS" or label != open_label):
+            spans.append(Span(open_label, start, i))
+            open_label = ""
+        if prefix != OUTSIDE and not open_label:
+            start, open_label = i, label
+        if prefix in ("E", "S") and open_label:
+            spans.append(Span(open_label, start, i + 1))
+            open_label = ""
+    return spans
+
+
+def bioes_tags(labels: Iterable[str]) -> list[str]:
+    """Every tag of a set of labels: O first, then B, I, E, S of each label."""
+    return [OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in "BIES")]
+
+
+def legal_transitions(tags: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which tag may follow which, (from, to) over ``len(tags) + 1``: the last row is the sentence's begin,
+    the last column its end."""
+    edge = len(tags)
+    closed = [tag[0] in "OES" for tag in tags] + [True]
+    opens = [tag[0] in "OBS" for tag in tags] + [True]
+    labels = [tag[2:] for tag in tags] + [""]
+    legal = np.zeros((edge + 1, edge + 1), np.bool_)
+    for i in range(edge + 1):
+        for j in range(edge + 1):
+            same = not closed[i] and not opens[j] and labels[i] == labels[j]
+            legal[i, j] = (closed[i] and opens[j]) or same
+    legal[edge, edge] = False  # a sentence is never empty
+    return legal

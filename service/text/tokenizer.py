@@ -1,0 +1,178 @@
+"""Text to sentences of words with exact offsets, cut the way UD English EWT cuts messy English.
+
+Three steps. White space parts the text into stretches; each stretch is cut into words by rule
+(``words.py``); sentences end at blank lines and where a small model says so (``boundaries.py``), which is
+asked only at places where a sentence could end at all. Never raises, whatever the text; takes time linear
+in its length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from service.text.boundaries import BoundaryModel, load_boundary_model
+from service.text.conventions import ITS_FOLLOWERS
+from service.text.sentence import Sentence
+from service.text.words import split_words
+
+_SPACE = re.compile(r"(\s+)")
+_CLOSERS = frozenset((")", "]", '"', "'", "”", "’", "''"))
+_NEVER_LAST = frozenset((",", "-", "--", "(", "$", "#", "&", "/"))
+_NEVER_FIRST = frozenset("\"'”’),.;:!?")
+# Hard-wrapped text breaks its lines near a fixed width; a line shorter than this was ended on purpose.
+_SHORT_LINE = 50
+# Longer stretches are rarely words, and keeping them would cost memory.
+_LONGEST_KEPT = 32
+_MODEL = load_boundary_model()
+
+
+class Cut(NamedTuple):
+    """What is known of a stretch by itself."""
+
+    words: tuple[str, ...]
+    inner: tuple[int, ...]  # indices of words inside it that could begin a sentence
+    may_begin: bool
+    may_end: bool
+
+
+def cut_stretch(stretch: str) -> Cut:
+    words = tuple(split_words(stretch))
+    places = range(1, len(words))
+    return Cut(
+        words=words,
+        inner=tuple(i for i in places if words[i - 1][-1] in ".!?…" and words[i][0] not in _NEVER_FIRST),
+        may_begin=not words[0][0].islower(),
+        may_end=not words[-1][-1].isalnum() and words[-1] not in _NEVER_LAST,
+    )
+
+
+# English repeats itself: most stretches of a text have been cut before.
+_cut_short_stretch = lru_cache(maxsize=1 << 14)(cut_stretch)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words:
+    """The words of a text in parallel columns, and the indices at which sentences could or must begin."""
+
+    words: list[str] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    candidates: list[int] = field(default_factory=list)
+    breaks: set[int] = field(default_factory=set)
+
+    def is_spaced(self, place: int) -> bool:
+        """Is there white space before this word, the first one aside?"""
+        return self.starts[place] > self.ends[place - 1]
+
+
+def scan(text: str) -> Words:
+    """Cut the whole text into words. The one loop that every word goes through, so it is kept plain."""
+    found = Words()
+    words, starts, ends, candidates = found.words, found.starts, found.ends, found.candidates
+    end = line_start = 0
+    may_end = False
+    for gap, stretch in _stretches(text):
+        start = end + len(gap)
+        if gap != " " and _ends_line(gap, end - line_start):
+            found.breaks.add(len(words))
+        if gap != " " and ("\n" in gap or "\r" in gap):
+            line_start = start
+        end = start + len(stretch)
+        cut = _cut_short_stretch(stretch) if len(stretch) <= _LONGEST_KEPT else cut_stretch(stretch)
+        if may_end or cut.may_begin:
+            candidates.append(len(words))
+        may_end = cut.may_end
+        if len(cut.words) == 1:
+            words.append(stretch)
+            starts.append(start)
+            ends.append(end)
+            continue
+        if cut.inner:
+            candidates += [len(words) + index for index in cut.inner]
+        words += cut.words
+        inside = list(accumulate(map(len, cut.words), initial=start))
+        starts += inside[:-1]
+        ends += inside[1:]
+    return found
+
+
+def _stretches(text: str) -> zip[tuple[str, str]]:
+    """Each stretch without white space, after the white space before it."""
+    parts = _SPACE.split(text)
+    if parts[0]:
+        parts.insert(0, "")
+    else:
+        del parts[0]
+    if parts and not parts[-1]:
+        del parts[-2:]
+    return zip(parts[::2], parts[1::2], strict=True)
+
+
+def _ends_line(gap: str, width: int) -> bool:
+    """A blank line always ends a sentence; the end of one line does if the line is short."""
+    num_lines = max(gap.count("\n"), gap.count("\r"), 2 * gap.count("\u2029"))
+    return num_lines > 1 or (num_lines == 1 and width < _SHORT_LINE)
+
+
+def split_sentences(text: str) -> list[Sentence]:
+    """The sentences of ``text``, none of them empty, offsets in code points; white space has none."""
+    found = scan(text)
+    bounds = [0, *choose_bounds(found, _MODEL), len(found.words)]
+    return [_sentence_between(found, start, end) for start, end in pairwise(bounds) if start < end]
+
+
+def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:
+    """The word indices, rising, at which every sentence but the first begins."""
+    bounds: list[int] = []
+    start = 0
+    for place in sorted(found.breaks.union(found.candidates) - {0}):
+        spaced = found.is_spaced(place)
+        if place in found.breaks or model.score(found.words, place, start, spaced) > 0.0:
+            bounds.append(place)
+            start = place
+    return bounds
+
+
+def _sentence_between(found: Words, start: int, end: int) -> Sentence:
+    """A slice of the words; what only the end of a sentence or the next word can tell is cut here."""
+    sentence = Sentence(found.words[start:end], found.starts[start:end], found.ends[start:end])
+    _cut_last_stop(sentence)
+    if "its" in sentence.words or "Its" in sentence.words:
+        _cut_its(sentence)
+    return sentence
+
+
+def _cut_last_stop(sentence: Sentence) -> None:
+    """The stop of an abbreviation that ends a sentence ends them both, and is a word of its own."""
+    last = len(sentence) - 1
+    while last > 0 and sentence.words[last] in _CLOSERS:
+        last -= 1
+    word = sentence.words[last]
+    if word[-1] == "." and word[0].isalnum():
+        _cut_word(sentence, last, len(word) - 1)
+
+
+def _cut_its(sentence: Sentence) -> None:
+    """`its not` is `it's not` without its apostrophe."""
+    for place in range(len(sentence) - 2, -1, -1):
+        if sentence.words[place] in ("its", "Its") and sentence.words[place + 1].lower() in ITS_FOLLOWERS:
+            _cut_word(sentence, place, 2)
+
+
+def _cut_word(sentence: Sentence, place: int, cut: int) -> None:
+    word, middle = sentence.words[place], sentence.starts[place] + cut
+    sentence.words[place : place + 1] = word[:cut], word[cut:]
+    sentence.starts.insert(place + 1, middle)
+    sentence.ends.insert(place, middle)
+
+
+def join_words(words: Sequence[str]) -> tuple[str, Sentence]:
+    """Words that are already cut, as one sentence of the text they make when joined by single spaces."""
+    starts = [0, *accumulate(len(word) + 1 for word in words)][:-1]
+    ends = [start + len(word) for start, word in zip(starts, words, strict=True)]
+    return " ".join(words), Sentence(list(words), starts, ends)

@@ -1,0 +1,1 @@
+"""The tests, room by room; ``tests.benchmarks`` measures and ``tests.load`` loads."""

@@ -1,0 +1,77 @@
+"""The whole application over HTTP, with a fake session behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from service.app import create_app
+from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
+
+Client = TestClient[Litestar]
+Serve = Callable[..., "Served"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A ready application."""
+
+    client: Client
+    session: FakeSession
+
+    def tag(self, **request: Any) -> Any:
+        """The answer's body, which must be a good one."""
+        response = self.client.post("/tag", json=request)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A sample from /metrics, 0 if it is not there yet."""
+        wanted = name + ("{" + ",".join(f'{k}="{v}"' for k, v in labels.items()) + "}" if labels else "")
+        for line in self.client.get("/metrics").text.splitlines():
+            if line.startswith(f"{wanted} "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+def is_ready(client: Client) -> bool:
+    return client.get("/health/ready").status_code == 200
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """``serve(max_items=3)``: an application with these settings, ready; gone after the test."""
+    with ExitStack() as stack:
+
+        def start(**choices: Any) -> Served:
+            if not (tmp_path / "models").exists():
+                write_bundle(tmp_path / "models")
+            session = FakeSession()
+            app = create_app(settings_for(tmp_path / "models", **choices), open_session=OpenFake(session))
+            client = stack.enter_context(TestClient(app))
+            stack.callback(session.gate.set)
+            wait_until(lambda: is_ready(client))
+            session.shapes.clear()
+            return Served(client=client, session=session)
+
+        yield start
+
+
+@pytest.fixture
+def served(serve: Serve) -> Served:
+    return serve()

@@ -1,0 +1,115 @@
+"""Words a second through HTTP at saturation, in turns with the bare network: both meet the same machine."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.client import Connection, Load, Request, saturate
+from tests.benchmarks.model import Model
+from tests.benchmarks.process import ServiceProcess
+from tests.benchmarks.raw import RawSpeed, measure
+from tests.benchmarks.workload import Text, batches_of, requests_of
+
+CONNECTIONS = {1: 16, 32: 8}  # by items a request: enough that every core always has a next batch
+WARM_UP_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saturation:
+    """One request size over all rounds."""
+
+    num_items: int
+    num_connections: int
+    loads: list[Load]
+    service_cpu_shares: list[float]  # of one core, a round
+    ratios: list[float]  # to the bare network in the same round
+
+    @property
+    def words_per_second(self) -> float:
+        return statistics.median(load.words_per_second for load in self.loads)
+
+    @property
+    def requests_per_second(self) -> float:
+        return statistics.median(load.requests_per_second for load in self.loads)
+
+    @property
+    def client_cpu_share(self) -> float:
+        return statistics.median(load.client_cpu_share for load in self.loads)
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
+
+    @property
+    def num_refused(self) -> int:
+        return sum(load.num_refused for load in self.loads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    raw: list[RawSpeed]  # at the best batch size, one a round
+    saturations: list[Saturation]
+
+    @property
+    def raw_words_per_second(self) -> float:
+        return statistics.median(speed.words_per_second for speed in self.raw)
+
+
+def measure_throughput(
+    service: ServiceProcess,
+    model: Model,
+    texts: Sequence[Text],
+    *,
+    best_num_rows: int,
+    num_threads: int,
+    rounds: int,
+    seconds: float,
+) -> Throughput:
+    """Raw, 1 item, 32 items; and again, ``rounds`` times."""
+    batches = batches_of(texts, num_rows=best_num_rows)
+    throughput = Throughput(raw=[], saturations=[_empty(num_items) for num_items in CONNECTIONS])
+    todo = {num_items: requests_of(texts, num_items=num_items) for num_items in CONNECTIONS}
+    for requests in todo.values():
+        check_words(service, requests[0])
+    for _ in range(rounds):
+        raw = measure(model, batches, num_threads=num_threads, seconds=seconds)
+        throughput.raw.append(raw)
+        for saturation in throughput.saturations:
+            _measure_once(service, saturation, todo[saturation.num_items], raw, seconds=seconds)
+    return throughput
+
+
+def check_words(service: ServiceProcess, request: Request) -> None:
+    """The words counted here are the tokens the service answers with, or every figure would be off."""
+    with Connection(service.address) as connection:
+        answer = connection.ask(request.content)
+    if answer.status != 200:
+        raise RuntimeError(f"the service answered {answer.status}: {answer.body[:300].decode()}")
+    sentences = [sentence for result in json.loads(answer.body)["results"] for sentence in result["sentences"]]
+    if (num_tokens := sum(len(sentence["tokens"]) for sentence in sentences)) != request.num_words:
+        raise RuntimeError(f"{request.num_words} words sent, {num_tokens} tokens came back")
+
+
+def _empty(num_items: int) -> Saturation:
+    connections = CONNECTIONS[num_items]
+    return Saturation(num_items=num_items, num_connections=connections, loads=[], service_cpu_shares=[], ratios=[])
+
+
+def _measure_once(
+    service: ServiceProcess, saturation: Saturation, requests: list[Request], raw: RawSpeed, *, seconds: float
+) -> None:
+    warm_up_seconds = seconds * WARM_UP_SHARE
+    before = service.cpu_seconds
+    load = saturate(
+        service.address,
+        requests,
+        num_connections=saturation.num_connections,
+        warm_up_seconds=warm_up_seconds,
+        seconds=seconds,
+    )
+    saturation.loads.append(load)
+    saturation.service_cpu_shares.append((service.cpu_seconds - before) / (load.seconds + warm_up_seconds))
+    saturation.ratios.append(load.words_per_second / raw.words_per_second)

@@ -1,0 +1,102 @@
+"""Packing: what waits comes out in batches that are small enough, alike, and fair."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.scheduling.job import Job, Row
+from service.scheduling.queue import RowQueue
+
+LENGTHS = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=8), min_size=1, max_size=20)
+MAX_CELLS = st.integers(1, 300)
+
+
+def job_of(lengths: Sequence[int]) -> Job[int]:
+    ids = [np.ones(length, np.int32) for length in lengths]
+    loop = asyncio.new_event_loop()
+    try:
+        return Job(ids=ids, done=loop.create_future(), submitted_at=0.0, deadline=1.0)
+    finally:
+        loop.close()
+
+
+def cells_of(rows: Sequence[Row[int]]) -> int:
+    return len(rows) * max(row.length for row in rows)
+
+
+def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowQueue[int], list[Job[int]]]:
+    queue: RowQueue[int] = RowQueue()
+    made = [job_of(lengths) for lengths in jobs]
+    for job in made:
+        queue.push(job)
+    return queue, made
+
+
+@given(LENGTHS, MAX_CELLS)
+def test_every_row_comes_out_once_in_batches_within_the_limit(jobs: list[list[int]], max_cells: int) -> None:
+    queue, made = filled(jobs)
+    seen: list[Row[int]] = []
+    while batch := queue.take(max_cells):
+        assert len(batch) == 1 or cells_of(batch) <= max_cells
+        seen += batch
+    assert len(seen) == len(set(seen)) == sum(map(len, jobs))
+    assert set(seen) == {row for job in made for row in job.rows}
+    assert (len(queue), queue.cells, queue.oldest()) == (0, 0, None)
+
+
+@given(LENGTHS, MAX_CELLS)
+def test_every_batch_begins_with_the_oldest(jobs: list[list[int]], max_cells: int) -> None:
+    queue, made = filled(jobs)
+    waiting = [row for job in made for row in job.rows]
+    while batch := queue.take(max_cells):
+        assert batch[0] is waiting[0]
+        waiting = [row for row in waiting if row not in set(batch)]
+
+
+@given(LENGTHS, MAX_CELLS, st.data())
+def test_dropped_jobs_are_gone_and_the_counts_are_true(
+    jobs: list[list[int]], max_cells: int, data: st.DataObject
+) -> None:
+    queue, made = filled(jobs)
+    taken = set(queue.take(max_cells))
+    dropped = data.draw(st.sets(st.sampled_from(range(len(made)))))
+    for index in dropped:
+        queue.drop(made[index])
+        queue.drop(made[index])  # twice is once
+    left = [row for i, job in enumerate(made) if i not in dropped for row in job.rows if row not in taken]
+    assert (len(queue), queue.cells) == (len(left), sum(row.length for row in left))
+    assert queue.oldest() is (left[0] if left else None)
+    rest: list[Row[int]] = []
+    while batch := queue.take(max_cells):
+        rest += batch
+    assert set(rest) == set(left)
+
+
+def lengths_of(rows: Sequence[Row[int]]) -> list[int]:
+    return sorted(row.length for row in rows)
+
+
+def test_a_long_row_among_short_ones_runs_apart() -> None:
+    queue, _ = filled([[16] * 31 + [128]])
+    assert lengths_of(queue.take(4096)) == [16] * 31
+    assert lengths_of(queue.take(4096)) == [128]
+
+
+def test_the_nearest_in_length_come_first() -> None:
+    queue, _ = filled([[20, 40, 22, 19, 5, 21]])
+    assert lengths_of(queue.take(4 * 22)) == [19, 20, 21, 22]
+
+
+def test_a_few_rows_share_a_run_even_if_they_differ() -> None:
+    queue, _ = filled([[10, 18]])
+    assert lengths_of(queue.take(100)) == [10, 18]
+
+
+def test_of_one_length_the_older_go_first() -> None:
+    queue, made = filled([[7, 7], [7, 7]])
+    assert queue.take(21) == [*made[0].rows, made[1].rows[0]]

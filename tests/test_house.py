@@ -1,0 +1,144 @@
+"""The house's import rules, read from the source: which room may use which; one door to a heavy package."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Each room may use itself and those after it.
+ROOMS = ("app", "api", "predictors", "scheduling", "runtime", "bundle", "text", "errors")
+LEAVES = ("settings", "metrics")  # anybody may use them, and they use nobody but the errors
+TRAINING_USES = {"text", "bundle", "errors"}
+PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
+PROOFS = tuple(f"training/{name}.py" for name in ("export", "evaluation", "prediction"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One imported module: ``service/api/tag.py`` line 3 uses ``service.errors``."""
+
+    path: str
+    line: int
+    module: str
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def room(self) -> str:
+        """``tagger`` in ``service.tagger.x``; the importing file's own room is :func:`room_of`."""
+        return [*self.module.split("."), "", ""][1]
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line} imports {self.module}"
+
+
+def room_of(path: str) -> str:
+    """``service/api/tag.py`` is in ``api``; ``service/app.py`` is ``app``."""
+    return path.split("/")[1].removesuffix(".py")
+
+
+def modules_named(node: ast.AST, package: tuple[str, ...]) -> list[str]:
+    """Every module an import may bring in, relative ones resolved; ``from service import text`` names two."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        above = package[: len(package) - node.level + 1] if node.level else ()
+        base = ".".join([*above, *filter(None, [node.module])])
+        inner = [f"{base}.{alias.name}" for alias in node.names] if base in {"service", "training"} else []
+        return [base, *inner]
+    return []
+
+
+def imports_of(source: str, path: str) -> Iterator[Import]:
+    """Every import of a file, those inside functions and under ``TYPE_CHECKING`` included."""
+    package = tuple(Path(path).parent.parts)
+    for node in ast.walk(ast.parse(source, path)):
+        for module in modules_named(node, package):
+            yield Import(path=path, line=getattr(node, "lineno", 0), module=module)
+
+
+def imports_under(folder: str) -> list[Import]:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    paths = {file: file.relative_to(ROOT).as_posix() for file in files}
+    return [found for file, path in paths.items() for found in imports_of(file.read_text("utf-8"), path)]
+
+
+def allowed_rooms(path: str) -> set[str]:
+    """The rooms of ``service`` that a file of ``service`` may use."""
+    room = room_of(path)
+    if room in LEAVES:
+        return {room, "errors"}
+    if room in ROOMS:
+        return {*ROOMS[ROOMS.index(room) :], *LEAVES}
+    return {*ROOMS, *LEAVES}  # __main__ joins everything
+
+
+SERVICE, TRAINING = imports_under("service"), imports_under("training")
+
+
+def test_the_service_never_imports_torch_or_training() -> None:
+    assert [str(found) for found in SERVICE if found.top in {"torch", "training", "tests"}] == []
+
+
+def test_nothing_in_the_service_can_load_a_pickle() -> None:
+    barred = {"pickle", "_pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+    assert [str(found) for found in SERVICE if found.top in barred] == []
+
+
+@pytest.mark.parametrize(
+    ("package", "doors"),
+    [
+        ("onnxruntime", ("service/runtime/session.py",)),
+        ("litestar", ("service/api/", "service/app.py")),
+        ("uvicorn", ("service/__main__.py",)),
+    ],
+)
+def test_a_heavy_package_has_one_door(package: str, doors: tuple[str, ...]) -> None:
+    users = [found for found in SERVICE if found.top == package]
+    assert [str(found) for found in users if not found.path.startswith(doors)] == []
+
+
+def test_rooms_use_only_what_stands_to_their_right() -> None:
+    wrong = [
+        str(found)
+        for found in SERVICE
+        if found.top == "service" and found.room and found.room not in allowed_rooms(found.path)
+    ]
+    assert wrong == []
+
+
+def test_every_module_of_the_service_is_in_a_room_the_house_knows() -> None:
+    rooms = {room_of(found.path) for found in SERVICE}
+    assert rooms <= {*ROOMS, *LEAVES, "__init__", "__main__"}
+
+
+def test_training_uses_the_text_room_and_the_bundle_and_only_export_and_evaluation_more() -> None:
+    wrong = []
+    for found in TRAINING:
+        allowed = PROOF_USES if found.path in PROOFS else TRAINING_USES
+        if found.top == "service" and found.room and found.room not in allowed:
+            wrong.append(str(found))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "module"),
+    [
+        ("import torch.nn as nn", "torch.nn"),
+        ("def f():\n    from torch import nn", "torch"),
+        ("from service import app", "service.app"),
+        ("from ..app import create_app", "service.app"),
+        ("from .. import app", "service.app"),
+        ("from . import pipeline", "service.text"),
+    ],
+)
+def test_the_reader_of_imports_sees_every_form(statement: str, module: str) -> None:
+    assert module in [found.module for found in imports_of(statement, "service/text/batch.py")]

@@ -1,0 +1,1 @@
+"""Offline training: corpora in, bundles out. The service never imports this."""

@@ -1,0 +1,94 @@
+"""A bundle's CARD.md: what the model is, where it comes from, how good it is and where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from training.tagger_run import TaggerRun
+
+FIGURES = {
+    "ewt_upos_gold_tokens": "EWT, gold tokens: UPOS accuracy",
+    "ewt_xpos_gold_tokens": "EWT, gold tokens: XPOS accuracy",
+    "ewt_upos_raw_text": "EWT, raw text: UPOS F1 (CoNLL 2018)",
+    "ewt_xpos_raw_text": "EWT, raw text: XPOS F1 (CoNLL 2018)",
+    "ewt_words_f1": "EWT, raw text: words F1",
+    "ewt_sentences_f1": "EWT, raw text: sentences F1",
+    "uner_entity_f1": "UNER EWT **dev** (it has no test): PER, ORG, LOC F1",
+    "gmb_entity_f1": "GMB, merged scheme: span F1",
+    "wnut17_entity_f1": "WNUT17, merged scheme (PER, ORG, LOC, MISC): span F1",
+    "gmb_own_scheme_f1": "GMB, its own eight labels (a head that is not exported): span F1",
+    "wnut17_own_scheme_f1": "WNUT17, its own six labels (a head that is not exported): span F1",
+}
+RECIPE = """
+Pretraining by guessing hidden words of plain text, then the heads together; entity corpora that annotate different
+things are merged with partial labels (`training/corpora/entities.py`). Seed {seed}. The checkpoint was chosen on the
+dev sets; the test sets were used once, for this card.
+
+```
+python -m training.pretrain_encoder training/configs/en-encoder.toml
+python -m training.train_tagger training/configs/en-tagger.toml --bundle models/en-tagger
+```
+"""
+PRINTED_BY = """
+`python -m training.evaluate_tagger models/en-tagger --split test` prints them; those of an own scheme, of heads that
+are not exported, are printed by training.
+"""
+LIMITS = """
+- English. Trained on web text, newswire, tweets, encyclopaedic and everyday sentences up to about 2016: younger
+  names and slang are unknown words to it.
+- Organisations are the hardest: annotators themselves agree on them at an F1 of .53 in UNER.
+- DATE is learned from newswire alone (GMB, whose annotation of it is uneven); MONEY, percentages in it, from a
+  rule and not from people; MISC mixes nationalities, events, works and products as its sources do.
+- Entity scores are mean probabilities of a span's tags. They are not calibrated.
+- No judgement of persons should rest on its output: names of some origins are recognised better than others.
+"""
+
+
+def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.Module, difference: float) -> str:
+    """The card as Markdown."""
+    shipped = {name: v for name, v in network.state_dict().items() if "gmb" not in name and "wnut17" not in name}
+    num_weights = sum(value.numel() for value in shipped.values())
+    net = config.network
+    layers = f"{net.num_layers} {'bidirectional ' if net.bidirectional else ''}{net.cell.upper()} layers"
+    dev = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
+    network_text = (
+        f"Word ({net.word_size}), suffix ({net.suffix_size}) and character features (convolutions of widths "
+        f"{', '.join(map(str, net.filter_widths))}, {net.num_filters} filters each), {layers} of {net.hidden_size} a "
+        f"direction shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
+        f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
+    )
+    default_text = (
+        f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
+        f"Against torch the fp32 graph is off by at most {difference:.0e} in any logit."
+    )
+    sections = [
+        f"# {manifest['name']} {manifest['version']}",
+        manifest["description"],
+        "## The network",
+        network_text,
+        "## Corpora and terms",
+        *_table(["corpus", "use", "licence", "source"], [list(c.values()) for c in manifest["corpora"]]),
+        f"The model as a whole: {manifest['licence']}.",
+        "## Recipe",
+        RECIPE.format(seed=config.fit.seed),
+        "## Figures on test sets (fp32)",
+        *_table(["measure", "%"], [[FIGURES[n], f"{v:.2f}"] for n, v in manifest["metrics"].items()]),
+        PRINTED_BY,
+        "## Precisions, on dev",
+        *_table(
+            ["measure", *dev],
+            [[FIGURES[n], *(f"{dev[p][n]:.2f}" for p in dev)] for n in next(iter(dev.values()))],
+        ),
+        default_text,
+        "## Limits",
+        f"- Sentences of at most {manifest['limits']['max_tokens']} tokens." + LIMITS,
+    ]
+    return "\n\n".join(section.strip("\n") for section in sections) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["\n".join("| " + " | ".join(line) + " |" for line in lines)]

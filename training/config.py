@@ -1,0 +1,49 @@
+"""A run's configuration: TOML in, frozen values out."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitConfig:
+    """How long and how fast to learn; see :func:`training.loop.fit`."""
+
+    num_epochs: int
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.0
+    warmup_steps: int = 200
+    gradient_clip: float = 5.0
+    ema_decay: float = 0.998
+    patience: int = 10  # epochs without a better score before it stops
+    evaluate_every: int = 1  # epochs
+    seed: int = 1
+    bf16: bool = True  # autocast; the loss stays in float32
+
+
+def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Config:
+    """A dataclass, nested ones included, from a TOML table. Raises ValueError on an unknown or missing key."""
+    hints = get_type_hints(kind)
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if unknown := content.keys() - known:
+        raise ValueError(f"unknown {where}{', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    values = {}
+    for name, value in content.items():
+        if is_dataclass(hints[name]):
+            value = build(hints[name], value, f"{where}{name}.")  # type: ignore[arg-type]
+        values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{where or 'configuration'}: {error}") from error
+
+
+def load_config(kind: type[Config], path: Path) -> Config:
+    """Read a TOML file into ``kind``."""
+    return build(kind, tomllib.loads(path.read_text(encoding="utf-8")))

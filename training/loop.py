@@ -1,0 +1,184 @@
+"""One ``fit`` for every network: it needs a ``loss(batch)``, batches by epoch and a score on dev."""
+
+from __future__ import annotations
+
+import copy
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from training.config import FitConfig
+
+Epoch = Callable[[np.random.Generator], Iterable[Any]]  # one epoch's batches from a generator of its own
+Score = Callable[[nn.Module], Mapping[str, float]]  # dev figures; "score" is the one to raise
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """What a checkpoint holds besides weights."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_score: float = float("-inf")
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def pick_device() -> torch.device:
+    """The GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def fit(
+    network: nn.Module,
+    epoch_of: Epoch,
+    *,
+    steps_per_epoch: int,
+    score: Score,
+    config: FitConfig,
+    folder: Path,
+) -> nn.Module:
+    """Train, and return the averaged weights of the epoch that scored best on dev.
+
+    Adam with linear warm-up and decay to zero; gradient norm clipped; what is scored is an exponential moving
+    average of the weights (Polyak and Juditsky 1992). ``folder`` gets a checkpoint an epoch, from which a
+    broken-off run goes on as if it had never stopped, ``best.pt``, and TensorBoard logs where it is installed.
+    """
+    run = _Run(network, steps_per_epoch=steps_per_epoch, config=config, folder=folder)
+    run.resume()
+    while run.progress.epoch < config.num_epochs and not run.out_of_patience():
+        began = time.perf_counter()
+        loss = run.train_epoch(epoch_of)
+        figures = {"loss": loss, "seconds": time.perf_counter() - began}
+        if run.progress.epoch % config.evaluate_every == 0 or run.progress.epoch == config.num_epochs:
+            figures |= run.evaluate(score)
+        run.record(figures)
+    return run.best()
+
+
+class _Run:
+    """The moving parts of one fit."""
+
+    def __init__(self, network: nn.Module, *, steps_per_epoch: int, config: FitConfig, folder: Path) -> None:
+        self.device = pick_device()
+        self.network = network.to(self.device)
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.config, self.folder = config, folder
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        total = config.num_epochs * steps_per_epoch
+        warmup = max(1, config.warmup_steps)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: min((step + 1) / warmup, max(0.0, 1 - step / total))
+        )
+        self.progress = Progress()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = _open_log(folder)
+
+    def train_epoch(self, epoch_of: Epoch) -> float:
+        """One pass; its randomness hangs on seed and epoch number, so that a resumed run repeats it."""
+        progress = self.progress
+        seed = self.config.seed * 1000 + progress.epoch
+        seed_everything(seed)
+        self.network.train()
+        losses = []
+        batches = tqdm(epoch_of(np.random.default_rng(seed)), desc=f"epoch {progress.epoch + 1}", mininterval=10)
+        for batch in batches:
+            losses.append(self.train_step(batch.to(self.device)))
+            if len(losses) % 50 == 0:
+                batches.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+        progress.epoch += 1
+        return float(np.mean(losses))
+
+    def train_step(self, batch: Any) -> float:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            loss = self.network.loss(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
+        self.optimizer.step()
+        self.schedule.step()
+        self.progress.step += 1
+        decay = min(self.config.ema_decay, (1 + self.progress.step) / (10 + self.progress.step))
+        with torch.no_grad():
+            targets, sources = list(self.averaged.parameters()), list(self.network.parameters())
+            torch._foreach_lerp_(targets, sources, 1 - decay)
+        return loss.item()
+
+    def evaluate(self, score: Score) -> dict[str, float]:
+        with torch.inference_mode():
+            figures = dict(score(self.averaged))
+        if figures["score"] > self.progress.best_score:
+            self.progress.best_score, self.progress.best_epoch = figures["score"], self.progress.epoch
+            _save({"network": self.averaged.state_dict()}, self.folder / "best.pt")
+        return figures
+
+    def record(self, figures: dict[str, float]) -> None:
+        epoch = self.progress.epoch
+        self.progress.history.append({"epoch": epoch, **figures})
+        tqdm.write(f"epoch {epoch}: " + "  ".join(f"{k} {v:.4f}" for k, v in figures.items()))
+        for name, value in figures.items():
+            if self.log:
+                self.log.add_scalar(name, value, epoch)
+        state = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "progress": vars(self.progress),
+        }
+        _save(state, self.folder / "checkpoint.pt")
+
+    def resume(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if path.exists():
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.progress = Progress(**state["progress"])
+            tqdm.write(f"resumed from {path} after epoch {self.progress.epoch}")
+
+    def out_of_patience(self) -> bool:
+        progress = self.progress
+        return progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= self.config.patience
+
+    def best(self) -> nn.Module:
+        state = torch.load(self.folder / "best.pt", map_location=self.device, weights_only=True)
+        self.averaged.load_state_dict(state["network"])
+        return self.averaged
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    """All or nothing: a run that is killed while it writes leaves the last checkpoint whole."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def _open_log(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))

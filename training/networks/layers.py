@@ -1,0 +1,93 @@
+"""Layers that networks share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+def reverse(rows: Tensor, lengths: Tensor) -> Tensor:
+    """Each row (batch, time, size) turned round within its own length; what lies behind stays where it is."""
+    steps = torch.arange(rows.shape[1], device=rows.device)
+    index = lengths[:, None] - 1 - steps  # (batch, time)
+    index = torch.where(index >= 0, index, steps)
+    return rows.gather(1, index[:, :, None].expand_as(rows))
+
+
+class SharedDropout(nn.Module):
+    """Dropout with one mask for all steps of a row (variational dropout; Gal and Ghahramani 2016)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, rows: Tensor) -> Tensor:  # (batch, time, size)
+        if not self.training or not self.rate:
+            return rows
+        mask = torch.empty_like(rows[:, :1]).bernoulli_(1 - self.rate)
+        return rows * (mask / (1 - self.rate))
+
+
+class RecurrentEncoder(nn.Module):
+    """Stacked recurrent layers over padded rows, right in a batch: the backward cell of a layer reads each row
+    from its own last token, never from padding (a padded bidirectional ``nn.LSTM`` does not)."""
+
+    def __init__(
+        self,
+        *,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        bidirectional: bool,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        if cell not in CELLS:
+            raise ValueError(f"unknown cell {cell!r}; known: {', '.join(CELLS)}")
+        num_directions = 1 + bidirectional
+        sizes = [input_size, *[hidden_size * num_directions] * num_layers]
+        self.cell, self.hidden_size, self.output_size = cell, hidden_size, sizes[-1]
+        self.forwards = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes[:-1])
+        self.backwards = nn.ModuleList(
+            CELLS[cell](size, hidden_size, batch_first=True) for size in sizes[:-1] if bidirectional
+        )
+        self.dropout = SharedDropout(dropout)
+        for name, parameter in self.named_parameters():
+            if name.rpartition(".")[2].startswith("weight_hh"):
+                for gate in parameter.data.chunk(parameter.shape[0] // hidden_size):
+                    nn.init.orthogonal_(gate)
+
+    def forward(self, rows: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, input) -> (batch, time, output); what lies behind a row's length is arbitrary."""
+        for i, forward in enumerate(self.forwards):
+            if i:
+                rows = self.dropout(rows)
+            outputs = [forward(rows)[0]]
+            if self.backwards:
+                backward, _ = self.backwards[i](reverse(rows, lengths))
+                outputs.append(reverse(backward, lengths))
+            rows = torch.cat(outputs, dim=-1)
+        return rows
+
+
+class CharacterConvolution(nn.Module):
+    """A word's vector from its characters: embedding, convolutions of several widths, maximum over positions
+    (dos Santos and Zadrozny 2014). ``weights[k]`` is (width, embedding, filter)."""
+
+    def __init__(self, *, num_characters: int, embedding_size: int, widths: tuple[int, ...], num_filters: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(num_characters, embedding_size, padding_idx=0)
+        self.convolutions = nn.ModuleList(nn.Linear(width * embedding_size, num_filters) for width in widths)
+        self.widths, self.output_size = widths, num_filters * len(widths)
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """(words, characters) -> (words, output). A window is read as one row of its embeddings in order."""
+        embedded = self.embedding(characters)
+        vectors = []
+        for width, convolution in zip(self.widths, self.convolutions, strict=True):
+            windows = embedded.unfold(1, width, 1).transpose(2, 3).flatten(2)  # (words, position, width x embedding)
+            vectors.append(convolution(windows).amax(dim=1))
+        return torch.relu(torch.cat(vectors, dim=-1))

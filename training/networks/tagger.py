@@ -1,0 +1,111 @@
+"""The tagger: words and their characters, a stacked bidirectional recurrent encoder, one head a tag set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.batches import TaggedBatch
+from training.networks.layers import CharacterConvolution, RecurrentEncoder, SharedDropout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggerConfig:
+    """Sizes of a tagger; ``cell`` is rnn, gru or lstm."""
+
+    cell: str = "lstm"
+    bidirectional: bool = True
+    num_layers: int = 2
+    hidden_size: int = 256
+    word_size: int = 100
+    suffix_size: int = 32
+    character_size: int = 32
+    filter_widths: tuple[int, ...] = (2, 3, 4)
+    num_filters: int = 50
+    dropout: float = 0.5
+    input_dropout: float = 0.3
+    label_smoothing: float = 0.03
+
+
+class WordFeatures(nn.Module):
+    """(batch, time, feature) ids -> (batch, time, size): word, suffix and character vectors side by side."""
+
+    def __init__(self, sizes: Mapping[str, int], config: TaggerConfig) -> None:
+        super().__init__()
+        self.words = nn.Embedding(sizes["words"], config.word_size, padding_idx=0)
+        self.suffixes = nn.Embedding(sizes["suffixes"], config.suffix_size, padding_idx=0)
+        self.characters = CharacterConvolution(
+            num_characters=sizes["characters"],
+            embedding_size=config.character_size,
+            widths=config.filter_widths,
+            num_filters=config.num_filters,
+        )
+        nn.init.normal_(self.words.weight, std=0.3)
+        nn.init.normal_(self.suffixes.weight, std=0.3)
+        self.output_size = config.word_size + config.suffix_size + self.characters.output_size
+
+    def forward(self, ids: Tensor) -> Tensor:
+        unique, places = torch.unique(ids[:, :, 1:].flatten(0, 1), dim=0, return_inverse=True)
+        characters = self.characters(unique[:, 1:])[places].unflatten(0, ids.shape[:2])
+        return torch.cat([self.words(ids[:, :, 0]), self.suffixes(ids[:, :, 1]), characters], dim=-1)
+
+
+class Tagger(nn.Module):
+    """Logits for every head over one shared encoder.
+
+    ``sizes``: the number of words, suffixes and characters; ``heads``: the number of tags by head.
+    """
+
+    def __init__(self, *, sizes: Mapping[str, int], heads: Mapping[str, int], config: TaggerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.features = WordFeatures(sizes, config)
+        self.encoder = RecurrentEncoder(
+            cell=config.cell,
+            input_size=self.features.output_size,
+            hidden_size=config.hidden_size,
+            num_layers=config.num_layers,
+            bidirectional=config.bidirectional,
+            dropout=config.dropout,
+        )
+        self.input_dropout = SharedDropout(config.input_dropout)
+        self.output_dropout = SharedDropout(config.dropout)
+        self.heads = nn.ModuleDict({name: nn.Linear(self.encoder.output_size, n) for name, n in heads.items()})
+
+    def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, time, feature) -> (batch, time, size)."""
+        rows = self.encoder(self.input_dropout(self.features(ids)), lengths)
+        return self.output_dropout(rows)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """Logits (batch, time, tag) by head."""
+        rows = self.encode(ids, lengths)
+        return {name: head(rows) for name, head in self.heads.items()}
+
+    def loss(self, batch: TaggedBatch) -> Tensor:
+        """The heads' losses summed, by word of the batch; words of which a head knows nothing cost it nothing."""
+        rows = self.encode(batch.ids, batch.lengths)
+        losses = []
+        for name, allowed in batch.allowed.items():
+            known = allowed != 0
+            logits = self.heads[name](rows[known]).float()
+            losses.append(partial_label_loss(logits, allowed[known], self.config.label_smoothing))
+        return torch.stack(losses).sum() / batch.lengths.sum()
+
+
+def partial_label_loss(logits: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
+    """Summed negative log of the probability of all allowed tags together.
+
+    ``logits`` (word, tag); ``allowed`` (word,): bit ``i`` is set where tag ``i`` is allowed. With one allowed
+    tag it is cross-entropy; smoothing (Szegedy et al. 2016) applies to those words alone.
+    """
+    bits = (allowed[:, None] >> torch.arange(logits.shape[1], device=logits.device)) & 1
+    log_probabilities = functional.log_softmax(logits, dim=-1)
+    hit = log_probabilities.masked_fill(bits == 0, -1e30).logsumexp(dim=-1)
+    single = bits.sum(dim=-1) == 1
+    spread = log_probabilities.mean(dim=-1)
+    return -torch.where(single, (1 - smoothing) * hit + smoothing * spread, hit).sum()

@@ -1,0 +1,127 @@
+"""Graphs written node by node from a network's weights.
+
+No tracing: ONNX's recurrent operators say exactly what these networks do, lengths included, and a graph of
+twenty nodes is one a person can read. onnx.ai/onnx/operators: LSTM, GRU, RNN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from training.networks.layers import CharacterConvolution, RecurrentEncoder
+
+OPSET, IR_VERSION = 17, 9
+# torch keeps the gates in the order i f g o (LSTM) and r z n (GRU); ONNX wants i o f c and z r h.
+GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
+
+
+class GraphBuilder:
+    """Nodes and weights in the making. Every method adds what it says and returns the new value's name."""
+
+    def __init__(self, *, half: bool) -> None:
+        self.half = half  # store weights in float16: they were rounded to it before, so nothing is lost
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: list[onnx.TensorProto] = []
+        self._integers: dict[tuple[int, ...], str] = {}
+
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        output = f"{operator.lower()}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def weight(self, value: Tensor, *, half: bool | None = None) -> str:
+        """A constant. Stored in float16 it is widened before use, once, when the graph is loaded."""
+        half = self.half if half is None else half
+        name = self._store(value.detach().cpu().numpy().astype(np.float16 if half else np.float32))
+        return self.node("Cast", name, to=TensorProto.FLOAT) if half else name
+
+    def integers(self, *values: int) -> str:
+        if values not in self._integers:
+            self._integers[values] = self._store(np.array(values, np.int64))
+        return self._integers[values]
+
+    def _store(self, array: np.ndarray) -> str:
+        name = f"weight_{len(self._weights)}"
+        self._weights.append(numpy_helper.from_array(array, name))
+        return name
+
+    def slice(self, value: str, start: int, end: int, axis: int) -> str:
+        return self.node("Slice", value, self.integers(start), self.integers(end), self.integers(axis))
+
+    def embed(self, embedding: nn.Embedding, ids: str) -> str:
+        """Rows of a table, which stays in float16: only the rows that are used are widened."""
+        table = self._store(embedding.weight.detach().cpu().numpy().astype(np.float16))
+        return self.node("Cast", self.node("Gather", table, ids, axis=0), to=TensorProto.FLOAT)
+
+    def linear(self, layer: nn.Linear, value: str) -> str:
+        product = self.node("MatMul", value, self.weight(layer.weight.T))
+        return self.node("Add", product, self.weight(layer.bias))
+
+    def characters(self, network: CharacterConvolution, ids: str, num_characters: int) -> str:
+        """(..., characters) ids -> (..., output): windows side by side, one product each, maximum over them."""
+        embedded = self.embed(network.embedding, ids)
+        vectors = []
+        for width, convolution in zip(network.widths, network.convolutions, strict=True):
+            last = num_characters - width + 1
+            shifted = [self.slice(embedded, i, last + i, 2) for i in range(width)]
+            windows = self.node("Concat", *shifted, axis=3)
+            product = self.node("MatMul", windows, self.weight(convolution.weight.T))
+            best = self.node("ReduceMax", product, axes=[2], keepdims=0)
+            vectors.append(self.node("Add", best, self.weight(convolution.bias)))
+        return self.node("Relu", self.node("Concat", *vectors, axis=2))
+
+    def recurrent(self, encoder: RecurrentEncoder, rows: str, lengths: str) -> str:
+        """(time, batch, input) -> (time, batch, output)."""
+        directions = 1 + bool(encoder.backwards)
+        attributes: dict[str, Any] = {"hidden_size": encoder.hidden_size}
+        attributes["direction"] = "bidirectional" if directions == 2 else "forward"
+        if encoder.cell == "gru":
+            attributes["linear_before_reset"] = 1  # the reset gate acts as it does in torch
+        size = encoder.hidden_size * directions
+        for i in range(len(encoder.forwards)):
+            layers = [encoder.forwards[i], *encoder.backwards[i : i + 1]]
+            weights = [self.weight(value) for value in recurrent_weights(layers, encoder.cell)]
+            output = self.node(encoder.cell.upper(), rows, *weights, lengths, **attributes)
+            rows = self.node("Transpose", output, perm=[0, 2, 1, 3])  # from (time, direction, batch, hidden)
+            rows = self.node("Reshape", rows, self.integers(0, 0, size))
+        return rows
+
+    def model(
+        self,
+        *,
+        inputs: Sequence[onnx.ValueInfoProto],
+        outputs: Sequence[onnx.ValueInfoProto],
+        results: Sequence[str],
+    ) -> onnx.ModelProto:
+        """The finished graph; ``results`` are the values that become its outputs. Checked by onnx."""
+        for value, output in zip(results, outputs, strict=True):
+            self._nodes.append(helper.make_node("Identity", [value], [output.name]))
+        graph = helper.make_graph(self._nodes, "ribbon", list(inputs), list(outputs), self._weights)
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="ribbon",
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def recurrent_weights(layers: Sequence[nn.RNNBase], cell: str) -> tuple[Tensor, Tensor, Tensor]:
+    """ONNX's W (direction, gates, input), R (direction, gates, hidden) and B (direction, both biases)."""
+
+    def gates(value: Tensor) -> Tensor:
+        parts = value.chunk(len(GATES[cell]))
+        return torch.cat([parts[i] for i in GATES[cell]])
+
+    inputs = torch.stack([gates(layer.weight_ih_l0) for layer in layers])
+    states = torch.stack([gates(layer.weight_hh_l0) for layer in layers])
+    biases = torch.stack([torch.cat([gates(layer.bias_ih_l0), gates(layer.bias_hh_l0)]) for layer in layers])
+    return inputs, states, biases
