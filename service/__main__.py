@@ -26,15 +26,11 @@ _log = logging.getLogger("service")
 class Server(uvicorn.Server):
     """uvicorn, but it says when the models are ready, ends if they cannot be, and drains before it closes."""
 
-    def __init__(self, config: uvicorn.Config, *, settings: Settings, started_at: float) -> None:
-        super().__init__(config)
+    def __init__(self, app: Any, settings: Settings, *, started_at: float) -> None:
+        super().__init__(_config(app, settings))
+        self.door: Door = app.state.door
         self._settings = settings
         self._started_at = started_at
-
-    @property
-    def door(self) -> Door:
-        door: Door = self.config.app.state.door  # type: ignore[union-attr]  # it is our application
-        return door
 
     async def main_loop(self) -> None:
         """Serve until told to stop; then keep listening until what is inside is done."""
@@ -79,22 +75,24 @@ def main() -> int:
         print(f"ribbon: {error}", file=sys.stderr)
         return 1
     configure_logging(level=settings.log_level, format=settings.log_format)
-    server = Server(_config(settings), settings=settings, started_at=started_at)
+    server = Server(create_app(settings), settings, started_at=started_at)
     server.run()
     return 1 if server.door.phase is Phase.FAILED else 0
 
 
-def _config(settings: Settings) -> uvicorn.Config:
-    options: dict[str, Any] = {"access_log": False, "log_config": None, "server_header": False, "ws": "none"}
+def _config(app: Any, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
         http="httptools",
         lifespan="on",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        **options,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        ws="none",
     )
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.openapi import OpenAPIConfig
 
 from service.api.body import JsonRequest
 from service.api.catalogue import Catalogue, ServedTagger
@@ -21,6 +20,7 @@ from service.api.health import live, metrics, ready
 from service.api.loading import LoadedTagger, OpenSession, load_taggers, request_limits
 from service.api.models import models
 from service.api.offload import Offload
+from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
 from service.api.tag import TagDesk, tag
 from service.errors import StartupError
@@ -31,7 +31,6 @@ from service.scheduling.admission import Door
 from service.scheduling.batcher import Batcher
 from service.settings import Settings
 
-VERSION = "0.1.0"
 _log = logging.getLogger(__name__)
 
 
@@ -100,7 +99,7 @@ def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -
         lifespan=[engine.running],
         request_class=JsonRequest,
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=OpenAPIConfig(title="Ribbon", version=VERSION, path="/schema"),
+        openapi_config=describe_api(),
         logging_config=None,
     )
     app.state.door = engine.door

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from service.errors import BundleError
 
@@ -81,6 +81,14 @@ class Manifest(_Part):
     metrics: dict[str, Any]
     files: dict[str, File]
 
+    @field_validator("format_version")
+    @classmethod
+    def _readable(cls, version: int) -> int:
+        """Checked with the first field, so that a later format is called that and not full of unknown fields."""
+        if version != FORMAT_VERSION:
+            raise ValueError(f"this service reads {FORMAT_VERSION}, not {version}")
+        return version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
@@ -120,10 +128,8 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "not JSON"
+        place = ".".join(map(str, first["loc"])) or "not a manifest"
         raise BundleError(f"{path}: {place}: {first['msg']}") from error
-    if manifest.format_version != FORMAT_VERSION:
-        raise BundleError(f"{path}: format version {manifest.format_version}; this service reads {FORMAT_VERSION}")
     for name in required_files(manifest):
         if name not in manifest.files:
             raise BundleError(f"{path}: lists no {name}")

@@ -22,7 +22,7 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     models_dir: Path = Field(Path("models"), description="folder of bundles")
-    default_tagger: str | None = Field(None, description="model that answers /tag when none is named")
+    default_tagger: str | None = Field(None, description="answers /tag when no model is named; default: the first by name")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where models run")
     precision: str | None = Field(
         None, description="variant of each model's graph; default: the bundle's own"

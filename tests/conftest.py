@@ -8,9 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples on every run; a busy machine is slow, not wrong.
-settings.register_profile(
-    "ribbon", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("ribbon", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ribbon")
 
 HAS_TORCH = find_spec("torch") is not None
@@ -19,6 +17,4 @@ collect_ignore = [] if HAS_TORCH else ["training"]
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not HAS_TORCH:
-        terminalreporter.write_line(
-            "tests/training left out: torch is not installed (make test-all installs it)"
-        )
+        terminalreporter.write_line("tests/training left out: torch is not installed (make test-all installs it)")

@@ -97,9 +97,7 @@ class FakeClock:
         return self.now
 
 
-def write_bundle(
-    models_dir: Path, *, name: str = NAME, graph: bytes = b"no graph: sessions are fake"
-) -> Path:
+def write_bundle(models_dir: Path, *, name: str = NAME, graph: bytes = b"no graph: sessions are fake") -> Path:
     """A complete bundle of the tiny tagger; its folder."""
     folder = models_dir / name
     folder.mkdir(parents=True)
@@ -171,10 +169,7 @@ def lexicon_graph() -> bytes:
             tensor(TensorProto.INT32, "ids", "batch", "time", 2 + NUM_CHARACTERS),
             tensor(TensorProto.INT32, "lengths", "batch"),
         ],
-        outputs=[
-            tensor(TensorProto.FLOAT, head, "batch", "time", table.shape[1])
-            for head, table in tables().items()
-        ],
+        outputs=[tensor(TensorProto.FLOAT, head, "batch", "time", table.shape[1]) for head, table in tables().items()],
         initializer=[
             helper.make_tensor("first", TensorProto.INT64, [], [0]),
             *(numpy_helper.from_array(table, f"{head}_table") for head, table in tables().items()),
@@ -184,5 +179,5 @@ def lexicon_graph() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def settings_for(models_dir: Path, **choices: Any) -> Settings:
+def settings_for(models_dir: Path, /, **choices: Any) -> Settings:
     return Settings(**{"models_dir": models_dir, "workers": 1, **choices})

@@ -82,7 +82,8 @@ def pack(lengths: Sequence[int], num_words: int, rng: np.random.Generator) -> li
             batches.append(np.array(batch))
             batch, longest = [], lengths[i]
         batch.append(i)
-    batches.append(np.array(batch))
+    if batch:
+        batches.append(np.array(batch))
     rng.shuffle(batches)  # type: ignore[arg-type]
     return batches
 

@@ -29,10 +29,13 @@ class FitConfig:
 
 def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Config:
     """A dataclass, nested ones included, from a TOML table. Raises ValueError on an unknown or missing key."""
+    if not isinstance(content, dict):
+        raise ValueError(f"{where.rstrip('.')}: expected a table, not {content!r}")
     hints = get_type_hints(kind)
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     if unknown := content.keys() - known:
-        raise ValueError(f"unknown {where}{', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+        names = ", ".join(where + name for name in sorted(unknown))
+        raise ValueError(f"unknown {names}; known: {', '.join(sorted(known))}")
     values = {}
     for name, value in content.items():
         if is_dataclass(hints[name]):
@@ -41,7 +44,7 @@ def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Confi
     try:
         return kind(**values)
     except TypeError as error:
-        raise ValueError(f"{where or 'configuration'}: {error}") from error
+        raise ValueError(f"{where.rstrip('.') or 'configuration'}: {error}") from error
 
 
 def load_config(kind: type[Config], path: Path) -> Config:

@@ -1,7 +1,7 @@
 """The CoNLL 2018 shared task evaluation: tokens, sentences, words and part-of-speech tags from raw text.
 
-Zeman et al. 2018, "CoNLL 2018 Shared Task: Multilingual Parsing from Raw Text to Universal Dependencies",
-section 4. Both sides are laid over the same characters, white space removed, so that offsets compare
+Zeman et al. 2018, "CoNLL 2018 Shared Task: Multilingual Parsing from Raw Text to Universal Dependencies".
+Both sides are laid over the same characters, white space removed, so that offsets compare
 directly. Tokens and sentences must agree on both ends. Words agree on both ends too, except where either
 side has a multiword token (``don't`` = ``do`` + ``n't``): there the words of the whole stretch are aligned
 by the longest common subsequence of their lower-cased forms. Our own code; on EWT dev its counts are the

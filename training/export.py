@@ -73,10 +73,13 @@ def quantize(source: Path, target: Path) -> None:
     """Weights of the recurrent layers and products to int8, activations quantised as they come."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.getLogger().setLevel(logging.ERROR)  # it advises a preprocessing that changes nothing here
-    quantize_dynamic(
-        source, target, weight_type=QuantType.QInt8, op_types_to_quantize=["LSTM", "MatMul"], per_channel=True
-    )
+    logging.disable(logging.WARNING)  # it advises a preprocessing that changes nothing here
+    try:
+        quantize_dynamic(
+            source, target, weight_type=QuantType.QInt8, op_types_to_quantize=["LSTM", "MatMul"], per_channel=True
+        )
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def random_batch(shape: tuple[int, int], sizes: Mapping[str, int], num_characters: int, seed: int) -> Batch:

@@ -60,13 +60,16 @@ def fit(
     """
     run = _Run(network, steps_per_epoch=steps_per_epoch, config=config, folder=folder)
     run.resume()
-    while run.progress.epoch < config.num_epochs and not run.out_of_patience():
-        began = time.perf_counter()
-        loss = run.train_epoch(epoch_of)
-        figures = {"loss": loss, "seconds": time.perf_counter() - began}
-        if run.progress.epoch % config.evaluate_every == 0 or run.progress.epoch == config.num_epochs:
-            figures |= run.evaluate(score)
-        run.record(figures)
+    try:
+        while run.progress.epoch < config.num_epochs and not run.out_of_patience():
+            began = time.perf_counter()
+            loss = run.train_epoch(epoch_of)
+            figures = {"loss": loss, "seconds": time.perf_counter() - began}
+            if run.progress.epoch % config.evaluate_every == 0 or run.progress.epoch == config.num_epochs:
+                figures |= run.evaluate(score)
+            run.record(figures)
+    finally:
+        run.close()
     return run.best()
 
 
@@ -85,7 +88,7 @@ class _Run:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        total = config.num_epochs * steps_per_epoch
+        total = max(1, config.num_epochs * steps_per_epoch)
         warmup = max(1, config.warmup_steps)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: min((step + 1) / warmup, max(0.0, 1 - step / total))
@@ -126,7 +129,7 @@ class _Run:
 
     def evaluate(self, score: Score) -> dict[str, float]:
         with torch.inference_mode():
-            figures = dict(score(self.averaged))
+            figures = {name: float(value) for name, value in score(self.averaged).items()}
         if figures["score"] > self.progress.best_score:
             self.progress.best_score, self.progress.best_epoch = figures["score"], self.progress.epoch
             _save({"network": self.averaged.state_dict()}, self.folder / "best.pt")
@@ -162,6 +165,10 @@ class _Run:
     def out_of_patience(self) -> bool:
         progress = self.progress
         return progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= self.config.patience
+
+    def close(self) -> None:
+        if self.log:
+            self.log.close()
 
     def best(self) -> nn.Module:
         state = torch.load(self.folder / "best.pt", map_location=self.device, weights_only=True)

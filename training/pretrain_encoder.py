@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from service.text.pipeline import WordEncoder
-from service.text.vocabulary import dump_vocabularies
 from training.batches import ClozeBatch, cloze_batches
 from training.config import FitConfig, load_config
 from training.corpora import plain
@@ -23,7 +22,7 @@ from training.loop import fit, seed_everything
 from training.networks.cloze import ClozeModel
 from training.networks.tagger import Tagger, TaggerConfig
 from training.train_tagger import read_training
-from training.vocabularies import VocabularyConfig, build_vocabularies, count_words
+from training.vocabularies import VocabularyConfig, build_vocabularies, count_words, vocabularies_of_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +53,7 @@ def main() -> None:
     order = np.random.default_rng(0).permutation(len(sentences))
     dev = [sentences[i] for i in order[: config.num_dev]]
     train = [sentences[i] for i in order[config.num_dev :]]
-    vocabularies = build_vocabularies(count_words(train), config.vocabulary)
-    folder.mkdir(parents=True, exist_ok=True)
-    dump_vocabularies(vocabularies, folder / "vocabularies.json")
+    vocabularies = vocabularies_of_run(folder, lambda: build_vocabularies(count_words(train), config.vocabulary))
     num_words = sum(map(len, train))
     print(f"{len(train)} sentences, {num_words} words; vocabulary of {len(vocabularies['words'])}")
 

@@ -17,6 +17,8 @@ class TaggerRun:
     name: str
     version: str
     pretrained: str = ""  # folder of a pretraining run: its vocabularies and weights are the start
+    labelled_text: str = ""  # file of training/label_text.py: what an ensemble says of plain text
+    labelled_words: int = 200_000  # of it seen an epoch, a fresh sample each time
     batch_words: int = 2000
     gmb_words: int = 250_000  # of gmb seen an epoch, a fresh sample each time; everything else is seen whole
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)

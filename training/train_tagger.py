@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from service.text.pipeline import WordEncoder
-from service.text.vocabulary import dump_vocabularies, load_vocabularies
+from service.text.vocabulary import load_vocabularies
 from training.batches import TaggedBatch, TaggedExample, tagged_batches
 from training.config import load_config
 from training.corpora import tagging
@@ -23,7 +23,7 @@ from training.networks.tagger import Tagger
 from training.prediction import score_spans, tag_sentences
 from training.publish_tagger import publish
 from training.tagger_run import TaggerRun
-from training.vocabularies import build_vocabularies, count_words, dropout_rates
+from training.vocabularies import build_vocabularies, count_words, dropout_rates, vocabularies_of_run
 
 
 def read_training(data_dir: Path | None) -> dict[str, list[TaggedSentence]]:
@@ -67,17 +67,21 @@ def main() -> None:
 
     corpora = read_training(arguments.data_dir)
     heads = tagging.tag_sets(corpora["ewt"], corpora["gmb"])
+    if config.labelled_text:
+        corpora["labelled"] = tagging.read_labelled(Path(config.labelled_text))
     examples = {name: tagging.examples_of(rows, name, heads) for name, rows in corpora.items()}
     dev = read_sets("dev", arguments.data_dir)
 
     counts = count_words(s.words for sentences in corpora.values() for s in sentences)
     pretrained = Path(config.pretrained) if config.pretrained else None
-    if pretrained:
-        vocabularies = load_vocabularies(pretrained / "vocabularies.json")
-    else:
-        vocabularies = build_vocabularies(counts, config.vocabulary)
-    folder.mkdir(parents=True, exist_ok=True)
-    dump_vocabularies(vocabularies, folder / "vocabularies.json")
+    vocabularies = vocabularies_of_run(
+        folder,
+        lambda: (
+            load_vocabularies(pretrained / "vocabularies.json")
+            if pretrained
+            else build_vocabularies(counts, config.vocabulary)
+        ),
+    )
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=200_000)
     rates = dropout_rates(vocabularies["words"], counts, config.augment.word_dropout)
 
@@ -89,18 +93,21 @@ def main() -> None:
     if pretrained:
         load_pretrained(network, pretrained)
 
+    words = {name: sum(len(s.words) for s in sentences) for name, sentences in corpora.items()}  # seen an epoch
+    words |= {"gmb": config.gmb_words}
+    if "labelled" in corpora:
+        words["labelled"] = config.labelled_words
+
     def epoch(rng: np.random.Generator) -> Iterator[TaggedBatch]:
-        chosen = [e for name, members in examples.items() if name != "gmb" for e in members]
-        chosen += sample(examples["gmb"], config.gmb_words, rng)
+        chosen = [e for name, members in examples.items() for e in sample(members, words[name], rng)]
         return tagged_batches(
             chosen, encoder, num_words=config.batch_words, rates=rates, config=config.augment, rng=rng
         )
 
-    num_words = sum(len(s.words) for name, sentences in corpora.items() if name != "gmb" for s in sentences)
     best = fit(
         network,
         epoch,
-        steps_per_epoch=(num_words + config.gmb_words) // config.batch_words,
+        steps_per_epoch=sum(words.values()) // config.batch_words,
         score=lambda averaged: score_sets(averaged, encoder, dev, heads),
         config=config.fit,
         folder=folder,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from service.text.pipeline import SUFFIX_LENGTH, WORD_BEGIN, WORD_END, normalize
-from service.text.vocabulary import Vocabulary
+from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,17 @@ def build_vocabularies(counts: Mapping[str, int], config: VocabularyConfig) -> d
         "suffixes": Vocabulary.of(_at_least(suffixes, config.min_suffix_count)),
         "characters": Vocabulary.of((WORD_BEGIN, WORD_END, *_at_least(characters, config.min_character_count))),
     }
+
+
+def vocabularies_of_run(folder: Path, make: Callable[[], dict[str, Vocabulary]]) -> dict[str, Vocabulary]:
+    """Those that a run began with, else new ones, kept in its folder: a resumed run must not get others."""
+    path = folder / "vocabularies.json"
+    if path.exists():
+        return load_vocabularies(path)
+    vocabularies = make()
+    folder.mkdir(parents=True, exist_ok=True)
+    dump_vocabularies(vocabularies, path)
+    return vocabularies
 
 
 def _at_least(counts: Counter[str], minimum: int) -> list[str]:

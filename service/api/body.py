@@ -72,6 +72,8 @@ class Form:
 
 
 def _choices(type: inspect.Type) -> Collection[str]:  # noqa: A002
+    if isinstance(type, inspect.Metadata):
+        return _choices(type.type)
     if isinstance(type, inspect.ListType):
         return _choices(type.item_type)
     return [str(value) for value in type.values] if isinstance(type, inspect.LiteralType) else ()

@@ -45,11 +45,7 @@ def read_items(*, text: str | list[str] | None, tokens: list[list[str]] | None, 
             "send one of text and tokens",
             errors=[FieldError(path="text", message="send either text or tokens")],
         )
-    if tokens is not None:
-        check_count(len(tokens), "tokens", limits)
-        items = [Item(path=f"tokens[{i}]", tokens=words) for i, words in enumerate(tokens)]
-    else:
-        items = text_items(text or "", limits)
+    items = text_items(text, limits) if text is not None else token_items(tokens or [], limits)
     check_lengths(items, limits)
     if problems := list(islice((problem for item in items for problem in _problems(item)), MAX_REPORTED)):
         raise InvalidRequestError(f"{problems[0].path} {problems[0].message}", errors=problems)
@@ -62,6 +58,11 @@ def text_items(text: str | list[str], limits: Limits) -> list[Item]:
         return [Item(path="text", text=text)]
     check_count(len(text), "text", limits)
     return [Item(path=f"text[{i}]", text=each) for i, each in enumerate(text)]
+
+
+def token_items(tokens: list[list[str]], limits: Limits) -> list[Item]:
+    check_count(len(tokens), "tokens", limits)
+    return [Item(path=f"tokens[{i}]", tokens=words) for i, words in enumerate(tokens)]
 
 
 def check_count(count: int, path: str, limits: Limits) -> None:

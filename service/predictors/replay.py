@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from service.bundle import EXAMPLES, Bundle
-from service.errors import BundleError
+from service.errors import BundleError, InputTooLongError
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import pad
 from service.text.tokenizer import join_words
@@ -30,10 +30,13 @@ def replay(tagger: Tagger, bundle: Bundle, *, precision: str) -> None:
         examples = msgspec.json.decode(path.read_bytes(), type=list[TagExample])
     except msgspec.DecodeError as error:
         raise BundleError(f"{path}: {error}") from error
-    if not examples:
-        raise BundleError(f"{path}: holds no example")
+    if not examples or not all(example.tokens for example in examples):
+        raise BundleError(f"{path}: holds no example, or one without tokens")
     max_drift = bundle.manifest.precisions[precision].max_drift
-    rows = [tagger.encode(join_words(example.tokens)[1]).ids for example in examples]
+    try:
+        rows = [tagger.encode(join_words(example.tokens)[1]).ids for example in examples]
+    except InputTooLongError as error:
+        raise BundleError(f"{path}: {error}") from error
     together = tagger.run(pad(rows))
     for number, (example, row, answer) in enumerate(zip(examples, rows, together, strict=True)):
         alone = tagger.run(pad([row]))[0]
@@ -54,5 +57,7 @@ def compare(example: TagExample, actual: TaggedRow, max_drift: float) -> str:
         if expected != found:
             return f"{name} is {' '.join(found)}, expected {' '.join(expected)}"
     scores = [span.score for span in actual.spans]
+    if len(scores) != len(example.scores):
+        return f"there are {len(scores)} scores, expected {len(example.scores)}"
     worst = max((abs(a - b) for a, b in zip(scores, example.scores, strict=True)), default=0.0)
     return f"a score is off by {worst:.4f}, more than {max_drift}" if worst > max_drift else ""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from service.bundle import VOCABULARIES, Bundle
+from service.bundle import MANIFEST, VOCABULARIES, Bundle
 from service.errors import BundleError, InputTooLongError
 from service.predictors.viterbi import decode_legal
 from service.runtime.session import Session
@@ -46,20 +46,24 @@ class Tagger:
 
     The session's graph takes ``ids`` (batch, time, feature) and ``lengths`` (batch,), and gives ``upos`` and
     ``xpos`` (batch, time, tag) logits and ``entity`` (batch, time, tag) log-probabilities.
-    Raises BundleError if the vocabularies cannot be read.
+    Raises BundleError if manifest or vocabularies are not those of a tagger.
     """
 
     def __init__(self, bundle: Bundle, session: Session) -> None:
         manifest = bundle.manifest
+        try:
+            num_characters = manifest.features["num_characters"]
+            self._max_tokens = manifest.limits["max_tokens"]
+            self._upos, self._xpos, self._entity = (manifest.labels[name] for name in ("upos", "xpos", "entity"))
+            self._outside = self._entity.index(OUTSIDE)
+        except (ValueError, KeyError) as error:
+            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a tagger ({error})") from error
         path = bundle.path(VOCABULARIES)
         try:
-            self._encoder = WordEncoder(load_vocabularies(path), num_characters=manifest.features["num_characters"])
-            self._upos, self._xpos, self._entity = (manifest.labels[name] for name in ("upos", "xpos", "entity"))
-            self._max_tokens = manifest.limits["max_tokens"]
+            self._encoder = WordEncoder(load_vocabularies(path), num_characters=num_characters)
         except (ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{path}: not the vocabularies of a tagger ({error})") from error
         self._session = session
-        self._outside = self._entity.index(OUTSIDE)
         self._legal = legal_transitions(self._entity)
 
     @property

@@ -144,8 +144,6 @@ class Batcher(Generic[Answer]):
                 row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
         rows = [row for row in rows if row.job.is_open]
         if rows:
-            for row in rows:
-                row.job.start(now)
             self._busy += 1
             self._executor.submit(self._work, rows, asyncio.get_running_loop())
 
@@ -179,7 +177,9 @@ class Batcher(Generic[Answer]):
         else:
             self._record(outcome)
             for row, answer in zip(outcome.rows, outcome.answers, strict=True):
-                row.job.put(row.index, answer, outcome.finished_at)
+                row.job.put(
+                    row.index, answer, started_at=outcome.started_at, finished_at=outcome.finished_at
+                )
 
     def _fail(self, rows: Sequence[Row[Answer]], error: Exception) -> None:
         _log.error("a model run failed", extra={"error": type(error).__name__, "frames": _frames(error)})

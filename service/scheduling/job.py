@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Generic, TypeVar
 
 from service.errors import ServiceError
@@ -43,7 +44,7 @@ class Job(Generic[Answer]):
     rows: list[Row[Answer]] = field(init=False)
     answers: list[Answer | None] = field(init=False)
     remaining: int = field(init=False)
-    started_at: float | None = field(init=False, default=None)
+    started_at: float = field(init=False, default=inf)
 
     def __post_init__(self) -> None:
         self.rows = [Row(self, index, ids, len(ids)) for index, ids in enumerate(self.ids)]
@@ -55,25 +56,21 @@ class Job(Generic[Answer]):
         """Somebody still wants the answer."""
         return not self.done.done()
 
-    def start(self, at: float) -> None:
-        if self.started_at is None:
-            self.started_at = at
-
     def fail(self, error: ServiceError) -> None:
         if self.is_open:
             self.done.set_exception(error)
 
-    def put(self, index: int, answer: Answer, at: float) -> None:
-        """Place one row's answer; the last one finishes the job."""
+    def put(self, index: int, answer: Answer, *, started_at: float, finished_at: float) -> None:
+        """Place one row's answer from a run; the last one finishes the job."""
         self.answers[index] = answer
+        self.started_at = min(self.started_at, started_at)
         self.remaining -= 1
         if self.remaining == 0 and self.is_open:
-            self.done.set_result(self._finished(at))
+            self.done.set_result(self._finished(finished_at))
 
     def _finished(self, at: float) -> Done[Answer]:
-        started_at = at if self.started_at is None else self.started_at
         return Done(
             answers=self.answers,  # type: ignore[arg-type]  # every place is filled
-            queue_seconds=started_at - self.submitted_at,
-            model_seconds=at - started_at,
+            queue_seconds=self.started_at - self.submitted_at,
+            model_seconds=at - self.started_at,
         )

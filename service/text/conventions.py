@@ -1,7 +1,7 @@
 """How UD English EWT cuts words: the lists behind ``words.py``. Everything is lower case unless said.
 
-Drawn from the corpus' training section and from the affix list of the English treebank guidelines it follows
-(Bies et al. 2012, "English Web Treebank", addendum on hyphens).
+Drawn from the corpus' training section, and filled up with the common English affixes, abbreviations and
+units that it happens not to hold.
 """
 
 from __future__ import annotations

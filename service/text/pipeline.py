@@ -89,7 +89,7 @@ class WordEncoder:
         """One word's ids, uncached."""
         key = normalize(word)
         if len(word) > self._head + self._tail:
-            word = word[: self._head] + word[-self._tail :]
+            word = word[: self._head] + word[len(word) - self._tail :]
         encode = self._characters.encode
         characters = [encode(WORD_BEGIN), *map(encode, word), encode(WORD_END)]
         characters += [PAD_ID] * (self._num_characters - len(characters))

@@ -13,7 +13,10 @@ PAD_ID, UNK_ID, MASK_ID = 0, 1, 2
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Tokens by id. The first three are always padding, unknown and mask; ``pad_id`` is 0."""
+    """Tokens by id. The first three are always padding, unknown and mask; ``pad_id`` is 0.
+
+    Those three are no words: a text that spells one of them has an unknown word there.
+    """
 
     tokens: tuple[str, ...]
     ids: Mapping[str, int] = field(init=False, repr=False)
@@ -23,7 +26,7 @@ class Vocabulary:
             raise ValueError(f"a vocabulary begins with {PAD} {UNK} {MASK}")
         if len(set(self.tokens)) != len(self.tokens):
             raise ValueError("a vocabulary holds each token once")
-        object.__setattr__(self, "ids", {token: i for i, token in enumerate(self.tokens)})
+        object.__setattr__(self, "ids", {token: i for i, token in enumerate(self.tokens) if i > MASK_ID})
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -35,7 +38,8 @@ class Vocabulary:
     @classmethod
     def of(cls, tokens: Iterable[str]) -> Vocabulary:
         """A vocabulary of these tokens, behind the three special ones."""
-        return cls((PAD, UNK, MASK, *tokens))
+        special = (PAD, UNK, MASK)
+        return cls((*special, *(token for token in tokens if token not in special)))
 
 
 def dump_vocabularies(vocabularies: Mapping[str, Vocabulary], path: Path) -> None:

@@ -35,12 +35,14 @@ def read_columns(
     """Sentences of a columns file. ``columns`` says which one is ``word`` and which is each layer of tags.
 
     Span tags may be IOB1, IOB2 or BIOES: they stay as written and ``service.text.spans.spans_of`` reads all
-    three. Lines that begin with ``comment`` are passed over. Raises ValueError that names file and line.
+    three. Lines that begin with ``comment``, and lines whose word is white space, are passed over. Raises
+    ValueError that names the file and the sentence.
     """
     sentences = []
     for block in blocks(path):
         rows = [line.split(separator) for line in block if not (comment and line.startswith(comment))]
         try:
+            rows = [row for row in rows if row[columns["word"]].strip()]
             layers = {name: [row[i].strip() for row in rows] for name, i in columns.items()}
         except IndexError as error:
             raise ValueError(f"{path}: a line with too few columns in {block[:3]}") from error

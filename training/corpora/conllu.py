@@ -17,5 +17,6 @@ def read_conllu(path: Path) -> list[TaggedSentence]:
         rows = [line.split("\t") for line in block if not line.startswith("#")]
         rows = [row for row in rows if row[0].isdigit()]
         tags = {"upos": [row[UPOS] for row in rows], "xpos": [row[XPOS] for row in rows]}
-        sentences.append(TaggedSentence(words=[row[FORM] for row in rows], tags=tags))
+        if rows:  # a block of comments alone is no sentence
+            sentences.append(TaggedSentence(words=[row[FORM] for row in rows], tags=tags))
     return sentences

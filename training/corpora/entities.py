@@ -13,14 +13,16 @@ wnut17      person, location; corporation, group -> ORG; product, creative-work 
             DATE or MISC
 btc         PER, ORG, LOC; an O may be DATE or MISC
 (all)       MONEY, percentages in it, by rule on words that are O (weak supervision): see ``money_spans``
-EWT         nothing is annotated: every word is unknown but those that the MONEY rule finds
+EWT         nothing is annotated, but its parts of speech tell: a weekday or month that is a proper noun is a
+            DATE; a pronoun, verb, adverb, common noun and so on is O, DATE or MISC (or MONEY, by rule);
+            proper nouns and the words that names may hold (``of``, ``the``, ``-``) are unknown
 ==========  ==========================================================================================
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from service.text.spans import Span, bioes_tags, spans_of, tags_of
 from training.corpora.examples import TaggedSentence
@@ -61,6 +63,14 @@ _TIME = re.compile(
     r"|autumn|winter)$|^(years?|months?|weeks?|days?|hours?|decades?|quarter|morning|afternoon|evening|night)$",
     re.IGNORECASE,
 )
+_CALENDAR = re.compile(
+    r"(mon|tues|wednes|thurs|fri|satur|sun)day$|(january|february|march|april|june|july|august|september|october"
+    r"|november|december)$",
+    re.IGNORECASE,
+)
+NAMELESS = frozenset("ADJ ADV AUX INTJ NOUN PRON SCONJ VERB".split())
+DATES = frozenset(bioes_tags(("DATE",))) - {"O"}
+NO_NAME = frozenset(bioes_tags(("DATE", "MISC")))
 _AMOUNT = re.compile(r"(\d[\d,.]*\d|\d)([kmb]|bn)?", re.IGNORECASE)
 _SCALES = frozenset(("hundred", "thousand", "million", "billion", "trillion", "k", "m", "bn"))
 _SIGNS = frozenset(("$", "£", "€", "¥", "us$", "a$", "c$"))
@@ -116,8 +126,7 @@ def merged_tags(sentence: TaggedSentence, corpus: str) -> list[str]:
 def allowed_tags(sentence: TaggedSentence, corpus: str) -> Allowed:
     """The tags each word may have, by the table above."""
     if "ner" not in sentence.tags:
-        tags = tags_of(money_spans(sentence.words), len(sentence.words))
-        return tuple(frozenset((tag,)) if tag != "O" else UNKNOWN for tag in tags)
+        return tuple(hints_of_pos(sentence))
     known, unknown = merged_spans(sentence, corpus)
     taken = {i for span in (*known, *unknown) for i in range(span.start, span.end)}
     money = [s for s in money_spans(sentence.words) if taken.isdisjoint(range(s.start, s.end))]
@@ -125,4 +134,17 @@ def allowed_tags(sentence: TaggedSentence, corpus: str) -> Allowed:
     allowed = [frozenset((t,)) if t != "O" else outside for t in tags_of([*known, *money], len(sentence.words))]
     for span in unknown:
         allowed[span.start : span.end] = [UNKNOWN] * (span.end - span.start)
-    return tuple(allowed)
+    unclear = sentence.tags.get("unclear", ())
+    return tuple(UNKNOWN if i < len(unclear) and unclear[i] == "yes" else tags for i, tags in enumerate(allowed))
+
+
+def hints_of_pos(sentence: TaggedSentence) -> Iterator[frozenset[str]]:
+    """What parts of speech alone say of entities."""
+    money = tags_of(money_spans(sentence.words), len(sentence.words))
+    for word, upos, xpos, tag in zip(sentence.words, sentence.tags["upos"], sentence.tags["xpos"], money, strict=True):
+        if tag != "O":
+            yield frozenset((tag,))
+        elif xpos.startswith("NNP"):
+            yield DATES if _CALENDAR.match(word) else UNKNOWN
+        else:
+            yield NO_NAME if upos in NAMELESS else UNKNOWN

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from service.text.spans import bioes_tags, spans_of, tags_of
+from service.text.words import split_words
 from training.batches import TaggedExample, bits_of
 from training.corpora.columns import read_columns
 from training.corpora.conllu import read_conllu
@@ -15,6 +16,7 @@ from training.corpora.sources import locate
 
 GMB_LABELS = ("geo", "gpe", "org", "per", "tim", "art", "eve", "nat")
 WNUT17_LABELS = ("person", "location", "corporation", "group", "product", "creative-work")
+NO_TAG = "_"  # in no tag set, and so unknown to a head
 OWN_SCHEMES: Mapping[str, Sequence[str]] = {
     "gmb": bioes_tags(GMB_LABELS),
     "wnut17": bioes_tags(WNUT17_LABELS),
@@ -37,7 +39,7 @@ def tag_sets(ewt: Sequence[TaggedSentence], gmb: Sequence[TaggedSentence]) -> He
 
 
 def _seen(sentences: Sequence[TaggedSentence], layer: str) -> tuple[str, ...]:
-    return tuple(sorted({tag for sentence in sentences for tag in sentence.tags[layer]}))
+    return tuple(sorted({tag for sentence in sentences for tag in sentence.tags[layer]} - {NO_TAG}))
 
 
 def read_ewt(split: str, data_dir: Path | None) -> list[TaggedSentence]:
@@ -51,32 +53,58 @@ def read_uner(split: str, data_dir: Path | None) -> list[TaggedSentence]:
 
 def read_gmb(split: str, data_dir: Path | None) -> list[TaggedSentence]:
     path = locate(f"gmb/{split}", data_dir=data_dir)
-    return [split_tildes(s) for s in read_columns(path, {"word": 0, "xpos": 1, "ner": 2})]
+    return list(map(recut, read_columns(path, {"word": 0, "xpos": 1, "ner": 2})))
 
 
 def read_wnut17(split: str, data_dir: Path | None) -> list[TaggedSentence]:
-    return read_columns(locate(f"wnut17/{split}", data_dir=data_dir), {"word": 0, "ner": 1})
+    return list(map(recut, read_columns(locate(f"wnut17/{split}", data_dir=data_dir), {"word": 0, "ner": 1})))
 
 
 def read_btc(data_dir: Path | None) -> list[TaggedSentence]:
     paths = [locate(f"btc/{section}", data_dir=data_dir) for section in "abefg"]
-    return [sentence for path in paths for sentence in read_columns(path, {"word": 0, "ner": 1})]
+    return [recut(sentence) for path in paths for sentence in read_columns(path, {"word": 0, "ner": 1})]
 
 
 def read_wikigold(data_dir: Path | None) -> list[TaggedSentence]:
     path = locate("wikigold/wikigold", data_dir=data_dir)
-    return read_columns(path, {"word": 0, "ner": 1}, separator=" ")
+    sentences = read_columns(path, {"word": 0, "ner": 1}, separator=" ", comment="-DOCSTART-")
+    return list(map(recut, sentences))
 
 
-def split_tildes(sentence: TaggedSentence) -> TaggedSentence:
-    """gmb writes some names as one word, ``New~York``: two words again, under the tags that say the same."""
-    words, xpos, ner = [], [], []
-    for word, penn, tag in zip(sentence.words, sentence.tags["xpos"], sentence.tags["ner"], strict=True):
-        parts = [part for part in word.split("~") if part] or [word]
+def read_labelled(path: Path) -> list[TaggedSentence]:
+    """What training/label_text.py wrote: tags of an ensemble, not of people."""
+    return read_columns(path, {"word": 0, "upos": 1, "xpos": 2, "ner": 3})
+
+
+def parts_of(word: str) -> list[str]:
+    """A corpus' word cut as the service would cut it: ``al-Sadr`` is three words there, ``New~York`` (gmb) two.
+    Clitics (``'s``), entities of HTML and what begins with a hyphen were cut already."""
+    if word[0] in "'’&-":
+        return [word]
+    return [part for piece in word.split("~") if piece for part in split_words(piece)] or [word]
+
+
+def recut(sentence: TaggedSentence) -> TaggedSentence:
+    """The sentence in the service's words, so that training and serving see the same: its spans stay as they are.
+
+    A word of several parts has no tag but for entities. Where it is a compound adjective (``U.S.-led``) its
+    annotators judged the whole: whether a part of it is a name is unknown, which layer ``unclear`` says.
+    """
+    words: list[str] = []
+    layers: dict[str, list[str]] = {name: [] for name in (*sentence.tags, "unclear")}
+    for i, word in enumerate(sentence.words):
+        parts = parts_of(word)
+        more = len(parts) - 1
         words += parts
-        xpos += [penn] * len(parts)
-        ner += [tag, *[tag.replace("B-", "I-")] * (len(parts) - 1)]
-    return TaggedSentence(words=words, tags={"xpos": xpos, "ner": ner})
+        for name, tags in sentence.tags.items():
+            tag = tags[i]
+            if name == "ner":
+                layers[name] += [tag, *[tag.replace("B-", "I-")] * more]
+            else:
+                layers[name] += [tag if not more else NO_TAG] * len(parts)
+        adjective = more and sentence.tags.get("xpos", [""] * (i + 1))[i] == "JJ"
+        layers["unclear"] += ["yes" if adjective else "no"] * len(parts)
+    return TaggedSentence(words=words, tags=layers)
 
 
 def own_tags(sentence: TaggedSentence) -> list[str]:
@@ -89,7 +117,9 @@ def examples_of(sentences: Sequence[TaggedSentence], corpus: str, heads: Heads) 
     layers: dict[str, Callable[[TaggedSentence], Sequence[frozenset[str] | str]]] = {
         "entity": lambda sentence: allowed_tags(sentence, corpus)
     }
-    if corpus == "ewt":
+    if corpus == "labelled":
+        layers["entity"] = lambda sentence: sentence.tags["ner"]
+    if corpus in ("ewt", "labelled"):
         layers |= {"upos": lambda s: s.tags["upos"], "xpos": lambda s: s.tags["xpos"]}
     if corpus == "gmb":
         layers["gmb_xpos"] = lambda s: s.tags["xpos"]

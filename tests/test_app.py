@@ -1,0 +1,120 @@
+"""The application's life: starting, ready, draining, and starts that fail."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from litestar.testing import TestClient
+
+from service.app import create_app
+from tests.api.conftest import Client, is_ready, wait_until
+from tests.api.test_bad_input import problem_of
+from tests.fakes import GRAPH, UPOS, FakeSession, OpenFake, settings_for, write_bundle
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    write_bundle(tmp_path)
+    return tmp_path
+
+
+def has_failed(client: Client) -> bool:
+    return "failed" in client.get("/health/ready").text
+
+
+def test_not_ready_until_the_examples_were_replayed(models: Path) -> None:
+    session = FakeSession()
+    session.gate.clear()
+    with TestClient(create_app(settings_for(models), open_session=OpenFake(session))) as client:
+        wait_until(lambda: bool(session.shapes))
+        for response in (
+            client.get("/health/ready"),
+            client.post("/tag", json={"text": "a"}),
+            client.get("/models"),
+        ):
+            problem_of(response, 503, "not_ready")
+            assert int(response.headers["retry-after"]) >= 1
+        assert client.get("/health/live").status_code == 200
+        session.gate.set()
+        wait_until(lambda: is_ready(client))
+        assert client.post("/tag", json={"text": "a"}).status_code == 200
+
+
+def test_draining_refuses_new_work(models: Path) -> None:
+    app = create_app(settings_for(models), open_session=OpenFake(FakeSession()))
+    with TestClient(app) as client:
+        wait_until(lambda: is_ready(client))
+        app.state.door.close()
+        problem_of(client.get("/health/ready"), 503, "not_ready")
+        problem_of(client.post("/tag", json={"text": "a"}), 503, "not_ready")
+        assert client.get("/health/live").status_code == 200
+
+
+def break_graph(folder: Path) -> None:
+    path = folder / GRAPH
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+def remove_graph(folder: Path) -> None:
+    (folder / GRAPH).unlink()
+
+
+def break_manifest(folder: Path) -> None:
+    (folder / "manifest.json").write_text("{", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [(break_graph, GRAPH), (remove_graph, GRAPH), (break_manifest, "manifest.json")],
+)
+def test_a_damaged_bundle_is_named_and_never_ready(
+    models: Path, caplog: pytest.LogCaptureFixture, damage: object, name: str
+) -> None:
+    [folder] = models.iterdir()
+    assert callable(damage)
+    damage(folder)
+    with TestClient(create_app(settings_for(models), open_session=OpenFake(FakeSession()))) as client:
+        wait_until(lambda: has_failed(client))
+    [record] = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert str(folder / name) in record.getMessage()
+    assert record.exc_info is None
+
+
+class WrongSession(FakeSession):
+    """Takes every word for another part of speech than the bundle's examples have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tables["upos"] = self._tables["upos"][:, ::-1]
+
+
+@pytest.mark.parametrize(
+    ("choices", "session", "message"),
+    [
+        ({}, WrongSession(), UPOS[0]),
+        ({"default_tagger": "nope"}, FakeSession(), "RIBBON_DEFAULT_TAGGER=nope"),
+        ({"precision": "int2"}, FakeSession(), "int2"),
+        ({"models_dir": Path("/nowhere")}, FakeSession(), "/nowhere"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_the_start(
+    models: Path,
+    caplog: pytest.LogCaptureFixture,
+    choices: dict[str, object],
+    session: FakeSession,
+    message: str,
+) -> None:
+    with TestClient(create_app(settings_for(models, **choices), open_session=OpenFake(session))) as client:
+        wait_until(lambda: has_failed(client))
+    assert message in caplog.text
+
+
+def test_two_bundles_of_one_name_are_refused(models: Path, caplog: pytest.LogCaptureFixture) -> None:
+    [folder] = models.iterdir()
+    folder.rename(models / "renamed")
+    write_bundle(models)
+    with TestClient(create_app(settings_for(models), open_session=OpenFake(FakeSession()))) as client:
+        wait_until(lambda: has_failed(client))
+    assert "renamed" in caplog.text

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.text.pipeline import WORD_BEGIN, WORD_END, WordEncoder, normalize
+from service.text.vocabulary import PAD_ID, UNK_ID, Vocabulary
+
+VOCABULARIES = {
+    "words": Vocabulary.of(["plays", "it's", "0000", "abcdefghij"]),
+    "suffixes": Vocabulary.of(["ays", "hij", "a"]),
+    "characters": Vocabulary.of((WORD_BEGIN, WORD_END, *"abcdefghijPplsy")),
+}
+WORDS = st.lists(st.text(max_size=12) | st.sampled_from(["plays", "Plays", "1998", "😀", "\ud800", "\0"]), max_size=15)
+
+
+def encoder(*, num_characters: int = 8, cache_size: int = 50_000) -> WordEncoder:
+    return WordEncoder(VOCABULARIES, num_characters=num_characters, cache_size=cache_size)
+
+
+def characters(word: str) -> list[int]:
+    return [VOCABULARIES["characters"].encode(c) for c in word]
+
+
+def uncached(words: list[str]) -> list[list[int]]:
+    return [encoder().features(word) for word in words]
+
+
+@pytest.mark.parametrize(
+    ("word", "key"), [("Plays", "plays"), ("It’s", "it's"), ("“X”", '"x"'), ("1998", "0000"), ("٣rd", "0rd"), ("", "")]
+)
+def test_words_are_looked_up_in_lower_case_with_plain_quotes_and_digits_as_noughts(word, key):
+    assert normalize(word) == key
+
+
+def test_a_row_is_word_suffix_and_marked_characters():
+    row = encoder(num_characters=8).features("Plays")
+    assert row[0] == VOCABULARIES["words"].encode("plays")
+    assert row[1] == VOCABULARIES["suffixes"].encode("ays")
+    assert row[2:] == [*characters(f"{WORD_BEGIN}Plays{WORD_END}"), PAD_ID]
+
+
+def test_numbers_share_a_word():
+    rows = encoder().encode(["1998", "2024"])
+    assert rows[0, 0] == rows[1, 0] == VOCABULARIES["words"].encode("0000")
+
+
+@pytest.mark.parametrize(
+    ("num_characters", "seen"), [(8, "abchij"), (7, "abcij"), (4, "aj"), (3, "a"), (2, ""), (12, "abcdefghij")]
+)
+def test_of_a_long_word_its_beginning_and_end_are_seen(num_characters, seen):
+    row = encoder(num_characters=num_characters).features("abcdefghij")
+    assert row[0] == VOCABULARIES["words"].encode("abcdefghij")
+    assert row[2:] == characters(f"{WORD_BEGIN}{seen}{WORD_END}")
+
+
+def test_unknown_is_unknown():
+    row = encoder().features("Ωmega")
+    assert row[0] == row[1] == row[3] == UNK_ID
+
+
+@given(WORDS)
+def test_any_words_make_rows_of_one_width(words):
+    rows = encoder().encode(words)
+    assert rows.shape == (len(words), 10)
+    assert rows.dtype == np.int32
+    assert rows.tolist() == uncached(words)
+
+
+@given(st.lists(WORDS, max_size=6), st.integers(1, 12))
+def test_a_cache_that_fills_and_is_cleared_changes_nothing(sentences, cache_size):
+    small = encoder(cache_size=cache_size)
+    for words in sentences:
+        assert small.encode(words).tolist() == uncached(words)
+
+
+def test_a_sentence_of_more_words_than_the_table_first_holds():
+    words = [f"w{i}" for i in range(3000)]
+    assert encoder(cache_size=2000).encode(words).tolist() == uncached(words)
+
+
+def test_rows_belong_to_the_caller():
+    shared = encoder()
+    shared.encode(["plays"])[:] = 0
+    assert shared.encode(["plays"]).tolist() == uncached(["plays"])
+
+
+def test_threads_that_share_a_small_cache_each_get_their_own_rows():
+    shared = encoder(cache_size=20)
+    sentences = [[f"a{(i * j) % 37}" for j in range(12)] for i in range(60)]
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(shared.encode, sentences))
+    assert [row.tolist() for row in rows] == [uncached(words) for words in sentences]
