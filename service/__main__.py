@@ -19,6 +19,7 @@ from service.scheduling.admission import Door, Phase
 from service.settings import Settings
 
 DRAIN_TICK_SECONDS = 0.02
+SWITCH_SECONDS = 0.001  # the event loop gets the interpreter's lock back sooner from a thread with long work
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common proxies, or they would write to a closed connection
 _log = logging.getLogger("service")
 
@@ -75,6 +76,7 @@ def main() -> int:
         print(f"ribbon: {error}", file=sys.stderr)
         return 1
     configure_logging(level=settings.log_level, format=settings.log_format)
+    sys.setswitchinterval(SWITCH_SECONDS)
     server = Server(create_app(settings), settings, started_at=started_at)
     server.run()
     return 1 if server.door.phase is Phase.FAILED else 0

@@ -59,9 +59,7 @@ class Metrics:
             registry=registry,
         )
         self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self._queues))
-        self._gauge(
-            "ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues)
-        )
+        self._gauge("ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues))
         self._gauge(
             "ribbon_queue_oldest_age_seconds",
             "How long the oldest row has waited; 0 when none does.",

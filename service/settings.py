@@ -22,11 +22,11 @@ class Settings(BaseModel):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     models_dir: Path = Field(Path("models"), description="folder of bundles")
-    default_tagger: str | None = Field(None, description="answers /tag when no model is named; default: the first by name")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where models run")
-    precision: str | None = Field(
-        None, description="variant of each model's graph; default: the bundle's own"
+    default_tagger: str | None = Field(
+        None, description="answers /tag when no model is named; default: the first by name"
     )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where models run")
+    precision: str | None = Field(None, description="variant of each model's graph; default: the bundle's own")
     workers: int | None = Field(
         None, ge=1, le=256, description="model runs at once, one thread each; default: the CPU quota"
     )
@@ -34,15 +34,13 @@ class Settings(BaseModel):
     max_items: int = Field(128, ge=1, description="texts in one request")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="bytes in one request body")
     max_text_length: int = Field(50_000, ge=1, description="characters in one text")
-    max_request_length: int = Field(200_000, ge=1, description="characters in all texts of one request")
+    max_request_length: int = Field(131_072, ge=1, description="characters in all texts of one request")
 
     max_batch_cells: int = Field(1024, ge=1, description="rows x longest row in one model run")
     max_queued_cells: int = Field(65_536, ge=1, description="tokens that may wait; above, 429")
     default_timeout_ms: int = Field(30_000, ge=1, description="deadline of a request that names none")
     drain_seconds: float = Field(0.0, ge=0, description="least time between not ready and closed, on SIGTERM")
-    drain_timeout_seconds: float = Field(
-        30.0, ge=0, description="most time that work in flight is waited for"
-    )
+    drain_timeout_seconds: float = Field(30.0, ge=0, description="most time that work in flight is waited for")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
     log_format: Literal["json", "text"] = Field("json", description="one JSON object a line, or plain lines")

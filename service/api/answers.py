@@ -62,16 +62,12 @@ def _counted(sentence: Sentence, table: Table) -> tuple[list[int], list[int]]:
     return table[sentence.starts].tolist(), table[sentence.ends].tolist()
 
 
-def _sentence(
-    words: Sequence[str], starts: list[int], ends: list[int], row: TaggedRow, view: View
-) -> SentenceAnswer:
+def _sentence(words: Sequence[str], starts: list[int], ends: list[int], row: TaggedRow, view: View) -> SentenceAnswer:
     """Columns zipped by ``map``: at a million tokens a minute, a Python loop over tokens would be felt."""
     absent = repeat(UNSET)
     upos, xpos = (row.upos, row.xpos) if view.pos else (absent, absent)
     entity = row.entity if view.ner else absent
-    return SentenceAnswer(
-        starts[0], ends[-1], list(map(TokenAnswer, words, starts, ends, upos, xpos, entity))
-    )
+    return SentenceAnswer(starts[0], ends[-1], list(map(TokenAnswer, words, starts, ends, upos, xpos, entity)))
 
 
 def _entities(

@@ -39,9 +39,7 @@ class JsonRequest(Request[Any, Any, Any]):
         """All of it. Raises MalformedRequestError if there is none although the endpoint reads one."""
         try:
             body = await super().body()
-        except (
-            InternalServerException
-        ) as error:  # what Litestar raises when the caller hangs up while sending
+        except InternalServerException as error:  # what Litestar raises when the caller hangs up while sending
             raise CallerLeftError("the connection closed before the body was complete") from error
         if not body and self.route_handler.parsed_data_field:
             raise MalformedRequestError("the body is empty")
@@ -123,9 +121,7 @@ def _field_error(message: str, form: Form) -> FieldError:
         path = ".".join(filter(None, [unknown[2], unknown[1]]))
         return FieldError(path=path, message=f"unknown field; known are {', '.join(form.fields)}")
     if located := _AT_PATH.fullmatch(message):
-        choices = (
-            form.fields.get(located[2].partition("[")[0]) if located[1].startswith("Invalid enum") else None
-        )
+        choices = form.fields.get(located[2].partition("[")[0]) if located[1].startswith("Invalid enum") else None
         known = f"; known are {', '.join(choices)}" if choices else ""
         return FieldError(path=located[2], message=located[1] + known)
     return FieldError(path="", message=message)

@@ -19,9 +19,7 @@ def describe_api() -> OpenAPIConfig:
         version=VERSION,
         description="Small recurrent networks for language. Failures are problem documents (RFC 9457).",
         render_plugins=[ScalarRenderPlugin()],
-        openapi_router=Router(
-            "/schema", route_handlers=[], include_in_schema=False, before_request=_refuse_unknown
-        ),
+        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, before_request=_refuse_unknown),
         use_handler_docstrings=True,
     )
 

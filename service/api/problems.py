@@ -79,9 +79,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 def on_any_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A bug. The caller learns the request's id; the log has the rest."""
     _log.error("unexpected error", extra={"request_id": exchange_of(request).request_id, **describe(error)})
-    return _respond(
-        request, ServiceError("something unexpected happened; the log has more under this id"), {}
-    )
+    return _respond(request, ServiceError("something unexpected happened; the log has more under this id"), {})
 
 
 HANDLERS: ExceptionHandlersMap = {
@@ -113,9 +111,7 @@ def _field_errors(extra: Any) -> list[FieldError]:
     return [FieldError(path=str(each.get("key", "")), message=str(each.get("message", ""))) for each in found]
 
 
-def _respond(
-    request: Request[Any, Any, Any], error: ServiceError, headers: Mapping[str, str]
-) -> Response[bytes]:
+def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapping[str, str]) -> Response[bytes]:
     exchange = exchange_of(request)
     exchange.kind = error.kind
     errors = [FieldProblem(_sendable(each.path), _sendable(each.message)) for each in error.errors]

@@ -97,7 +97,5 @@ def _encode_item(item: Item, tagger: Tagger) -> EncodedItem:
         raise InputTooLongError(f"{item.path}: {error.detail}", errors=[problem]) from error
 
 
-def write_answer(
-    model: ModelName, items: Sequence[EncodedItem], rows: Sequence[TaggedRow], view: View
-) -> bytes:
+def write_answer(model: ModelName, items: Sequence[EncodedItem], rows: Sequence[TaggedRow], view: View) -> bytes:
     return _encoder.encode(TagResponse(model, tag_results(items, rows, view)))

@@ -68,6 +68,7 @@ def _options(num_threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False  # plans are kept by shape, and there is no end of shapes
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors only: they reach us as exceptions too
     return options

@@ -19,6 +19,7 @@ from service.scheduling.queue import RowQueue
 from service.text.batch import Batch, Ids, pad
 
 MIN_ROWS_TO_SPLIT = 4  # fewer rows than this in a run cost almost what this many do
+MIN_ROWS_TO_STAGE = 64  # several full batches
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +66,7 @@ class Batcher(Generic[Answer]):
         self._busy = 0
         self._is_scheduled = False
         self._throughput = Throughput()
-        self._admission = Admission(
-            num_slots=num_slots, max_queued_cells=max_queued_cells, throughput=self._throughput
-        )
+        self._admission = Admission(num_slots=num_slots, max_queued_cells=max_queued_cells, throughput=self._throughput)
         metrics.watch(self)
 
     @property
@@ -114,6 +113,7 @@ class Batcher(Generic[Answer]):
         """A job that ended early, by failure or because its waiter was cancelled, takes its rows along."""
         if job.remaining:
             self._queue.drop(job)
+        job.rows.clear()  # they name the job: without this only the garbage collector would free both
 
     def _schedule(self) -> None:
         """Form batches once all that is ready now has been queued: no timer, only the loop's next turn."""
@@ -123,15 +123,20 @@ class Batcher(Generic[Answer]):
 
     def _fill_slots(self) -> None:
         self._is_scheduled = False
-        while self._busy < self._num_slots:
+        while self._busy < self._num_slots or self._may_stage():
             rows = self._queue.take(self._share())
             if not rows:
                 return
             self._start(rows)
 
+    def _may_stage(self) -> bool:
+        """Under load one batch more waits at the threads' own door, lest a slot stand idle while the event loop
+        is busy. With so many rows waiting, those that come in the meantime would not have changed it."""
+        return self._busy == self._num_slots and len(self._queue) >= MIN_ROWS_TO_STAGE
+
     def _share(self) -> int:
         """Cells for the next batch: what waits is split among the idle slots, down to a few rows each."""
-        idle = self._num_slots - self._busy
+        idle = max(1, self._num_slots - self._busy)
         if len(self._queue) < MIN_ROWS_TO_SPLIT * idle:
             return self._max_cells
         return min(self._max_cells, -(-self._queue.cells // idle))
@@ -177,9 +182,7 @@ class Batcher(Generic[Answer]):
         else:
             self._record(outcome)
             for row, answer in zip(outcome.rows, outcome.answers, strict=True):
-                row.job.put(
-                    row.index, answer, started_at=outcome.started_at, finished_at=outcome.finished_at
-                )
+                row.job.put(row.index, answer, started_at=outcome.started_at, finished_at=outcome.finished_at)
 
     def _fail(self, rows: Sequence[Row[Answer]], error: Exception) -> None:
         _log.error("a model run failed", extra={"error": type(error).__name__, "frames": _frames(error)})

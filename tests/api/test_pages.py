@@ -23,7 +23,7 @@ def test_models_are_described(served: Served) -> None:
             "max_tokens": MAX_TOKENS,
             "max_items": 128,
             "max_text_length": 50_000,
-            "max_request_length": 200_000,
+            "max_request_length": 131_072,
         },
         "licence": "CC0-1.0",
         "metrics": {"upos": 1.0},

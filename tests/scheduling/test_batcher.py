@@ -309,3 +309,19 @@ def test_batches_are_counted() -> None:
         assert sample("ribbon_batch_padding_ratio_sum") == pytest.approx(1 / 8)
 
     run(scenario)
+
+
+def test_under_load_a_batch_is_staged_but_never_more_than_one() -> None:
+    async def scenario(each: Bench) -> None:
+        each.model.gate.clear()
+        first = each.batcher.enqueue([row(1)], deadline=FOREVER)
+        await each.busy()
+        many = each.batcher.enqueue([row(1, 2)] * 200, deadline=FOREVER)
+        await each.turn()
+        assert each.batcher.queued_rows == 200  # only a run that ends forms batches
+        each.model.gate.set()
+        await asyncio.gather(first.done, many.done)
+        assert each.model.most_running == 1
+        assert sum(map(len, each.model.batches)) == 201
+
+    run(scenario)

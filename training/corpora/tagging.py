@@ -79,7 +79,7 @@ def read_labelled(path: Path) -> list[TaggedSentence]:
 def parts_of(word: str) -> list[str]:
     """A corpus' word cut as the service would cut it: ``al-Sadr`` is three words there, ``New~York`` (gmb) two.
     Clitics (``'s``), entities of HTML and what begins with a hyphen were cut already."""
-    if word[0] in "'’&-":
+    if word[:1] in "'’&-":  # an empty word too
         return [word]
     return [part for piece in word.split("~") if piece for part in split_words(piece)] or [word]
 

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.bundle import (
+    CARD,
+    EXAMPLES,
+    FORMAT_VERSION,
+    MANIFEST,
+    VOCABULARIES,
+    describe,
+    find_bundles,
+    load_bundle,
+    write_manifest,
+)
+from service.errors import BundleError
+from tests.fakes import GRAPH, NAME, manifest, write_bundle
+
+SHIPPED = Path(__file__).parents[1] / "models"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return write_bundle(tmp_path)
+
+
+def edit(folder, **fields) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_a_sound_bundle_is_read(folder):
+    bundle = load_bundle(folder)
+    assert bundle.manifest.name == NAME
+    assert bundle.manifest.format_version == FORMAT_VERSION
+    assert bundle.graph() == bundle.graph("fp32") == folder / GRAPH
+    assert bundle.checksum == describe(folder / MANIFEST).sha256
+
+
+@pytest.mark.parametrize("shipped", sorted(path.parent for path in SHIPPED.glob(f"*/{MANIFEST}")), ids=lambda p: p.name)
+def test_what_ships_is_sound_and_holds_nothing_else(shipped):
+    bundle = load_bundle(shipped)
+    assert bundle.manifest.name == shipped.name
+    assert {path.name for path in shipped.iterdir()} == {MANIFEST, *bundle.manifest.files}
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=rf"{name}: No such file"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
+def test_a_flipped_bit_is_named(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name}: checksum"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
+def test_a_truncated_file_is_named(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-1])
+    with pytest.raises(BundleError, match=f"{name}: {len(content) - 1} bytes; the manifest says {len(content)}"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"name": "tagger"}'])
+def test_what_is_no_manifest_is_named(folder, content):
+    (folder / MANIFEST).write_bytes(content)
+    with pytest.raises(BundleError, match=MANIFEST):
+        load_bundle(folder)
+
+
+def test_a_folder_without_manifest_is_named(tmp_path):
+    with pytest.raises(BundleError, match=f"{MANIFEST}: No such file"):
+        load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"colour": "red"}, "colour: Extra inputs"),
+        ({"task": "sing"}, "task: "),
+        ({"name": "../tagger"}, "name: "),
+        ({"files": {GRAPH: {"sha256": "abc", "size_bytes": 1}}}, f"files.{GRAPH}.sha256"),
+        ({"precisions": {"fp32": {"file": GRAPH, "metrics": {}}}}, "precisions.fp32.max_drift: Field required"),
+    ],
+)
+def test_a_field_that_is_unknown_wrong_or_missing_is_named(folder, fields, message):
+    edit(folder, **fields)
+    with pytest.raises(BundleError, match=f"{MANIFEST}: {message}"):
+        load_bundle(folder)
+
+
+def test_a_later_format_is_called_that_even_if_its_fields_are_unknown_too(folder):
+    edit(folder, format_version=FORMAT_VERSION + 1, colour="red")
+    with pytest.raises(BundleError, match=f"format_version: .*reads {FORMAT_VERSION}, not {FORMAT_VERSION + 1}"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
+def test_a_needed_file_that_is_not_listed_is_named(folder, name):
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+    del files[name]
+    edit(folder, files=files)
+    with pytest.raises(BundleError, match=f"{MANIFEST}: lists no {name}"):
+        load_bundle(folder)
+
+
+def test_a_precision_that_is_not_there_is_named_beside_those_that_are(folder):
+    with pytest.raises(BundleError, match=r"no precision 'int4'; known: fp32"):
+        load_bundle(folder).graph("int4")
+
+
+def test_the_manifest_is_completed_with_every_file_of_the_folder(folder):
+    (folder / "LICENCE.txt").write_text("CC0")
+    written = write_manifest(folder, manifest(NAME))
+    assert set(written.files) == {GRAPH, VOCABULARIES, EXAMPLES, CARD, "LICENCE.txt"}
+    assert load_bundle(folder).manifest == written
+
+
+def test_a_manifest_that_could_not_be_read_is_not_written(folder):
+    before = (folder / MANIFEST).read_bytes()
+    with pytest.raises(ValidationError):
+        write_manifest(folder, {**manifest(NAME), "task": "sing"})
+    assert (folder / MANIFEST).read_bytes() == before
+
+
+def test_bundles_are_found_by_name(tmp_path):
+    second, first = write_bundle(tmp_path, name="b-tagger"), write_bundle(tmp_path, name="a-tagger")
+    (tmp_path / "empty").mkdir()
+    assert find_bundles(tmp_path) == [first, second]
+
+
+def test_a_folder_without_bundles_is_named(tmp_path):
+    with pytest.raises(BundleError, match=f"{tmp_path}: no bundle here"):
+        find_bundles(tmp_path)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from training.config import FitConfig, load_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    widths: tuple[int, ...] = (2, 3)
+    size: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    name: str
+    network: Network = field(default_factory=Network)
+    fit: FitConfig
+
+
+MINIMUM = 'name = "x"\n[fit]\nnum_epochs = 2\nlearning_rate = 1e-3\n'
+
+
+def load(tmp_path, text):
+    (tmp_path / "run.toml").write_text(text, encoding="utf-8")
+    return load_config(Run, tmp_path / "run.toml")
+
+
+def test_what_is_not_said_has_its_default(tmp_path):
+    run = load(tmp_path, MINIMUM)
+    assert run == Run(name="x", fit=FitConfig(num_epochs=2, learning_rate=1e-3))
+
+
+def test_tables_are_values_and_lists_are_tuples(tmp_path):
+    assert load(tmp_path, MINIMUM + "[network]\nwidths = [4, 5]\n").network == Network(widths=(4, 5))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('colour = "red"\n' + MINIMUM, "unknown colour; known: fit, name, network"),
+        (MINIMUM + "epochs = 3\n", "unknown fit.epochs; known: .*num_epochs"),
+        (MINIMUM + "[network]\nsizes = 3\n", "unknown network.sizes; known: size, widths"),
+        ('name = "x"\n[fit]\nnum_epochs = 2\n', "fit: .*'learning_rate'"),
+        ('name = "x"\n', "configuration: .*'fit'"),
+        ('name = "x"\nfit = 3\n', "fit: expected a table, not 3"),
+        ("name =\n", "line 1"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path, text)
+
+
+def test_every_published_configuration_is_sound():
+    pytest.importorskip("torch")
+    from training.pretrain_encoder import PretrainingRun
+    from training.tagger_run import TaggerRun
+
+    folder = Path(__file__).parents[2] / "training" / "configs"
+    for path in folder.glob("*.toml"):
+        kind = PretrainingRun if path.stem.endswith("-encoder") else TaggerRun
+        assert load_config(kind, path).name == path.stem

@@ -1,0 +1,168 @@
+"""From made-up corpora to a bundle that the service loads, by the scripts themselves."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+for package in ("onnx", "sklearn", "matplotlib"):
+    pytest.importorskip(package)
+
+from service.bundle import CARD, EXAMPLES, MANIFEST, VOCABULARIES, load_bundle
+from service.predictors.replay import replay
+from service.predictors.tagger import Tagger
+from service.runtime.session import OnnxSession
+from service.text.batch import pad
+from service.text.tokenizer import split_sentences
+from tests.training.corpora.made_up import write_corpora
+from training import pretrain_encoder, train_tagger
+from training.publish_tagger import GRAPHS
+
+CONFIG = """
+name = "made-up"
+version = "0.0.1"
+batch_words = 60
+gmb_words = 60
+
+[vocabulary]
+min_count = 1
+min_suffix_count = 1
+min_character_count = 1
+num_characters = 8
+
+[network]
+num_layers = 1
+hidden_size = 8
+word_size = 8
+suffix_size = 4
+character_size = 4
+num_filters = 4
+filter_widths = [2, 3]
+
+[fit]
+num_epochs = 2
+learning_rate = 1e-2
+warmup_steps = 5
+"""
+PRETRAINING = CONFIG.replace('version = "0.0.1"\n', "num_dev = 10\n").replace("gmb_words = 60\n", "")
+
+
+def run(main, monkeypatch, *arguments) -> None:
+    monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])  # a script's only door
+    main()
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_corpora(folder)
+    return folder
+
+
+def write_config(folder: Path, content: str) -> Path:
+    path = folder / "run.toml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory, data_dir) -> Path:
+    """A run folder, and in it the bundle that one run of the script made."""
+    folder = tmp_path_factory.mktemp("run")
+    config = write_config(folder, CONFIG)
+    with pytest.MonkeyPatch.context() as patch:
+        run(
+            train_tagger.main, patch, config, "--data-dir", data_dir, "--run-dir", folder, "--bundle", folder / "bundle"
+        )
+    return folder
+
+
+def test_the_bundle_is_whole_and_its_examples_replay(published):
+    bundle = load_bundle(published / "bundle")
+    assert set(bundle.manifest.files) == {*GRAPHS.values(), VOCABULARIES, EXAMPLES, CARD}
+    for precision in GRAPHS:
+        replay(Tagger(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
+
+
+def test_the_service_can_tag_with_it(published):
+    bundle = load_bundle(published / "bundle")
+    tagger = Tagger(bundle, OnnxSession(bundle.graph()))
+    sentences = split_sentences("She plays well. Acme said so on Friday!")
+    answers = tagger.run(pad([tagger.encode(sentence).ids for sentence in sentences]))
+    assert [len(answer.upos) for answer in answers] == [4, 6]
+    assert set(answers[0].upos) <= set(bundle.manifest.labels["upos"])
+
+
+def test_manifest_and_graph_agree(published):
+    bundle = load_bundle(published / "bundle")
+    manifest = bundle.manifest
+    assert (manifest.name, manifest.version) == ("made-up", "0.0.1")
+    assert manifest.features["num_characters"] == 8
+    assert manifest.inputs[0].shape == ("batch", "time", 10)
+    assert {tensor.name: tensor.shape[-1] for tensor in manifest.outputs} == {
+        name: len(tags) for name, tags in manifest.labels.items()
+    }
+    session = OnnxSession(bundle.graph())
+    assert session.input_names == [tensor.name for tensor in manifest.inputs]
+    assert session.output_names == [tensor.name for tensor in manifest.outputs]
+
+
+def test_figures_are_those_of_the_report_and_of_the_card(published):
+    manifest = json.loads((published / "bundle" / MANIFEST).read_text(encoding="utf-8"))
+    assert 0 <= manifest["metrics"]["ewt_upos_gold_tokens"] <= 100
+    assert set(manifest["precisions"]["fp32"]["metrics"]) == set(manifest["precisions"]["int8"]["metrics"])
+    facts = json.loads((published / "report" / "report.json").read_text(encoding="utf-8"))["facts"]
+    assert facts.items() <= manifest["metrics"].items()
+    card = (published / "bundle" / CARD).read_text(encoding="utf-8")
+    assert f"{manifest['metrics']['ewt_upos_gold_tokens']:.2f}" in card
+    for corpus in manifest["corpora"]:
+        assert corpus["licence"] in card
+
+
+def test_without_bundle_nothing_is_published_and_no_test_set_is_read(tmp_path, data_dir, monkeypatch):
+    for name in ("ud-english-ewt/test.conllu", "gmb/test.conll", "wnut17/test.conll"):
+        assert (data_dir / name).is_file()
+    seen = tmp_path / "data"
+    write_corpora(seen)
+    for path in seen.glob("*/test.*"):
+        path.write_text("not to be read", encoding="utf-8")
+    config = write_config(tmp_path, CONFIG.replace("num_epochs = 2", "num_epochs = 1"))
+    run(train_tagger.main, monkeypatch, config, "--data-dir", seen, "--run-dir", tmp_path / "run")
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"best.pt", "checkpoint.pt", "vocabularies.json"} <= written <= {*written, "tensorboard"}
+    assert not list(tmp_path.rglob(MANIFEST))
+
+
+def test_a_pretrained_encoder_is_where_training_starts(tmp_path, data_dir, monkeypatch):
+    data = tmp_path / "data"
+    write_corpora(data)
+    for pair in ("en-es", "en-de", "en-fr"):
+        (data / "tatoeba" / pair).mkdir(parents=True)
+        (data / "tatoeba" / pair / "train.tsv").write_text("She plays with others.\tx\n" * 3, encoding="utf-8")
+    (data / "war-and-peace").mkdir()
+    (data / "war-and-peace" / "warandpeace.txt").write_text("Well, Prince, she said.\n", encoding="utf-8")
+    encoder = tmp_path / "encoder"
+    run(
+        pretrain_encoder.main,
+        monkeypatch,
+        write_config(tmp_path, PRETRAINING),
+        "--data-dir",
+        data,
+        "--run-dir",
+        encoder,
+    )
+    assert (encoder / "best.pt").is_file()
+
+    start = CONFIG.replace('version = "0.0.1"\n', f'version = "0.0.1"\npretrained = "{encoder}"\n')
+    config = write_config(tmp_path, start.replace("num_epochs = 2", "num_epochs = 1").replace("1e-2", "0.0"))
+    run(train_tagger.main, monkeypatch, config, "--data-dir", data, "--run-dir", tmp_path / "run")
+    given = torch.load(encoder / "best.pt", weights_only=True, map_location="cpu")["network"]
+    taken = torch.load(tmp_path / "run" / "best.pt", weights_only=True, map_location="cpu")["network"]
+    for name, value in taken.items():
+        if not name.startswith("heads."):
+            torch.testing.assert_close(value, given[f"tagger.{name}"], rtol=0, atol=1e-6)
+    assert (tmp_path / "run" / "vocabularies.json").read_bytes() == (encoder / "vocabularies.json").read_bytes()
