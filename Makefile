@@ -8,6 +8,7 @@ HOST     ?= 127.0.0.1
 PORT     ?= 8000
 CONFIG   ?= training/configs/en-tagger.toml
 DATA_DIR ?=  # a folder that holds corpora already; the others are downloaded
+BUNDLE   ?=  # a folder such as models/en-tagger: publish there; without it the test sets stay untouched
 ARGS     ?=  # passed on to the program run
 
 .NOTPARALLEL:
@@ -17,7 +18,7 @@ ARGS     ?=  # passed on to the program run
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG (train-tagger); ARGS (test, bench, train-tagger); PYTHON"
+	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-tagger); ARGS (test, bench, train-tagger); PYTHON"
 
 serve: $(VENV)/.serve ## Install what serving needs and serve (PORT=8123 for another port)
 	@exec env RIBBON_HOST=$(HOST) RIBBON_PORT=$(PORT) $(BIN)/python -m service
@@ -37,8 +38,8 @@ format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train-tagger: $(VENV)/.train ## Train, evaluate and export the tagger (DATA_DIR: a folder with the corpora)
-	$(BIN)/python -m training.train_tagger $(CONFIG) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(ARGS)
+train-tagger: $(VENV)/.train ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
+	$(BIN)/python -m training.train_tagger $(CONFIG) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(ARGS)
 
 bench: $(VENV)/.serve ## Measure throughput, latency and memory of the service
 	$(BIN)/python -m tests.benchmarks $(ARGS)

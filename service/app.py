@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -71,11 +71,19 @@ class Engine:
             _log.critical("cannot start: unexpected error", exc_info=error)
             self.door.fail()
         else:
+            await self._warm_up(loaded)
             for each in loaded:
                 self.catalogue.add(self._serve(each))
             gc.collect()
             gc.freeze()  # what was loaded stays: no collection need look at it again
             self.door.open()
+
+    async def _warm_up(self, loaded: Sequence[LoadedTagger]) -> None:
+        """The largest batches on every slot at once, so that memory has reached its bound before the door opens."""
+        loop, cells = asyncio.get_running_loop(), self.settings.max_batch_cells
+        for each in loaded:
+            runs = [loop.run_in_executor(self.runs, each.tagger.warm_up, cells) for _ in range(self.num_slots)]
+            await asyncio.gather(*runs)
 
     def _serve(self, loaded: LoadedTagger) -> ServedTagger:
         batcher = Batcher(

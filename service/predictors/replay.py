@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -32,18 +33,24 @@ def replay(tagger: Tagger, bundle: Bundle, *, precision: str) -> None:
         raise BundleError(f"{path}: {error}") from error
     if not examples or not all(example.tokens for example in examples):
         raise BundleError(f"{path}: holds no example, or one without tokens")
-    max_drift = bundle.manifest.precisions[precision].max_drift
     try:
-        rows = [tagger.encode(join_words(example.tokens)[1]).ids for example in examples]
+        found = differences(tagger, examples, bundle.manifest.precisions[precision].max_drift)
+        for number, difference in found:
+            raise BundleError(f"{path}: example {number} {difference}; the graph is not the one described")
     except InputTooLongError as error:
         raise BundleError(f"{path}: {error}") from error
+
+
+def differences(tagger: Tagger, examples: Sequence[TagExample], max_drift: float) -> Iterator[tuple[int, str]]:
+    """The examples answered otherwise, by place, and in what; in one batch and each alone. Raises InputTooLongError."""
+    rows = [tagger.encode(join_words(example.tokens)[1]).ids for example in examples]
     together = tagger.run(pad(rows))
     for number, (example, row, answer) in enumerate(zip(examples, rows, together, strict=True)):
         alone = tagger.run(pad([row]))[0]
         for name, actual in (("in a batch", answer), ("alone", alone)):
             difference = compare(example, actual, max_drift)
             if difference:
-                raise BundleError(f"{path}: example {number} {name}: {difference}; the graph is not the one described")
+                yield number, f"{name}: {difference}"
 
 
 def compare(example: TagExample, actual: TaggedRow, max_drift: float) -> str:

@@ -79,6 +79,13 @@ class Tagger:
             )
         return Encoding(sentence, self._encoder.encode(sentence.words))
 
+    def warm_up(self, cells: int) -> None:
+        """Run the largest batches there will be: of so many cells, and of one sentence as long as the limit."""
+        num_features = self._encoder.num_features
+        for rows, length in ((max(1, cells // 32), 32), (1, self._max_tokens)):
+            ids = np.zeros((rows, length, num_features), np.int32)
+            self.run(Batch(ids=ids, lengths=np.full(rows, length, np.int32)))
+
     def run(self, batch: Batch) -> list[TaggedRow]:
         """One answer a row, each as if it had come alone."""
         logits = self._session.run({"ids": batch.ids, "lengths": batch.lengths})

@@ -36,8 +36,8 @@ class QuietHandler(SimpleHTTPRequestHandler):
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, monkeypatch):
     """No test may see the developer's corpora, nor leave anything in the real cache."""
-    monkeypatch.delenv("RIBBON_DATA_DIR", raising=False)
-    monkeypatch.setenv("RIBBON_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("CORPORA_DIR", raising=False)
+    monkeypatch.setenv("CORPORA_CACHE_DIR", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_data_folder_comes_first_compressed_or_not(tmp_path, suffix):
 
 def test_the_data_folder_may_be_named_by_the_environment(tmp_path, monkeypatch):
     write_atomically(tmp_path / "tatoeba" / "en-es" / "train.tsv.gz", b"")
-    monkeypatch.setenv("RIBBON_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("CORPORA_DIR", str(tmp_path))
     assert locate("tatoeba/en-es/train", data_dir=None).name == "train.tsv.gz"
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_checksum_names_file_expected_and_got_and_leaves_nothing(tmp_pat
 
 def test_a_failed_download_says_which_and_what_to_do(tmp_path, published):
     missing = dataclasses.replace(published, url=f"{published.url}.nowhere")
-    with pytest.raises(CorpusUnavailableError, match=r"toy/train.*404.*RIBBON_DATA_DIR"):
+    with pytest.raises(CorpusUnavailableError, match=r"toy/train.*404.*CORPORA_DIR"):
         fetch(missing, tmp_path / "cache")
 
 
@@ -139,7 +139,7 @@ def test_a_write_that_fails_leaves_neither_file_nor_litter(tmp_path):
 
 def test_the_cache_follows_the_users_settings(tmp_path, monkeypatch):
     assert cache_dir() == tmp_path / "cache"
-    monkeypatch.delenv("RIBBON_CACHE_DIR")
+    monkeypatch.delenv("CORPORA_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_dir() == tmp_path / "xdg" / "ribbon"
 

@@ -44,7 +44,7 @@ num_filters = 4
 filter_widths = [2, 3]
 
 [fit]
-num_epochs = 2
+num_epochs = 6
 learning_rate = 1e-2
 warmup_steps = 5
 """
@@ -130,7 +130,7 @@ def test_without_bundle_nothing_is_published_and_no_test_set_is_read(tmp_path, d
     write_corpora(seen)
     for path in seen.glob("*/test.*"):
         path.write_text("not to be read", encoding="utf-8")
-    config = write_config(tmp_path, CONFIG.replace("num_epochs = 2", "num_epochs = 1"))
+    config = write_config(tmp_path, CONFIG.replace("num_epochs = 6", "num_epochs = 1"))
     run(train_tagger.main, monkeypatch, config, "--data-dir", seen, "--run-dir", tmp_path / "run")
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"best.pt", "checkpoint.pt", "vocabularies.json"} <= written <= {*written, "tensorboard"}
@@ -158,7 +158,7 @@ def test_a_pretrained_encoder_is_where_training_starts(tmp_path, data_dir, monke
     assert (encoder / "best.pt").is_file()
 
     start = CONFIG.replace('version = "0.0.1"\n', f'version = "0.0.1"\npretrained = "{encoder}"\n')
-    config = write_config(tmp_path, start.replace("num_epochs = 2", "num_epochs = 1").replace("1e-2", "0.0"))
+    config = write_config(tmp_path, start.replace("num_epochs = 6", "num_epochs = 1").replace("1e-2", "0.0"))
     run(train_tagger.main, monkeypatch, config, "--data-dir", data, "--run-dir", tmp_path / "run")
     given = torch.load(encoder / "best.pt", weights_only=True, map_location="cpu")["network"]
     taken = torch.load(tmp_path / "run" / "best.pt", weights_only=True, map_location="cpu")["network"]

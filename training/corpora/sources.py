@@ -81,10 +81,10 @@ def known_sources() -> dict[str, Source]:
 def locate(name: str, *, data_dir: Path | None) -> Path:
     """The file of a corpus, fetched if need be; plain text or ``.gz``, as found.
 
-    ``data_dir`` (or RIBBON_DATA_DIR) comes first and may hold corpora of your own: ``mine/train`` is then
+    ``data_dir`` (or CORPORA_DIR) comes first and may hold corpora of your own: ``mine/train`` is then
     ``<data_dir>/mine/train.<anything>``. Raises CorpusError.
     """
-    data_dir = data_dir or _folder_in_environment("RIBBON_DATA_DIR")
+    data_dir = data_dir or _folder_in_environment("CORPORA_DIR")
     found = data_dir and find_local(name, data_dir)
     if found:
         return found
@@ -122,8 +122,8 @@ def fetch(source: Source, cache_folder: Path) -> Path:
 
 
 def cache_dir() -> Path:
-    """RIBBON_CACHE_DIR, else ``ribbon`` in the user's cache folder (XDG_CACHE_HOME, else ``~/.cache``)."""
-    chosen = _folder_in_environment("RIBBON_CACHE_DIR")
+    """CORPORA_CACHE_DIR, else ``ribbon`` in the user's cache folder (XDG_CACHE_HOME, else ``~/.cache``)."""
+    chosen = _folder_in_environment("CORPORA_CACHE_DIR")
     if chosen:
         return chosen
     return (_folder_in_environment("XDG_CACHE_HOME") or Path.home() / ".cache") / "ribbon"
@@ -149,7 +149,7 @@ def _download(url: str, *, name: str) -> bytes:
         return gzip.decompress(content) if url.endswith(".gz") else content
     except (OSError, EOFError, http.client.HTTPException) as error:
         raise CorpusUnavailableError(
-            f"could not download {name} from {url}: {error}; set RIBBON_DATA_DIR to a folder that holds it"
+            f"could not download {name} from {url}: {error}; set CORPORA_DIR to a folder that holds it"
         ) from error
 
 
