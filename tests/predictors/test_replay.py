@@ -51,7 +51,7 @@ def test_an_answer_that_differs_is_named_with_its_example(tmp_path, damage, mess
 def test_a_score_may_drift_as_far_as_the_manifest_says(tmp_path):
     near, far = (GOOD[0] | {"scores": [0.9 + by, 0.9]} for by in (5e-6, 1e-3))
     replay(*load(tmp_path / "near", json.dumps([near])), precision="fp32")
-    with pytest.raises(BundleError, match="example 0 in a batch: a score is off by 0.0010, more than 1e-05"):
+    with pytest.raises(BundleError, match=r"example 0 in a batch: a score is off by 0\.0010, more than 1e-05"):
         replay(*load(tmp_path / "far", json.dumps([far])), precision="fp32")
 
 

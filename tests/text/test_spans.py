@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ def sentences(draw: st.DrawFn) -> tuple[list[Span], int]:
     """Spans that do not overlap, in order, and the length of their sentence."""
     edges = sorted(draw(st.sets(st.integers(0, 30), max_size=10)))
     spans = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         label = draw(st.sampled_from([*LABELS, ""]))
         if label:
             spans.append(Span(label, start, end))

@@ -68,6 +68,7 @@ _CALENDAR = re.compile(
     r"|november|december)$",
     re.IGNORECASE,
 )
+PEOPLES = frozenset(("JJ", "NN", "NNS", "NNPS"))  # Penn tags of ``Iraqi`` and ``Americans``, not of ``Nepal``
 NAMELESS = frozenset("ADJ ADV AUX INTJ NOUN PRON SCONJ VERB".split())
 DATES = frozenset(bioes_tags(("DATE",))) - {"O"}
 NO_NAME = frozenset(bioes_tags(("DATE", "MISC")))
@@ -110,7 +111,7 @@ def merged_spans(sentence: TaggedSentence, corpus: str) -> tuple[list[Span], lis
         mapped = span._replace(label=MAPPINGS[corpus][span.label])
         if corpus == "gmb" and span.label == "per":
             mapped = strip_titles(sentence.words, mapped)
-        if corpus == "gmb" and span.label == "gpe" and sentence.tags["xpos"][span.start] != "NNP":
+        if corpus == "gmb" and span.label == "gpe" and sentence.tags["xpos"][span.start] in PEOPLES:
             mapped = mapped._replace(label="MISC")
         dateless = mapped.label == "DATE" and not any(map(_TIME.search, sentence.words[span.start : span.end]))
         if mapped.start < mapped.end:

@@ -18,8 +18,7 @@ EWT: Sequence[str] = (
 )
 UNER: Sequence[str] = ("I/O love/O Tampa/B-LOC bay/I-LOC", "Ann/B-PER plays/O well/O", "Acme/B-ORG said/O so/O")
 GMB: Sequence[str] = (
-    "President/NN/B-per Bush/NNP/I-per visited/VBD/O Iraqi/JJ/B-gpe troops/NNS/O on/IN/O Friday/NNP/B-tim "
-    "in/IN/O New~York/NNP/B-geo",
+    "President/NN/B-per Bush/NNP/I-per met/VBD/O Iraqi/JJ/B-gpe men/NNS/O on/IN/O Friday/NNP/B-tim New~York/NNP/B-geo",
     "Acme/NNP/B-org Corp./NNP/I-org lost/VBD/O 20/CD/O percent/NN/O in/IN/O 1998/CD/B-tim ././O",
     "The/DT/O troops/NNS/O left/VBD/O Nepal/NNP/B-gpe recently/RB/B-tim ././O",
 )
@@ -38,7 +37,7 @@ TIMES = 3  # each sentence stands so often in train
 
 def rows_of(sentence: str) -> list[Row]:
     """``word/tag/tag``; the last slashes part, so that a tag may not hold one but a word may."""
-    num_tags = sentence.split()[0].count("/")
+    num_tags = sentence.partition(" ")[0].count("/")
     return [tuple(cell.rsplit("/", num_tags)) for cell in sentence.split()]
 
 

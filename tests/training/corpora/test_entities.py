@@ -79,8 +79,12 @@ def test_gmb_tim_without_one_is_unknown_to_training_and_nothing_to_scoring():
 
 @pytest.mark.parametrize(
     ("corpus", "label", "outside"),
-    [("gmb", "per", {"O"}), ("wikigold", "PER", ANY_DATE), ("btc", "PER", ANY_DATE_OR_MISC)]
-    + [("wnut17", "person", ANY_DATE_OR_MISC)],
+    [
+        ("gmb", "per", {"O"}),
+        ("wikigold", "PER", ANY_DATE),
+        ("btc", "PER", ANY_DATE_OR_MISC),
+        ("wnut17", "person", ANY_DATE_OR_MISC),
+    ],
 )
 def test_what_a_corpus_does_not_annotate_may_hide_under_its_o(corpus, label, outside):
     first, second = allowed_tags(sentence("Ann sings", (label, 0, 1)), corpus)
