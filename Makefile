@@ -6,10 +6,14 @@ PIP      := $(BIN)/python -m pip --disable-pip-version-check install --quiet --e
 
 HOST     ?= 127.0.0.1
 PORT     ?= 8000
-CONFIG   ?= training/configs/en-tagger.toml
+DEFAULT_CONFIG := training/configs/en-tagger.toml
+CONFIG   ?= $(DEFAULT_CONFIG)
 DATA_DIR ?=  # a folder that holds corpora already; the others are downloaded
 BUNDLE   ?=  # a folder such as models/en-tagger: publish there; without it the test sets stay untouched
 ARGS     ?=  # passed on to the program run
+
+TRAIN = $(BIN)/python -m training.
+DATA  = $(if $(strip $(DATA_DIR)),--data-dir $(strip $(DATA_DIR)))
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -38,8 +42,15 @@ format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train-tagger: $(VENV)/.train ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
-	$(BIN)/python -m training.train_tagger $(CONFIG) $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(ARGS)
+train-tagger: $(if $(filter $(DEFAULT_CONFIG),$(CONFIG)),runs/en-labels.conll,$(VENV)/.train) ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
+	$(TRAIN)train_tagger $(CONFIG) $(DATA) $(if $(BUNDLE),--bundle $(BUNDLE)) $(ARGS)
+
+# What the default configuration starts from. Every step goes on where it was broken off, or ends at once if it is done.
+runs/en-labels.conll: | $(VENV)/.train
+	$(TRAIN)pretrain_encoder training/configs/en-encoder.toml $(DATA)
+	$(TRAIN)train_tagger training/configs/en-teacher-1.toml $(DATA)
+	$(TRAIN)train_tagger training/configs/en-teacher-2.toml $(DATA)
+	$(TRAIN)label_text $@ --config training/configs/en-teacher-1.toml --teachers runs/en-teacher-1 runs/en-teacher-2 $(DATA)
 
 bench: $(VENV)/.serve ## Measure throughput, latency and memory of the service
 	$(BIN)/python -m tests.benchmarks $(ARGS)

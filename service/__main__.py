@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+from math import ceil
 from types import FrameType
 from typing import Any
 
@@ -56,6 +57,8 @@ class Server(uvicorn.Server):
             if self.force_exit:
                 return
             await asyncio.sleep(DRAIN_TICK_SECONDS)
+        # What is left is for connections that are slow to send or to read; without it uvicorn waits for them for ever.
+        self.config.timeout_graceful_shutdown = max(1, ceil(latest - time.monotonic()))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Unlike uvicorn's, the signal is not raised again at the end: a service told to stop ends with 0."""

@@ -64,6 +64,7 @@ class Engine:
         try:
             loop = asyncio.get_running_loop()
             loaded = await loop.run_in_executor(self.aside, load_taggers, self.settings, self.open_session)
+            await self._warm_up(loaded)
         except StartupError as error:
             _log.critical("%s", error)
             self.door.fail()
@@ -71,7 +72,6 @@ class Engine:
             _log.critical("cannot start: unexpected error", exc_info=error)
             self.door.fail()
         else:
-            await self._warm_up(loaded)
             for each in loaded:
                 self.catalogue.add(self._serve(each))
             gc.collect()

@@ -9,6 +9,7 @@ import pytest
 from litestar.testing import TestClient
 
 from service.app import create_app
+from service.runtime.session import Arrays
 from tests.api.conftest import Client, is_ready, wait_until
 from tests.api.test_bad_input import problem_of
 from tests.fakes import GRAPH, UPOS, FakeSession, OpenFake, settings_for, write_bundle
@@ -80,6 +81,20 @@ def test_a_damaged_bundle_is_named_and_never_ready(
     [record] = [record for record in caplog.records if record.levelno == logging.CRITICAL]
     assert str(folder / name) in record.getMessage()
     assert record.exc_info is None
+
+
+class SmallSession(FakeSession):
+    """Answers the examples; the largest batches are too much for it."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        if inputs["ids"].size > 1000:
+            raise MemoryError
+        return super().run(inputs)
+
+
+def test_a_warm_up_that_fails_ends_the_start(models: Path) -> None:
+    with TestClient(create_app(settings_for(models), open_session=OpenFake(SmallSession()))) as client:
+        wait_until(lambda: has_failed(client))
 
 
 class WrongSession(FakeSession):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -127,6 +128,16 @@ def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> Non
         session.gate.set()
         assert answer.result().status_code == 200
         running.result(timeout=PATIENCE_SECONDS)
+
+
+def test_a_caller_who_never_finishes_does_not_keep_it_from_ending(models: Path) -> None:
+    with process(models, RIBBON_DRAIN_TIMEOUT_SECONDS="0.1") as running:
+        url = httpx.URL(next(lines_of(running))["url"])
+        with socket.create_connection((url.host, url.port)) as caller:
+            caller.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+            wait_until(lambda: "in_flight 2.0" in httpx.get(f"{url}/metrics", trust_env=False).text)
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(10) == 0
 
 
 def test_a_corrupt_bundle_stops_the_start_with_a_message_that_names_the_file(models: Path) -> None:

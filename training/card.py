@@ -23,15 +23,16 @@ FIGURES = {
     "wnut17_own_scheme_f1": "WNUT17, its own six labels (a head that is not exported): span F1",
 }
 RECIPE = """
-Pretraining by guessing hidden words of plain text, then the heads together; entity corpora that annotate different
-things are merged with partial labels (`training/corpora/entities.py`). Seed {seed}. The checkpoint was chosen on the
-dev sets; the test sets were used once, for this card.
+{start}All heads learn together; entity corpora that annotate different things are merged with partial labels
+(`training/corpora/entities.py`). Seed {seed}. The checkpoint was chosen on the dev sets; the test sets were used once,
+for this card.
 
 ```
-python -m training.pretrain_encoder training/configs/en-encoder.toml
-python -m training.train_tagger training/configs/en-tagger.toml --bundle models/en-tagger
+make train-tagger CONFIG=training/configs/{name}.toml BUNDLE=models/{name}
 ```
 """
+PRETRAINED = "Features and encoder began by guessing hidden words of plain text (`training/pretrain_encoder.py`).\n"
+LABELLED = "It learns from plain text, too, that an ensemble of two taggers labelled (`training/label_text.py`).\n"
 PRINTED_BY = """
 `python -m training.evaluate_tagger models/en-tagger --split test` prints them; those of an own scheme, of heads that
 are not exported, are printed by training.
@@ -60,6 +61,7 @@ def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.M
         f"direction shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
         f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
     )
+    start = (PRETRAINED if config.pretrained else "") + (LABELLED if config.labelled_text else "")
     default_text = (
         f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
         f"Against torch the fp32 graph is off by at most {difference:.0e} in any logit."
@@ -73,7 +75,7 @@ def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.M
         *_table(["corpus", "use", "licence", "source"], [list(c.values()) for c in manifest["corpora"]]),
         f"The model as a whole: {manifest['licence']}.",
         "## Recipe",
-        RECIPE.format(seed=config.fit.seed),
+        RECIPE.format(start=start, seed=config.fit.seed, name=config.name),
         "## Figures on test sets (fp32)",
         *_table(["measure", "%"], [[FIGURES[n], f"{v:.2f}"] for n, v in manifest["metrics"].items()]),
         PRINTED_BY,

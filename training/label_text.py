@@ -16,12 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from service.text.pipeline import WordEncoder
-from service.text.vocabulary import load_vocabularies
+from training.checkpoints import load_tagger
 from training.config import load_config
 from training.corpora import plain, tagging
 from training.loop import pick_device
-from training.networks.tagger import Tagger
 from training.prediction import tag_sentences
 from training.tagger_run import TaggerRun
 
@@ -52,24 +50,11 @@ def main() -> None:
     arguments = parser.parse_args()
     config = load_config(TaggerRun, arguments.config)
 
-    vocabularies = load_vocabularies(arguments.teachers[0] / "vocabularies.json")
-    heads = tagging.tag_sets(
-        tagging.read_ewt("train", arguments.data_dir), tagging.read_gmb("train", arguments.data_dir)
-    )
-    encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=500_000)
-    members = []
-    for folder in arguments.teachers:
-        network = Tagger(
-            sizes={name: len(vocabulary) for name, vocabulary in vocabularies.items()},
-            heads={name: len(tags) for name, tags in heads.items()},
-            config=config.network,
-        )
-        network.load_state_dict(torch.load(folder / "best.pt", weights_only=True)["network"])
-        members.append(network.eval())
-
+    teachers = [load_tagger(folder, config, data_dir=arguments.data_dir) for folder in arguments.teachers]
+    heads = {name: teachers[0].heads[name] for name in HEADS}
     sentences = read_text(arguments.num_words, arguments.data_dir)
-    ensemble = Ensemble(members).to(pick_device()).eval()
-    tags = tag_sentences(ensemble, encoder, sentences, {name: heads[name] for name in HEADS})
+    ensemble = Ensemble([teacher.network for teacher in teachers]).to(pick_device()).eval()
+    tags = tag_sentences(ensemble, teachers[0].encoder, sentences, heads)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     with arguments.output.open("w", encoding="utf-8") as file:
         for rows in zip(sentences, *(tags[name] for name in HEADS), strict=True):

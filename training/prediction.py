@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from service.predictors.viterbi import decode_legal
-from service.text.batch import pad
+from service.text.batch import Ids, pad
 from service.text.pipeline import WordEncoder
 from service.text.spans import legal_transitions, spans_of
 from training.evaluation import SpanReport, evaluate_spans
@@ -29,6 +31,34 @@ def by_length(sentences: Sequence[Sequence[str]], num_words: int) -> Iterator[li
         yield batch
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scored:
+    """A batch of sentences and the log-probabilities of their tags."""
+
+    indices: Sequence[int]  # of the sentences
+    lengths: Ids  # (batch,)
+    scores: Mapping[str, npt.NDArray[np.float32]]  # (batch, time, tag) by head
+
+
+def score_sentences(
+    network: nn.Module,
+    encoder: WordEncoder,
+    sentences: Sequence[Sequence[str]],
+    heads: Collection[str],
+    *,
+    num_words: int = 4000,
+) -> Iterator[Scored]:
+    """All sentences in batches of like lengths."""
+    device = next(network.parameters()).device
+    for indices in by_length(sentences, num_words):
+        batch = pad([encoder.encode(sentences[i]) for i in indices])
+        with torch.inference_mode():
+            lengths = torch.from_numpy(batch.lengths.astype(np.int64)).to(device)
+            logits = network(torch.from_numpy(batch.ids).to(device), lengths)
+            scores = {name: logits[name].float().log_softmax(-1).cpu().numpy() for name in heads}
+        yield Scored(indices=indices, lengths=batch.lengths, scores=scores)
+
+
 def tag_sentences(
     network: nn.Module,
     encoder: WordEncoder,
@@ -38,19 +68,13 @@ def tag_sentences(
     num_words: int = 4000,
 ) -> dict[str, list[list[str]]]:
     """Tags of every sentence by head; BIOES heads are decoded so that every sequence is legal."""
-    device = next(network.parameters()).device
     legal = {name: legal_transitions(tags) for name, tags in heads.items() if "O" in tags}
     results: dict[str, list[list[str]]] = {name: [[] for _ in sentences] for name in heads}
-    for indices in by_length(sentences, num_words):
-        batch = pad([encoder.encode(sentences[i]) for i in indices])
-        with torch.inference_mode():
-            lengths = torch.from_numpy(batch.lengths.astype(np.int64)).to(device)
-            logits = network(torch.from_numpy(batch.ids).to(device), lengths)
+    for batch in score_sentences(network, encoder, sentences, heads, num_words=num_words):
         for name, tags in heads.items():
-            scores = logits[name].float().log_softmax(-1).cpu().numpy()
-            free = name not in legal
+            scores, free = batch.scores[name], name not in legal
             paths = scores.argmax(axis=-1) if free else decode_legal(scores, batch.lengths, legal[name])
-            for i, path in zip(indices, paths, strict=True):
+            for i, path in zip(batch.indices, paths, strict=True):
                 results[name][i] = [tags[j] for j in path[: len(sentences[i])]]
     return results
 
@@ -62,3 +86,8 @@ def score_spans(gold: Tags, predicted: Tags, labels: Sequence[str]) -> SpanRepor
         return [[(s.label, s.start, s.end) for s in spans_of(row) if s.label in labels] for row in tags]
 
     return evaluate_spans(gold=spans(gold), predicted=spans(predicted))
+
+
+def shift_vector(tags: Sequence[str], shifts: Mapping[str, float]) -> npt.NDArray[np.float32]:
+    """One number a tag: that of its label, whatever its prefix."""
+    return np.array([shifts.get(tag.partition("-")[2], 0.0) for tag in tags], np.float32)

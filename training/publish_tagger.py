@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from service.bundle import CARD, EXAMPLES, VOCABULARIES, load_bundle, write_manifest
 from service.predictors.replay import TagExample, differences, replay
@@ -23,6 +24,7 @@ from training.corpora.terms import TAGGER_CORPORA
 from training.evaluate_tagger import measure, open_tagger, tag_words
 from training.export import ExportError, build_graph, check_graph, quantize, round_weights, save_graph
 from training.networks.tagger import Tagger
+from training.prediction import shift_vector
 from training.tagger_run import TaggerRun
 
 GRAPHS = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
@@ -57,6 +59,7 @@ def publish(
     """
     num_characters = config.vocabulary.num_characters
     network = network.cpu().eval()
+    shift_entities(network, heads["entity"], config.entity_shifts)
     round_weights(network)
     sizes = {name: len(vocabulary) for name, vocabulary in vocabularies.items()}
     with tempfile.TemporaryDirectory() as scratch:
@@ -89,6 +92,12 @@ def publish(
     for precision in GRAPHS:
         replay(Predictor(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
     return test
+
+
+def shift_entities(network: Tagger, tags: Sequence[str], shifts: Mapping[str, float]) -> None:
+    """Raise or lower the logits of entity labels for good (training/tune_entities.py)."""
+    with torch.no_grad():
+        network.heads["entity"].bias += torch.from_numpy(shift_vector(tags, shifts))
 
 
 def manifest_of(

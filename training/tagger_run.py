@@ -16,7 +16,7 @@ class TaggerRun:
 
     name: str
     version: str
-    pretrained: str = ""  # folder of a pretraining run: its vocabularies and weights are the start
+    pretrained: str = ""  # folder of a pretraining or tagger run: its vocabularies and weights are the start
     labelled_text: str = ""  # file of training/label_text.py: what an ensemble says of plain text
     labelled_words: int = 200_000  # of it seen an epoch, a fresh sample each time
     batch_words: int = 2000
@@ -24,4 +24,5 @@ class TaggerRun:
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     network: TaggerConfig = field(default_factory=TaggerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    entity_shifts: dict[str, float] = field(default_factory=dict)  # by label, added to its logits when published
     fit: FitConfig

@@ -147,10 +147,11 @@ def sample(examples: Sequence[TaggedExample], num_words: int, rng: np.random.Gen
 
 
 def load_pretrained(network: Tagger, folder: Path) -> None:
-    """Start from the features and encoder of a pretraining run."""
+    """Start from a pretraining run (features and encoder) or from another tagger's (its heads too)."""
     state = torch.load(folder / "best.pt", weights_only=True)["network"]
-    wanted = {name: state[f"tagger.{name}"] for name in network.state_dict() if not name.startswith("heads.")}
-    network.load_state_dict(wanted, strict=False)  # the heads are new
+    names = {name.removeprefix("tagger."): name for name in state}
+    wanted = {name: state[names[name]] for name in network.state_dict() if name in names}
+    network.load_state_dict(wanted, strict=False)  # what the other run has not stays new
 
 
 if __name__ == "__main__":

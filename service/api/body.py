@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -28,6 +29,7 @@ from service.errors import (
 
 MAX_REPORTED = 20  # of many mistakes in one body
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a pair too
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 
@@ -92,6 +94,8 @@ def decode(body: bytes, type: Any) -> Any:  # noqa: A002
 
 def _check_media_type(request: JsonRequest) -> None:
     """No content type at all is taken for JSON."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaTypeError("the body is compressed; send it as it is")
     media_type, options = request.content_type
     charset = options.get("charset", "utf-8").lower()
     is_json = media_type in ("", "application/json") or media_type.endswith("+json")
@@ -100,14 +104,9 @@ def _check_media_type(request: JsonRequest) -> None:
 
 
 def _explain(body: bytes, error: Exception, form: Form) -> NoReturn:
-    surrogates = [
-        FieldError(path=path, message="holds a lone surrogate, which no text can")
-        for path, text in _strings(_parse(body))
-        if _SURROGATE.search(text)
-    ]
-    if surrogates:
-        detail = f"{surrogates[0].path} {surrogates[0].message}"
-        raise InvalidRequestError(detail, errors=surrogates[:MAX_REPORTED]) from error
+    document = _parse(body)
+    if _ESCAPED_SURROGATE.search(body) and (surrogates := list(islice(_surrogates(document), MAX_REPORTED))):
+        raise InvalidRequestError(f"{surrogates[0].path} {surrogates[0].message}", errors=surrogates) from error
     if not isinstance(error, msgspec.ValidationError):
         raise MalformedRequestError(f"the body is not JSON: {error}") from error
     problem = _field_error(str(error), form)
@@ -155,16 +154,26 @@ def _constant(name: str) -> NoReturn:
     raise MalformedRequestError(f"{name} is not JSON")
 
 
-def _strings(document: Any) -> Iterator[tuple[str, str]]:
-    """Every string in the document with its path, in order, keys too. A loop, for any depth of nesting."""
-    waiting: list[tuple[str, Any]] = [("", document)]
-    while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, str):
-            yield path, value
-        elif isinstance(value, list):
-            waiting += [(f"{path}[{i}]", value[i]) for i in reversed(range(len(value)))]
-        elif isinstance(value, dict):
-            inner = [(f"{path}.{key}" if path else key, key, item) for key, item in value.items()]
-            yield from ((where, key) for where, key, _ in inner)
-            waiting += [(where, item) for where, _, item in reversed(inner)]
+def _surrogates(document: Any) -> Iterator[FieldError]:
+    """The strings, keys too, that hold one. A loop, for any depth of nesting, and lazy, for any length."""
+    nested = [iter([("", document)])]
+    while nested:
+        path, value = next(nested[-1], ("", None))
+        if value is None:
+            nested.pop()
+        elif isinstance(value, list | dict):
+            nested.append(_members(path, value))
+        elif isinstance(value, str) and _SURROGATE.search(value):
+            yield FieldError(path=path, message="holds a lone surrogate, which no text can")
+
+
+def _members(path: str, value: list[Any] | dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What is in it, keys before their values, each with its path; nulls left out."""
+    if isinstance(value, list):
+        yield from ((f"{path}[{i}]", item) for i, item in enumerate(value) if item is not None)
+        return
+    for key, item in value.items():
+        where = f"{path}.{key}" if path else key
+        yield where, key
+        if item is not None:
+            yield where, item

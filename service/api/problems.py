@@ -27,6 +27,7 @@ from service.errors import (
 )
 
 PROBLEM_JSON = "application/problem+json"
+MAX_MESSAGE_LENGTH = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -98,7 +99,8 @@ def _translate(error: HTTPException) -> ServiceError:
         case 404:
             return UnknownPathError("nothing lives at this path; GET /schema lists what there is")
         case 405:
-            return MethodNotAllowedError(error.detail)
+            allowed = (error.headers or {}).get("allow", "other methods")
+            return MethodNotAllowedError(f"this path takes {allowed}")
         case 413:
             return BodyTooLargeError("the body has more bytes than the service reads")
         case 415:
@@ -130,5 +132,8 @@ def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapp
 
 
 def _sendable(text: str) -> str:
-    """A message may quote what the caller sent, and that may hold what UTF-8 cannot: a lone surrogate."""
+    """A message may quote what the caller sent, and that may be long and hold what UTF-8 cannot: a lone surrogate."""
+    if len(text) > MAX_MESSAGE_LENGTH:
+        half = MAX_MESSAGE_LENGTH // 2
+        text = f"{text[:half]} … {text[-half:]}"
     return text.encode("utf-8", "backslashreplace").decode()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from service.api.inputs import Item, Limits, read_items
 from service.api.offload import Offload
 from service.api.problems import PROBLEMS
 from service.api.schemas import ModelName, TagRequest, TagResponse
-from service.errors import FieldError, InputTooLongError
+from service.errors import DeadlineExceededError, FieldError, InputTooLongError
 from service.predictors.tagger import TaggedRow, Tagger
 from service.scheduling.job import Done
 from service.text.tokenizer import join_words, split_sentences
@@ -44,8 +45,9 @@ class TagDesk:
         deadline = deadline_of(request, default_timeout_ms=self.default_timeout_ms)
         served = self.catalogue.tagger(data.model)
         items = read_items(text=data.text, tokens=data.tokens, limits=self.limits)
+        served.batcher.check(deadline=deadline)
         length = sum(item.length for item in items)
-        encoded = await self.offload(length, encode_items, items, served.tagger)
+        encoded = await self.offload(length, encode_items, items, served.tagger, deadline)
         done = await run_rows(served, encoded, deadline=deadline, request=request)
         exchange.items = len(items)
         exchange.queue_seconds, exchange.model_seconds = done.queue_seconds, done.model_seconds
@@ -77,9 +79,17 @@ async def run_rows(
         return await job.done
 
 
-def encode_items(items: Sequence[Item], tagger: Tagger) -> list[EncodedItem]:
-    """Text to rows. Raises InputTooLongError naming the item."""
-    return [_encode_item(item, tagger) for item in items]
+def encode_items(items: Sequence[Item], tagger: Tagger, deadline: float) -> list[EncodedItem]:
+    """Text to rows. Raises InputTooLongError naming the item, and DeadlineExceededError as soon as it has passed:
+    long requests wait for their turn here."""
+    return [_encode_item(item, tagger) for item in _until(deadline, items)]
+
+
+def _until(deadline: float, items: Sequence[Item]) -> Iterator[Item]:
+    for item in items:
+        if time.monotonic() >= deadline:
+            raise DeadlineExceededError("the deadline passed before the work could be queued")
+        yield item
 
 
 def _encode_item(item: Item, tagger: Tagger) -> EncodedItem:

@@ -82,6 +82,10 @@ class Batcher(Generic[Answer]):
         oldest = self._queue.oldest()
         return self._clock() - oldest.job.submitted_at if oldest else 0.0
 
+    def check(self, *, deadline: float) -> None:
+        """Raises what ``enqueue`` would for the smallest row: a look before the work of making rows."""
+        self._admission.check(tokens=1, queued_cells=self.queued_cells, deadline=deadline, now=self._clock())
+
     def enqueue(self, rows: Sequence[Ids], *, deadline: float) -> Job[Answer]:
         """Let rows (time, ...) in, none of them empty; await the job's ``done``.
 
@@ -116,8 +120,13 @@ class Batcher(Generic[Answer]):
         job.rows.clear()  # they name the job: without this only the garbage collector would free both
 
     def _schedule(self) -> None:
-        """Form batches once all that is ready now has been queued: no timer, only the loop's next turn."""
-        if not self._is_scheduled and self._busy < self._num_slots:
+        """Form batches once all that is ready now has been queued: no timer, only the loop's next turn. A turn in
+        which many requests are read is long, so what fills the idle slots does not wait for its end."""
+        if self._busy >= self._num_slots:
+            return
+        if self.queued_cells >= self._max_cells * (self._num_slots - self._busy):
+            self._fill_slots()
+        elif not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._fill_slots)
 

@@ -15,6 +15,7 @@ from service.text.vocabulary import PAD_ID, Vocabulary
 
 WORD_BEGIN, WORD_END = "\x02", "\x03"  # mark a word's edges among its characters
 SUFFIX_LENGTH = 3
+LONGEST_KEPT = 64  # characters; 50,000 longer words could fill the memory
 _DIGIT = re.compile(r"\d")
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 
@@ -37,7 +38,7 @@ class WordEncoder:
 
     Words are looked up normalised, so case lives in the characters alone. Of a longer word the characters
     seen are its beginning and its end. Rows are cached by word: a text of common words costs one table
-    look-up each. Safe to call from several threads.
+    look-up each; one too long to be common is not kept. Safe to call from several threads.
     """
 
     def __init__(
@@ -62,11 +63,18 @@ class WordEncoder:
         """Rows for the words of one sentence, (time, feature)."""
         with self._lock:
             try:
-                rows = [self._rows[word] for word in words]
+                return self._table[[self._rows[word] for word in words]]
             except KeyError:
-                self._make_room(len(words))
-                rows = [self._row(word) for word in words]
-            return self._table[rows]
+                return self._encode_new(words)
+
+    def _encode_new(self, words: Sequence[str]) -> Ids:
+        """Words of which some are not in the cache; all but the long ones are there afterwards."""
+        self._make_room(len(words))
+        ids = self._table[[self._row(word) if len(word) <= LONGEST_KEPT else 0 for word in words]]
+        for place, word in enumerate(words):
+            if len(word) > LONGEST_KEPT:
+                ids[place] = self.features(word)
+        return ids
 
     def _make_room(self, count: int) -> None:
         """Forget everything once the cache is full: simpler than ageing, and as good for natural text."""

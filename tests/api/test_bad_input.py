@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -176,6 +177,27 @@ def test_a_wrong_method_says_which_are_right(served: Served) -> None:
 def test_a_wrong_media_type(served: Served, media_type: str) -> None:
     response = served.client.post("/tag", content=b'{"text": "a"}', headers={"content-type": media_type})
     problem_of(response, 415, "unsupported_media_type")
+
+
+def test_a_compressed_body(served: Served) -> None:
+    body = gzip.compress(b'{"text": "a"}')
+    response = served.client.post("/tag", content=body, headers={**JSON, "content-encoding": "gzip"})
+    assert "compressed" in problem_of(response, 415, "unsupported_media_type")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        ('{"text": "a", "model": "%s"}', 404, "unknown_model"),
+        ('{"text": "a", "%s": 1}', 422, "invalid_request"),
+        ('{"text": "a", "tasks": ["%s"]}', 422, "invalid_request"),
+    ],
+)
+def test_what_was_sent_is_not_sent_back_at_length(served: Served, body: str, status: int, kind: str) -> None:
+    response = post(served, body % ("x" * 100_000))
+    problem = problem_of(response, status, kind)
+    assert len(response.content) < 5000
+    assert "; known" in problem["detail"]
 
 
 def test_a_bug_is_a_problem_document_too(served: Served, caplog: pytest.LogCaptureFixture) -> None:

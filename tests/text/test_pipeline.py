@@ -15,7 +15,9 @@ VOCABULARIES = {
     "suffixes": Vocabulary.of(["ays", "hij", "a"]),
     "characters": Vocabulary.of((WORD_BEGIN, WORD_END, *"abcdefghijPplsy")),
 }
-WORDS = st.lists(st.text(max_size=12) | st.sampled_from(["plays", "Plays", "1998", "😀", "\ud800", "\0"]), max_size=15)
+WORDS = st.lists(
+    st.text(max_size=12) | st.sampled_from(["plays", "Plays", "1998", "x" * 99, "😀", "\ud800", "\0"]), max_size=15
+)
 
 
 def encoder(*, num_characters: int = 8, cache_size: int = 50_000) -> WordEncoder:

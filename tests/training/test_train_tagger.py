@@ -19,7 +19,8 @@ from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from service.text.tokenizer import split_sentences
 from tests.training.corpora.made_up import write_corpora
-from training import pretrain_encoder, train_tagger
+from training import label_text, pretrain_encoder, train_tagger, tune_entities
+from training.corpora import tagging
 from training.publish_tagger import GRAPHS
 
 CONFIG = """
@@ -47,8 +48,15 @@ filter_widths = [2, 3]
 num_epochs = 6
 learning_rate = 1e-2
 warmup_steps = 5
+
+[entity_shifts]
+ORG = -0.5
 """
-PRETRAINING = CONFIG.replace('version = "0.0.1"\n', "num_dev = 10\n").replace("gmb_words = 60\n", "")
+PRETRAINING = (
+    CONFIG.partition("[entity_shifts]")[0]
+    .replace('version = "0.0.1"\n', "num_dev = 10\n")
+    .replace("gmb_words = 60\n", "")
+)
 
 
 def run(main, monkeypatch, *arguments) -> None:
@@ -61,6 +69,17 @@ def data_dir(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     write_corpora(folder)
     return folder
+
+
+def write_corpora_and_text(data: Path) -> Path:
+    """The made-up corpora and plain text beside them."""
+    write_corpora(data)
+    for pair in ("en-es", "en-de", "en-fr"):
+        (data / "tatoeba" / pair).mkdir(parents=True)
+        (data / "tatoeba" / pair / "train.tsv").write_text("She plays with others.\tx\n" * 3, encoding="utf-8")
+    (data / "war-and-peace").mkdir()
+    (data / "war-and-peace" / "warandpeace.txt").write_text("Well, Prince, she said.\n", encoding="utf-8")
+    return data
 
 
 def write_config(folder: Path, content: str) -> Path:
@@ -138,13 +157,7 @@ def test_without_bundle_nothing_is_published_and_no_test_set_is_read(tmp_path, d
 
 
 def test_a_pretrained_encoder_is_where_training_starts(tmp_path, data_dir, monkeypatch):
-    data = tmp_path / "data"
-    write_corpora(data)
-    for pair in ("en-es", "en-de", "en-fr"):
-        (data / "tatoeba" / pair).mkdir(parents=True)
-        (data / "tatoeba" / pair / "train.tsv").write_text("She plays with others.\tx\n" * 3, encoding="utf-8")
-    (data / "war-and-peace").mkdir()
-    (data / "war-and-peace" / "warandpeace.txt").write_text("Well, Prince, she said.\n", encoding="utf-8")
+    data = write_corpora_and_text(tmp_path / "data")
     encoder = tmp_path / "encoder"
     run(
         pretrain_encoder.main,
@@ -166,3 +179,23 @@ def test_a_pretrained_encoder_is_where_training_starts(tmp_path, data_dir, monke
         if not name.startswith("heads."):
             torch.testing.assert_close(value, given[f"tagger.{name}"], rtol=0, atol=1e-6)
     assert (tmp_path / "run" / "vocabularies.json").read_bytes() == (encoder / "vocabularies.json").read_bytes()
+
+
+def test_a_network_learns_from_what_teachers_labelled_together(published, tmp_path, monkeypatch, capsys):
+    data = write_corpora_and_text(tmp_path / "data")
+    teacher = published / "run.toml"
+    labels = tmp_path / "labels" / "made-up.conll"
+    arguments = ("--config", teacher, "--teachers", published, published, "--num-words", 60, "--data-dir", data)
+    run(label_text.main, monkeypatch, labels, *arguments)
+    labelled = tagging.read_labelled(labels)
+    assert 60 <= sum(len(sentence.words) for sentence in labelled) <= 120
+    upos = load_bundle(published / "bundle").manifest.labels["upos"]
+    assert {tag for sentence in labelled for tag in sentence.tags["upos"]} <= set(upos)
+
+    run(tune_entities.main, monkeypatch, teacher, "--run-dir", published, "--data-dir", data)
+    assert "mean" in capsys.readouterr().out
+
+    student = f'labelled_text = "{labels}"\nlabelled_words = 30\n' + CONFIG.replace("num_epochs = 6", "num_epochs = 1")
+    config = write_config(tmp_path, student)
+    run(train_tagger.main, monkeypatch, config, "--data-dir", data, "--run-dir", tmp_path / "run")
+    assert (tmp_path / "run" / "best.pt").exists()
