@@ -13,7 +13,7 @@ from torch import nn
 from service.predictors.viterbi import decode_legal
 from service.text.batch import Ids, pad
 from service.text.pipeline import WordEncoder
-from service.text.spans import legal_transitions, spans_of
+from service.text.spans import OUTSIDE, legal_transitions, spans_of
 from training.evaluation import SpanReport, evaluate_spans
 
 Tags = Sequence[Sequence[str]]
@@ -68,15 +68,20 @@ def tag_sentences(
     num_words: int = 4000,
 ) -> dict[str, list[list[str]]]:
     """Tags of every sentence by head; BIOES heads are decoded so that every sequence is legal."""
-    legal = {name: legal_transitions(tags) for name, tags in heads.items() if "O" in tags}
     results: dict[str, list[list[str]]] = {name: [[] for _ in sentences] for name in heads}
     for batch in score_sentences(network, encoder, sentences, heads, num_words=num_words):
         for name, tags in heads.items():
-            scores, free = batch.scores[name], name not in legal
-            paths = scores.argmax(axis=-1) if free else decode_legal(scores, batch.lengths, legal[name])
-            for i, path in zip(batch.indices, paths, strict=True):
-                results[name][i] = [tags[j] for j in path[: len(sentences[i])]]
+            rows = decode_tags(batch.scores[name], batch.lengths, tags)
+            for i, row in zip(batch.indices, rows, strict=True):
+                results[name][i] = row
     return results
+
+
+def decode_tags(scores: npt.NDArray[np.float32], lengths: Ids, tags: Sequence[str]) -> list[list[str]]:
+    """The best tags of each row; the best legal sequence where they are BIOES. ``scores`` is (batch, time, tag)."""
+    spans = OUTSIDE in tags
+    paths = decode_legal(scores, lengths, legal_transitions(tags)) if spans else scores.argmax(axis=-1)
+    return [[tags[i] for i in path[:length]] for path, length in zip(paths, lengths, strict=True)]
 
 
 def score_spans(gold: Tags, predicted: Tags, labels: Sequence[str]) -> SpanReport:

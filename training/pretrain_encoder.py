@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from service.text.pipeline import WordEncoder
-from training.batches import ClozeBatch, cloze_batches
+from training.batches import ClozeBatch, cloze_batches, pack
 from training.config import FitConfig, load_config
 from training.corpora import plain
 from training.loop import fit, seed_everything
@@ -66,7 +66,7 @@ def main() -> None:
     fit(
         network,
         lambda rng: batches(train, rng),
-        steps_per_epoch=num_words // config.batch_words,
+        steps_per_epoch=len(pack(list(map(len, train)), config.batch_words, np.random.default_rng(0))),
         score=lambda averaged: perplexity(averaged, list(batches(dev, np.random.default_rng(0)))),
         config=config.fit,
         folder=folder,

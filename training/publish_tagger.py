@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,11 +66,13 @@ def publish(
     with tempfile.TemporaryDirectory() as scratch:
         wide = Path(scratch) / "wide.onnx"
         save_graph(build_graph(network, num_characters=num_characters, half=False), wide)
-        difference = check_graph(network, wide, sizes, num_characters)
+        check_graph(network, wide, sizes, num_characters)
+        stored = Path(scratch) / GRAPHS["fp32"]
+        save_graph(build_graph(network, num_characters=num_characters, half=True), stored)
+        difference = check_graph(network, stored, sizes, num_characters)
         folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(stored, folder / GRAPHS["fp32"])
         quantize(wide, folder / GRAPHS["int8"])
-    save_graph(build_graph(network, num_characters=num_characters, half=True), folder / GRAPHS["fp32"])
-    check_graph(network, folder / GRAPHS["fp32"], sizes, num_characters)
     dump_vocabularies(vocabularies, folder / VOCABULARIES)
 
     draft = manifest_of(config, heads, dev={}, test={})

@@ -13,11 +13,12 @@ import torch
 
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import load_vocabularies
-from training.batches import TaggedBatch, TaggedExample, tagged_batches
+from training.batches import TaggedBatch, TaggedExample, pack, tagged_batches
 from training.config import load_config
 from training.corpora import tagging
 from training.corpora.examples import TaggedSentence
 from training.corpora.tagging_sets import GoldSet, read_entity_sets, read_pos_set
+from training.export import round_weights
 from training.loop import fit, seed_everything
 from training.networks.tagger import Tagger
 from training.prediction import score_spans, tag_sentences
@@ -98,16 +99,21 @@ def main() -> None:
     if "labelled" in corpora:
         words["labelled"] = config.labelled_words
 
+    def choose(rng: np.random.Generator) -> list[TaggedExample]:
+        return [example for name, members in examples.items() for example in sample(members, words[name], rng)]
+
     def epoch(rng: np.random.Generator) -> Iterator[TaggedBatch]:
-        chosen = [e for name, members in examples.items() for e in sample(members, words[name], rng)]
         return tagged_batches(
-            chosen, encoder, num_words=config.batch_words, rates=rates, config=config.augment, rng=rng
+            choose(rng), encoder, num_words=config.batch_words, rates=rates, config=config.augment, rng=rng
         )
+
+    rng = np.random.default_rng(0)
+    num_batches = len(pack([len(example.words) for example in choose(rng)], config.batch_words, rng))
 
     best = fit(
         network,
         epoch,
-        steps_per_epoch=sum(words.values()) // config.batch_words,
+        steps_per_epoch=num_batches,
         score=lambda averaged: score_sets(averaged, encoder, dev, heads),
         config=config.fit,
         folder=folder,
@@ -116,6 +122,7 @@ def main() -> None:
         print(f"dev {name:20} {value:6.2f}")
     if not arguments.bundle:
         return
+    round_weights(best)  # as they will be in the bundle
     own_schemes = score_sets(best, encoder, read_sets("test", arguments.data_dir), heads)
     figures = publish(
         best,

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from service.predictors.viterbi import decode_legal
-from service.text.spans import legal_transitions
 from training.checkpoints import load_tagger
 from training.config import load_config
 from training.corpora.entities import LABELS, TAGS
 from training.corpora.tagging_sets import GoldSet, read_entity_sets
-from training.prediction import Scored, score_sentences, score_spans, shift_vector
+from training.prediction import Scored, decode_tags, score_sentences, score_spans, shift_vector
 from training.tagger_run import TaggerRun
 
 STEPS = (-1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5)
@@ -68,14 +66,13 @@ def report(shifts: Mapping[str, float], sets: Sequence[ScoredSet]) -> float:
 def f1_of(shifts: Mapping[str, float], sets: Sequence[ScoredSet]) -> dict[str, float]:
     """Micro F1 by dev set, in percent."""
     vector = shift_vector(TAGS, shifts)
-    legal = legal_transitions(TAGS)
     figures = {}
     for each in sets:
         predicted: list[list[str]] = [[] for _ in each.gold.sentences]
         for batch in each.batches:
-            paths = decode_legal(batch.scores["entity"] + vector, batch.lengths, legal)
-            for i, length, path in zip(batch.indices, batch.lengths, paths, strict=True):
-                predicted[i] = [TAGS[j] for j in path[:length]]
+            rows = decode_tags(batch.scores["entity"] + vector, batch.lengths, TAGS)
+            for i, row in zip(batch.indices, rows, strict=True):
+                predicted[i] = row
         labels = [label for label in each.gold.labels if label in ANNOTATED]
         figures[each.gold.name] = 100 * score_spans(each.gold.gold["entity"], predicted, labels).micro.f1
     return figures
