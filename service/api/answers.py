@@ -27,6 +27,7 @@ class View:
     pos: bool
     ner: bool
     unit: OffsetUnit
+    truncated: bool = False  # whether to say if an item was cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +36,7 @@ class EncodedItem:
 
     text: str
     encodings: Sequence[Encoding]
+    truncated: bool = False
 
 
 def tag_results(items: Sequence[EncodedItem], rows: Sequence[TaggedRow], view: View) -> list[TagResult]:
@@ -52,7 +54,11 @@ def _result(item: EncodedItem, rows: Iterator[TaggedRow], view: View) -> TagResu
         sentences.append(_sentence(encoding.sentence.words, starts, ends, row, view))
         if view.ner and row.spans:
             entities += _entities(item.text, encoding.sentence, starts, ends, row)
-    return TagResult(sentences, entities if view.ner else UNSET)
+    return TagResult(
+        sentences,
+        entities if view.ner else UNSET,
+        item.truncated if view.truncated else UNSET,
+    )
 
 
 def _counted(sentence: Sentence, table: Table) -> tuple[list[int], list[int]]:

@@ -25,6 +25,7 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     tasks: Annotated[list[Task], Meta(description="What to answer: pos, ner or both", min_length=1)] = field(
         default_factory=lambda: list(TASKS)
     )
+    truncate: Annotated[bool, Meta(description="Cut sentences over the model's limit instead of refusing them")] = False
     offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
 
 
@@ -69,6 +70,7 @@ class TagResult(Struct, frozen=True):
 
     sentences: list[SentenceAnswer]
     entities: list[EntityAnswer] | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET  # answered where ``truncate`` was asked
 
 
 class TagResponse(Struct, frozen=True):

@@ -47,12 +47,17 @@ class TagDesk:
         items = read_items(text=data.text, tokens=data.tokens, limits=self.limits)
         served.batcher.check(deadline=deadline)
         length = sum(item.length for item in items)
-        encoded = await self.offload(length, encode_items, items, served.tagger, deadline)
+        encoded = await self.offload(length, encode_items, items, served.tagger, deadline, data.truncate)
         done = await run_rows(served, encoded, deadline=deadline, request=request)
         exchange.items = len(items)
         exchange.queue_seconds, exchange.model_seconds = done.queue_seconds, done.model_seconds
         exchange.tokens = sum(len(encoding.ids) for item in encoded for encoding in item.encodings)
-        view = View(pos="pos" in data.tasks, ner="ner" in data.tasks, unit=data.offset_unit)
+        view = View(
+            pos="pos" in data.tasks,
+            ner="ner" in data.tasks,
+            unit=data.offset_unit,
+            truncated=data.truncate,
+        )
         return await self.offload(length, write_answer, served.name, encoded, done.answers, view)
 
 
@@ -79,10 +84,10 @@ async def run_rows(
         return await job.done
 
 
-def encode_items(items: Sequence[Item], tagger: Tagger, deadline: float) -> list[EncodedItem]:
+def encode_items(items: Sequence[Item], tagger: Tagger, deadline: float, truncate: bool = False) -> list[EncodedItem]:
     """Text to rows. Raises InputTooLongError naming the item, and DeadlineExceededError as soon as it has passed:
     long requests wait for their turn here."""
-    return [_encode_item(item, tagger) for item in _until(deadline, items)]
+    return [_encode_item(item, tagger, truncate) for item in _until(deadline, items)]
 
 
 def _until(deadline: float, items: Sequence[Item]) -> Iterator[Item]:
@@ -92,7 +97,7 @@ def _until(deadline: float, items: Sequence[Item]) -> Iterator[Item]:
         yield item
 
 
-def _encode_item(item: Item, tagger: Tagger) -> EncodedItem:
+def _encode_item(item: Item, tagger: Tagger, truncate: bool) -> EncodedItem:
     if item.tokens is None:
         text, sentences = item.text, split_sentences(item.text)
     elif item.tokens:
@@ -100,8 +105,10 @@ def _encode_item(item: Item, tagger: Tagger) -> EncodedItem:
         sentences = [sentence]
     else:
         text, sentences = "", []
+    kept = [tagger.shorten(sentence) for sentence in sentences] if truncate else sentences
     try:
-        return EncodedItem(text=text, encodings=[tagger.encode(sentence) for sentence in sentences])
+        encodings = [tagger.encode(sentence) for sentence in kept]
+        return EncodedItem(text=text, encodings=encodings, truncated=kept != sentences)
     except InputTooLongError as error:
         problem = FieldError(path=item.path, message=error.detail)
         raise InputTooLongError(f"{item.path}: {error.detail}", errors=[problem]) from error

@@ -79,6 +79,13 @@ class Tagger:
             )
         return Encoding(sentence, self._encoder.encode(sentence.words))
 
+    def shorten(self, sentence: Sentence) -> Sentence:
+        """The beginning of a sentence that is too long, as much as :meth:`encode` takes; any other as it is."""
+        if len(sentence) <= self._max_tokens:
+            return sentence
+        end = self._max_tokens
+        return Sentence(sentence.words[:end], sentence.starts[:end], sentence.ends[:end])
+
     def warm_up(self, cells: int) -> None:
         """Run the largest batches there will be: of so many cells, and of one sentence as long as the limit."""
         num_features = self._encoder.num_features

@@ -58,7 +58,7 @@ def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
     assert "application/problem+json" in operation["responses"]["422"]["content"]
     parts = schema["components"]["schemas"]
     assert set(parts["TokenAnswer"]["required"]) == {"text", "start", "end"}
-    assert set(parts["TagRequest"]["properties"]) == {"text", "tokens", "model", "tasks", "offset_unit"}
+    assert set(parts["TagRequest"]["properties"]) == {"text", "tokens", "model", "tasks", "truncate", "offset_unit"}
     page = served.client.get("/schema")
     assert page.headers["content-type"].startswith("text/html")
 

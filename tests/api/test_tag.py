@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.conftest import Serve, Served
-from tests.fakes import NAME, VERSION
+from tests.fakes import MAX_TOKENS, NAME, VERSION
 
 UNITS = {"codepoint": "utf-32-le", "utf16": "utf-16-le", "byte": "utf-8"}
 WIDTHS = {"codepoint": 4, "utf16": 2, "byte": 1}
@@ -165,3 +165,14 @@ def test_words_come_back_in_utf_8_unescaped(serve: Serve) -> None:
     response = serve().client.post("/tag", json={"text": "né 😀"})
     assert "né 😀".split()[1].encode() in response.content
     assert response.headers["content-type"] == "application/json"
+
+
+def test_what_is_cut_is_said(served: Served) -> None:
+    words = ["plays"] * (MAX_TOKENS + 2)
+    refused = served.client.post("/tag", json={"tokens": [words]})
+    assert refused.status_code == 422
+    long, short = served.tag(tokens=[words, ["well"]], truncate=True)["results"]
+    assert (long["truncated"], short["truncated"]) == (True, False)
+    assert len(tokens_of(long)) == MAX_TOKENS
+    assert long["sentences"][0]["end"] == MAX_TOKENS * len("plays ") - 1
+    assert "truncated" not in served.tag(text="well")["results"][0]
