@@ -24,15 +24,19 @@ FIGURES = {
 }
 RECIPE = """
 {start}All heads learn together; entity corpora that annotate different things are merged with partial labels
-(`training/corpora/entities.py`). Seed {seed}. The checkpoint was chosen on the dev sets; the test sets were used once,
-for this card.
+(`training/corpora/entities.py`). {shifts}Seed {seed}; every seed is in the configurations. The checkpoint was chosen
+on the dev sets, UNER's among them; the test sets were used once, for this card.
 
 ```
 make train-tagger CONFIG=training/configs/{name}.toml BUNDLE=models/{name}
 ```
 """
 PRETRAINED = "Features and encoder began by guessing hidden words of plain text (`training/pretrain_encoder.py`).\n"
-LABELLED = "It learns from plain text, too, that an ensemble of two taggers labelled (`training/label_text.py`).\n"
+LABELLED = (
+    "It goes on from one of two teachers and learns, too, from text that both labelled together "
+    "(`training/label_text.py`).\n"
+)
+SHIFTED = "Entity logits are shifted ({shifts}), by GMB and WNUT17 dev (`training/tune_entities.py`). "
 PRINTED_BY = """
 `python -m training.evaluate_tagger models/en-tagger --split test` prints them; those of an own scheme, of heads that
 are not exported, are printed by training.
@@ -62,6 +66,8 @@ def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.M
         f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
     )
     start = (PRETRAINED if config.pretrained else "") + (LABELLED if config.labelled_text else "")
+    listed = ", ".join(f"{label} {shift:+g}" for label, shift in config.entity_shifts.items())
+    shifts = SHIFTED.format(shifts=listed) if listed else ""
     default_text = (
         f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
         f"Against torch the fp32 graph is off by at most {difference:.0e} in any logit."
@@ -75,7 +81,7 @@ def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.M
         *_table(["corpus", "use", "licence", "source"], [list(c.values()) for c in manifest["corpora"]]),
         f"The model as a whole: {manifest['licence']}.",
         "## Recipe",
-        RECIPE.format(start=start, seed=config.fit.seed, name=config.name),
+        RECIPE.format(start=start, shifts=shifts, seed=config.fit.seed, name=config.name),
         "## Figures on test sets (fp32)",
         *_table(["measure", "%"], [[FIGURES[n], f"{v:.2f}"] for n, v in manifest["metrics"].items()]),
         PRINTED_BY,

@@ -16,14 +16,14 @@ import numpy as np
 
 from training.checkpoints import load_tagger
 from training.config import load_config
-from training.corpora.entities import LABELS, TAGS
+from training.corpora.entities import TAGS
 from training.corpora.tagging_sets import GoldSet, read_entity_sets
 from training.prediction import Scored, decode_tags, score_sentences, score_spans, shift_vector
 from training.tagger_run import TaggerRun
 
 STEPS = (-1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5)
 LEAST_GAIN = 0.05  # points of mean F1 that a shift must bring
-ANNOTATED = frozenset(LABELS) - {"MISC", "MONEY"}  # the corpora disagree on the one, nobody annotated the other
+SHIFTED = ("PER", "ORG", "LOC", "DATE")  # the corpora disagree on MISC, and nobody annotated MONEY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ def main() -> None:
     shifts: dict[str, float] = {}
     best = report(shifts, sets)
     for _ in range(2):
-        for label in LABELS:
+        for label in SHIFTED:
             trials = [{**shifts, label: step} for step in STEPS]
-            scores = [float(np.mean(list(f1_of(trial, sets).values()))) for trial in trials]
+            scores = [mean_of(f1_of(trial, sets)) for trial in trials]
             if max(scores) > best + LEAST_GAIN:
                 shifts = trials[int(np.argmax(scores))]
                 best = report(shifts, sets)
@@ -58,9 +58,13 @@ def main() -> None:
 
 def report(shifts: Mapping[str, float], sets: Sequence[ScoredSet]) -> float:
     figures = f1_of(shifts, sets)
-    mean = float(np.mean(list(figures.values())))
-    print(dict(shifts), "  ".join(f"{name} {value:.2f}" for name, value in figures.items()), f"mean {mean:.2f}")
-    return mean
+    print(dict(shifts), "  ".join(f"{name} {value:.2f}" for name, value in figures.items()))
+    return mean_of(figures)
+
+
+def mean_of(figures: Mapping[str, float]) -> float:
+    """What is chosen by. UNER is not in it: it has no test set, so that its dev set must serve as one."""
+    return float(np.mean([value for name, value in figures.items() if name != "uner"]))
 
 
 def f1_of(shifts: Mapping[str, float], sets: Sequence[ScoredSet]) -> dict[str, float]:
@@ -73,7 +77,7 @@ def f1_of(shifts: Mapping[str, float], sets: Sequence[ScoredSet]) -> dict[str, f
             rows = decode_tags(batch.scores["entity"] + vector, batch.lengths, TAGS)
             for i, row in zip(batch.indices, rows, strict=True):
                 predicted[i] = row
-        labels = [label for label in each.gold.labels if label in ANNOTATED]
+        labels = [label for label in each.gold.labels if label in SHIFTED]
         figures[each.gold.name] = 100 * score_spans(each.gold.gold["entity"], predicted, labels).micro.f1
     return figures
 
