@@ -19,7 +19,7 @@ from pathlib import Path
 from service.text.sentence import Sentence
 from service.text.tokenizer import split_sentences
 from training.conll18 import Scores, evaluate, raw_text, read_gold, segmentation_of
-from training.train_sentence_splitter import read_section
+from training.corpora.tagging import read_ewt_lines
 
 Splitter = Callable[[str], list[Sentence]]
 # A library may rewrite a word (`n't` to `not`); past this many letters it would be another word of that form.
@@ -175,9 +175,9 @@ def measure(split: Splitter, gold_lines: list[str]) -> Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, required=True, help="folder that holds ud-english-ewt/")
+    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
     data_dir = parser.parse_args().data_dir
-    training_text, dev = raw_text(read_section(data_dir, "train")), read_section(data_dir, "dev")
+    training_text, dev = raw_text(read_ewt_lines("train", data_dir)), read_ewt_lines("dev", data_dir)
     print(f"| {'candidate':34} | words F1 | sentences F1 | words/s |")
     print("|---|---|---|---|")
     for candidate in CANDIDATES:

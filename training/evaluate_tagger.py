@@ -15,8 +15,6 @@ from service.text.tokenizer import join_words, split_sentences
 from training import conll18
 from training.baselines import LinearTagger, MostFrequentTag
 from training.corpora import tagging
-from training.corpora.columns import open_text
-from training.corpora.sources import locate
 from training.corpora.tagging_sets import Tags, read_entity_sets, read_pos_set
 from training.evaluation import TagReport, confuse_entities, evaluate_tags
 from training.prediction import by_length, score_spans
@@ -79,8 +77,7 @@ def evaluate_entities(tagger: Tagger, split: str, data_dir: Path | None) -> list
 
 def evaluate_raw(tagger: Tagger, split: str, data_dir: Path | None) -> conll18.Scores:
     """From raw text, as the CoNLL 2018 shared task measures it."""
-    with open_text(locate(f"ud-english-ewt/{split}", data_dir=data_dir)) as file:
-        lines = file.read().splitlines()
+    lines = tagging.read_ewt_lines(split, data_dir)
     text = conll18.raw_text(lines)
     sentences = split_sentences(text)
     rows = tag_all(tagger, sentences)

@@ -9,7 +9,6 @@ left out.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from service.text.boundaries import KINDS, BoundaryModel, keys_at
 from service.text.tokenizer import scan
 from training.conll18 import raw_text, read_gold
+from training.corpora.tagging import read_ewt_lines
 
 TARGET = Path("service/text/boundaries.json")
 
@@ -29,14 +29,6 @@ TARGET = Path("service/text/boundaries.json")
 class Examples:
     features: list[dict[str, str]]
     labels: list[bool]
-
-
-def read_section(data_dir: Path, section: str) -> list[str]:
-    folder = data_dir / "ud-english-ewt"
-    packed = folder / f"{section}.conllu.gz"
-    if packed.exists():
-        return gzip.decompress(packed.read_bytes()).decode("utf-8").splitlines()
-    return (folder / f"{section}.conllu").read_text("utf-8").splitlines()
 
 
 def read_examples(lines: list[str]) -> Examples:
@@ -84,10 +76,10 @@ def write_model(model: BoundaryModel, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
     parser.add_argument("--regularisation", type=float, default=2.0)
     arguments = parser.parse_args()
-    examples = read_examples(read_section(arguments.data_dir, "train"))
+    examples = read_examples(read_ewt_lines("train", arguments.data_dir))
     print(f"{len(examples.labels)} places, {sum(examples.labels)} of them sentence ends")
     model = fit(examples, regularisation=arguments.regularisation, smallest=0.1, rarest=2)
     write_model(model, TARGET)

@@ -8,7 +8,7 @@ from pathlib import Path
 from service.text.spans import bioes_tags, spans_of, tags_of
 from service.text.words import split_words
 from training.batches import TaggedExample, bits_of
-from training.corpora.columns import read_columns
+from training.corpora.columns import open_text, read_columns
 from training.corpora.conllu import read_conllu
 from training.corpora.entities import TAGS, allowed_tags
 from training.corpora.examples import TaggedSentence
@@ -44,6 +44,12 @@ def _seen(sentences: Sequence[TaggedSentence], layer: str) -> tuple[str, ...]:
 
 def read_ewt(split: str, data_dir: Path | None) -> list[TaggedSentence]:
     return read_conllu(locate(f"ud-english-ewt/{split}", data_dir=data_dir))
+
+
+def read_ewt_lines(split: str, data_dir: Path | None) -> list[str]:
+    """The CoNLL-U file itself: raw text, sentence breaks and multiword tokens are in it too."""
+    with open_text(locate(f"ud-english-ewt/{split}", data_dir=data_dir)) as file:
+        return file.read().splitlines()
 
 
 def read_uner(split: str, data_dir: Path | None) -> list[TaggedSentence]:
