@@ -13,7 +13,7 @@ from tests.benchmarks.process import ServiceProcess
 from tests.benchmarks.raw import RawSpeed, measure
 from tests.benchmarks.workload import Text, batches_of, requests_of
 
-CONNECTIONS = {1: 16, 32: 8}  # by items a request: enough that every core always has a next batch
+CONNECTIONS = {1: 64, 32: 32}  # by items a request: enough that every core always has a next batch of like lengths
 WARM_UP_SHARE = 0.25
 
 
