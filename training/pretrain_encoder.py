@@ -17,11 +17,10 @@ import torch
 from service.text.pipeline import WordEncoder
 from training.batches import ClozeBatch, cloze_batches, pack
 from training.config import FitConfig, load_config
-from training.corpora import plain
+from training.corpora import plain, tagging
 from training.loop import fit, seed_everything
 from training.networks.cloze import ClozeModel
 from training.networks.tagger import Tagger, TaggerConfig
-from training.train_tagger import read_training
 from training.vocabularies import VocabularyConfig, build_vocabularies, count_words, vocabularies_of_run
 
 
@@ -47,9 +46,9 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
-    tagging = [sentence.words for corpus in read_training(arguments.data_dir).values() for sentence in corpus]
+    annotated = [sentence.words for corpus in tagging.read_training(arguments.data_dir).values() for sentence in corpus]
     texts = chain(plain.read_tatoeba_english(arguments.data_dir), plain.read_war_and_peace(arguments.data_dir))
-    sentences = [words for words in chain(tagging, texts) if 1 < len(words) <= config.max_sentence]
+    sentences = [words for words in chain(annotated, texts) if 1 < len(words) <= config.max_sentence]
     order = np.random.default_rng(0).permutation(len(sentences))
     dev = [sentences[i] for i in order[: config.num_dev]]
     train = [sentences[i] for i in order[config.num_dev :]]

@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
-from operator import eq
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
-from service.text.vocabulary import load_vocabularies
-from training.batches import TaggedBatch, TaggedExample, pack, tagged_batches
+from service.text.vocabulary import Vocabulary, load_vocabularies
 from training.config import load_config
 from training.corpora import tagging
-from training.corpora.examples import TaggedSentence
-from training.corpora.tagging_sets import GoldSet, read_entity_sets, read_pos_set
+from training.corpora.tagging_sets import read_sets
 from training.export import round_weights
 from training.loop import fit, seed_everything
+from training.mixture import Mixture
 from training.networks.tagger import Tagger
-from training.prediction import score_spans, tag_sentences
 from training.publish_tagger import publish
+from training.scoring import score_sets
 from training.tagger_run import TaggerRun
 from training.vocabularies import build_vocabularies, count_words, dropout_rates, vocabularies_of_run
-
-
-def read_training(data_dir: Path | None) -> dict[str, list[TaggedSentence]]:
-    return {
-        "ewt": tagging.read_ewt("train", data_dir),
-        "gmb": tagging.read_gmb("train", data_dir),
-        "wnut17": tagging.read_wnut17("train", data_dir),
-        "btc": tagging.read_btc(data_dir),
-        "wikigold": tagging.read_wikigold(data_dir),
-    }
-
-
-def score_sets(
-    network: Tagger, encoder: WordEncoder, sets: Sequence[GoldSet], heads: Mapping[str, Sequence[str]]
-) -> dict[str, float]:
-    """Accuracy and F1 in percent; ``score`` weighs a point of tags like five of entities."""
-    figures = {}
-    for test in sets:
-        predicted = tag_sentences(network, encoder, test.sentences, {head: heads[head] for head in test.gold})
-        for head, gold in test.gold.items():
-            if test.labels:
-                figures[f"{test.name}_{head}"] = 100 * score_spans(gold, predicted[head], test.labels).micro.f1
-            else:
-                hits = map(eq, chain.from_iterable(gold), chain.from_iterable(predicted[head]))
-                figures[head] = 100 * float(np.mean(list(hits)))
-    entities = [value for name, value in figures.items() if name not in ("upos", "xpos")]
-    figures["score"] = (figures["upos"] + figures["xpos"]) / 2 + 0.2 * float(np.mean(entities))
-    return figures
 
 
 def main() -> None:
@@ -66,7 +35,7 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
-    corpora = read_training(arguments.data_dir)
+    corpora = tagging.read_training(arguments.data_dir)
     heads = tagging.tag_sets(corpora["ewt"], corpora["gmb"])
     if config.labelled_text:
         corpora["labelled"] = tagging.read_labelled(Path(config.labelled_text))
@@ -74,15 +43,7 @@ def main() -> None:
     dev = read_sets("dev", arguments.data_dir)
 
     counts = count_words(s.words for sentences in corpora.values() for s in sentences)
-    pretrained = Path(config.pretrained) if config.pretrained else None
-    vocabularies = vocabularies_of_run(
-        folder,
-        lambda: (
-            load_vocabularies(pretrained / "vocabularies.json")
-            if pretrained
-            else build_vocabularies(counts, config.vocabulary)
-        ),
-    )
+    vocabularies = vocabularies_of_run(folder, lambda: first_vocabularies(config, counts))
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=200_000)
     rates = dropout_rates(vocabularies["words"], counts, config.augment.word_dropout)
 
@@ -91,29 +52,21 @@ def main() -> None:
         heads={name: len(tags) for name, tags in heads.items()},
         config=config.network,
     )
-    if pretrained:
-        load_pretrained(network, pretrained)
+    if config.pretrained:
+        load_pretrained(network, Path(config.pretrained))
 
-    words = {name: sum(len(s.words) for s in sentences) for name, sentences in corpora.items()}  # seen an epoch
-    words |= {"gmb": config.gmb_words}
-    if "labelled" in corpora:
-        words["labelled"] = config.labelled_words
-
-    def choose(rng: np.random.Generator) -> list[TaggedExample]:
-        return [example for name, members in examples.items() for example in sample(members, words[name], rng)]
-
-    def epoch(rng: np.random.Generator) -> Iterator[TaggedBatch]:
-        return tagged_batches(
-            choose(rng), encoder, num_words=config.batch_words, rates=rates, config=config.augment, rng=rng
-        )
-
-    rng = np.random.default_rng(0)
-    num_batches = len(pack([len(example.words) for example in choose(rng)], config.batch_words, rng))
-
+    mixture = Mixture(
+        examples=examples,
+        num_words={"gmb": config.gmb_words, "labelled": config.labelled_words},
+        batch_words=config.batch_words,
+        augment=config.augment,
+        encoder=encoder,
+        rates=rates,
+    )
     best = fit(
         network,
-        epoch,
-        steps_per_epoch=num_batches,
+        mixture.epoch,
+        steps_per_epoch=mixture.batches_per_epoch(),
         score=lambda averaged: score_sets(averaged, encoder, dev, heads),
         config=config.fit,
         folder=folder,
@@ -138,19 +91,11 @@ def main() -> None:
         print(f"{name:24} {value:6.2f}")
 
 
-def read_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
-    return [read_pos_set(split, data_dir), *read_entity_sets(split, data_dir)]
-
-
-def sample(examples: Sequence[TaggedExample], num_words: int, rng: np.random.Generator) -> list[TaggedExample]:
-    """Random examples, about so many words of them."""
-    chosen, total = [], 0
-    for i in rng.permutation(len(examples)):
-        if total >= num_words:
-            break
-        chosen.append(examples[i])
-        total += len(examples[i].words)
-    return chosen
+def first_vocabularies(config: TaggerRun, counts: Mapping[str, int]) -> dict[str, Vocabulary]:
+    """Those of the run that this one starts from, or new ones."""
+    if config.pretrained:
+        return load_vocabularies(Path(config.pretrained) / VOCABULARIES)
+    return build_vocabularies(counts, config.vocabulary)
 
 
 def load_pretrained(network: Tagger, folder: Path) -> None:

@@ -82,6 +82,17 @@ def read_labelled(path: Path) -> list[TaggedSentence]:
     return read_columns(path, {"word": 0, "upos": 1, "xpos": 2, "ner": 3})
 
 
+def read_training(data_dir: Path | None) -> dict[str, list[TaggedSentence]]:
+    """What people annotated, by corpus."""
+    return {
+        "ewt": read_ewt("train", data_dir),
+        "gmb": read_gmb("train", data_dir),
+        "wnut17": read_wnut17("train", data_dir),
+        "btc": read_btc(data_dir),
+        "wikigold": read_wikigold(data_dir),
+    }
+
+
 def parts_of(word: str) -> list[str]:
     """A corpus' word cut as the service would cut it: ``al-Sadr`` is three words there, ``New~York`` (gmb) two.
     Clitics (``'s``), entities of HTML and what begins with a hyphen were cut already."""

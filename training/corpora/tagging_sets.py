@@ -62,5 +62,10 @@ def read_entity_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
     ]
 
 
+def read_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
+    """All of them."""
+    return [read_pos_set(split, data_dir), *read_entity_sets(split, data_dir)]
+
+
 def _words(sentences: Sequence[TaggedSentence]) -> list[Sequence[str]]:
     return [sentence.words for sentence in sentences]
