@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import load_vocabularies
 from training.corpora import tagging
@@ -26,13 +27,9 @@ class TrainedTagger:
 
 def load_tagger(folder: Path, config: TaggerRun, *, data_dir: Path | None) -> TrainedTagger:
     """Read ``best.pt`` and ``vocabularies.json``; the tag sets come from the training corpora."""
-    vocabularies = load_vocabularies(folder / "vocabularies.json")
+    vocabularies = load_vocabularies(folder / VOCABULARIES)
     heads = tagging.tag_sets(tagging.read_ewt("train", data_dir), tagging.read_gmb("train", data_dir))
-    network = Tagger(
-        sizes={name: len(vocabulary) for name, vocabulary in vocabularies.items()},
-        heads={name: len(tags) for name, tags in heads.items()},
-        config=config.network,
-    )
+    network = Tagger.of(vocabularies, heads, config.network)
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=500_000)
     return TrainedTagger(network=network.eval(), encoder=encoder, heads=heads)

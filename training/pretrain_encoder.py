@@ -57,7 +57,7 @@ def main() -> None:
     print(f"{len(train)} sentences, {num_words} words; vocabulary of {len(vocabularies['words'])}")
 
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=500_000)
-    network = ClozeModel(Tagger(sizes={n: len(v) for n, v in vocabularies.items()}, heads={}, config=config.network))
+    network = ClozeModel(Tagger.of(vocabularies, {}, config.network))
 
     def batches(rows: list, rng: np.random.Generator):
         return cloze_batches(rows, encoder, num_words=config.batch_words, mask_rate=config.mask_rate, rng=rng)

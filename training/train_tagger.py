@@ -24,13 +24,17 @@ from training.tagger_run import TaggerRun
 from training.vocabularies import build_vocabularies, count_words, dropout_rates, vocabularies_of_run
 
 
-def main() -> None:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
     parser.add_argument("--run-dir", type=Path, help="checkpoints, logs and report; default runs/NAME")
     parser.add_argument("--bundle", type=Path, help="publish: measure on the test sets, write a bundle here")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
     config = load_config(TaggerRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
@@ -47,11 +51,7 @@ def main() -> None:
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=200_000)
     rates = dropout_rates(vocabularies["words"], counts, config.augment.word_dropout)
 
-    network = Tagger(
-        sizes={name: len(vocabulary) for name, vocabulary in vocabularies.items()},
-        heads={name: len(tags) for name, tags in heads.items()},
-        config=config.network,
-    )
+    network = Tagger.of(vocabularies, heads, config.network)
     if config.pretrained:
         load_pretrained(network, Path(config.pretrained))
 

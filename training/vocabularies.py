@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from service.bundle import VOCABULARIES
 from service.text.pipeline import SUFFIX_LENGTH, WORD_BEGIN, WORD_END, normalize
 from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 
@@ -50,7 +51,7 @@ def build_vocabularies(counts: Mapping[str, int], config: VocabularyConfig) -> d
 
 def vocabularies_of_run(folder: Path, make: Callable[[], dict[str, Vocabulary]]) -> dict[str, Vocabulary]:
     """Those that a run began with, else new ones, kept in its folder: a resumed run must not get others."""
-    path = folder / "vocabularies.json"
+    path = folder / VOCABULARIES
     if path.exists():
         return load_vocabularies(path)
     vocabularies = make()

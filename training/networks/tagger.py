@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from service.text.vocabulary import Vocabulary
 from training.batches import TaggedBatch
 from training.networks.layers import CharacterConvolution, RecurrentEncoder, SharedDropout
 
@@ -75,6 +76,14 @@ class Tagger(nn.Module):
         self.input_dropout = SharedDropout(config.input_dropout)
         self.output_dropout = SharedDropout(config.dropout)
         self.heads = nn.ModuleDict({name: nn.Linear(self.encoder.output_size, n) for name, n in heads.items()})
+
+    @classmethod
+    def of(
+        cls, vocabularies: Mapping[str, Vocabulary], heads: Mapping[str, Sequence[str]], config: TaggerConfig
+    ) -> Tagger:
+        """As large as its vocabularies and tag sets ask for."""
+        sizes = {name: len(vocabulary) for name, vocabulary in vocabularies.items()}
+        return cls(sizes=sizes, heads={name: len(tags) for name, tags in heads.items()}, config=config)
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """(batch, time, feature) -> (batch, time, size)."""
