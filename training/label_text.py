@@ -50,11 +50,11 @@ def main() -> None:
     arguments = parser.parse_args()
     config = load_config(TaggerRun, arguments.config)
 
-    teachers = [load_tagger(folder, config, data_dir=arguments.data_dir) for folder in arguments.teachers]
-    heads = {name: teachers[0].heads[name] for name in HEADS}
+    heads = tagging.read_tag_sets(arguments.data_dir)
+    teachers = [load_tagger(folder, config, heads) for folder in arguments.teachers]
     sentences = read_text(arguments.num_words, arguments.data_dir)
     ensemble = Ensemble([teacher.network for teacher in teachers]).to(pick_device()).eval()
-    tags = tag_sentences(ensemble, teachers[0].encoder, sentences, heads)
+    tags = tag_sentences(ensemble, teachers[0].encoder, sentences, {name: heads[name] for name in HEADS})
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     with arguments.output.open("w", encoding="utf-8") as file:
         for rows in zip(sentences, *(tags[name] for name in HEADS), strict=True):

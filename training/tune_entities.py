@@ -16,6 +16,7 @@ import numpy as np
 
 from training.checkpoints import load_tagger
 from training.config import load_config
+from training.corpora import tagging
 from training.corpora.entities import TAGS
 from training.corpora.tagging_sets import GoldSet, read_entity_sets
 from training.prediction import Scored, decode_tags, score_sentences, score_spans, shift_vector
@@ -40,7 +41,8 @@ def main() -> None:
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
     arguments = parser.parse_args()
-    tagger = load_tagger(arguments.run_dir, load_config(TaggerRun, arguments.config), data_dir=arguments.data_dir)
+    config, heads = load_config(TaggerRun, arguments.config), tagging.read_tag_sets(arguments.data_dir)
+    tagger = load_tagger(arguments.run_dir, config, heads)
     sets = [
         ScoredSet(gold=gold, batches=list(score_sentences(tagger.network, tagger.encoder, gold.sentences, ["entity"])))
         for gold in read_entity_sets("dev", arguments.data_dir)

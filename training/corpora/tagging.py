@@ -38,6 +38,11 @@ def tag_sets(ewt: Sequence[TaggedSentence], gmb: Sequence[TaggedSentence]) -> He
     }
 
 
+def read_tag_sets(data_dir: Path | None) -> Heads:
+    """Those of the training corpora."""
+    return tag_sets(read_ewt("train", data_dir), read_gmb("train", data_dir))
+
+
 def _seen(sentences: Sequence[TaggedSentence], layer: str) -> tuple[str, ...]:
     return tuple(sorted({tag for sentence in sentences for tag in sentence.tags[layer]} - {NO_TAG}))
 
