@@ -11,12 +11,14 @@ import numpy as np
 
 from service.text.batch import Ids
 from service.text.sentence import Sentence
-from service.text.vocabulary import PAD_ID, Vocabulary
+from service.text.vocabulary import PAD_ID, UNK_ID, Vocabulary
 
 WORD_BEGIN, WORD_END = "\x02", "\x03"  # mark a word's edges among its characters
 SUFFIX_LENGTH = 3
 LONGEST_KEPT = 64  # characters; 50,000 longer words could fill the memory
 _DIGIT = re.compile(r"\d")
+_REPEATED = re.compile(r"(.)\1{2,}", re.DOTALL)
+_PARTS = re.compile(r"([-–—/_.'’*+&#@])")
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 
 
@@ -102,3 +104,44 @@ class WordEncoder:
         characters = [encode(WORD_BEGIN), *map(encode, word), encode(WORD_END)]
         characters += [PAD_ID] * (self._num_characters - len(characters))
         return [self._words.encode(key), self._suffixes.encode(key[-SUFFIX_LENGTH:]), *characters]
+
+
+class TextEncoder:
+    """Gives a whole text one row of word ids, for networks that read it from end to end.
+
+    Words are looked up normalised. One that is not in the vocabulary is tried without the letters that somebody
+    repeated (`sooooo`), then in its parts (`well-made`); what is still not known is unknown. Safe to call from several
+    threads.
+    """
+
+    def __init__(self, words: Vocabulary, *, cache_size: int = 50_000) -> None:
+        self._words = words
+        self._cache_size = cache_size
+        self._cache: dict[str, tuple[int, ...]] = {}
+
+    def encode(self, words: Sequence[str]) -> Ids:
+        """(time,), where time is at least the number of words."""
+        cache, row = self._cache, []
+        for word in words:
+            ids = cache.get(word)
+            row += self._look_up(word) if ids is None else ids
+        return np.array(row, np.int32)
+
+    def _look_up(self, word: str) -> tuple[int, ...]:
+        ids = self.ids_of(normalize(word))
+        if len(word) <= LONGEST_KEPT:
+            if len(self._cache) >= self._cache_size:
+                self._cache = {}
+            self._cache[word] = ids
+        return ids
+
+    def ids_of(self, key: str) -> tuple[int, ...]:
+        """One normalised word's ids, uncached."""
+        known = self._words.ids
+        for form in (key, _REPEATED.sub(r"\1\1", key), _REPEATED.sub(r"\1", key)):
+            if form in known:
+                return (known[form],)
+        parts = [part for part in _PARTS.split(key) if part]
+        if len(parts) > 1 and any(part in known for part in parts):
+            return tuple(self._words.encode(part) for part in parts)
+        return (UNK_ID,)

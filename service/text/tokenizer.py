@@ -126,6 +126,11 @@ def split_sentences(text: str) -> list[Sentence]:
     return [_sentence_between(found, start, end) for start, end in pairwise(bounds) if start < end]
 
 
+def words_of(text: str) -> list[str]:
+    """The words of ``text`` in order, sentences left alone."""
+    return scan(text).words
+
+
 def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:
     """The word indices, rising, at which every sentence but the first begins."""
     bounds: list[int] = []
