@@ -6,8 +6,7 @@ PIP      := $(BIN)/python -m pip --disable-pip-version-check install --quiet --e
 
 HOST     ?= 127.0.0.1
 PORT     ?= 8000
-DEFAULT_CONFIG := training/configs/en-tagger.toml
-CONFIG   ?= $(DEFAULT_CONFIG)
+CONFIG   ?=  # of what is trained; default: the model that ships
 DATA_DIR ?=  # a folder that holds corpora already; the others are downloaded
 BUNDLE   ?=  # a folder such as models/en-tagger: publish there; without it the test sets stay untouched
 ARGS     ?=  # passed on to the program run
@@ -15,14 +14,24 @@ ARGS     ?=  # passed on to the program run
 TRAIN = $(BIN)/python -m training.
 DATA  = $(if $(strip $(DATA_DIR)),--data-dir $(strip $(DATA_DIR)))
 
+TAGGER     = $(or $(strip $(CONFIG)),training/configs/en-tagger.toml)
+CLASSIFIER = $(or $(strip $(CONFIG)),training/configs/en-sentiment.toml)
+model_of   = $(basename $(notdir $(1)))
+# What the published models start from.
+STARTS_en-tagger      = runs/en-labels.conll
+STARTS_en-sentiment   = runs/en-reviews-lm/.done runs/en-sentiment-teacher/probabilities.tsv
+STARTS_en-sentiment-5 = $(STARTS_en-sentiment)
+STARTS_en-irony       = runs/en-irony-teacher/probabilities.tsv
+STARTS_en-emotion     = runs/en-emotion-teacher/probabilities.tsv
+
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format train-tagger bench clean
+.PHONY: help serve test test-all check format train-tagger train-classifier bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-tagger); ARGS (test, bench, train-tagger); PYTHON"
+	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-…); ARGS (test, bench, train-…); PYTHON"
 
 serve: $(VENV)/.serve ## Install what serving needs and serve (PORT=8123 for another port)
 	@exec env RIBBON_HOST=$(HOST) RIBBON_PORT=$(PORT) $(BIN)/python -m service
@@ -42,17 +51,27 @@ format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-train-tagger: $(if $(filter $(DEFAULT_CONFIG),$(CONFIG)),runs/en-labels.conll,$(VENV)/.train) ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
-	$(TRAIN)train_tagger $(CONFIG) $(DATA) $(if $(BUNDLE),--bundle $(BUNDLE)) $(ARGS)
+train-tagger: $(VENV)/.train $(STARTS_$(call model_of,$(TAGGER))) ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
+	$(TRAIN)train_tagger $(TAGGER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
-# What the default configuration starts from. Every step goes on where it was broken off, or ends at once if it is done.
+train-classifier: $(VENV)/.train $(STARTS_$(call model_of,$(CLASSIFIER))) ## Train a classifier; with BUNDLE=models/en-sentiment publish it too
+	$(TRAIN)train_classifier $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+
+# Every step goes on where it was broken off, or ends at once if it is done.
 runs/en-labels.conll: | $(VENV)/.train
 	$(TRAIN)pretrain_encoder training/configs/en-encoder.toml $(DATA)
 	$(TRAIN)train_tagger training/configs/en-teacher-1.toml $(DATA)
 	$(TRAIN)train_tagger training/configs/en-teacher-2.toml $(DATA)
 	$(TRAIN)label_text $@ --config training/configs/en-teacher-1.toml --teachers runs/en-teacher-1 runs/en-teacher-2 $(DATA)
 
-bench: $(VENV)/.serve ## Measure throughput, latency and memory of the service
+runs/en-reviews-lm/.done: | $(VENV)/.train
+	$(TRAIN)train_language_model training/configs/en-reviews-lm.toml $(DATA)
+	@touch $@
+
+runs/%-teacher/probabilities.tsv: | $(VENV)/.train
+	$(TRAIN)train_teacher training/configs/$*-teacher.toml $(DATA)
+
+bench: $(VENV)/.serve ## Measure throughput, latency and memory of every task (ARGS="--model en-tagger" for one model)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean: ## Remove the environment and every cache

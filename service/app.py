@@ -9,15 +9,18 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
 
 from service.api.body import JsonRequest
-from service.api.catalogue import Catalogue, ServedTagger
+from service.api.catalogue import Catalogue, Served
+from service.api.classify import ClassifyDesk, classify
+from service.api.desk import Means
 from service.api.exchange import ExchangeMiddleware
 from service.api.health import live, metrics, ready
-from service.api.loading import LoadedTagger, OpenSession, load_taggers, request_limits
+from service.api.loading import Loaded, OpenSession, load_models, request_limits
 from service.api.models import models
 from service.api.offload import Offload
 from service.api.openapi import describe_api
@@ -29,6 +32,7 @@ from service.runtime.cores import available_cores
 from service.runtime.session import OnnxSession
 from service.scheduling.admission import Door
 from service.scheduling.batcher import Batcher
+from service.scheduling.slots import Slots
 from service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -44,7 +48,8 @@ class Engine:
     door: Door
     catalogue: Catalogue
     num_slots: int
-    runs: ThreadPoolExecutor  # a thread a slot, shared by all models
+    runs: ThreadPoolExecutor  # a thread a slot
+    slots: Slots  # shared by all models
     aside: ThreadPoolExecutor  # loading, and requests too long for the event loop
 
     @contextlib.asynccontextmanager
@@ -63,7 +68,7 @@ class Engine:
         """Ends with the door open, or failed and the reason logged."""
         try:
             loop = asyncio.get_running_loop()
-            loaded = await loop.run_in_executor(self.aside, load_taggers, self.settings, self.open_session)
+            loaded = await loop.run_in_executor(self.aside, load_models, self.settings, self.open_session)
             await self._warm_up(loaded)
         except StartupError as error:
             _log.critical("%s", error)
@@ -78,30 +83,28 @@ class Engine:
             gc.freeze()  # what was loaded stays: no collection need look at it again
             self.door.open()
 
-    async def _warm_up(self, loaded: Sequence[LoadedTagger]) -> None:
+    async def _warm_up(self, loaded: Sequence[Loaded]) -> None:
         """The largest batches on every slot at once, so that memory has reached its bound before the door opens."""
         loop, cells = asyncio.get_running_loop(), self.settings.max_batch_cells
         for each in loaded:
-            runs = [loop.run_in_executor(self.runs, each.tagger.warm_up, cells) for _ in range(self.num_slots)]
+            runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, cells) for _ in range(self.num_slots)]
             await asyncio.gather(*runs)
 
-    def _serve(self, loaded: LoadedTagger) -> ServedTagger:
+    def _serve(self, loaded: Loaded) -> Served[Any, Any]:
         batcher = Batcher(
-            loaded.tagger.run,
-            executor=self.runs,
-            num_slots=self.num_slots,
-            max_cells=self.settings.max_batch_cells,
+            loaded.predictor.run,
+            slots=self.slots,
             max_queued_cells=self.settings.max_queued_cells,
             metrics=self.metrics,
         )
-        return ServedTagger(card=loaded.card, tagger=loaded.tagger, batcher=batcher)
+        return Served(card=loaded.card, predictor=loaded.predictor, batcher=batcher)
 
 
 def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -> Litestar:
     """The service as an ASGI application. Tests pass a session of their own."""
     engine = create_engine(settings, open_session)
     app = Litestar(
-        route_handlers=[tag, models, live, ready, metrics],
+        route_handlers=[tag, classify, models, live, ready, metrics],
         dependencies=dependencies(engine),
         exception_handlers=HANDLERS,
         lifespan=[engine.running],
@@ -118,6 +121,7 @@ def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -
 def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
     door = Door()
     num_slots = settings.workers or available_cores()
+    runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run")
     return Engine(
         settings=settings,
         open_session=open_session,
@@ -125,7 +129,8 @@ def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
         door=door,
         catalogue=Catalogue(door),
         num_slots=num_slots,
-        runs=ThreadPoolExecutor(num_slots, thread_name_prefix="run"),
+        runs=runs,
+        slots=Slots(runs, num_slots=num_slots, max_cells=settings.max_batch_cells),
         aside=ThreadPoolExecutor(1, thread_name_prefix="aside"),
     )
 
@@ -133,14 +138,15 @@ def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
 def dependencies(engine: Engine) -> dict[str, Provide]:
     """What handlers ask for by name."""
     settings = engine.settings
-    tag_desk = TagDesk(
+    means = Means(
         catalogue=engine.catalogue,
         limits=request_limits(settings),
         offload=Offload(engine.aside),
         default_timeout_ms=settings.default_timeout_ms,
     )
     parts = {
-        "tag_desk": tag_desk,
+        "tag_desk": TagDesk(means),
+        "classify_desk": ClassifyDesk(means),
         "catalogue": engine.catalogue,
         "door": engine.door,
         "metrics_of_app": engine.metrics,

@@ -1,6 +1,6 @@
 """A model on disk: a folder whose manifest says what is in it, checked against its checksums.
 
-``docs/bundle-format.md`` tells the format; ``training/publish_tagger.py`` writes it. Nothing in it is code: JSON,
+``docs/bundle-format.md`` tells the format; ``training`` writes it. Nothing in it is code: JSON,
 Markdown and ONNX.
 """
 
@@ -21,6 +21,8 @@ MANIFEST = "manifest.json"
 VOCABULARIES = "vocabularies.json"
 EXAMPLES = "examples.json"
 CARD = "CARD.md"
+
+Task = Literal["tag", "classify"]  # and where it is asked for: /tag, /classify
 
 
 class _Part(BaseModel):
@@ -65,7 +67,8 @@ class Manifest(_Part):
     format_version: int
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     version: str
-    task: Literal["tag"]
+    task: Task
+    default: bool = Field(False, description="answers for its task when no model is named")
     languages: tuple[str, ...]
     description: str
     licence: str

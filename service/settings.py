@@ -23,10 +23,14 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     models_dir: Path = Field(Path("models"), description="folder of bundles")
     default_tagger: str | None = Field(
-        None, description="answers /tag when no model is named; default: the first by name"
+        None,
+        description="answers /tag when no model is named; default: the bundle that says so, else the first by name",
     )
+    default_classifier: str | None = Field(None, description="the same for /classify")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where models run")
-    precision: str | None = Field(None, description="variant of each model's graph; default: the bundle's own")
+    precision: str | None = Field(
+        None, description="variant of each model's graph, where it has this one; default: the bundle's own"
+    )
     workers: int | None = Field(
         None, ge=1, le=256, description="model runs at once, one thread each; default: the CPU quota"
     )

@@ -1,6 +1,7 @@
-"""Small working stand-ins: a bundle of eight words, a session that looks tags up, and a clock set by hand.
+"""Small working stand-ins: bundles of a few words, a session that looks words up, and a clock set by hand.
 
-They enter by the doors the real ones use. A word's tags depend on the word alone, so every answer is known.
+They enter by the doors the real ones use. A word's tags depend on the word alone and a text's class on the sum of
+its words, so every answer is known.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from service.settings import Settings
 from service.text.vocabulary import Vocabulary, dump_vocabularies
 
 NAME, VERSION, MAX_TOKENS, NUM_CHARACTERS, GRAPH = "tiny-tagger", "1.2.3", 40, 6, "model.onnx"
+NO_GRAPH = b"no graph: sessions are fake"
 UPOS, XPOS, ENTITY = (
     ("NOUN", "VERB", "ADP", "X"),
     ("NN", "VBZ", "IN", "FW"),
@@ -40,6 +42,10 @@ LEXICON: Mapping[str, tuple[int, int]] = {
 UNKNOWN = (3, 0)
 CONFIDENCE = 0.9  # of every entity tag
 
+CLASSIFIER, LABELS = "tiny-sentiment", ("negative", "positive")
+# word -> what it adds to the logit of positive; eighths add up exactly
+SENTIMENT: Mapping[str, float] = {"good": 1.0, "exciting": 2.5, "bad": -1.0, "boring": -2.5, "plot": 0.125}
+
 
 def tables() -> dict[str, npt.NDArray[np.float32]]:
     """By word id: (word, tag) logits, or log-probabilities for ``entity``."""
@@ -54,8 +60,20 @@ def tables() -> dict[str, npt.NDArray[np.float32]]:
     }
 
 
+def weights() -> npt.NDArray[np.float32]:
+    """By word id: (word,), padding and unknown words 0."""
+    return np.array([0.0] * 3 + list(SENTIMENT.values()), np.float32)
+
+
+def probability_of(text: str) -> float:
+    """That a text of words and spaces is positive."""
+    logit = sum(SENTIMENT.get(word, 0.0) for word in text.lower().split())
+    return float(1 / (1 + np.exp(-logit)))
+
+
 class FakeSession:
-    """Looks tags up by word id. Can be slow, stopped, or broken, and remembers the shapes it was given."""
+    """A tagger's graph if rows have features, a classifier's if not. Can be slow, stopped, or broken, and remembers
+    the shapes it was given."""
 
     def __init__(self, *, seconds: float = 0.0) -> None:
         self.seconds = seconds
@@ -72,8 +90,15 @@ class FakeSession:
             raise TimeoutError("the test left the gate shut")
         if self.error is not None:
             raise self.error
+        return self._classify(inputs) if inputs["ids"].ndim == 2 else self._tag(inputs)
+
+    def _tag(self, inputs: Arrays) -> Arrays:
         words = inputs["ids"][:, :, 0]  # (batch, time)
         return {name: table[words] for name, table in self._tables.items()}
+
+    def _classify(self, inputs: Arrays) -> Arrays:
+        logits = weights()[inputs["ids"]].sum(axis=1)  # (batch,)
+        return {"log_probabilities": -np.logaddexp(0, np.stack([logits, -logits], axis=1))}
 
 
 class OpenFake:
@@ -97,20 +122,39 @@ class FakeClock:
         return self.now
 
 
-def write_bundle(models_dir: Path, *, name: str = NAME, graph: bytes = b"no graph: sessions are fake") -> Path:
+def write_bundle(models_dir: Path, *, name: str = NAME, graph: bytes = NO_GRAPH, default: bool = False) -> Path:
     """A complete bundle of the tiny tagger; its folder."""
-    folder = models_dir / name
-    folder.mkdir(parents=True)
     vocabularies = {
         "words": Vocabulary.of(LEXICON),
         "suffixes": Vocabulary.of(sorted({word[-3:] for word in LEXICON})),
         "characters": Vocabulary.of("abcdefghijklmnopqrstuvwxyz"),
     }
+    examples = [example("Alice", "plays", "with", "Paris")]
+    return _write(models_dir / name, manifest(name) | {"default": default}, vocabularies, examples, graph)
+
+
+def write_classifier(
+    models_dir: Path, *, name: str = CLASSIFIER, graph: bytes = NO_GRAPH, default: bool = False
+) -> Path:
+    """A complete bundle of the tiny classifier; its folder."""
+    vocabularies = {"words": Vocabulary.of(SENTIMENT)}
+    examples = [classified("An exciting plot"), classified("bad")]
+    return _write(models_dir / name, classifier_manifest(name) | {"default": default}, vocabularies, examples, graph)
+
+
+def _write(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    vocabularies: Mapping[str, Vocabulary],
+    examples: Sequence[Mapping[str, Any]],
+    graph: bytes,
+) -> Path:
+    folder.mkdir(parents=True)
     dump_vocabularies(vocabularies, folder / VOCABULARIES)
     (folder / GRAPH).write_bytes(graph)
-    (folder / CARD).write_text("# Tiny tagger\n", encoding="utf-8")
-    (folder / EXAMPLES).write_text(json.dumps([example("Alice", "plays", "with", "Paris")]), encoding="utf-8")
-    write_manifest(folder, manifest(name))
+    (folder / CARD).write_text("# Tiny\n", encoding="utf-8")
+    (folder / EXAMPLES).write_text(json.dumps(examples), encoding="utf-8")
+    write_manifest(folder, manifest)
     return folder
 
 
@@ -126,18 +170,23 @@ def example(*words: str) -> dict[str, Any]:
     }
 
 
-def manifest(name: str) -> dict[str, Any]:
+def classified(text: str) -> dict[str, Any]:
+    """A text of words and spaces and the answer it must have."""
+    positive = probability_of(text)
     return {
-        "name": name,
-        "version": VERSION,
+        "text": text,
+        "label": LABELS[positive > 0.5],
+        "scores": {"negative": 1 - positive, "positive": positive},
+    }
+
+
+def manifest(name: str) -> dict[str, Any]:
+    """Of the tiny tagger, without its files."""
+    return {
+        **_common(name),
         "task": "tag",
-        "languages": ["en"],
-        "description": "Looks words up.",
-        "licence": "CC0-1.0",
-        "corpora": [],
         "features": {"num_characters": NUM_CHARACTERS},
         "labels": {"upos": UPOS, "xpos": XPOS, "entity": ENTITY},
-        "limits": {"max_tokens": MAX_TOKENS},
         "inputs": [
             {"name": "ids", "type": "int32", "shape": ["batch", "time", 2 + NUM_CHARACTERS]},
             {"name": "lengths", "type": "int32", "shape": ["batch"]},
@@ -146,34 +195,97 @@ def manifest(name: str) -> dict[str, Any]:
             {"name": head, "type": "float32", "shape": ["batch", "time", len(tags)]}
             for head, tags in (("upos", UPOS), ("xpos", XPOS), ("entity", ENTITY))
         ],
-        "precisions": {"fp32": {"file": GRAPH, "metrics": {}, "max_drift": 1e-5}},
-        "default_precision": "fp32",
-        "default_reason": "It is the only one.",
         "metrics": {"upos": 1.0},
     }
 
 
-def lexicon_graph() -> bytes:
-    """The same look-up as an ONNX graph, for tests that run onnxruntime."""
-    from onnx import TensorProto, helper, numpy_helper
+def classifier_manifest(name: str) -> dict[str, Any]:
+    """Of the tiny classifier, without its files."""
+    return {
+        **_common(name),
+        "task": "classify",
+        "features": {},
+        "labels": {"label": LABELS},
+        "inputs": [
+            {"name": "ids", "type": "int32", "shape": ["batch", "time"]},
+            {"name": "lengths", "type": "int32", "shape": ["batch"]},
+        ],
+        "outputs": [{"name": "log_probabilities", "type": "float32", "shape": ["batch", len(LABELS)]}],
+        "metrics": {"accuracy": 1.0},
+    }
 
-    def tensor(kind: int, name: str, *shape: str | int) -> Any:
-        return helper.make_tensor_value_info(name, kind, list(shape))
+
+def _common(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": VERSION,
+        "languages": ["en"],
+        "description": "Looks words up.",
+        "licence": "CC0-1.0",
+        "corpora": [],
+        "limits": {"max_tokens": MAX_TOKENS},
+        "precisions": {"fp32": {"file": GRAPH, "metrics": {}, "max_drift": 1e-5}},
+        "default_precision": "fp32",
+        "default_reason": "It is the only one.",
+    }
+
+
+def lexicon_graph() -> bytes:
+    """The tiny tagger's look-up as an ONNX graph, for tests that run onnxruntime."""
+    from onnx import TensorProto, helper, numpy_helper
 
     nodes = [helper.make_node("Gather", ["ids", "first"], ["words"], axis=2)]
     nodes += [helper.make_node("Gather", [f"{head}_table", "words"], [head], axis=0) for head in tables()]
-    graph = helper.make_graph(
+    return _model(
         nodes,
-        "lexicon",
-        inputs=[
-            tensor(TensorProto.INT32, "ids", "batch", "time", 2 + NUM_CHARACTERS),
-            tensor(TensorProto.INT32, "lengths", "batch"),
-        ],
-        outputs=[tensor(TensorProto.FLOAT, head, "batch", "time", table.shape[1]) for head, table in tables().items()],
-        initializer=[
+        ids=["batch", "time", 2 + NUM_CHARACTERS],
+        outputs={head: ["batch", "time", table.shape[1]] for head, table in tables().items()},
+        constants=[
             helper.make_tensor("first", TensorProto.INT64, [], [0]),
             *(numpy_helper.from_array(table, f"{head}_table") for head, table in tables().items()),
         ],
+    )
+
+
+def sentiment_graph() -> bytes:
+    """The tiny classifier's sum as an ONNX graph, for tests that run onnxruntime."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    logits = np.stack([-weights() / 2, weights() / 2], axis=1)  # (word, label)
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["words"], axis=0),
+        helper.make_node("ReduceSum", ["words", "time"], ["logits"], keepdims=0),
+        helper.make_node("LogSoftmax", ["logits"], ["log_probabilities"], axis=1),
+    ]
+    return _model(
+        nodes,
+        ids=["batch", "time"],
+        outputs={"log_probabilities": ["batch", len(LABELS)]},
+        constants=[
+            numpy_helper.from_array(logits.astype(np.float32), "table"),
+            helper.make_tensor("time", TensorProto.INT64, [1], [1]),
+        ],
+    )
+
+
+def _model(
+    nodes: Sequence[Any],
+    *,
+    ids: Sequence[str | int],
+    outputs: Mapping[str, Sequence[str | int]],
+    constants: Sequence[Any],
+) -> bytes:
+    from onnx import TensorProto, helper
+
+    def tensor(kind: int, name: str, shape: Sequence[str | int]) -> Any:
+        return helper.make_tensor_value_info(name, kind, list(shape))
+
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        inputs=[tensor(TensorProto.INT32, "ids", ids), tensor(TensorProto.INT32, "lengths", ["batch"])],
+        outputs=[tensor(TensorProto.FLOAT, name, shape) for name, shape in outputs.items()],
+        initializer=constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     return bytes(model.SerializeToString())

@@ -12,11 +12,12 @@ from service.app import create_app
 from service.runtime.session import Arrays
 from tests.api.conftest import Client, is_ready, wait_until
 from tests.api.test_bad_input import problem_of
-from tests.fakes import GRAPH, UPOS, FakeSession, OpenFake, settings_for, write_bundle
+from tests.fakes import GRAPH, NAME, UPOS, FakeSession, OpenFake, settings_for, write_bundle, write_classifier
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
+    """One tagger."""
     write_bundle(tmp_path)
     return tmp_path
 
@@ -109,8 +110,13 @@ class WrongSession(FakeSession):
     ("choices", "session", "message"),
     [
         ({}, WrongSession(), UPOS[0]),
-        ({"default_tagger": "nope"}, FakeSession(), "RIBBON_DEFAULT_TAGGER=nope"),
-        ({"precision": "int2"}, FakeSession(), "int2"),
+        (
+            {"default_tagger": "nope"},
+            FakeSession(),
+            f"RIBBON_DEFAULT_TAGGER=nope: no such model for /tag; known: {NAME}",
+        ),
+        ({"default_classifier": NAME}, FakeSession(), f"RIBBON_DEFAULT_CLASSIFIER={NAME}: no such model for /classify"),
+        ({"precision": "int2"}, FakeSession(), "RIBBON_PRECISION=int2: no model has it; known: fp32"),
         ({"models_dir": Path("/nowhere")}, FakeSession(), "/nowhere"),
     ],
 )
@@ -133,3 +139,12 @@ def test_two_bundles_of_one_name_are_refused(models: Path, caplog: pytest.LogCap
     with TestClient(create_app(settings_for(models), open_session=OpenFake(FakeSession()))) as client:
         wait_until(lambda: has_failed(client))
     assert "renamed" in caplog.text
+
+
+def test_two_defaults_of_one_task_are_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_bundle(tmp_path, default=True)
+    for name in ("a-classifier", "b-classifier"):
+        write_classifier(tmp_path, name=name, default=True)
+    with TestClient(create_app(settings_for(tmp_path), open_session=OpenFake(FakeSession()))) as client:
+        wait_until(lambda: has_failed(client))
+    assert f"{tmp_path / 'b-classifier'}/manifest.json: {tmp_path / 'a-classifier'} is the default" in caplog.text

@@ -18,7 +18,7 @@ from service.bundle import (
     write_manifest,
 )
 from service.errors import BundleError
-from tests.fakes import GRAPH, NAME, manifest, write_bundle
+from tests.fakes import GRAPH, NAME, classifier_manifest, manifest, write_bundle, write_classifier
 
 SHIPPED = Path(__file__).parents[1] / "models"
 
@@ -39,6 +39,22 @@ def test_a_sound_bundle_is_read(folder):
     assert bundle.manifest.format_version == FORMAT_VERSION
     assert bundle.graph() == bundle.graph("fp32") == folder / GRAPH
     assert bundle.checksum == describe(folder / MANIFEST).sha256
+
+
+def test_a_classifier_s_bundle_is_read_and_may_be_the_default(tmp_path):
+    assert load_bundle(write_bundle(tmp_path)).manifest.default is False
+    manifest = load_bundle(write_classifier(tmp_path, default=True)).manifest
+    assert (manifest.task, manifest.default) == ("classify", True)
+
+
+def test_weights_that_graphs_share_are_checked_like_the_graphs(tmp_path):
+    folder = write_classifier(tmp_path)
+    (folder / "weights.bin").write_bytes(bytes(1000))
+    write_manifest(folder, classifier_manifest(folder.name))
+    assert "weights.bin" in load_bundle(folder).manifest.files
+    (folder / "weights.bin").write_bytes(bytes(999) + b"?")
+    with pytest.raises(BundleError, match=r"weights\.bin: checksum"):
+        load_bundle(folder)
 
 
 @pytest.mark.parametrize("shipped", sorted(path.parent for path in SHIPPED.glob(f"*/{MANIFEST}")), ids=lambda p: p.name)

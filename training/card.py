@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -52,51 +52,80 @@ LIMITS = """
 """
 
 
+class Layers(Protocol):
+    """Any network's configuration."""
+
+    cell: str
+    bidirectional: bool
+    num_layers: int
+    hidden_size: int
+
+
 def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.Module, difference: float) -> str:
     """The card as Markdown."""
     shipped = {name: v for name, v in network.state_dict().items() if "gmb" not in name and "wnut17" not in name}
     num_weights = sum(value.numel() for value in shipped.values())
     net = config.network
-    layers = f"{net.num_layers} {'bidirectional ' if net.bidirectional else ''}{net.cell.upper()} layers"
     dev = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
     network_text = (
         f"Word ({net.word_size}), suffix ({net.suffix_size}) and character features (convolutions of widths "
-        f"{', '.join(map(str, net.filter_widths))}, {net.num_filters} filters each), {layers} of {net.hidden_size} a "
-        f"direction shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
+        f"{', '.join(map(str, net.filter_widths))}, {net.num_filters} filters each), {layers_text(net)} "
+        f"shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
         f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
     )
     start = (PRETRAINED if config.pretrained else "") + (LABELLED if config.labelled_text else "")
     listed = ", ".join(f"{label} {shift:+g}" for label, shift in config.entity_shifts.items())
     shifts = SHIFTED.format(shifts=listed) if listed else ""
-    default_text = (
-        f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
-        f"Against torch the fp32 graph is off by at most {difference:.0e} in any logit."
-    )
     sections = [
         f"# {manifest['name']} {manifest['version']}",
         manifest["description"],
         "## The network",
         network_text,
         "## Corpora and terms",
-        *_table(["corpus", "use", "licence", "source"], [list(c.values()) for c in manifest["corpora"]]),
+        corpora_table(manifest),
         f"The model as a whole: {manifest['licence']}.",
         "## Recipe",
         RECIPE.format(start=start, shifts=shifts, seed=config.fit.seed, name=config.name),
         "## Figures on test sets (fp32)",
-        *_table(["measure", "%"], [[FIGURES[n], f"{v:.2f}"] for n, v in manifest["metrics"].items()]),
+        table(["measure", "%"], [[FIGURES[n], f"{v:.2f}"] for n, v in manifest["metrics"].items()]),
         PRINTED_BY,
         "## Precisions, on dev",
-        *_table(
+        table(
             ["measure", *dev],
             [[FIGURES[n], *(f"{dev[p][n]:.2f}" for p in dev)] for n in next(iter(dev.values()))],
         ),
-        default_text,
+        default_text(manifest, difference, "logit"),
         "## Limits",
         f"- Sentences of at most {manifest['limits']['max_tokens']} tokens." + LIMITS,
     ]
-    return "\n\n".join(section.strip("\n") for section in sections) + "\n"
+    return join_sections(sections)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def layers_text(network: Layers) -> str:
+    """``2 bidirectional LSTM layers of 256 a direction``"""
+    count = f"{network.num_layers} {'bidirectional ' if network.bidirectional else ''}{network.cell.upper()}"
+    layers = "layer" if network.num_layers == 1 else "layers"
+    return f"{count} {layers} of {network.hidden_size}{' a direction' if network.bidirectional else ''}"
+
+
+def corpora_table(manifest: Mapping[str, Any]) -> str:
+    columns = ["name", "use", "licence", "source"]
+    return table(["corpus", *columns[1:]], [[corpus[column] for column in columns] for corpus in manifest["corpora"]])
+
+
+def default_text(manifest: Mapping[str, Any], difference: float, output: str) -> str:
+    """Which precision is the default and why, and how far it is from torch in any ``output``."""
+    return (
+        f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
+        f"Against torch the fp32 graph is off by at most {difference:.0e} in any {output}."
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return ["\n".join("| " + " | ".join(line) + " |" for line in lines)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def join_sections(sections: Iterable[str]) -> str:
+    """The parts of a card, headings among them, a blank line between them."""
+    return "\n\n".join(section.strip("\n") for section in sections) + "\n"

@@ -9,7 +9,6 @@ from pathlib import Path
 from service.bundle import load_bundle
 from service.predictors.tagger import TaggedRow, Tagger
 from service.runtime.session import OnnxSession
-from service.text.batch import pad
 from service.text.sentence import Sentence
 from service.text.tokenizer import join_words, split_sentences
 from training import conll18
@@ -17,17 +16,13 @@ from training.baselines import LinearTagger, MostFrequentTag
 from training.corpora import tagging
 from training.corpora.tagging_sets import Tags, read_entity_sets, read_pos_set
 from training.evaluation import TagReport, confuse_entities, evaluate_tags
-from training.prediction import by_length, score_spans
+from training.prediction import answer_rows, score_spans
 from training.report import RunReport, SpanSection, TagSection, write_report
 
 
 def tag_all(tagger: Tagger, sentences: Sequence[Sentence]) -> list[TaggedRow]:
-    """Every sentence's answer, in order; batches of like lengths."""
-    answers: dict[int, TaggedRow] = {}
-    for indices in by_length([sentence.words for sentence in sentences], 1024):
-        batch = pad([tagger.encode(sentences[i]).ids for i in indices])
-        answers.update(zip(indices, tagger.run(batch), strict=True))
-    return [answers[i] for i in range(len(sentences))]
+    """Every sentence's answer, in order."""
+    return answer_rows(tagger, [tagger.encode(sentence).ids for sentence in sentences])
 
 
 def tag_words(tagger: Tagger, sentences: Sequence[Sequence[str]]) -> list[TaggedRow]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from training.networks.layers import CharacterConvolution, RecurrentEncoder
 
 OPSET, IR_VERSION = 17, 9
+QUANTIZED_CELLS = ("lstm",)  # that onnxruntime has in int8
 # torch keeps the gates in the order i f g o (LSTM) and r z n (GRU); ONNX wants i o f c and z r h.
 GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
 
@@ -26,7 +27,9 @@ class GraphBuilder:
     """Nodes and weights in the making. Every method adds what it says and returns the new value's name."""
 
     def __init__(self, *, half: bool) -> None:
-        self.half = half  # store weights in float16: they were rounded to it before, so nothing is lost
+        # Store weights in float16: they were rounded to it before, so nothing is lost. Without it, what can be
+        # quantised is stored in float32, for the quantiser reads nothing else.
+        self.half = half
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
         self._integers: dict[tuple[int, ...], str] = {}
@@ -47,6 +50,9 @@ class GraphBuilder:
             self._integers[values] = self._store(np.array(values, np.int64))
         return self._integers[values]
 
+    def scalar(self, value: float, kind: type[np.generic]) -> str:
+        return self._store(np.array(value, kind))
+
     def _store(self, array: np.ndarray) -> str:
         name = f"weight_{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(array, name))
@@ -59,6 +65,19 @@ class GraphBuilder:
         """Rows of a table, which stays in float16: only the rows that are used are widened."""
         table = self._store(embedding.weight.detach().cpu().numpy().astype(np.float16))
         return self.node("Cast", self.node("Gather", table, ids, axis=0), to=TensorProto.FLOAT)
+
+    def embed_bytes(self, embedding: nn.Embedding, ids: str) -> str:
+        """Rows of a table of one byte a number and one scale a row (:func:`quantize_rows`)."""
+        values, scales = (self._store(part.cpu().numpy()) for part in quantize_rows(embedding.weight.detach()))
+        rows = self.node("Cast", self.node("Gather", values, ids, axis=0), to=TensorProto.FLOAT)
+        return self.node("Mul", rows, self.node("Gather", scales, ids, axis=0))
+
+    def is_real(self, ids: str, lengths: str) -> str:
+        """ids (time, batch) and int64 lengths (batch,) -> (time, batch, 1), true where a row is not padding."""
+        time = self.node("Squeeze", self.node("Shape", ids, start=0, end=1))
+        steps = self.node("Range", self.scalar(0, np.int64), time, self.scalar(1, np.int64))
+        is_real = self.node("Less", self.node("Unsqueeze", steps, self.integers(1)), lengths)
+        return self.node("Unsqueeze", is_real, self.integers(2))
 
     def linear(self, layer: nn.Linear, value: str) -> str:
         product = self.node("MatMul", value, self.weight(layer.weight.T))
@@ -85,9 +104,10 @@ class GraphBuilder:
         if encoder.cell == "gru":
             attributes["linear_before_reset"] = 1  # the reset gate acts as it does in torch
         size = encoder.hidden_size * directions
+        half = None if encoder.cell in QUANTIZED_CELLS else True
         for i in range(len(encoder.forwards)):
             layers = [encoder.forwards[i], *encoder.backwards[i : i + 1]]
-            weights = [self.weight(value) for value in recurrent_weights(layers, encoder.cell)]
+            weights = [self.weight(value, half=half) for value in recurrent_weights(layers, encoder.cell)]
             output = self.node(encoder.cell.upper(), rows, *weights, lengths, **attributes)
             rows = self.node("Transpose", output, perm=[0, 2, 1, 3])  # from (time, direction, batch, hidden)
             rows = self.node("Reshape", rows, self.integers(0, 0, size))
@@ -125,3 +145,14 @@ def recurrent_weights(layers: Sequence[nn.RNNBase], cell: str) -> tuple[Tensor, 
     states = torch.stack([gates(layer.weight_hh_l0) for layer in layers])
     biases = torch.stack([torch.cat([gates(layer.bias_ih_l0), gates(layer.bias_hh_l0)]) for layer in layers])
     return inputs, states, biases
+
+
+def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:
+    """int8 values of the table's shape and float32 scales (row, 1), whose products are the table, rounded.
+
+    A scale has eight significant bits, so that every product is exact in float32: what is rounded stays as it is when
+    it is rounded again.
+    """
+    scales = (table.abs().amax(1, keepdim=True) / 127).bfloat16().float()
+    scales[scales == 0] = 1.0
+    return (table / scales).round().to(torch.int8), scales

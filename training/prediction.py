@@ -1,15 +1,17 @@
-"""Tags from a network in training: what early stopping scores."""
+"""Answers to many texts, by a network in training (what early stopping scores) or by a predictor."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from service.predictors.predictor import Answer, Predictor
 from service.predictors.viterbi import decode_legal
 from service.text.batch import Ids, pad
 from service.text.pipeline import WordEncoder
@@ -19,16 +21,24 @@ from training.evaluation import SpanReport, evaluate_spans
 Tags = Sequence[Sequence[str]]
 
 
-def by_length(sentences: Sequence[Sequence[str]], num_words: int) -> Iterator[list[int]]:
+def by_length(rows: Sequence[Sized], num_words: int) -> Iterator[list[int]]:
     """Indices in batches of about ``num_words`` padded cells, shortest first."""
     batch: list[int] = []
-    for i in sorted(range(len(sentences)), key=lambda i: len(sentences[i])):
-        if batch and len(sentences[i]) * (len(batch) + 1) > num_words:
+    for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
+        if batch and len(rows[i]) * (len(batch) + 1) > num_words:
             yield batch
             batch = []
         batch.append(i)
     if batch:
         yield batch
+
+
+def answer_rows(predictor: Predictor[Any, Answer], rows: Sequence[Ids]) -> list[Answer]:
+    """Every row's answer, in order; batches of like lengths."""
+    answers: dict[int, Answer] = {}
+    for indices in by_length(rows, 1024):
+        answers.update(zip(indices, predictor.run(pad([rows[i] for i in indices])), strict=True))
+    return [answers[i] for i in range(len(rows))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

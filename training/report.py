@@ -74,7 +74,7 @@ def as_markdown(report: RunReport) -> str:
     """The report as ``report.md`` holds it."""
     lines = [f"# {report.title}", ""]
     if report.facts:
-        lines += _table(["fact", "value"], [[name, str(value)] for name, value in report.facts.items()])
+        lines += table(["fact", "value"], [[name, str(value)] for name, value in report.facts.items()])
     for tags in report.tags:
         lines += _tag_section(tags)
     for spans in report.spans:
@@ -84,14 +84,10 @@ def as_markdown(report: RunReport) -> str:
 
 def draw_confusion(confusion: Confusion, path: Path, *, title: str) -> None:
     """A heat map: a row is a gold label, and shows what share of it got each label; counts in the cells."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     num_labels = len(confusion.labels)
     roomy = num_labels <= WRITE_COUNTS_UP_TO
     inches = max(4.0, (0.48 if roomy else 0.2) * num_labels) + 1.5
-    figure = Figure(figsize=(inches, inches), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(inches, inches)
     axes = figure.add_subplot()
     shares = confusion.counts / np.maximum(confusion.counts.sum(axis=1, keepdims=True), 1)
     # The square root lifts small shares: the errors are the picture, and most are under 5 %.
@@ -106,6 +102,21 @@ def draw_confusion(confusion: Confusion, path: Path, *, title: str) -> None:
     axes.tick_params(which="minor", length=0)
     if roomy:
         _write_counts(axes, confusion, shares)
+    save_figure(figure, path)
+
+
+def blank_figure(width: float, height: float) -> Any:
+    """A figure of this size in inches, which needs no screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a PNG, the same bytes for the same figure."""
     figure.savefig(path, metadata={"Software": None})  # the library's version would change the bytes
 
 
@@ -125,8 +136,8 @@ def _tag_section(section: TagSection) -> list[str]:
         *_accuracy_table(section.systems),
         f"Precision, recall and F1 of `{name}` by tag:",
         "",
-        *_score_table(model.by_tag),
-        *_picture(section.name),
+        *score_table(model.by_tag),
+        *picture("confusion", section.name),
     ]
 
 
@@ -138,8 +149,8 @@ def _span_section(section: SpanSection) -> list[str]:
         *_micro_table(section.systems),
         f"Exact spans of `{name}` by label:",
         "",
-        *_score_table(model.by_label),
-        *(_picture(section.name) if section.confusion else []),
+        *score_table(model.by_label),
+        *(picture("confusion", section.name) if section.confusion else []),
     ]
 
 
@@ -161,17 +172,18 @@ def _accuracy_table(systems: Mapping[str, TagReport]) -> list[str]:
         [name, *(_percent_of(part) for part in (system.overall, system.known, system.unknown))]
         for name, system in systems.items()
     ]
-    return _table(["system", "all words %", "known words %", "unknown words %"], rows)
+    return table(["system", "all words %", "known words %", "unknown words %"], rows)
 
 
 def _micro_table(systems: Mapping[str, SpanReport]) -> list[str]:
     rows = [[name, *_score_cells(system.micro)] for name, system in systems.items()]
-    return _table(["system", "precision %", "recall %", "F1 %", "spans"], rows)
+    return table(["system", "precision %", "recall %", "F1 %", "spans"], rows)
 
 
-def _score_table(scores: Mapping[str, Score]) -> list[str]:
+def score_table(scores: Mapping[str, Score]) -> list[str]:
+    """Precision, recall and F1, a label a row."""
     rows = [[_code(label), *_score_cells(score)] for label, score in scores.items()]
-    return _table(["label", "precision %", "recall %", "F1 %", "support"], rows)
+    return table(["label", "precision %", "recall %", "F1 %", "support"], rows)
 
 
 def _score_cells(score: Score) -> list[str]:
@@ -187,10 +199,12 @@ def _code(label: str) -> str:
     return f"``` {label} ```" if "`" in label else f"`{label}`"
 
 
-def _picture(name: str) -> list[str]:
-    return [f"![confusion of {name}](confusion-{name}.png)", ""]
+def picture(kind: str, name: str) -> list[str]:
+    """A picture of a section, ``<kind>-<name>.png`` in the report's folder."""
+    return [f"![{kind} of {name}]({kind}-{name}.png)", ""]
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table, first column to the left, and a blank one."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return [*(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)), ""]

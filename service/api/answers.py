@@ -1,4 +1,4 @@
-"""Rows back to texts: sentences, tokens and entities with offsets in the unit that was asked for."""
+"""Rows back to texts: sentences, tokens and entities with offsets in the unit that was asked for; classes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET
 
-from service.api.schemas import EntityAnswer, SentenceAnswer, TagResult, TokenAnswer
+from service.api.schemas import ClassifyResult, EntityAnswer, SentenceAnswer, TagResult, TokenAnswer
+from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
+from service.text.batch import Ids
 from service.text.offsets import OffsetUnit, offset_table
 from service.text.pipeline import Encoding
 from service.text.sentence import Sentence
 
 Table = npt.NDArray[np.int64] | None
 SCORE_DIGITS = 4
+PARTS = 1_000_000  # a class's score is told in parts of a million
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +34,25 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class EncodedItem:
+class TaggedItem:
     """A text and its sentences, each with its row for the network."""
 
     text: str
     encodings: Sequence[Encoding]
     truncated: bool = False
 
+    @property
+    def rows(self) -> list[Ids]:
+        return [encoding.ids for encoding in self.encodings]
 
-def tag_results(items: Sequence[EncodedItem], rows: Sequence[TaggedRow], view: View) -> list[TagResult]:
+
+def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], view: View) -> list[TagResult]:
     """``rows`` are those of all items' encodings, in order."""
     remaining = iter(rows)
     return [_result(item, remaining, view) for item in items]
 
 
-def _result(item: EncodedItem, rows: Iterator[TaggedRow], view: View) -> TagResult:
+def _result(item: TaggedItem, rows: Iterator[TaggedRow], view: View) -> TagResult:
     table = offset_table(item.text, view.unit)
     sentences: list[SentenceAnswer] = []
     entities: list[EntityAnswer] = []
@@ -88,3 +95,28 @@ def _entities(
             end=ends[last],
             score=round(float(span.score), SCORE_DIGITS),
         )
+
+
+def classify_result(item: TextEncoding, row: ClassifiedRow) -> ClassifyResult:
+    """Its label and the scores of all labels."""
+    scores = [part / PARTS for part in apportion(row.scores, PARTS)]
+    return ClassifyResult(
+        label=row.label,
+        score=max(scores),
+        scores=dict(zip(row.labels, scores, strict=True)),
+        truncated=item.truncated,
+    )
+
+
+def apportion(shares: Sequence[float], whole: int) -> list[int]:
+    """``whole`` in integers as near to these shares of it as can be, the larger never behind the smaller.
+
+    Shares sum to 1, the answer to ``whole`` exactly: what rounding down leaves goes to the largest remainders
+    (Hamilton 1792).
+    """
+    exact = [share * whole for share in shares]
+    parts = list(map(int, exact))
+    by_remainder = sorted(range(len(parts)), key=lambda i: parts[i] - exact[i])
+    for i in by_remainder[: whole - sum(parts)]:
+        parts[i] += 1
+    return parts

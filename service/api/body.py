@@ -31,6 +31,7 @@ MAX_REPORTED = 20  # of many mistakes in one body
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a pair too
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
+_MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`", re.DOTALL)
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 
 
@@ -119,6 +120,8 @@ def _field_error(message: str, form: Form) -> FieldError:
     if unknown := _UNKNOWN_FIELD.fullmatch(message):
         path = ".".join(filter(None, [unknown[2], unknown[1]]))
         return FieldError(path=path, message=f"unknown field; known are {', '.join(form.fields)}")
+    if missing := _MISSING_FIELD.fullmatch(message):
+        return FieldError(path=missing[1], message="is required")
     if located := _AT_PATH.fullmatch(message):
         choices = form.fields.get(located[2].partition("[")[0]) if located[1].startswith("Invalid enum") else None
         known = f"; known are {', '.join(choices)}" if choices else ""

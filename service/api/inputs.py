@@ -38,14 +38,23 @@ class Item:
         return sum(map(len, self.tokens)) + max(0, len(self.tokens) - 1)
 
 
-def read_items(*, text: str | list[str] | None, tokens: list[list[str]] | None, limits: Limits) -> list[Item]:
+def read_texts(text: str | list[str], limits: Limits) -> list[Item]:
+    """Raises InvalidRequestError or InputTooLongError, naming each item that is wrong."""
+    return checked(text_items(text, limits), limits)
+
+
+def read_text_or_tokens(*, text: str | list[str] | None, tokens: list[list[str]] | None, limits: Limits) -> list[Item]:
     """Raises InvalidRequestError or InputTooLongError, naming each item that is wrong."""
     if (text is None) == (tokens is None):
         raise InvalidRequestError(
             "send one of text and tokens",
             errors=[FieldError(path="text", message="send either text or tokens")],
         )
-    items = text_items(text, limits) if text is not None else token_items(tokens or [], limits)
+    return read_texts(text, limits) if text is not None else checked(token_items(tokens or [], limits), limits)
+
+
+def checked(items: list[Item], limits: Limits) -> list[Item]:
+    """The same items, none of them too long or holding what no text may. Raises InvalidRequestError."""
     check_lengths(items, limits)
     if problems := list(islice((problem for item in items for problem in _problems(item)), MAX_REPORTED)):
         raise InvalidRequestError(f"{problems[0].path} {problems[0].message}", errors=problems)

@@ -1,20 +1,22 @@
-"""Bundles on disk become taggers, proved and warm. All of it happens before the service is ready."""
+"""Bundles on disk become predictors, proved and warm. All of it happens before the service is ready."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from service.api.inputs import Limits
 from service.api.schemas import ModelCard
-from service.bundle import MANIFEST, Bundle, find_bundles, load_bundle
+from service.bundle import MANIFEST, Bundle, Task, find_bundles, load_bundle
 from service.errors import BundleError, SettingsError
+from service.predictors.classifier import Classifier
+from service.predictors.predictor import Predictor
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
 from service.runtime.session import Device, Session
-from service.settings import Settings
+from service.settings import PREFIX, Settings
 
 
 class OpenSession(Protocol):
@@ -23,22 +25,37 @@ class OpenSession(Protocol):
     def __call__(self, path: Path, *, device: Device) -> Session: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a task's models are."""
+
+    predictor: Callable[[Bundle, Session], Predictor[Any, Any]]
+    default_setting: str  # field of Settings that names the task's default model
+
+
+KINDS: Mapping[Task, Kind] = {
+    "tag": Kind(predictor=Tagger, default_setting="default_tagger"),
+    "classify": Kind(predictor=Classifier, default_setting="default_classifier"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadedTagger:
-    """A tagger that has replayed its examples."""
+class Loaded:
+    """A predictor that has replayed its examples."""
 
     card: ModelCard
-    tagger: Tagger
+    predictor: Predictor[Any, Any]
 
 
-def load_taggers(settings: Settings, open_session: OpenSession) -> list[LoadedTagger]:
+def load_models(settings: Settings, open_session: OpenSession) -> list[Loaded]:
     """Every bundle under ``models_dir``, checked and warm. Raises StartupError."""
     bundles = find_unique(settings.models_dir)
-    default = default_name(bundles, settings.default_tagger)
+    check_precision(bundles.values(), settings.precision)
+    defaults = {default_of(task, bundles.values(), settings) for task in KINDS}
     return [
-        LoadedTagger(
-            card=describe(bundle, settings, is_default=name == default),
-            tagger=open_tagger(bundle, settings, open_session),
+        Loaded(
+            card=describe(bundle, settings, is_default=name in defaults),
+            predictor=open_predictor(bundle, settings, open_session),
         )
         for name, bundle in bundles.items()
     ]
@@ -56,21 +73,43 @@ def find_unique(models_dir: Path) -> dict[str, Bundle]:
     return bundles
 
 
-def default_name(bundles: Mapping[str, Bundle], wanted: str | None) -> str:
-    """The configured one, else the first by name."""
-    if wanted is None:
-        return min(bundles)
-    if wanted not in bundles:
-        raise SettingsError(f"RIBBON_DEFAULT_TAGGER={wanted}: no such model; known: {', '.join(bundles)}")
-    return wanted
+def default_of(task: Task, bundles: Iterable[Bundle], settings: Settings) -> str | None:
+    """The model that answers when none is named: the configured one, else the one whose manifest says so, else the
+    first by name; none if the task has no model. Raises SettingsError or BundleError."""
+    of_task = {bundle.manifest.name: bundle for bundle in bundles if bundle.manifest.task == task}
+    field = KINDS[task].default_setting
+    wanted: str | None = getattr(settings, field)
+    if wanted is not None:
+        if wanted not in of_task:
+            known = ", ".join(of_task) or "none"
+            raise SettingsError(f"{PREFIX}{field.upper()}={wanted}: no such model for /{task}; known: {known}")
+        return wanted
+    named = [bundle for bundle in of_task.values() if bundle.manifest.default]
+    if len(named) > 1:
+        raise BundleError(f"{named[1].path(MANIFEST)}: {named[0].folder} is the default for /{task} too")
+    return named[0].manifest.name if named else min(of_task, default=None)
 
 
-def open_tagger(bundle: Bundle, settings: Settings, open_session: OpenSession) -> Tagger:
-    """Loaded, proved and warm. Raises BundleError or DeviceError."""
-    precision = settings.precision or bundle.manifest.default_precision
-    tagger = Tagger(bundle, open_session(bundle.graph(precision), device=settings.device))
-    replay(tagger, bundle, precision=precision)
-    return tagger
+def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
+    """Raises SettingsError if no model has the precision that is asked for."""
+    known = {name for bundle in bundles for name in bundle.manifest.precisions}
+    if wanted is not None and wanted not in known:
+        raise SettingsError(f"{PREFIX}PRECISION={wanted}: no model has it; known: {', '.join(sorted(known))}")
+
+
+def precision_of(bundle: Bundle, settings: Settings) -> str:
+    """The configured one, where this model has it; else the model's own."""
+    wanted, manifest = settings.precision, bundle.manifest
+    return wanted if wanted in manifest.precisions else manifest.default_precision
+
+
+def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> Predictor[Any, Any]:
+    """Loaded and proved. Raises BundleError or DeviceError."""
+    precision = precision_of(bundle, settings)
+    session = open_session(bundle.graph(precision), device=settings.device)
+    predictor = KINDS[bundle.manifest.task].predictor(bundle, session)
+    replay(predictor, bundle, precision=precision)
+    return predictor
 
 
 def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCard:
@@ -83,7 +122,7 @@ def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCa
         languages=list(manifest.languages),
         labels={kind: plain_labels(tags) for kind, tags in manifest.labels.items()},
         default=is_default,
-        precision=settings.precision or manifest.default_precision,
+        precision=precision_of(bundle, settings),
         limits={**manifest.limits, **request_limits(settings).as_dict()},
         licence=manifest.licence,
         checksum=bundle.checksum,

@@ -29,6 +29,14 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
 
 
+class ClassifyRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Text to classify."""
+
+    text: Annotated[str | list[str], Meta(description="One text or several", examples=["It was not bad at all."])]
+    model: Annotated[str | None, Meta(description="A name from GET /models")] = None
+    truncate: Annotated[bool, Meta(description="Read the beginning of a text over the model's limit")] = False
+
+
 class ModelName(Struct, frozen=True):
     """Which model answered."""
 
@@ -78,6 +86,22 @@ class TagResponse(Struct, frozen=True):
 
     model: ModelName
     results: list[TagResult]
+
+
+class ClassifyResult(Struct, frozen=True):
+    """One text's class; ``scores`` has every class and sums to 1."""
+
+    label: str
+    score: float
+    scores: dict[str, float]
+    truncated: bool
+
+
+class ClassifyResponse(Struct, frozen=True):
+    """One result per text, in order."""
+
+    model: ModelName
+    results: list[ClassifyResult]
 
 
 class ModelCard(Struct, frozen=True, kw_only=True):

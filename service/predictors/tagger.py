@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
-from service.errors import BundleError, InputTooLongError
+from service.errors import BundleError, InputTooLongError, InvalidRequestError
+from service.predictors.predictor import drift, largest_batches
 from service.predictors.viterbi import decode_legal
 from service.runtime.session import Session
-from service.text.batch import Batch
+from service.text.batch import Batch, Ids
 from service.text.pipeline import Encoding, WordEncoder
 from service.text.sentence import Sentence
 from service.text.spans import OUTSIDE, legal_transitions, spans_of
+from service.text.tokenizer import join_words
 from service.text.vocabulary import load_vocabularies
 
 Scores = npt.NDArray[np.float32]
@@ -41,6 +44,16 @@ class TaggedRow:
     spans: list[ScoredSpan]
 
 
+class TagExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tokens and the answer they had when the bundle was made; ``scores`` are those of the spans, in order."""
+
+    tokens: list[str]
+    upos: list[str]
+    xpos: list[str]
+    entity: list[str]
+    scores: list[float]
+
+
 class Tagger:
     """A tagger's bundle at work. ``run`` may be called by several threads at once.
 
@@ -48,6 +61,8 @@ class Tagger:
     ``xpos`` (batch, time, tag) logits and ``entity`` (batch, time, tag) log-probabilities.
     Raises BundleError if manifest or vocabularies are not those of a tagger.
     """
+
+    example_decoder = msgspec.json.Decoder(list[TagExample])
 
     def __init__(self, bundle: Bundle, session: Session) -> None:
         manifest = bundle.manifest
@@ -86,12 +101,29 @@ class Tagger:
         end = self._max_tokens
         return Sentence(sentence.words[:end], sentence.starts[:end], sentence.ends[:end])
 
+    def row_of(self, example: TagExample) -> Ids:
+        """Raises InvalidRequestError."""
+        if not example.tokens:
+            raise InvalidRequestError("an example without tokens")
+        return self.encode(join_words(example.tokens)[1]).ids
+
+    def difference(self, example: TagExample, answer: TaggedRow, max_drift: float) -> str:
+        """What of the answer is not the example's, in words; empty if nothing is."""
+        columns = (
+            ("upos", example.upos, answer.upos),
+            ("xpos", example.xpos, answer.xpos),
+            ("entity", example.entity, answer.entity),
+        )
+        for name, expected, found in columns:
+            if expected != found:
+                return f"{name} is {' '.join(found)}, expected {' '.join(expected)}"
+        return drift(example.scores, [span.score for span in answer.spans], max_drift)
+
     def warm_up(self, cells: int) -> None:
         """Run the largest batches there will be: of so many cells, and of one sentence as long as the limit."""
-        num_features = self._encoder.num_features
-        for rows, length in ((max(1, cells // 32), 32), (1, self._max_tokens)):
-            ids = np.zeros((rows, length, num_features), np.int32)
-            self.run(Batch(ids=ids, lengths=np.full(rows, length, np.int32)))
+        features = (self._encoder.num_features,)
+        for batch in largest_batches(cells=cells, max_tokens=self._max_tokens, features=features):
+            self.run(batch)
 
     def run(self, batch: Batch) -> list[TaggedRow]:
         """One answer a row, each as if it had come alone."""

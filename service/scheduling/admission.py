@@ -30,31 +30,26 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Refuses at the door what would wait too long. An empty queue lets everything in, so that a request
-    larger than the bound is served when its turn comes; a full one refuses one text and many alike."""
+    """Refuses at the door what would wait too long. Where nothing waits everything is let in, so that a request
+    larger than the bound is served when its turn comes; a full queue refuses one text and many alike."""
 
-    num_slots: int
     max_queued_cells: int
-    throughput: Throughput
 
-    def check(self, *, tokens: int, queued_cells: int, deadline: float, now: float) -> None:
-        """Raises DeadlineExceededError or OverloadedError."""
+    def check(self, *, queued_cells: int, wait_seconds: float, own_seconds: float, deadline: float, now: float) -> None:
+        """``queued_cells`` wait in the same queue, and ``wait_seconds`` pass until these rows' turn; their runs take
+        ``own_seconds``. Raises DeadlineExceededError or OverloadedError."""
         if deadline <= now:
             raise DeadlineExceededError("the deadline passed before the work could be queued")
-        if queued_cells == 0:
-            return
-        wait = self.throughput.seconds_for(queued_cells) / self.num_slots
         if queued_cells >= self.max_queued_cells:
             raise OverloadedError(
                 f"{queued_cells} tokens are waiting; the limit is {self.max_queued_cells}",
-                retry_after_seconds=max(1, ceil(wait)),
+                retry_after_seconds=max(1, ceil(wait_seconds)),
             )
-        own = self.throughput.seconds_for(tokens) / self.num_slots
-        if now + wait + own > deadline:
+        if wait_seconds and now + wait_seconds + own_seconds > deadline:
             raise OverloadedError(
-                f"{queued_cells} tokens are waiting; this would take about {1000 * (wait + own):.0f} ms, "
-                f"and {1000 * (deadline - now):.0f} ms are left",
-                retry_after_seconds=max(1, ceil(wait)),
+                f"{queued_cells} tokens are waiting; this would take about "
+                f"{1000 * (wait_seconds + own_seconds):.0f} ms, and {1000 * (deadline - now):.0f} ms are left",
+                retry_after_seconds=max(1, ceil(wait_seconds)),
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Generic
 
 from service.scheduling.job import Answer, Job, Row
@@ -31,8 +32,8 @@ class RowQueue(Generic[Answer]):
     def __len__(self) -> int:
         return len(self._arrivals)
 
-    def push(self, job: Job[Answer]) -> None:
-        for row in job.rows:
+    def push(self, rows: Iterable[Row[Answer]]) -> None:
+        for row in rows:
             self._arrivals[row] = None
             self._by_length.setdefault(row.length, OrderedDict())[row] = None
             self.cells += row.length

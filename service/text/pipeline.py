@@ -121,7 +121,8 @@ class TextEncoder:
 
     def encode(self, words: Sequence[str]) -> Ids:
         """(time,), where time is at least the number of words."""
-        cache, row = self._cache, []
+        cache = self._cache
+        row: list[int] = []
         for word in words:
             ids = cache.get(word)
             row += self._look_up(word) if ids is None else ids

@@ -14,7 +14,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from service.app import create_app
-from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
+from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_classifier
 
 Client = TestClient[Litestar]
 Serve = Callable[..., "Served"]
@@ -27,11 +27,17 @@ class Served:
     client: Client
     session: FakeSession
 
-    def tag(self, **request: Any) -> Any:
+    def ask(self, path: str, **request: Any) -> Any:
         """The answer's body, which must be a good one."""
-        response = self.client.post("/tag", json=request)
+        response = self.client.post(path, json=request)
         assert response.status_code == 200, response.text
         return response.json()
+
+    def tag(self, **request: Any) -> Any:
+        return self.ask("/tag", **request)
+
+    def classify(self, **request: Any) -> Any:
+        return self.ask("/classify", **request)
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample from /metrics, 0 if it is not there yet."""
@@ -61,6 +67,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         def start(**choices: Any) -> Served:
             if not (tmp_path / "models").exists():
                 write_bundle(tmp_path / "models")
+                write_classifier(tmp_path / "models")
             session = FakeSession()
             app = create_app(settings_for(tmp_path / "models", **choices), open_session=OpenFake(session))
             client = stack.enter_context(TestClient(app))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.conftest import Serve, Served
-from tests.fakes import MAX_TOKENS, NAME
+from tests.fakes import CLASSIFIER, MAX_TOKENS, NAME
 
 JSON = {"content-type": "application/json"}
 
@@ -30,10 +30,14 @@ def problem_of(response: Any, status: int, kind: str) -> Any:
     return document
 
 
-def post(served: Served, body: bytes | str) -> Any:
-    return served.client.post("/tag", content=body, headers=JSON)
+def post(served: Served, body: bytes | str, path: str = "/tag") -> Any:
+    return served.client.post(path, content=body, headers=JSON)
 
 
+every_route = pytest.mark.parametrize("route", ["/tag", "/classify"])
+
+
+@every_route
 @pytest.mark.parametrize(
     "body",
     [
@@ -58,49 +62,66 @@ def post(served: Served, body: bytes | str) -> Any:
         b'{"text": "\\ud8"}',
     ],
 )
-def test_malformed_json(served: Served, body: bytes) -> None:
-    problem_of(post(served, body), 400, "malformed_json")
+def test_malformed_json(served: Served, route: str, body: bytes) -> None:
+    problem_of(post(served, body, route), 400, "malformed_json")
+
+
+ANYWHERE = [
+    ("null", "", "object"),
+    ("[]", "", "object"),
+    ('"text"', "", "object"),
+    ('{"text": 5}', "text", "str"),
+    ('{"text": {}}', "text", "str"),
+    ('{"text": ["a", 5]}', "text[1]", "str"),
+    ('{"text": ["a", null]}', "text[1]", "str"),
+    ('{"text": [["a"]]}', "text[0]", "str"),
+    ('{"text": "a", "model": 1}', "model", "str"),
+    ('{"text": "a", "truncate": 1}', "truncate", "bool"),
+    ('{"text": "a", "colour": 1}', "colour", "unknown field"),
+    ('{"text": "a", "Text": "b"}', "Text", "unknown field"),
+    ('{"text": []}', "text", "1 to 128 items, got 0"),
+    ('{"text": "a\\u0000b"}', "text", "NUL at position 1"),
+    ('{"text": ["a", "bc\\u0000"]}', "text[1]", "NUL at position 2"),
+    ('{"text": "\\ud800"}', "text", "lone surrogate"),
+    ('{"text": ["a", "b", "c", "d\\udfff"]}', "text[3]", "lone surrogate"),
+    ('{"text": "a", "model": "\\ud800"}', "model", "lone surrogate"),
+    ('{"text": "a", "\\ud800": 1}', "\\ud800", "lone surrogate"),
+]
+TAG_ONLY = [
+    ("{}", "text", "either"),
+    ('{"text": null}', "text", "either"),
+    ('{"text": "a", "tokens": [["a"]]}', "text", "either"),
+    ('{"tokens": ["a"]}', "tokens[0]", "array"),
+    ('{"tokens": [["a", 1]]}', "tokens[0][1]", "str"),
+    ('{"text": "a", "tasks": "pos"}', "tasks", "array"),
+    ('{"text": "a", "tasks": []}', "tasks", "length"),
+    ('{"text": "a", "tasks": ["pos", "dep"]}', "tasks[1]", "known are ner, pos"),
+    ('{"text": "a", "offset_unit": "word"}', "offset_unit", "known are byte, codepoint, utf16"),
+    ('{"tokens": []}', "tokens", "1 to 128 items, got 0"),
+    ('{"tokens": [["a"], ["b", "c", ""]]}', "tokens[1][2]", "empty"),
+    ('{"tokens": [["a b"]]}', "tokens[0][0]", "white space"),
+    ('{"tokens": [["a\\u00a0b"]]}', "tokens[0][0]", "white space"),
+    ('{"tokens": [["a\\u0000b"]]}', "tokens[0][0]", "NUL at position 1"),
+    ('{"tokens": [["a"], ["b", "\\ud83d"]]}', "tokens[1][1]", "lone surrogate"),
+]
+CLASSIFY_ONLY = [
+    ("{}", "text", "required"),
+    ('{"text": null}', "text", "str"),
+    ('{"text": "a", "tokens": [["a"]]}', "tokens", "unknown field"),
+    ('{"text": "a", "offset_unit": "byte"}', "offset_unit", "unknown field"),
+    ('{"text": ["a", ""]}', "text[1]", "no word"),
+]
 
 
 @pytest.mark.parametrize(
-    ("body", "path", "message"),
+    ("route", "body", "path", "message"),
     [
-        ("null", "", "object"),
-        ("[]", "", "object"),
-        ('"text"', "", "object"),
-        ("{}", "text", "either"),
-        ('{"text": "a", "tokens": [["a"]]}', "text", "either"),
-        ('{"text": 5}', "text", "str"),
-        ('{"text": {}}', "text", "str"),
-        ('{"text": ["a", 5]}', "text[1]", "str"),
-        ('{"text": ["a", null]}', "text[1]", "str"),
-        ('{"text": [["a"]]}', "text[0]", "str"),
-        ('{"tokens": ["a"]}', "tokens[0]", "array"),
-        ('{"tokens": [["a", 1]]}', "tokens[0][1]", "str"),
-        ('{"text": "a", "model": 1}', "model", "str"),
-        ('{"text": "a", "tasks": "pos"}', "tasks", "array"),
-        ('{"text": "a", "tasks": []}', "tasks", "length"),
-        ('{"text": "a", "tasks": ["pos", "dep"]}', "tasks[1]", "known are ner, pos"),
-        ('{"text": "a", "offset_unit": "word"}', "offset_unit", "known are byte, codepoint, utf16"),
-        ('{"text": "a", "colour": 1}', "colour", "unknown field"),
-        ('{"text": "a", "Text": "b"}', "Text", "unknown field"),
-        ('{"text": []}', "text", "1 to 128 items, got 0"),
-        ('{"tokens": []}', "tokens", "1 to 128 items, got 0"),
-        ('{"text": "a\\u0000b"}', "text", "NUL at position 1"),
-        ('{"text": ["a", "bc\\u0000"]}', "text[1]", "NUL at position 2"),
-        ('{"tokens": [["a"], ["b", "c", ""]]}', "tokens[1][2]", "empty"),
-        ('{"tokens": [["a b"]]}', "tokens[0][0]", "white space"),
-        ('{"tokens": [["a\\u00a0b"]]}', "tokens[0][0]", "white space"),
-        ('{"tokens": [["a\\u0000b"]]}', "tokens[0][0]", "NUL at position 1"),
-        ('{"text": "\\ud800"}', "text", "lone surrogate"),
-        ('{"text": ["a", "b", "c", "d\\udfff"]}', "text[3]", "lone surrogate"),
-        ('{"tokens": [["a"], ["b", "\\ud83d"]]}', "tokens[1][1]", "lone surrogate"),
-        ('{"text": "a", "model": "\\ud800"}', "model", "lone surrogate"),
-        ('{"text": "a", "\\ud800": 1}', "\\ud800", "lone surrogate"),
+        *(("/tag", *case) for case in [*ANYWHERE, *TAG_ONLY]),
+        *(("/classify", *case) for case in [*ANYWHERE, *CLASSIFY_ONLY]),
     ],
 )
-def test_a_wrong_field_is_named(served: Served, body: str, path: str, message: str) -> None:
-    document = problem_of(post(served, body), 422, "invalid_request")
+def test_a_wrong_field_is_named(served: Served, route: str, body: str, path: str, message: str) -> None:
+    document = problem_of(post(served, body, route), 422, "invalid_request")
     [error] = document["errors"]
     assert error["path"] == path
     assert message in error["message"]
@@ -111,25 +132,35 @@ def test_a_pair_of_surrogates_is_a_character(served: Served) -> None:
     assert post(served, '{"text": "\\ud83d\\ude00"}').json()["results"][0]["sentences"][0]["end"] == 1
 
 
-def test_every_wrong_item_is_named_up_to_a_number(served: Served) -> None:
-    document = problem_of(post(served, json.dumps({"text": ["\0"] * 100})), 422, "invalid_request")
+@pytest.mark.parametrize(("route", "text"), [("/tag", "\0"), ("/classify", "\0"), ("/classify", "")])
+def test_every_wrong_item_is_named_up_to_a_number(served: Served, route: str, text: str) -> None:
+    document = problem_of(post(served, json.dumps({"text": [text] * 100}), route), 422, "invalid_request")
     assert [error["path"] for error in document["errors"]] == [f"text[{i}]" for i in range(20)]
 
 
-def test_too_many_items(served: Served) -> None:
-    document = problem_of(post(served, json.dumps({"text": ["a"] * 200})), 422, "invalid_request")
+@every_route
+def test_too_many_items(served: Served, route: str) -> None:
+    document = problem_of(post(served, json.dumps({"text": ["a"] * 200}), route), 422, "invalid_request")
     assert "200" in document["detail"]
     assert "128" in document["detail"]
 
 
-def test_too_long_a_text_is_told_the_limit_and_its_length(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("route", "request_body", "path", "message"),
+    [
+        ("/tag", {"text": ["a", "b" * 11]}, "text[1]", "has 11 characters, the limit is 10"),
+        ("/tag", {"tokens": [["b" * 5, "c" * 5]]}, "tokens[0]", "has 11 characters, the limit is 10"),
+        ("/tag", {"text": ["a" * 8, "b" * 8]}, "text", "has 16 characters in all, the limit is 15"),
+        ("/classify", {"text": ["a", "b" * 11], "truncate": True}, "text[1]", "has 11 characters, the limit is 10"),
+        ("/classify", {"text": ["a" * 8, "b" * 8]}, "text", "has 16 characters in all, the limit is 15"),
+    ],
+)
+def test_too_long_a_text_is_told_the_limit_and_its_length(
+    serve: Serve, route: str, request_body: Any, path: str, message: str
+) -> None:
     served = serve(max_text_length=10, max_request_length=15)
-    document = problem_of(post(served, json.dumps({"text": ["a", "b" * 11]})), 422, "input_too_long")
-    assert document["errors"] == [{"path": "text[1]", "message": "has 11 characters, the limit is 10"}]
-    document = problem_of(post(served, json.dumps({"tokens": [["b" * 5, "c" * 5]]})), 422, "input_too_long")
-    assert document["errors"] == [{"path": "tokens[0]", "message": "has 11 characters, the limit is 10"}]
-    document = problem_of(post(served, json.dumps({"text": ["a" * 8, "b" * 8]})), 422, "input_too_long")
-    assert document["errors"] == [{"path": "text", "message": "has 16 characters in all, the limit is 15"}]
+    document = problem_of(post(served, json.dumps(request_body), route), 422, "input_too_long")
+    assert document["errors"] == [{"path": path, "message": message}]
 
 
 def test_too_long_a_sentence_is_told_the_limit_and_its_length(served: Served) -> None:
@@ -142,18 +173,20 @@ def test_too_long_a_sentence_is_told_the_limit_and_its_length(served: Served) ->
     assert len(served.tag(tokens=[words[1:]])["results"]) == 1
 
 
-def test_too_large_a_body_announced_or_not(serve: Serve) -> None:
+@every_route
+def test_too_large_a_body_announced_or_not(serve: Serve, route: str) -> None:
     served = serve(max_body_bytes=2048)
     body = json.dumps({"text": "x" * 5000}).encode()
-    problem_of(post(served, body), 413, "body_too_large")
-    problem_of(served.client.post("/tag", content=iter([body]), headers=JSON), 413, "body_too_large")
+    problem_of(post(served, body, route), 413, "body_too_large")
+    problem_of(served.client.post(route, content=iter([body]), headers=JSON), 413, "body_too_large")
     five_megabytes = json.dumps({"text": "x" * 5_000_000}).encode()
-    problem_of(post(serve(), five_megabytes), 413, "body_too_large")
+    problem_of(post(serve(), five_megabytes, route), 413, "body_too_large")
 
 
-def test_an_unknown_model_lists_the_known(served: Served) -> None:
-    document = problem_of(post(served, '{"text": "a", "model": "nope\\u0000"}'), 404, "unknown_model")
-    assert NAME in document["detail"]
+@pytest.mark.parametrize(("route", "known"), [("/tag", NAME), ("/classify", CLASSIFIER)])
+def test_an_unknown_model_lists_the_known(served: Served, route: str, known: str) -> None:
+    document = problem_of(post(served, '{"text": "a", "model": "nope\\u0000"}', route), 404, "unknown_model")
+    assert document["detail"].endswith(f"known: {known}")
 
 
 @pytest.mark.parametrize("path", ["/nope", "/tag/", "/tags", "/%00", "/schema/nope"])
@@ -164,24 +197,27 @@ def test_an_unknown_path(served: Served, path: str) -> None:
     problem_of(served.client.get(path), 404, "not_found")
 
 
-def test_a_wrong_method_says_which_are_right(served: Served) -> None:
-    response = served.client.get("/tag")
+@every_route
+def test_a_wrong_method_says_which_are_right(served: Served, route: str) -> None:
+    response = served.client.get(route)
     problem_of(response, 405, "method_not_allowed")
     assert "POST" in response.headers["allow"]
     problem_of(served.client.delete("/models"), 405, "method_not_allowed")
 
 
+@every_route
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1"]
 )
-def test_a_wrong_media_type(served: Served, media_type: str) -> None:
-    response = served.client.post("/tag", content=b'{"text": "a"}', headers={"content-type": media_type})
+def test_a_wrong_media_type(served: Served, route: str, media_type: str) -> None:
+    response = served.client.post(route, content=b'{"text": "a"}', headers={"content-type": media_type})
     problem_of(response, 415, "unsupported_media_type")
 
 
-def test_a_compressed_body(served: Served) -> None:
+@every_route
+def test_a_compressed_body(served: Served, route: str) -> None:
     body = gzip.compress(b'{"text": "a"}')
-    response = served.client.post("/tag", content=body, headers={**JSON, "content-encoding": "gzip"})
+    response = served.client.post(route, content=body, headers={**JSON, "content-encoding": "gzip"})
     assert "compressed" in problem_of(response, 415, "unsupported_media_type")["detail"]
 
 
@@ -200,12 +236,13 @@ def test_what_was_sent_is_not_sent_back_at_length(served: Served, body: str, sta
     assert "; known" in problem["detail"]
 
 
-def test_a_bug_is_a_problem_document_too(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+@every_route
+def test_a_bug_is_a_problem_document_too(served: Served, caplog: pytest.LogCaptureFixture, route: str) -> None:
     served.session.error = RuntimeError("a very private text")
-    document = problem_of(post(served, '{"text": "a"}'), 500, "model_failed")
+    document = problem_of(post(served, '{"text": "a"}', route), 500, "model_failed")
     assert "private" not in json.dumps(document) + caplog.text
     served.session.error = None
-    assert served.tag(text="a")
+    assert served.ask(route, text="a")
 
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -213,15 +250,16 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(["text", "tokens", "model", "tasks", "offset_unit", "x"])
+FIELDS = st.sampled_from(["text", "tokens", "model", "tasks", "truncate", "offset_unit", "x"])
 BODIES = st.binary(max_size=40) | JSON_VALUES.map(json.dumps).map(str.encode)
 REQUESTS = st.dictionaries(FIELDS, JSON_VALUES, max_size=4).map(json.dumps).map(str.encode)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@every_route
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(BODIES | REQUESTS)
-def test_nothing_that_is_sent_is_a_bug(served: Served, body: bytes) -> None:
-    response = post(served, body)
+def test_nothing_that_is_sent_is_a_bug(served: Served, route: str, body: bytes) -> None:
+    response = post(served, body, route)
     assert response.status_code in {200, 400, 404, 422}, response.text
     if response.status_code != 200:
         problem_of(response, response.status_code, response.json()["kind"])

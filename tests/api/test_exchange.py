@@ -16,7 +16,7 @@ import pytest
 from service.api.departure import WATCH_AFTER_SECONDS, watching
 from service.api.logs import JsonFormatter, TextFormatter
 from tests.api.conftest import Serve, Served, wait_until
-from tests.api.test_bad_input import problem_of
+from tests.api.test_bad_input import every_route, problem_of
 
 SECRET = "Alice told nobody"
 
@@ -38,31 +38,35 @@ def test_ids_differ(served: Served) -> None:
     assert len(made) == 10
 
 
-def test_every_answer_says_where_its_time_went(served: Served) -> None:
+@every_route
+def test_every_answer_says_where_its_time_went(served: Served, route: str) -> None:
     served.session.seconds = 0.02
-    for response in (served.client.post("/tag", json={"text": "a"}), served.client.get("/nope")):
+    for response in (served.client.post(route, json={"text": "a"}), served.client.get("/nope")):
         timing = dict(part.split(";dur=") for part in response.headers["server-timing"].split(", "))
         assert list(timing) == ["queue", "model", "total"]
         assert float(timing["total"]) >= float(timing["queue"]) + float(timing["model"])
-    timing = served.client.post("/tag", json={"text": "a"}).headers["server-timing"]
+    timing = served.client.post(route, json={"text": "a"}).headers["server-timing"]
     assert float(timing.split("model;dur=")[1].split(",")[0]) >= 20
 
 
+@every_route
 @pytest.mark.parametrize("value", ["", "abc", "0", "-5", "1e3", "NaN", "3600001", "9" * 30, "1 000", "٣"])
-def test_a_bad_deadline_is_refused(served: Served, value: str) -> None:
+def test_a_bad_deadline_is_refused(served: Served, route: str, value: str) -> None:
     headers = {"X-Request-Timeout-Ms": value.encode()}
-    document = problem_of(served.client.post("/tag", json={"text": "a"}, headers=headers), 422, "invalid_request")
+    document = problem_of(served.client.post(route, json={"text": "a"}, headers=headers), 422, "invalid_request")
     assert document["errors"][0]["path"] == "headers.X-Request-Timeout-Ms"
 
 
-def test_a_good_deadline_is_met(served: Served) -> None:
+@every_route
+def test_a_good_deadline_is_met(served: Served, route: str) -> None:
     for value in ("5000", "1500.5"):
-        response = served.client.post("/tag", json={"text": "a"}, headers={"X-Request-Timeout-Ms": value})
+        response = served.client.post(route, json={"text": "a"}, headers={"X-Request-Timeout-Ms": value})
         assert response.status_code == 200
 
 
-def test_work_that_is_late_before_it_can_be_queued(served: Served) -> None:
-    response = served.client.post("/tag", json={"text": "a"}, headers={"X-Request-Timeout-Ms": "0.0001"})
+@every_route
+def test_work_that_is_late_before_it_can_be_queued(served: Served, route: str) -> None:
+    response = served.client.post(route, json={"text": "a"}, headers={"X-Request-Timeout-Ms": "0.0001"})
     problem_of(response, 504, "deadline_exceeded")
 
 
@@ -84,21 +88,23 @@ def queued(served: Served, rows: int) -> None:
     wait_until(lambda: served.metric("ribbon_queue_rows") == rows)
 
 
-def test_work_that_is_late_before_it_starts(served: Served) -> None:
+@every_route
+def test_work_that_is_late_before_it_starts(served: Served, route: str) -> None:
     with busy(served) as pool:
-        late = pool.submit(served.client.post, "/tag", json={"text": "a"}, headers={"X-Request-Timeout-Ms": "30"})
+        late = pool.submit(served.client.post, route, json={"text": "a"}, headers={"X-Request-Timeout-Ms": "30"})
         queued(served, 1)
         wait_until(lambda: served.metric("ribbon_queue_oldest_age_seconds") > 0.03)
     problem_of(late.result(), 504, "deadline_exceeded")
 
 
-def test_an_overload_refuses_one_and_many_alike_and_says_when_to_come_back(serve: Serve) -> None:
+@every_route
+def test_an_overload_refuses_one_and_many_alike_and_says_when_to_come_back(serve: Serve, route: str) -> None:
     served = serve(max_queued_cells=3)
     with busy(served) as pool:
-        waiting: Future[Any] = pool.submit(served.tag, text="plays well with others")
+        waiting: Future[Any] = pool.submit(served.ask, route, text="plays well with others")
         queued(served, 1)
         for text in ("a", ["a"] * 50):
-            response = served.client.post("/tag", json={"text": text})
+            response = served.client.post(route, json={"text": text})
             problem_of(response, 429, "overloaded")
             assert int(response.headers["retry-after"]) >= 1
         assert served.metric("ribbon_queue_cells") == 4
@@ -107,13 +113,14 @@ def test_an_overload_refuses_one_and_many_alike_and_says_when_to_come_back(serve
     assert served.metric("ribbon_errors_total", kind="overloaded") == 2
 
 
-def test_requests_are_counted_by_route_and_status_whatever_the_path(served: Served) -> None:
-    served.tag(text=["Alice plays.", "well"])
+@every_route
+def test_requests_are_counted_by_route_and_status_whatever_the_path(served: Served, route: str) -> None:
+    served.ask(route, text=["Alice plays.", "well"])
     for path in ("/nope", "/nope/2", "/schema/nope"):
         served.client.get(path)
-    served.client.post("/tag", json={})
-    assert served.metric("ribbon_requests_total", route="/tag", status="200") == 1
-    assert served.metric("ribbon_requests_total", route="/tag", status="422") == 1
+    served.client.post(route, json={})
+    assert served.metric("ribbon_requests_total", route=route, status="200") == 1
+    assert served.metric("ribbon_requests_total", route=route, status="422") == 1
     assert served.metric("ribbon_requests_total", route="unknown", status="404") == 2
     assert served.metric("ribbon_errors_total", kind="not_found") == 3
     assert served.metric("ribbon_errors_total", kind="invalid_request") == 1
@@ -123,14 +130,15 @@ def test_requests_are_counted_by_route_and_status_whatever_the_path(served: Serv
     assert "nope" not in served.client.get("/metrics").text
 
 
+@every_route
 def test_every_request_is_logged_with_its_id_and_without_its_text(
-    served: Served, caplog: pytest.LogCaptureFixture
+    served: Served, caplog: pytest.LogCaptureFixture, route: str
 ) -> None:
     caplog.set_level(logging.INFO, "service")
-    served.client.post("/tag", json={"text": SECRET}, headers={"X-Request-ID": "good"})
-    served.client.post("/tag", json={"text": SECRET, SECRET: 1}, headers={"X-Request-ID": "bad"})
+    served.client.post(route, json={"text": SECRET}, headers={"X-Request-ID": "good"})
+    served.client.post(route, json={"text": SECRET, SECRET: 1}, headers={"X-Request-ID": "bad"})
     served.session.error = ValueError(SECRET)
-    served.client.post("/tag", json={"text": SECRET}, headers={"X-Request-ID": "broken"})
+    served.client.post(route, json={"text": SECRET}, headers={"X-Request-ID": "broken"})
     served.client.get(f"/{SECRET}")
     served.client.get("/health/live")
     lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]

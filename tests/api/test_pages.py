@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from service.bundle import write_manifest
 from tests.api.conftest import Serve, Served
-from tests.fakes import MAX_TOKENS, NAME, VERSION, XPOS, write_bundle
+from tests.api.test_bad_input import problem_of
+from tests.fakes import (
+    CLASSIFIER,
+    GRAPH,
+    LABELS,
+    MAX_TOKENS,
+    NAME,
+    VERSION,
+    XPOS,
+    manifest,
+    write_bundle,
+    write_classifier,
+)
 
 
 def test_models_are_described(served: Served) -> None:
-    [model] = served.client.get("/models").json()["models"]
-    assert re.fullmatch("[0-9a-f]{64}", model.pop("checksum"))
-    assert model == {
-        "name": NAME,
+    classifier, tagger = sorted(served.client.get("/models").json()["models"], key=lambda model: model["task"])
+    for model in (classifier, tagger):
+        assert re.fullmatch("[0-9a-f]{64}", model.pop("checksum"))
+    common = {
         "version": VERSION,
-        "task": "tag",
         "languages": ["en"],
-        "labels": {"upos": ["NOUN", "VERB", "ADP", "X"], "xpos": list(XPOS), "entity": ["PER", "LOC"]},
         "default": True,
         "precision": "fp32",
         "limits": {
@@ -26,7 +41,18 @@ def test_models_are_described(served: Served) -> None:
             "max_request_length": 131_072,
         },
         "licence": "CC0-1.0",
+    }
+    assert tagger == common | {
+        "name": NAME,
+        "task": "tag",
+        "labels": {"upos": ["NOUN", "VERB", "ADP", "X"], "xpos": list(XPOS), "entity": ["PER", "LOC"]},
         "metrics": {"upos": 1.0},
+    }
+    assert classifier == common | {
+        "name": CLASSIFIER,
+        "task": "classify",
+        "labels": {"label": list(LABELS)},
+        "metrics": {"accuracy": 1.0},
     }
 
 
@@ -52,25 +78,74 @@ def test_two_applications_share_nothing(serve: Serve) -> None:
 def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
     schema = served.client.get("/schema/openapi.json").json()
     assert schema["openapi"].startswith("3.1")
-    assert set(schema["paths"]) == {"/tag", "/models", "/health/live", "/health/ready", "/metrics"}
-    operation = schema["paths"]["/tag"]["post"]
-    assert set(operation["responses"]) >= {"200", "400", "404", "413", "415", "422", "429", "503", "504"}
-    assert "application/problem+json" in operation["responses"]["422"]["content"]
+    assert set(schema["paths"]) == {"/tag", "/classify", "/models", "/health/live", "/health/ready", "/metrics"}
+    for path in ("/tag", "/classify"):
+        responses = schema["paths"][path]["post"]["responses"]
+        assert set(responses) >= {"200", "400", "404", "413", "415", "422", "429", "503", "504"}
+        assert "application/problem+json" in responses["422"]["content"]
     parts = schema["components"]["schemas"]
     assert set(parts["TokenAnswer"]["required"]) == {"text", "start", "end"}
     assert set(parts["TagRequest"]["properties"]) == {"text", "tokens", "model", "tasks", "truncate", "offset_unit"}
+    assert set(parts["ClassifyRequest"]["properties"]) == {"text", "model", "truncate"}
+    assert parts["ClassifyRequest"]["required"] == ["text"]
     page = served.client.get("/schema")
     assert page.headers["content-type"].startswith("text/html")
 
 
-def test_of_several_taggers_one_is_the_default(serve: Serve, tmp_path: object) -> None:
-    from pathlib import Path
+Write = Callable[..., Path]
+each_task = pytest.mark.parametrize(
+    ("route", "setting", "write"),
+    [("/tag", "default_tagger", write_bundle), ("/classify", "default_classifier", write_classifier)],
+)
 
-    models = Path(str(tmp_path)) / "models"
-    write_bundle(models, name="b-tagger")
-    write_bundle(models, name="a-tagger")
-    assert serve().tag(text="x")["model"]["name"] == "a-tagger"
-    served = serve(default_tagger="b-tagger")
-    assert served.tag(text="x")["model"]["name"] == "b-tagger"
-    assert served.tag(text="x", model="a-tagger")["model"]["name"] == "a-tagger"
-    assert [m["default"] for m in served.client.get("/models").json()["models"]] == [False, True]
+
+def defaults(served: Served) -> list[str]:
+    return [model["name"] for model in served.client.get("/models").json()["models"] if model["default"]]
+
+
+@each_task
+def test_of_several_models_of_a_task_one_is_the_default(
+    serve: Serve, tmp_path: Path, route: str, setting: str, write: Write
+) -> None:
+    for name in ("c-model", "b-model", "a-model"):
+        write(tmp_path / "models", name=name)
+    first = serve()
+    assert first.ask(route, text="x")["model"]["name"] == "a-model"
+    assert defaults(first) == ["a-model"]
+    served = serve(**{setting: "b-model"})
+    assert served.ask(route, text="x")["model"]["name"] == "b-model"
+    assert served.ask(route, text="x", model="a-model")["model"]["name"] == "a-model"
+    assert defaults(served) == ["b-model"]
+
+
+@each_task
+def test_a_bundle_may_say_that_it_is_the_default_and_a_setting_may_overrule_it(
+    serve: Serve, tmp_path: Path, route: str, setting: str, write: Write
+) -> None:
+    write(tmp_path / "models", name="a-model")
+    write(tmp_path / "models", name="b-model", default=True)
+    assert serve().ask(route, text="x")["model"]["name"] == "b-model"
+    assert serve(**{setting: "a-model"}).ask(route, text="x")["model"]["name"] == "a-model"
+
+
+@pytest.mark.parametrize(
+    ("write", "works", "lacks"), [(write_bundle, "/tag", "/classify"), (write_classifier, "/classify", "/tag")]
+)
+def test_a_task_without_models_is_told_from_a_wrong_name(
+    serve: Serve, tmp_path: Path, write: Write, works: str, lacks: str
+) -> None:
+    write(tmp_path / "models")
+    served = serve()
+    assert served.ask(works, text="x")
+    for request in ({"text": "x"}, {"text": "x", "model": NAME}):
+        document = problem_of(served.client.post(lacks, json=request), 404, "unknown_model")
+        assert document["detail"].startswith(f"no model here answers {lacks}")
+
+
+def test_a_precision_is_served_where_it_is_had(serve: Serve, tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "models")
+    write_classifier(tmp_path / "models")
+    precisions = {name: {"file": GRAPH, "metrics": {}, "max_drift": 1e-5} for name in ("fp32", "int8")}
+    write_manifest(folder, manifest(NAME) | {"precisions": precisions})
+    models = serve(precision="int8").client.get("/models").json()["models"]
+    assert {model["name"]: model["precision"] for model in models} == {NAME: "int8", CLASSIFIER: "fp32"}

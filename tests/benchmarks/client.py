@@ -30,10 +30,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as it goes over the wire, and the words in it."""
+    """One request as it goes over the wire, the texts in it, and their words."""
 
     content: bytes
     num_words: int
+    num_items: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +68,10 @@ class Answer:
     body: bytes
 
 
-def tag_request(texts: Sequence[str], *, num_words: int) -> Request:
-    """``POST /tag`` of these texts."""
+def text_request(path: str, texts: Sequence[str], *, num_words: int) -> Request:
+    """``POST`` these texts to a task's route."""
     body = json.dumps({"text": list(texts)}, ensure_ascii=False).encode()
-    return Request(content=encode_request("POST", "/tag", body), num_words=num_words)
+    return Request(content=encode_request("POST", path, body), num_words=num_words, num_items=len(texts))
 
 
 def encode_request(method: str, path: str, body: bytes = b"") -> bytes:
@@ -97,6 +98,10 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+
+    def fileno(self) -> int:
+        """For whoever waits for several."""
+        return self.socket.fileno()
 
     def send(self, request: Request) -> None:
         self.num_words, self._head, self._remaining = request.num_words, b"", -1

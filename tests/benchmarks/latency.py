@@ -37,6 +37,24 @@ class Latency:
         return statistics.median(self.total) - statistics.median(self.raw)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentiles:
+    """Of milliseconds."""
+
+    count: int
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Percentiles:
+        """Raises ValueError if there are no values."""
+        if not values:
+            raise ValueError("nothing was measured: take more time or a higher rate")
+        p50, p95, p99 = (percentile(values, percent) for percent in (50, 95, 99))
+        return cls(count=len(values), p50=p50, p95=p95, p99=p99)
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))]
@@ -44,7 +62,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def measure_latency(address: Address, model: Model, text: Text, *, num_requests: int) -> Latency:
     """Ask ``num_requests`` times for one short text, one at a time, after a few that warm up."""
-    content = requests_of([text], num_items=1, num_requests=1)[0].content
+    content = requests_of(model, [text], num_items=1, num_requests=1)[0].content
     batch = pad(text.rows)
     latency = Latency(num_words=text.num_words, total=[], model=[], raw=[])
     with Connection(address) as connection:

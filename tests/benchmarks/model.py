@@ -1,17 +1,24 @@
-"""The shipped bundle with no service around it: its encoder as served, its graph straight in onnxruntime."""
+"""A shipped bundle with no service around it: its encoder as served, its graph straight in onnxruntime."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
-from service.bundle import Bundle, find_bundles, load_bundle
+from service.api.loading import KINDS, check_precision, default_of, find_unique, precision_of
+from service.bundle import Bundle, Task
 from service.errors import BundleError
+from service.predictors.classifier import Classifier
 from service.predictors.tagger import Tagger
 from service.runtime.session import Arrays
+from service.settings import PREFIX, Settings
 from service.text.batch import Batch, Ids
 from service.text.tokenizer import split_sentences
+from tests.benchmarks.client import Request
 
 
 class BareSession:
@@ -28,29 +35,81 @@ class BareSession:
         return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
 
 
-class Model:
+class Model(ABC):
     """Texts to rows, and rows through the graph; nothing decodes what comes out."""
 
-    def __init__(self, bundle: Bundle, *, precision: str | None) -> None:
+    def __init__(self, bundle: Bundle, *, precision: str) -> None:
         manifest = bundle.manifest
-        self.name, self.precision = manifest.name, precision or manifest.default_precision
-        self.title = f"{manifest.name} {manifest.version}, {self.precision}"
+        self.name, self.task = manifest.name, manifest.task
+        self.title = f"{manifest.name} {manifest.version}, {precision}"
+        self.path = f"/{manifest.task}"
+        self.default_variable = PREFIX + KINDS[manifest.task].default_setting.upper()
         self._session = BareSession(bundle.graph(precision))
-        self._tagger = Tagger(bundle, self._session)
-
-    def rows_of(self, text: str) -> list[Ids]:
-        """A row (time, feature) for each sentence in the text."""
-        return [self._tagger.encode(sentence).ids for sentence in split_sentences(text)]
 
     def run(self, batch: Batch) -> None:
         """Compute every output and drop it."""
         self._session.run({"ids": batch.ids, "lengths": batch.lengths})
 
+    @abstractmethod
+    def rows_of(self, text: str) -> list[Ids]:
+        """The rows that the service makes of a text, (time, ...) each."""
 
-def load_model(models_dir: Path, *, name: str | None = None, precision: str | None = None) -> Model:
-    """The named bundle, or the first one. Raises BundleError."""
-    bundles = {bundle.manifest.name: bundle for bundle in map(load_bundle, find_bundles(models_dir))}
-    wanted = name or min(bundles)
-    if wanted not in bundles:
-        raise BundleError(f"{models_dir}: no bundle {wanted!r}; known: {', '.join(bundles)}")
-    return Model(bundles[wanted], precision=precision)
+    @abstractmethod
+    def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
+        """Why these cannot be the results of that request; empty if they can."""
+
+
+class TaggerModel(Model):
+    """A row (time, feature) for each sentence in the text."""
+
+    def __init__(self, bundle: Bundle, *, precision: str) -> None:
+        super().__init__(bundle, precision=precision)
+        self._tagger = Tagger(bundle, self._session)
+
+    def rows_of(self, text: str) -> list[Ids]:
+        return [self._tagger.encode(sentence).ids for sentence in split_sentences(text)]
+
+    def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
+        sentences = [sentence for result in results for sentence in result["sentences"]]
+        num_tokens = sum(len(sentence["tokens"]) for sentence in sentences)
+        return "" if num_tokens == request.num_words else f"{request.num_words} words sent, {num_tokens} tokens back"
+
+
+class ClassifierModel(Model):
+    """A row (time,) for the whole text."""
+
+    def __init__(self, bundle: Bundle, *, precision: str) -> None:
+        super().__init__(bundle, precision=precision)
+        self._classifier = Classifier(bundle, self._session)
+
+    def rows_of(self, text: str) -> list[Ids]:
+        return [self._classifier.encode(text).ids]
+
+    def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
+        if len(results) != request.num_items:
+            return f"{request.num_items} texts sent, {len(results)} results back"
+        labels = set(self._classifier.labels)
+        if not all(set(result["scores"]) == labels and result["label"] in labels for result in results):
+            return f"results with other labels than {', '.join(sorted(labels))}"
+        return "texts were truncated" if any(result["truncated"] for result in results) else ""
+
+
+MODELS: Mapping[Task, type[Model]] = {"tag": TaggerModel, "classify": ClassifierModel}
+
+
+def choose(models_dir: Path, *, name: str | None = None, precision: str | None = None) -> list[Bundle]:
+    """The named bundle, or the one that answers for each task by default. Raises BundleError or SettingsError."""
+    bundles = find_unique(models_dir)
+    check_precision(bundles.values(), precision)
+    if name is None:
+        settings = Settings(models_dir=models_dir)
+        names = [default_of(task, bundles.values(), settings) for task in KINDS]
+        return [bundles[known] for known in names if known is not None]
+    if name not in bundles:
+        raise BundleError(f"{models_dir}: no bundle {name!r}; known: {', '.join(bundles)}")
+    return [bundles[name]]
+
+
+def open_model(bundle: Bundle, *, precision: str | None = None) -> Model:
+    """In this precision where the bundle has it, else in its own. Raises BundleError."""
+    return MODELS[bundle.manifest.task](bundle, precision=precision_of(bundle, Settings(precision=precision)))

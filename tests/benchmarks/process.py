@@ -19,17 +19,22 @@ START_SECONDS, STOP_SECONDS = 60.0, 20.0
 
 
 class ServiceProcess:
-    """``python -m service`` on a free port; ready once entered, gone once left."""
+    """``python -m service`` on a free port, with every model of the folder; ready once entered, gone once left.
 
-    def __init__(self, *, models_dir: Path, model: Model) -> None:
+    ``model`` answers for its task. ``precision`` is every model's that has it; none: each model's own.
+    """
+
+    def __init__(self, *, models_dir: Path, model: Model, precision: str | None = None) -> None:
         self.address = Address(host="127.0.0.1", port=free_port())
         self._environment = os.environ | {
             "RIBBON_HOST": self.address.host,
             "RIBBON_PORT": str(self.address.port),
             "RIBBON_MODELS_DIR": str(models_dir.resolve()),
-            "RIBBON_DEFAULT_TAGGER": model.name,
-            "RIBBON_PRECISION": model.precision,
+            model.default_variable: model.name,
         }
+        self._environment.pop("RIBBON_PRECISION", None)
+        if precision is not None:
+            self._environment["RIBBON_PRECISION"] = precision
         self.seconds_to_ready = 0.0
 
     def __enter__(self) -> ServiceProcess:

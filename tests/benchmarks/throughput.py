@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.client import Connection, Load, Request, saturate
 from tests.benchmarks.model import Model
 from tests.benchmarks.process import ServiceProcess
 from tests.benchmarks.raw import RawSpeed, measure
-from tests.benchmarks.workload import Text, batches_of, requests_of
+from tests.benchmarks.workload import Workload, batches_of, requests_of
 
-CONNECTIONS = {1: 64, 32: 32}  # by items a request: enough that every core always has a next batch of like lengths
 WARM_UP_SHARE = 0.25
 
 
@@ -34,6 +32,10 @@ class Saturation:
     @property
     def requests_per_second(self) -> float:
         return statistics.median(load.requests_per_second for load in self.loads)
+
+    @property
+    def texts_per_second(self) -> float:
+        return self.num_items * self.requests_per_second
 
     @property
     def client_cpu_share(self) -> float:
@@ -61,19 +63,20 @@ class Throughput:
 def measure_throughput(
     service: ServiceProcess,
     model: Model,
-    texts: Sequence[Text],
+    workload: Workload,
     *,
     best_num_rows: int,
     num_threads: int,
     rounds: int,
     seconds: float,
 ) -> Throughput:
-    """Raw, 1 item, 32 items; and again, ``rounds`` times."""
-    batches = batches_of(texts, num_rows=best_num_rows)
-    throughput = Throughput(raw=[], saturations=[_empty(num_items) for num_items in CONNECTIONS])
-    todo = {num_items: requests_of(texts, num_items=num_items) for num_items in CONNECTIONS}
+    """Raw, 1 item a request, many items; and again, ``rounds`` times."""
+    batches = batches_of(workload.texts, num_rows=best_num_rows)
+    connections = workload.connections
+    throughput = Throughput(raw=[], saturations=[_empty(*each) for each in connections.items()])
+    todo = {num_items: requests_of(model, workload.texts, num_items=num_items) for num_items in connections}
     for requests in todo.values():
-        check_words(service, requests[0])
+        check_answer(service, model, requests[0])
     for _ in range(rounds):
         raw = measure(model, batches, num_threads=num_threads, seconds=seconds)
         throughput.raw.append(raw)
@@ -82,20 +85,21 @@ def measure_throughput(
     return throughput
 
 
-def check_words(service: ServiceProcess, request: Request) -> None:
-    """The words counted here are the tokens the service answers with, or every figure would be off."""
+def check_answer(service: ServiceProcess, model: Model, request: Request) -> None:
+    """The service does what is counted here, or every figure would be off. Raises RuntimeError."""
     with Connection(service.address) as connection:
         answer = connection.ask(request.content)
     if answer.status != 200:
         raise RuntimeError(f"the service answered {answer.status}: {answer.body[:300].decode()}")
-    sentences = [sentence for result in json.loads(answer.body)["results"] for sentence in result["sentences"]]
-    if (num_tokens := sum(len(sentence["tokens"]) for sentence in sentences)) != request.num_words:
-        raise RuntimeError(f"{request.num_words} words sent, {num_tokens} tokens came back")
+    content = json.loads(answer.body)
+    if (name := content["model"]["name"]) != model.name:
+        raise RuntimeError(f"{model.name} is measured, {name} answered")
+    if wrong := model.what_is_wrong(content["results"], request):
+        raise RuntimeError(wrong)
 
 
-def _empty(num_items: int) -> Saturation:
-    connections = CONNECTIONS[num_items]
-    return Saturation(num_items=num_items, num_connections=connections, loads=[], service_cpu_shares=[], ratios=[])
+def _empty(num_items: int, num_connections: int) -> Saturation:
+    return Saturation(num_items=num_items, num_connections=num_connections, loads=[], service_cpu_shares=[], ratios=[])
 
 
 def _measure_once(

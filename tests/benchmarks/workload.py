@@ -1,29 +1,71 @@
-"""What is sent and what is run: the same sentences as bytes for HTTP and as rows for the bare network."""
+"""What is sent and what is run: the same texts as bytes for HTTP and as rows for the bare network."""
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 
+from service.bundle import Task
 from service.text.batch import Batch, Ids, pad
-from tests.benchmarks.client import Request, tag_request
+from tests.benchmarks.client import Request, text_request
 from tests.benchmarks.model import Model
 
 SENTENCES = Path(__file__).with_name("sentences.txt")  # Tolstoy, War and Peace (Maude); lengths like web text's
+# Lengths like those of reviews of films: log-normal, in words between spaces.
+NUM_REVIEWS, REVIEW_MEDIAN, REVIEW_SIGMA, REVIEW_SHORTEST, REVIEW_LONGEST = 500, 175, 0.7, 20, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """One line of the file, and the rows the service makes of it."""
+    """A text, and the rows the service makes of it."""
 
     text: str
-    rows: list[Ids]  # (time, feature) each
+    rows: list[Ids]  # (time, ...) each
 
     @property
     def num_words(self) -> int:
+        """Those the network reads: punctuation marks are words too, and a classifier may cut a word in parts."""
         return sum(map(len, self.rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A kind of texts, and how they come."""
+
+    noun: str
+    texts: list[Text]
+    connections: Mapping[int, int]  # by texts a request: enough that every core always has a next batch of like lengths
+    idle_num_words: int  # of the text that comes alone
+
+
+def workloads_of(model: Model) -> list[Workload]:
+    """All that is measured of a model."""
+    return [make(model) for make in KINDS_OF_TEXT[model.task]]
+
+
+def sentences_for(model: Model) -> Workload:
+    """Every line of ``sentences.txt``."""
+    texts = read_texts(model)
+    return Workload(noun="sentences", texts=texts, connections={1: 64, 32: 32}, idle_num_words=20)
+
+
+def reviews_for(model: Model) -> Workload:
+    """Texts as long as reviews, made of those sentences; the same on every run."""
+    draw = random.Random(3)
+    sentences = read_texts(model)
+    composed = [compose(sentences, draw_review_length(draw), draw) for _ in range(NUM_REVIEWS)]
+    texts = [Text(text=text, rows=model.rows_of(text)) for text in composed]
+    return Workload(noun="reviews", texts=texts, connections={1: 64, 8: 16}, idle_num_words=400)
+
+
+KINDS_OF_TEXT: Mapping[Task, Sequence[Callable[[Model], Workload]]] = {
+    "tag": (sentences_for,),
+    "classify": (sentences_for, reviews_for),
+}
 
 
 def read_texts(model: Model) -> list[Text]:
@@ -32,13 +74,26 @@ def read_texts(model: Model) -> list[Text]:
     return [Text(text=line, rows=model.rows_of(line)) for line in lines]
 
 
-def requests_of(texts: Sequence[Text], *, num_items: int, num_requests: int = 200) -> list[Request]:
+def draw_review_length(draw: random.Random) -> int:
+    """Words between spaces."""
+    num_words = round(draw.lognormvariate(math.log(REVIEW_MEDIAN), REVIEW_SIGMA))
+    return min(REVIEW_LONGEST, max(REVIEW_SHORTEST, num_words))
+
+
+def compose(texts: Sequence[Text], num_words: int, draw: random.Random) -> str:
+    """Text after text, drawn at random, cut after so many words between spaces."""
+    words = chain.from_iterable(draw.choice(texts).text.split() for _ in count())
+    return " ".join(islice(words, num_words))
+
+
+def requests_of(model: Model, texts: Sequence[Text], *, num_items: int, num_requests: int = 200) -> list[Request]:
     """Requests of ``num_items`` texts each, drawn at random, the same on every run."""
     draw = random.Random(num_items)
-    chosen = (draw.sample(texts, num_items) for _ in range(num_requests))
-    return [
-        tag_request([text.text for text in some], num_words=sum(text.num_words for text in some)) for some in chosen
-    ]
+    return [request_of(model, draw.sample(texts, num_items)) for _ in range(num_requests)]
+
+
+def request_of(model: Model, texts: Sequence[Text]) -> Request:
+    return text_request(model.path, [text.text for text in texts], num_words=sum(text.num_words for text in texts))
 
 
 def batches_of(texts: Sequence[Text], *, num_rows: int) -> list[Batch]:
@@ -50,6 +105,6 @@ def batches_of(texts: Sequence[Text], *, num_rows: int) -> list[Batch]:
 
 
 def text_of_about(texts: Sequence[Text], num_words: int) -> Text:
-    """A one-sentence text whose length comes nearest."""
+    """A text of one row whose length comes nearest."""
     alone = [text for text in texts if len(text.rows) == 1]
     return min(alone, key=lambda text: abs(text.num_words - num_words))

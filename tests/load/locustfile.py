@@ -1,6 +1,7 @@
-"""Clients of ``POST /tag`` with a pause between requests: ``locust -f tests/load/locustfile.py --host http://...``.
+"""Clients of ``POST /tag`` and ``POST /classify`` with a pause between requests.
 
-Most send one sentence, a few a page, as people and programs do. Needs the extra ``load``.
+``locust -f tests/load/locustfile.py --host http://...``; name a class behind it to run that one only. Most send one
+sentence, a few a page or a review, as people and programs do. Needs the extra ``load``.
 """
 
 from __future__ import annotations
@@ -12,25 +13,51 @@ from locust import HttpUser, between, task
 
 SENTENCES = Path(__file__).parents[1].joinpath("benchmarks", "sentences.txt").read_text("utf-8").splitlines()
 PAGE_SIZE = 32
+REVIEW_WORDS = 400
 
 
-class Reader(HttpUser):
-    """Tags sentences, and now and then a page of them."""
+class Client(HttpUser):
+    """Sends texts and counts the results."""
 
+    abstract = True
     wait_time = between(0.05, 0.5)
 
-    @task(9)
-    def tag_a_sentence(self) -> None:
-        self._tag(random.choice(SENTENCES), name="/tag, 1 sentence")
-
-    @task(1)
-    def tag_a_page(self) -> None:
-        self._tag(random.sample(SENTENCES, PAGE_SIZE), name=f"/tag, {PAGE_SIZE} sentences")
-
-    def _tag(self, text: str | list[str], *, name: str) -> None:
+    def send(self, path: str, text: str | list[str], *, name: str) -> None:
         num_items = 1 if isinstance(text, str) else len(text)
-        with self.client.post("/tag", json={"text": text}, name=name, catch_response=True) as response:
+        with self.client.post(path, json={"text": text}, name=f"{path}, {name}", catch_response=True) as response:
             if response.status_code != 200:
                 response.failure(f"{response.status_code} {response.json().get('kind')}")
             elif len(response.json()["results"]) != num_items:
                 response.failure(f"{num_items} items sent, another number of results came back")
+
+
+class Reader(Client):
+    """Tags sentences, and now and then a page of them."""
+
+    @task(9)
+    def tag_a_sentence(self) -> None:
+        self.send("/tag", random.choice(SENTENCES), name="1 sentence")
+
+    @task(1)
+    def tag_a_page(self) -> None:
+        self.send("/tag", random.sample(SENTENCES, PAGE_SIZE), name=f"{PAGE_SIZE} sentences")
+
+
+class Critic(Client):
+    """Classifies sentences, and now and then a review of several hundred words."""
+
+    @task(19)
+    def classify_a_sentence(self) -> None:
+        self.send("/classify", random.choice(SENTENCES), name="1 sentence")
+
+    @task(1)
+    def classify_a_review(self) -> None:
+        self.send("/classify", review(), name=f"{REVIEW_WORDS} words and more")
+
+
+def review() -> str:
+    """Sentences at random until there are enough words."""
+    words: list[str] = []
+    while len(words) < REVIEW_WORDS:
+        words += random.choice(SENTENCES).split()
+    return " ".join(words)

@@ -1,25 +1,63 @@
+"""Examples are answered again at loading, whatever the task: a wrong one is named, and so is a file that is none."""
+
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.bundle import EXAMPLES, load_bundle, write_manifest
 from service.errors import BundleError
+from service.predictors.classifier import Classifier
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
-from tests.fakes import MAX_TOKENS, NAME, FakeSession, example, manifest, write_bundle
+from tests.fakes import (
+    MAX_TOKENS,
+    FakeSession,
+    classified,
+    classifier_manifest,
+    example,
+    manifest,
+    write_bundle,
+    write_classifier,
+)
 
-GOOD = (example("Alice", "plays", "with", "Paris"), example("others"))
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """How a task's bundle is made, and two examples of it that are good."""
+
+    predictor: Callable[..., Any]
+    write: Callable[[Path], Path]
+    manifest: Callable[[str], dict[str, Any]]
+    good: tuple[dict[str, Any], dict[str, Any]]
+
+    def load(self, models_dir: Path, content: str | bytes) -> tuple[Any, Any]:
+        """A bundle with these examples, its checksums in order."""
+        folder = self.write(models_dir)
+        (folder / EXAMPLES).write_bytes(content if isinstance(content, bytes) else content.encode())
+        write_manifest(folder, self.manifest(folder.name))
+        bundle = load_bundle(folder)
+        return self.predictor(bundle, FakeSession()), bundle
 
 
-def load(tmp_path, content: str | bytes) -> tuple[Tagger, object]:
-    """A bundle with these examples, its checksums in order."""
-    folder = write_bundle(tmp_path)
-    (folder / EXAMPLES).write_bytes(content if isinstance(content, bytes) else content.encode())
-    write_manifest(folder, manifest(NAME))
-    bundle = load_bundle(folder)
-    return Tagger(bundle, FakeSession()), bundle
+TAG = Task(
+    predictor=Tagger,
+    write=write_bundle,
+    manifest=manifest,
+    good=(example("Alice", "plays", "with", "Paris"), example("others")),
+)
+CLASSIFY = Task(
+    predictor=Classifier,
+    write=write_classifier,
+    manifest=classifier_manifest,
+    good=(classified("exciting good plot"), classified("bad plot")),
+)
+both = pytest.mark.parametrize("task", [TAG, CLASSIFY], ids=["tag", "classify"])
 
 
 def test_examples_are_answered_in_a_batch_and_alone(tmp_path):
@@ -28,46 +66,72 @@ def test_examples_are_answered_in_a_batch_and_alone(tmp_path):
     assert session.shapes == [(1, 4, 8), (1, 4, 8)]
 
 
-def test_good_examples_pass(tmp_path):
-    replay(*load(tmp_path, json.dumps(GOOD)), precision="fp32")
+@both
+def test_good_examples_pass(tmp_path, task):
+    replay(*task.load(tmp_path, json.dumps(task.good)), precision="fp32")
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("task", "damage", "message"),
     [
-        ({"upos": ["VERB"]}, "upos is NOUN, expected VERB"),
-        ({"xpos": ["VB"]}, "xpos is NN, expected VB"),
-        ({"entity": ["S-PER"]}, "entity is O, expected S-PER"),
-        ({"upos": ["NOUN", "NOUN"]}, "upos is NOUN, expected NOUN NOUN"),
-        ({"scores": [0.5]}, "0 scores, expected 1"),
+        (TAG, {"upos": ["VERB"]}, "upos is NOUN, expected VERB"),
+        (TAG, {"xpos": ["VB"]}, "xpos is NN, expected VB"),
+        (TAG, {"entity": ["S-PER"]}, "entity is O, expected S-PER"),
+        (TAG, {"upos": ["NOUN", "NOUN"]}, "upos is NOUN, expected NOUN NOUN"),
+        (TAG, {"scores": [0.5]}, "0 scores, expected 1"),
+        (CLASSIFY, {"label": "positive"}, "label is negative, expected positive"),
+        (CLASSIFY, {"scores": {"negative": 1.0}}, "labels are negative, positive, expected negative"),
+        (CLASSIFY, {"scores": {"negative": 0.6, "positive": 0.4}}, r"a score is off by 0\.1\d+, more than 1e-05"),
     ],
 )
-def test_an_answer_that_differs_is_named_with_its_example(tmp_path, damage, message):
-    tagger, bundle = load(tmp_path, json.dumps([GOOD[0], GOOD[1] | damage]))
+def test_an_answer_that_differs_is_named_with_its_example(tmp_path, task, damage, message):
+    predictor, bundle = task.load(tmp_path, json.dumps([task.good[0], task.good[1] | damage]))
     with pytest.raises(BundleError, match=f"{EXAMPLES}: example 1 in a batch: .*{message}"):
-        replay(tagger, bundle, precision="fp32")
+        replay(predictor, bundle, precision="fp32")
 
 
 def test_a_score_may_drift_as_far_as_the_manifest_says(tmp_path):
-    near, far = (GOOD[0] | {"scores": [0.9 + by, 0.9]} for by in (5e-6, 1e-3))
-    replay(*load(tmp_path / "near", json.dumps([near])), precision="fp32")
+    near, far = (TAG.good[0] | {"scores": [0.9 + by, 0.9]} for by in (5e-6, 1e-3))
+    replay(*TAG.load(tmp_path / "near", json.dumps([near])), precision="fp32")
     with pytest.raises(BundleError, match=r"example 0 in a batch: a score is off by 0\.0010, more than 1e-05"):
-        replay(*load(tmp_path / "far", json.dumps([far])), precision="fp32")
+        replay(*TAG.load(tmp_path / "far", json.dumps([far])), precision="fp32")
+
+
+def test_a_score_that_is_no_number_is_off(tmp_path):
+    class Broken(FakeSession):
+        def run(self, inputs):
+            return {name: values * float("nan") for name, values in super().run(inputs).items()}
+
+    bundle = load_bundle(write_classifier(tmp_path))
+    with pytest.raises(BundleError, match="example 0 in a batch"):
+        replay(Classifier(bundle, Broken()), bundle, precision="fp32")
+
+
+@both
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("[", "truncated"), ("{}", "Expected `array`"), ("[]", "no example"), (b'["\xff"]', ".")],
+)
+def test_examples_that_cannot_be_read_are_named(tmp_path, task, content, message):
+    refused(tmp_path, task, content, message)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("task", "damage", "message"),
     [
-        ("[", "truncated"),
-        ("{}", "Expected `array`"),
-        ("[]", "no example"),
-        (b'["\xff"]', "."),
-        (json.dumps([GOOD[0] | {"tokens": []}]), "without tokens"),
-        (json.dumps([GOOD[0] | {"tokens": ["plays"] * (MAX_TOKENS + 1)}]), f"at most {MAX_TOKENS}"),
-        (json.dumps([GOOD[0] | {"colour": "red"}]), "unknown field `colour`"),
+        (TAG, {"tokens": []}, "without tokens"),
+        (TAG, {"tokens": ["plays"] * (MAX_TOKENS + 1)}, f"at most {MAX_TOKENS}"),
+        (TAG, {"colour": "red"}, "unknown field `colour`"),
+        (CLASSIFY, {"text": " "}, "no word"),
+        (CLASSIFY, {"text": "good " * (MAX_TOKENS + 1)}, f"at most {MAX_TOKENS}"),
+        (CLASSIFY, {"colour": "red"}, "unknown field `colour`"),
     ],
 )
-def test_examples_that_cannot_be_read_are_named(tmp_path, content, message):
-    tagger, bundle = load(tmp_path, content)
+def test_an_example_that_is_none_is_named(tmp_path, task, damage, message):
+    refused(tmp_path, task, json.dumps([task.good[0] | damage]), message)
+
+
+def refused(models_dir: Path, task: Task, content: str | bytes, message: str) -> None:
+    predictor, bundle = task.load(models_dir, content)
     with pytest.raises(BundleError, match=f"{EXAMPLES}: .*{message}"):
-        replay(tagger, bundle, precision="fp32")
+        replay(predictor, bundle, precision="fp32")

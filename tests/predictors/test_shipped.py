@@ -1,4 +1,5 @@
-"""What ships, under onnxruntime: batched equals alone, examples replay, and the answers we promise."""
+"""What ships, under onnxruntime: a tagger's every score, and the answers we promise. The rest is every predictor's
+(test_contract.py)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.bundle import EXAMPLES, MANIFEST, load_bundle
 from service.errors import BundleError
+from service.predictors.classifier import Classifier
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession
@@ -64,14 +66,10 @@ def test_every_score_of_a_batch_is_to_the_last_bit_what_it_is_alone(shipped, sen
 
 @EXAMPLES_OF_THE_LAW
 @given(st.lists(SENTENCES, min_size=1, max_size=8))
-def test_every_answer_of_a_batch_is_what_it_is_alone(shipped, sentences):
+def test_tags_are_one_a_word_and_legal_and_scores_are_probabilities(shipped, sentences):
     tagger, _ = shipped
     rows = rows_of(tagger, sentences)
     for row, answer in zip(rows, tagger.run(pad(rows)), strict=True):
-        (alone,) = tagger.run(pad([row]))
-        assert (answer.upos, answer.xpos, answer.entity, answer.spans) == (
-            (alone.upos, alone.xpos, alone.entity, alone.spans)
-        )
         assert len(answer.upos) == len(answer.xpos) == len(answer.entity) == len(row)
         assert tags_of(spans_of(answer.entity), len(row)) == answer.entity
         assert all(0 < span.score <= 1 for span in answer.spans)
@@ -94,16 +92,6 @@ def test_the_order_of_a_batch_changes_nothing(shipped):
         turned = run(session, rows[::-1])[name][::-1]
         for one, other, row in zip(values, turned, rows, strict=True):
             assert np.array_equal(one[: len(row)], other[: len(row)])
-
-
-@pytest.mark.parametrize(
-    ("folder", "precision"),
-    [(folder, precision) for folder in TAGGERS for precision in load_bundle(folder).manifest.precisions],
-    ids=lambda value: value.name if isinstance(value, Path) else value,
-)
-def test_every_precision_answers_the_examples(folder, precision):
-    bundle = load_bundle(folder)
-    replay(Tagger(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
 
 
 class Shifted:
@@ -143,3 +131,56 @@ def test_bridgestone_friday_and_hong_kong(english):
         ("DATE", "Friday"),
         ("LOC", "Hong Kong"),
     ]
+
+
+def open_classifier(name: str) -> Classifier:
+    folder = MODELS / name
+    if not folder.exists():
+        pytest.skip(f"{name} is not there")
+    bundle = load_bundle(folder)
+    return Classifier(bundle, OnnxSession(bundle.graph()))
+
+
+@pytest.fixture(scope="module")
+def sentiment() -> Classifier:
+    return open_classifier("en-sentiment")
+
+
+def classify(classifier, *texts):
+    return classifier.run(pad([classifier.encode(text).ids for text in texts]))
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The movie was terribly exciting!", "positive"),
+        ("It was not bad at all.", "positive"),
+        ("It was not good.", "negative"),
+    ],
+)
+def test_terribly_exciting_not_bad_and_not_good(sentiment, text, label):
+    [answer] = classify(sentiment, text)
+    assert answer.label == label
+
+
+def test_a_review_of_over_a_thousand_words_is_answered(sentiment):
+    sentence = "I had hoped for little, and yet this film was a joy from its first scene to its last. "
+    [answer] = classify(sentiment, sentence * 60)
+    assert answer.label == "positive"
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("en-sentiment", ("negative", "positive")),
+        ("en-sentiment-5", ("very negative", "negative", "neutral", "positive", "very positive")),
+        ("en-irony", ("non_irony", "irony")),
+        ("en-emotion", ("anger", "joy", "optimism", "sadness")),
+    ],
+)
+def test_scores_are_those_of_all_labels_and_sum_to_one(name, labels):
+    classifier = open_classifier(name)
+    for answer in classify(classifier, "It was not bad at all.", "Oh great, another Monday morning!", "x"):
+        assert answer.labels == labels
+        assert sum(answer.scores) == pytest.approx(1, abs=1e-9)
+        assert answer.score == max(answer.scores) == answer.scores[labels.index(answer.label)]

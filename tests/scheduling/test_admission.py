@@ -13,48 +13,46 @@ from service.scheduling.admission import Admission, Door, Phase, Throughput
 NOW = 100.0
 
 
-def admission(*, learned_tokens_per_second: int = 0) -> Admission:
-    throughput = Throughput()
-    if learned_tokens_per_second:
-        throughput.learn(tokens=learned_tokens_per_second, seconds=1.0)
-    return Admission(num_slots=2, max_queued_cells=100, throughput=throughput)
-
-
-def is_admitted(gate: Admission, *, tokens: int, queued_cells: int, seconds: float) -> bool:
+def refuses(*, queued_cells: int = 0, wait: float = 0.0, own: float = 0.0, left: float = 60.0) -> bool:
+    gate = Admission(max_queued_cells=100)
     with suppress(OverloadedError):
-        gate.check(tokens=tokens, queued_cells=queued_cells, deadline=NOW + seconds, now=NOW)
-        return True
-    return False
+        gate.check(queued_cells=queued_cells, wait_seconds=wait, own_seconds=own, deadline=NOW + left, now=NOW)
+        return False
+    return True
 
 
-@pytest.mark.parametrize("tokens", [1, 10_000])
-def test_an_empty_queue_admits_anything(tokens: int) -> None:
-    assert is_admitted(admission(learned_tokens_per_second=10), tokens=tokens, queued_cells=0, seconds=0.001)
+@pytest.mark.parametrize("own", [0.0, 10.0])
+def test_where_nothing_waits_anything_is_let_in(own: float) -> None:
+    assert not refuses(own=own, left=0.001)
 
 
-@pytest.mark.parametrize("tokens", [1, 10_000])
-def test_one_text_and_many_are_refused_alike(tokens: int) -> None:
-    gate = admission()
-    assert is_admitted(gate, tokens=tokens, queued_cells=99, seconds=60)
-    assert not is_admitted(gate, tokens=tokens, queued_cells=100, seconds=60)
+@pytest.mark.parametrize("own", [0.0, 10.0])
+def test_one_text_and_many_are_refused_alike(own: float) -> None:
+    assert not refuses(queued_cells=99, wait=1, own=own)
+    assert refuses(queued_cells=100, wait=1, own=own)
+    assert refuses(queued_cells=100, own=own)
 
 
 def test_a_deadline_that_cannot_be_met_is_refused() -> None:
-    gate = admission(learned_tokens_per_second=100)  # 200 a second on both slots
-    assert is_admitted(gate, tokens=20, queued_cells=80, seconds=0.51)
-    assert not is_admitted(gate, tokens=20, queued_cells=80, seconds=0.49)
+    assert not refuses(queued_cells=80, wait=0.4, own=0.1, left=0.51)
+    assert refuses(queued_cells=80, wait=0.4, own=0.1, left=0.49)
+
+
+def test_a_wait_behind_other_queues_counts_too() -> None:
+    assert refuses(queued_cells=0, wait=0.4, own=0.1, left=0.49)
 
 
 def test_the_time_to_come_back_is_that_of_the_queue() -> None:
-    gate = admission(learned_tokens_per_second=10)
+    gate = Admission(max_queued_cells=100)
     with pytest.raises(OverloadedError) as raised:
-        gate.check(tokens=1, queued_cells=100, deadline=NOW + 60, now=NOW)
+        gate.check(queued_cells=100, wait_seconds=4.2, own_seconds=0, deadline=NOW + 60, now=NOW)
     assert raised.value.retry_after_seconds == 5
 
 
 def test_a_deadline_in_the_past_is_not_an_overload() -> None:
+    gate = Admission(max_queued_cells=100)
     with pytest.raises(DeadlineExceededError):
-        admission().check(tokens=1, queued_cells=0, deadline=NOW, now=NOW)
+        gate.check(queued_cells=0, wait_seconds=0, own_seconds=0, deadline=NOW, now=NOW)
 
 
 def test_throughput_follows_what_runs_take() -> None:

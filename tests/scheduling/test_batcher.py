@@ -22,6 +22,7 @@ from service.errors import (
 )
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
+from service.scheduling.slots import Slots
 from service.text.batch import Batch, Ids
 from tests.fakes import FakeClock
 
@@ -79,11 +80,10 @@ class Bench:
 def bench(*, num_slots: int = 1, max_cells: int = 64, max_queued_cells: int = 10_000) -> Iterator[Bench]:
     model, metrics, clock = SumModel(), Metrics(), FakeClock()
     with ThreadPoolExecutor(num_slots) as executor:
+        slots = Slots(executor, num_slots=num_slots, max_cells=max_cells, clock=clock)
         batcher = Batcher(
             model,
-            executor=executor,
-            num_slots=num_slots,
-            max_cells=max_cells,
+            slots=slots,
             max_queued_cells=max_queued_cells,
             metrics=metrics,
             clock=clock,
@@ -190,9 +190,7 @@ def test_a_wrong_number_of_answers_is_a_failure() -> None:
         with ThreadPoolExecutor(1) as executor:
             batcher: Batcher[int] = Batcher(
                 lambda _: [1, 2, 3],
-                executor=executor,
-                num_slots=1,
-                max_cells=10,
+                slots=Slots(executor, num_slots=1, max_cells=10),
                 max_queued_cells=10,
                 metrics=Metrics(),
             )

@@ -33,7 +33,7 @@ def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowQueue[int], list[Job[int]]
     queue: RowQueue[int] = RowQueue()
     made = [job_of(lengths) for lengths in jobs]
     for job in made:
-        queue.push(job)
+        queue.push(job.rows)
     return queue, made
 
 

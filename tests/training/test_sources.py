@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -113,6 +114,26 @@ def test_a_download_is_verified_and_cached(tmp_path, published, ending):
     assert path == tmp_path / "cache" / "toy" / "train.conll"
     assert path.read_bytes() == CONTENT
     assert fetch(dataclasses.replace(source, url="http://127.0.0.1:9/gone"), tmp_path / "cache") == path
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_one_file_of_an_archive_is_unpacked_and_verified(tmp_path, published, kind):
+    (tmp_path / "packed" / "trees").mkdir(parents=True)
+    (tmp_path / "packed" / "trees" / "train.txt").write_bytes(CONTENT)
+    archive = Path(shutil.make_archive(str(tmp_path / "site" / "trees"), kind, tmp_path / "packed"))
+    url = published.url.replace("train.conll", archive.name)
+    member = "trees/train.txt" if kind == "zip" else "./trees/train.txt"
+    source = dataclasses.replace(published, url=url, member=member)
+    assert fetch(source, tmp_path / "cache").read_bytes() == CONTENT
+
+    for wrong in ("trees", "absent.txt"):
+        with pytest.raises(CorpusUnavailableError, match="toy/train"):
+            fetch(dataclasses.replace(source, member=wrong), tmp_path / "other")
+
+
+def test_what_is_no_archive_is_said_to_be_unavailable(tmp_path, published):
+    with pytest.raises(CorpusUnavailableError, match="toy/train"):
+        fetch(dataclasses.replace(published, member="train.txt"), tmp_path / "cache")
 
 
 def test_a_wrong_checksum_names_file_expected_and_got_and_leaves_nothing(tmp_path, published):

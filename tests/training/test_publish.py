@@ -6,13 +6,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+from service.bundle import EXAMPLES as EXAMPLES_FILE
 from service.bundle import load_bundle
-from service.predictors.replay import TagExample
-from service.predictors.tagger import Tagger
+from service.predictors.tagger import TagExample, Tagger
 from service.text.vocabulary import Vocabulary
 from tests.fakes import LEXICON, FakeSession, example, write_bundle
 from training.export import ExportError
-from training.publish_tagger import agreed
+from training.publish import agreed, write_examples
 
 
 class Contrary:
@@ -52,9 +52,18 @@ def taggers(bundle, contrary_to: int) -> dict[str, Tagger]:
 def test_only_what_every_precision_answers_alike_is_an_example(bundle, capsys):
     kept = agreed(taggers(bundle, word_id("others")), EXAMPLES)
     assert [" ".join(one.tokens) for one in kept] == ["Alice plays with Paris", "well"]
-    assert "no example: with others (int8 alone: upos is" in capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("no example (int8 alone: upos is") and '["with","others"]' in line for line in printed)
 
 
 def test_precisions_that_agree_on_nothing_are_not_published(bundle):
     with pytest.raises(ExportError, match="fp32, int8 agree on no example"):
         agreed(taggers(bundle, word_id("well")), EXAMPLES[3:])
+
+
+def test_examples_are_written_a_line_each_as_the_service_reads_them(bundle, tmp_path):
+    predictors = taggers(bundle, word_id("others"))
+    write_examples(predictors, EXAMPLES, tmp_path)
+    content = (tmp_path / EXAMPLES_FILE).read_bytes()
+    assert predictors["fp32"].example_decoder.decode(content) == [EXAMPLES[0], EXAMPLES[3]]
+    assert len(content.splitlines()) == 2 + 2

@@ -1,0 +1,54 @@
+"""POST /classify: the class of each text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import MediaType, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+
+from service.api.answers import classify_result
+from service.api.desk import Desk
+from service.api.inputs import Item, Limits, read_texts
+from service.api.problems import PROBLEMS
+from service.api.schemas import ClassifyRequest, ClassifyResponse, ModelName
+from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
+
+ANSWER = ResponseSpec(ClassifyResponse, description="One result per text, in order", generate_examples=False)
+
+
+class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, ClassifiedRow]):
+    """A row a text."""
+
+    task = "classify"
+
+    def read(self, data: ClassifyRequest, limits: Limits) -> list[Item]:
+        return read_texts(data.text, limits)
+
+    def encode(self, item: Item, data: ClassifyRequest, model: Classifier) -> TextEncoding:
+        return model.encode_beginning(item.text) if data.truncate else model.encode(item.text)
+
+    def respond(
+        self,
+        model: ModelName,
+        data: ClassifyRequest,
+        items: Sequence[TextEncoding],
+        answers: Sequence[ClassifiedRow],
+    ) -> ClassifyResponse:
+        return ClassifyResponse(model, list(map(classify_result, items, answers)))
+
+
+@post(
+    "/classify",
+    status_code=200,
+    summary="The class of each text",
+    responses={200: ANSWER, **PROBLEMS},
+)
+async def classify(
+    data: JSONBody[ClassifyRequest], request: Request[Any, Any, Any], classify_desk: NamedDependency[ClassifyDesk]
+) -> Response[bytes]:
+    """Say which class each text belongs to, and how probable every class is."""
+    return Response(await classify_desk.answer(data, request), media_type=MediaType.JSON)

@@ -1,0 +1,131 @@
+"""Where requests are answered, whatever their task: check, encode, queue, write."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
+from litestar import Request
+
+from service.api.catalogue import Catalogue, Served
+from service.api.departure import watching
+from service.api.exchange import Exchange, deadline_of, exchange_of
+from service.api.inputs import MAX_REPORTED, Item, Limits
+from service.api.offload import Offload
+from service.api.schemas import ModelName
+from service.bundle import Task
+from service.errors import DeadlineExceededError, FieldError, InvalidRequestError
+from service.predictors.predictor import Predictor
+from service.scheduling.job import Answer, Done
+from service.text.batch import Ids
+
+
+class TaskRequest(Protocol):
+    """What every task's request has."""
+
+    @property
+    def model(self) -> str | None: ...
+
+
+class EncodedItem(Protocol):
+    """One item's rows for the network, and whatever its answer is written from."""
+
+    @property
+    def rows(self) -> Sequence[Ids]: ...
+
+
+Data = TypeVar("Data", bound=TaskRequest)
+Model = TypeVar("Model", bound=Predictor[Any, Any])
+Encoded = TypeVar("Encoded", bound=EncodedItem)
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Means:
+    """What answering needs besides the request."""
+
+    catalogue: Catalogue
+    limits: Limits
+    offload: Offload
+    default_timeout_ms: int
+
+
+class Desk(ABC, Generic[Data, Model, Encoded, Answer]):
+    """One task's. What is special about the task is three steps: what to read, how to encode it, what to respond."""
+
+    task: ClassVar[Task]
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    @abstractmethod
+    def read(self, data: Data, limits: Limits) -> list[Item]:
+        """The request's items. Raises InvalidRequestError naming each that is wrong."""
+
+    @abstractmethod
+    def encode(self, item: Item, data: Data, model: Model) -> Encoded:
+        """Raises InvalidRequestError if it cannot be encoded."""
+
+    @abstractmethod
+    def respond(self, model: ModelName, data: Data, items: Sequence[Encoded], answers: Sequence[Answer]) -> Any:
+        """What is sent, before it is JSON. ``answers`` are those of all items' rows, in order."""
+
+    async def answer(self, data: Data, request: Request[Any, Any, Any]) -> bytes:
+        """Check, encode, queue, write: in this order, so that only good rows ever wait."""
+        means, exchange = self._means, exchange_of(request)
+        deadline = deadline_of(request, default_timeout_ms=means.default_timeout_ms)
+        served: Served[Model, Answer] = means.catalogue.find(self.task, data.model)
+        items = self.read(data, means.limits)
+        served.batcher.check(deadline=deadline)
+        length = sum(item.length for item in items)
+        encoded = await means.offload(length, self._encode_all, items, data, served.predictor, deadline)
+        rows = [row for item in encoded for row in item.rows]
+        done = await run_rows(served, rows, deadline=deadline, request=request)
+        _note(exchange, items, rows, done)
+        return await means.offload(length, self._write, served.name, data, encoded, done.answers)
+
+    def _encode_all(self, items: Sequence[Item], data: Data, model: Model, deadline: float) -> list[Encoded]:
+        """Raises InvalidRequestError naming each item that cannot be encoded, and DeadlineExceededError as soon as
+        it has passed: long requests wait for their turn here."""
+        encoded: list[Encoded] = []
+        refused: list[tuple[Item, InvalidRequestError]] = []
+        for item in items:
+            if time.monotonic() >= deadline:
+                raise DeadlineExceededError("the deadline passed before the work could be queued")
+            try:
+                encoded.append(self.encode(item, data, model))
+            except InvalidRequestError as error:
+                refused.append((item, error))
+        if refused:
+            raise _refusal(refused[:MAX_REPORTED])
+        return encoded
+
+    def _write(self, model: ModelName, data: Data, items: Sequence[Encoded], answers: Sequence[Answer]) -> bytes:
+        return _encoder.encode(self.respond(model, data, items, answers))
+
+
+async def run_rows(
+    served: Served[Any, Answer], rows: Sequence[Ids], *, deadline: float, request: Request[Any, Any, Any]
+) -> Done[Answer]:
+    """Every row's answer, in order; given up as soon as the caller leaves."""
+    job = served.batcher.enqueue(rows, deadline=deadline)
+    with watching(request.receive, lambda: served.batcher.withdraw(job)):
+        return await job.done
+
+
+def _refusal(refused: Sequence[tuple[Item, InvalidRequestError]]) -> InvalidRequestError:
+    """An error of the first one's kind that names them all."""
+    errors = [FieldError(path=item.path, message=error.detail) for item, error in refused]
+    kind = type(refused[0][1])
+    return kind(f"{errors[0].path}: {errors[0].message}", errors=errors)
+
+
+def _note(exchange: Exchange, items: Sequence[Item], rows: Sequence[Ids], done: Done[Any]) -> None:
+    """For the headers, the metrics and the log."""
+    exchange.items = len(items)
+    exchange.tokens = sum(map(len, rows))
+    exchange.queue_seconds, exchange.model_seconds = done.queue_seconds, done.model_seconds

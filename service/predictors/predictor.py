@@ -1,0 +1,68 @@
+"""What every task's predictor can do for those who load, prove, warm and feed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+import numpy as np
+
+from service.text.batch import Batch, Ids
+
+Example = TypeVar("Example")
+Answer = TypeVar("Answer")
+
+WARM_LENGTH = 32  # tokens of a row in a batch of many
+
+
+class Predictor(Protocol[Example, Answer]):
+    """One task: rows in, answers out. ``encode`` makes the rows, and of what is each task's own business.
+
+    All of it may be called by several threads at once.
+    """
+
+    @property
+    def max_tokens(self) -> int:
+        """Of one row."""
+        ...
+
+    @property
+    def example_decoder(self) -> msgspec.json.Decoder[list[Example]]:
+        """Reads the bundle's ``examples.json``."""
+        ...
+
+    def row_of(self, example: Example) -> Ids:
+        """What the network reads of an example, (time, ...). Raises InvalidRequestError if it cannot."""
+        ...
+
+    def difference(self, example: Example, answer: Answer, max_drift: float) -> str:
+        """In what the answer is not the example's, scores being equal within ``max_drift``; empty if in nothing."""
+        ...
+
+    def run(self, batch: Batch) -> Sequence[Answer]:
+        """One answer a row, each as if it had come alone."""
+        ...
+
+    def warm_up(self, cells: int) -> None:
+        """Run the largest batches there will be: of so many cells, and of one row as long as the limit."""
+        ...
+
+
+def largest_batches(*, cells: int, max_tokens: int, features: tuple[int, ...] = ()) -> Iterator[Batch]:
+    """What a warm-up runs: many rows, and the longest one; all of them padding, (batch, time, *features)."""
+    for rows, length in ((max(1, cells // WARM_LENGTH), WARM_LENGTH), (1, max_tokens)):
+        yield Batch(
+            ids=np.zeros((rows, length, *features), np.int32),
+            lengths=np.full(rows, length, np.int32),
+        )
+
+
+def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -> str:
+    """How far scores are from those they should be, in words; empty if no further than ``max_drift``."""
+    if len(found) != len(expected):
+        return f"there are {len(found)} scores, expected {len(expected)}"
+    distances = [abs(a - b) for a, b in zip(found, expected, strict=True)]
+    if all(distance <= max_drift for distance in distances):  # which no NaN is
+        return ""
+    return f"a score is off by {max(distances):.4f}, more than {max_drift}"

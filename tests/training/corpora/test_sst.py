@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.training.corpora.made_up_texts import write_corpora
+from training.corpora import sst
+from training.corpora.labelled import LabelledText
+from training.corpora.sst import Phrase, join_treebank, phrases_of
+
+
+def test_a_tree_is_its_phrases_the_sentence_first():
+    phrases = list(phrases_of("(3 (2 It) (4 (2 's) (4 great)))"))
+    assert phrases[0] == Phrase(text="It's great", grade=3, is_sentence=True)
+    assert {(p.text, p.grade) for p in phrases[1:]} == {("It", 2), ("'s great", 4), ("'s", 2), ("great", 4)}
+    assert not any(p.is_sentence for p in phrases[1:])
+
+
+@pytest.mark.parametrize("tree", ["(3 (2 It)", "(3 It))", "", "no tree", "(2 a) (3 b)"])
+def test_what_is_no_tree_is_refused(tree):
+    with pytest.raises(ValueError, match="not a tree"):
+        list(phrases_of(tree))
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("It does n't work .", "It doesn't work."),
+        ("You can not miss it , I 'm gon na see it", "You cannot miss it, I'm gonna see it"),
+        ("-LRB- the 2002 remake -RRB-", "(the 2002 remake)"),
+        ("the film 's `` big '' scene", 'the film\'s "big" scene'),
+        ("`` Wow ! ''", '"Wow!"'),
+        ("a ` real ' gem", "a 'real' gem"),
+        ("actor\\/director", "actor/director"),
+        ("\\*\\*\\*", "***"),
+        ("It costs $ 20 million ; 3 % of it ...", "It costs $20 million; 3% of it..."),
+        ("ca n't stop -- wo n't stop", "can't stop -- won't stop"),
+        ("... and more", "... and more"),
+        ("Mr. Allen , '70s star & co-writer", "Mr. Allen, '70s star & co-writer"),
+        ("parents ' home", "parents' home"),
+    ],
+)
+def test_words_are_joined_to_what_was_typed(words, text):
+    assert join_treebank(words.split()) == text
+
+
+def test_train_holds_every_sentence_and_each_phrase_once(tmp_path):
+    write_corpora(tmp_path)
+    phrases = sst.read_phrases("train", tmp_path)
+    assert len(sst.sentences_of(phrases)) == 5
+    texts = [p.text for p in phrases]
+    assert texts.count("It") == texts.count(".") == 1
+    # Whole sentences of dev, whatever their case and punctuation.
+    assert "a delight" not in texts
+    assert "dull" not in texts
+    assert "Utterly dull" in texts
+
+
+def test_a_sentence_of_train_stays_even_if_dev_has_it_too():
+    phrases = [Phrase(text="No.", grade=1, is_sentence=True), Phrase(text="no", grade=1, is_sentence=False)]
+    assert sst._each_once(phrases, ["No!"]) == phrases[:1]
+
+
+def test_sst_2_leaves_neutral_out_and_sst_5_keeps_all():
+    phrases = [Phrase(text=str(grade), grade=grade, is_sentence=True) for grade in range(5)]
+    assert [(x.text, x.label) for x in sst.binary(phrases)] == [("0", 0), ("1", 0), ("3", 1), ("4", 1)]
+    assert sst.fine(phrases) == [LabelledText(text=str(grade), label=grade) for grade in range(5)]

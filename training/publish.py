@@ -1,0 +1,76 @@
+"""What is the same in making a bundle of any network: a draft that can be opened, examples, the proof that it loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from service.bundle import CARD, EXAMPLES, Bundle, load_bundle, write_manifest
+from service.predictors.predictor import Answer, Example, Predictor
+from service.predictors.replay import differences, replay
+from service.runtime.session import OnnxSession, Session
+from training.export import GRAPHS, ExportError
+
+MAX_DRIFT = {"fp32": 0.001, "int8": 0.1}  # of an example's scores: other processors round otherwise
+INT8 = (
+    "int8 quantises activations by batch, so that neighbours move scores a little. It is faster; see precisions for "
+    "its accuracy on dev."
+)
+EXACT = f"An answer in fp32 is the same to the last bit alone and in any batch; {INT8}"
+INEXACT = f"Neighbours move no more than the last digits of an answer in fp32; {INT8}"
+
+OpenPredictor = Callable[[Bundle, Session], Predictor[Any, Any]]
+
+
+def precision_fields(metrics: Mapping[str, Mapping[str, float]], *, reason: str = EXACT) -> dict[str, Any]:
+    """What a manifest says of its graphs; ``metrics`` by precision."""
+    return {
+        "precisions": {
+            name: {"file": file, "metrics": dict(metrics.get(name, {})), "max_drift": MAX_DRIFT[name]}
+            for name, file in GRAPHS.items()
+        },
+        "default_precision": "fp32",
+        "default_reason": reason,
+    }
+
+
+def write_draft(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Make a folder of graphs and vocabularies a bundle that can be opened: no example, no card, no figures yet."""
+    (folder / EXAMPLES).write_text("[]\n")
+    (folder / CARD).write_text("")
+    write_manifest(folder, manifest)
+
+
+def write_examples(
+    predictors: Mapping[str, Predictor[Example, Answer]], examples: Sequence[Example], folder: Path
+) -> None:
+    """What the service replays when it loads the bundle. Raises ExportError if precisions agree on nothing."""
+    lines = ",\n".join(msgspec.json.encode(example).decode() for example in agreed(predictors, examples))
+    (folder / EXAMPLES).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def agreed(predictors: Mapping[str, Predictor[Example, Answer]], examples: Sequence[Example]) -> list[Example]:
+    """Those that every precision answers alike. On the others two answers are as good as equal, and which of them wins
+    says nothing of a graph. Neighbours move int8 a little, so that what is left is tried again."""
+    kept = list(examples)
+    while kept:
+        found = {p: dict(differences(predictor, kept, MAX_DRIFT[p])) for p, predictor in predictors.items()}
+        for precision, answers in found.items():
+            for number, difference in answers.items():
+                print(f"no example ({precision} {difference}): {msgspec.json.encode(kept[number]).decode()}")
+        if not any(found.values()):
+            return kept
+        kept = [example for i, example in enumerate(kept) if not any(i in answers for answers in found.values())]
+    raise ExportError(f"{', '.join(predictors)} agree on no example")
+
+
+def finish(folder: Path, manifest: Mapping[str, Any], card: str, open_predictor: OpenPredictor) -> None:
+    """Write card and manifest, then load the bundle as the service will. Raises BundleError if that fails."""
+    (folder / CARD).write_text(card, encoding="utf-8")
+    write_manifest(folder, manifest)
+    bundle = load_bundle(folder)
+    for precision in GRAPHS:
+        replay(open_predictor(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)

@@ -1,0 +1,135 @@
+"""Train a text classifier: corpora, network, fit, calibrate, evaluate, export.
+
+``python -m training.train_classifier --help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from service.bundle import VOCABULARIES
+from service.text.pipeline import TextEncoder, normalize
+from service.text.tokenizer import words_of
+from service.text.vocabulary import Vocabulary, load_vocabularies
+from training.calibration import fit_temperature
+from training.classifier_run import ClassifierRun
+from training.config import load_config
+from training.corpora import imdb
+from training.corpora.text_tasks import TASKS, TextSet, read_sets, read_training
+from training.loop import fit, seed_everything
+from training.networks.classifier import Classifier
+from training.publish_classifier import publish
+from training.text_mixture import TextMixture, labelled_examples, taught_examples, unlabelled_examples
+from training.text_prediction import predict_logits, score_texts
+from training.vocabularies import count_words, vocabularies_of_run
+from training.word_vectors import start_from_vectors
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
+    parser.add_argument("--run-dir", type=Path, help="checkpoints, logs and report; default runs/NAME")
+    parser.add_argument("--bundle", type=Path, help="publish: measure on the test sets, write a bundle here")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    config = load_config(ClassifierRun, arguments.config)
+    folder = arguments.run_dir or Path("runs") / config.name
+    seed_everything(config.fit.seed)
+
+    dev = read_sets(config.task, "dev", arguments.data_dir)
+    parts = [part.name for part in dev]  # those that the task is made of, each with a training set of its own
+    train = {name: read_training(name, arguments.data_dir) for name in parts}
+    texts = [text.text for rows in train.values() for text in rows]
+    vocabulary = vocabularies_of_run(folder, lambda: {"words": first_vocabulary(config, texts)})["words"]
+    encoder = TextEncoder(vocabulary, cache_size=500_000)
+
+    num_labels = len(TASKS[config.task])
+    examples = {name: labelled_examples(rows, encoder, num_labels) for name, rows in train.items()}
+    if config.labelled_text:
+        examples["labelled_text"] = taught_examples(Path(config.labelled_text), encoder, num_labels)
+    if config.unlabelled_reviews:
+        examples["unlabelled"] = unlabelled_examples(imdb.read_unlabelled(arguments.data_dir), encoder, num_labels)
+
+    network = Classifier(num_words=len(vocabulary), num_labels=num_labels, config=config.network)
+    if config.pretrained:
+        load_pretrained(network, Path(config.pretrained))
+    elif config.word_vectors:
+        start_from_vectors(network.words, vocabulary, arguments.data_dir)
+
+    mixture = TextMixture(
+        examples=examples,
+        epoch_texts={**config.epoch_texts, "unlabelled": config.unlabelled_reviews},
+        batch_words=config.batch_words,
+        batch_texts=config.batch_texts,
+        max_tokens=config.max_tokens,
+    )
+    best = fit(
+        network,
+        mixture.epoch,
+        steps_per_epoch=mixture.batches_per_epoch(),
+        score=lambda averaged: score_texts(averaged, encoder, dev),
+        config=config.fit,
+        folder=folder,
+    )
+    for name, value in score_texts(best, encoder, dev).items():
+        print(f"dev {name:20} {value:6.2f}")
+    if not arguments.bundle:
+        return
+    figures = publish(
+        best,
+        vocabulary,
+        config=config,
+        temperature=temperature_of(best, encoder, dev),
+        folder=arguments.bundle,
+        data_dir=arguments.data_dir,
+        report=folder / "report",
+    )
+    for name, value in figures.items():
+        print(f"{name:24} {value:6.2f}")
+
+
+def first_vocabulary(config: ClassifierRun, texts: Sequence[str]) -> Vocabulary:
+    """The most frequent words: of the run that this one starts from, or of the texts."""
+    if config.pretrained:
+        known = load_vocabularies(Path(config.pretrained) / VOCABULARIES)["words"]
+        return Vocabulary(known.tokens[: config.max_words])
+    counts = count_words([normalize(word) for word in words_of(text)] for text in texts)
+    return Vocabulary.of(w for w, n in counts.most_common(config.max_words) if n >= config.min_count)
+
+
+def load_pretrained(network: Classifier, folder: Path) -> None:
+    """Start from a language model (its words, and the first layer of each direction) or from another classifier.
+
+    What the other run has in another size, a head for other classes say, stays new.
+    """
+    state = torch.load(folder / "best.pt", weights_only=True)["network"]
+    renamed = {name.replace("directions.", "").replace(".encoder.forwards", ""): value for name, value in state.items()}
+    own = network.state_dict()
+    for name, value in own.items():
+        source = renamed.get(name.removeprefix("encoder."), state.get(name))
+        if name == "words.weight":
+            source = state[name][: len(value)]
+        if source is not None and source.shape == value.shape:
+            own[name] = source
+    network.load_state_dict(own)
+
+
+def temperature_of(network: Classifier, encoder: TextEncoder, dev: Sequence[TextSet]) -> float:
+    """Fitted on all dev sets together, each counting the same."""
+    smallest = min(len(part.texts) for part in dev)
+    chosen = [text for part in dev for text in part.texts[:smallest]]
+    logits = predict_logits(network, encoder, [text.text for text in chosen])
+    return fit_temperature(logits, np.array([text.label for text in chosen]))
+
+
+if __name__ == "__main__":
+    main()
