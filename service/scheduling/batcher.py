@@ -98,8 +98,8 @@ class Batcher(Generic[Answer]):
         done.add_done_callback(lambda _: self._forget(job))
         for line, part in parts:
             line.queue.push(part)
-        for line, _ in parts:
-            self._slots.arrived(line)
+        for line, part in parts:
+            self._slots.arrived(line, tokens=sum(row.length for row in part))
         return job
 
     async def submit(self, rows: Sequence[Ids], *, deadline: float) -> Done[Answer]:

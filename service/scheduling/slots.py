@@ -19,7 +19,10 @@ MIN_ROWS_TO_STAGE = 64  # several full batches
 # Hardly any sentence is longer, and a longer row is computed step by step: alone it takes as long as a batch of
 # dozens of sentences does, which nobody with a sentence should have to wait for several times over.
 LONG_ROW_TOKENS = 128
-SHORT_ROWS_LINGER_SECONDS = 1.0  # where a short row came so lately, the next will not be long
+# A slot kept idle for short rows is worth it where they are a good part of the work, not where one review in four
+# happens to be brief.
+SHORT_SHARE_TO_KEEP_A_SLOT = 0.2
+HALF_LIFE_SECONDS = 1.0  # of what came, when its share is reckoned
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -45,12 +48,30 @@ class Line(Generic[Answer]):
         return [row for row in rows if row.job.is_open]
 
 
+class Traffic:
+    """How much of the tokens that came lately was in short rows."""
+
+    def __init__(self) -> None:
+        self._short = self._all = 0.0
+        self._at = 0.0
+
+    def note(self, tokens: int, *, is_long: bool, now: float) -> None:
+        kept = 0.5 ** ((now - self._at) / HALF_LIFE_SECONDS)
+        self._at = now
+        self._short = kept * self._short + (0 if is_long else tokens)
+        self._all = kept * self._all + tokens
+
+    @property
+    def short_share(self) -> float:
+        """0 before anything came."""
+        return self._short / self._all if self._all else 0.0
+
+
 class Slots:
     """So many runs at once, of whichever model. An idle slot takes the oldest row that waits, and its like.
 
-    Long rows may not hold the last slot as long as short ones wait or have just come. Where there is one slot only,
-    a run of short rows that wait comes between any two long runs. So the short rows' way is never blocked by more
-    than one long run at a time. Nothing else passes a long row over because of its length: once it is the oldest it
+    Long rows may not hold the last slot as long as short ones wait or are a good part of what comes. Where there
+    is one slot only, a run of short rows that wait comes between any two long runs. Nothing else passes a long row over because of its length: once it is the oldest it
     starts when a long run ends or, on a single slot, after the next run of short rows.
 
     All methods belong to the event loop's thread.
@@ -67,7 +88,7 @@ class Slots:
         self._busy = 0
         self._num_long = 0  # of the busy ones
         self._was_long = False  # the run that was started last
-        self._short_until = 0.0  # short rows came so lately that more must be expected
+        self._traffic = Traffic()
         self._is_scheduled = False
 
     def add(self, line: Line[Any]) -> None:
@@ -86,12 +107,11 @@ class Slots:
         """About how long so many tokens run, spread over the slots."""
         return line.throughput.seconds_for(tokens) / self._num_slots
 
-    def arrived(self, line: Line[Any]) -> None:
-        """Rows were queued. Form batches once all that is ready now has been queued too: no timer, only the loop's
-        next turn. A turn in which many requests are read is long, so what fills the idle slots does not wait for
+    def arrived(self, line: Line[Any], *, tokens: int) -> None:
+        """Rows of so many tokens were queued. Form batches once all that is ready now has been queued too: no timer,
+        only the loop's next turn. A turn in which many requests are read is long, so what fills the idle slots does not wait for
         its end."""
-        if not line.is_long:
-            self._short_until = self._clock() + SHORT_ROWS_LINGER_SECONDS
+        self._traffic.note(tokens, is_long=line.is_long, now=self._clock())
         idle = self._num_slots - self._busy
         if idle <= 0:
             return
@@ -139,7 +159,7 @@ class Slots:
 
     def _most_long(self) -> int:
         """How many runs of long rows there may be at once."""
-        expects_short = self._is_short_waiting() or self._clock() < self._short_until
+        expects_short = self._is_short_waiting() or self._traffic.short_share >= SHORT_SHARE_TO_KEEP_A_SLOT
         return max(1, self._num_slots - 1) if expects_short else self._num_slots
 
     def _is_short_waiting(self) -> bool:

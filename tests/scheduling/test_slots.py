@@ -17,7 +17,7 @@ from service.errors import OverloadedError
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
-from service.scheduling.slots import LONG_ROW_TOKENS, SHORT_ROWS_LINGER_SECONDS, Slots
+from service.scheduling.slots import HALF_LIFE_SECONDS, LONG_ROW_TOKENS, Slots
 from service.text.batch import Batch
 from tests.fakes import FakeClock
 
@@ -122,27 +122,43 @@ def test_long_rows_leave_a_slot_to_the_short_ones() -> None:
 
 def test_the_slot_left_to_short_rows_is_left_by_all_models_together() -> None:
     async def scenario(bench: Bench) -> None:
-        bench.come("a", SHORT)
+        for _ in range(LONG // SHORT):
+            bench.come("a", SHORT)
         bench.come("A", LONG, model=0)
         bench.come("B", LONG, model=1)
         await bench.turn()
-        await bench.end("a")
+        while "A" not in bench.running or len(bench.running) > 1:
+            await bench.end(next(name for name in bench.running if name != "A"))
         assert bench.running == ["A"]
 
     run(scenario, num_slots=2)
 
 
-def test_the_next_short_row_finds_its_slot_idle() -> None:
+def test_where_much_is_short_the_next_short_row_finds_its_slot_idle() -> None:
+    async def scenario(bench: Bench) -> None:
+        for _ in range(LONG // SHORT):
+            bench.come("a", SHORT)
+            await bench.turn()
+            await bench.end("a")
+        bench.come("A", LONG)
+        bench.come("B", LONG)
+        await bench.turn()
+        assert bench.running == ["A"]
+        bench.clock.now += 2 * HALF_LIFE_SECONDS
+        bench.come("C", LONG)
+        await bench.turn()
+        assert bench.running == ["A", "B"]
+
+    run(scenario, num_slots=2)
+
+
+def test_where_little_is_short_long_rows_have_every_slot() -> None:
     async def scenario(bench: Bench) -> None:
         bench.come("a", SHORT)
         await bench.turn()
         await bench.end("a")
         bench.come("A", LONG)
         bench.come("B", LONG)
-        await bench.turn()
-        assert bench.running == ["A"]  # one slot is kept, for short rows came just now
-        bench.clock.now += SHORT_ROWS_LINGER_SECONDS
-        bench.come("C", LONG)
         await bench.turn()
         assert bench.running == ["A", "B"]
 
