@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,6 @@ TEMPERATURE = "temperature"  # among a manifest's metrics
 REPORTED_LABELS = {"irony": "irony"}  # by set: the class whose F1 is the task's official figure
 
 Scores = npt.NDArray[np.float64]  # (text, label) probabilities
-NO_BASELINES: Mapping[str, Any] = {"systems": {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,6 +172,14 @@ def set_beside(
     return replace(section, systems=[own, *others])
 
 
+def read_baselines(paths: Iterable[Path], split: str) -> dict[str, Any]:
+    """The systems in what training/text_baselines.py and training/recurrent_baselines.py wrote that ``split`` knows."""
+    systems: dict[str, Any] = {}
+    for path in paths:
+        systems |= json.loads(path.read_text(encoding="utf-8"))["systems"]
+    return {"systems": {name: row for name, row in systems.items() if split in row["sets"]}}
+
+
 def task_of(labels: Sequence[str]) -> str:
     """The widest task with these classes. Raises ValueError if there is none."""
     tasks = [task for task, known in TASKS.items() if tuple(labels) == known]
@@ -189,12 +196,13 @@ def main() -> None:
     parser.add_argument("--precision", default=None, help="a precision of the bundle; default its default")
     parser.add_argument("--data-dir", type=Path, default=None, help="folder with the corpora; else they are downloaded")
     parser.add_argument("--report", type=Path, default=None, help="write tables and pictures here")
-    parser.add_argument("--baselines", type=Path, help="of training/text_baselines.py: set beside it in the report")
+    parser.add_argument(
+        "--baselines", type=Path, nargs="*", default=(), help="JSON files of baselines: set beside it in the report"
+    )
     arguments = parser.parse_args()
     model = open_classifier(arguments.bundle, arguments.precision)
     sets = read_sets(arguments.task or task_of(model.classifier.labels), arguments.split, arguments.data_dir)
-    baselines = json.loads(arguments.baselines.read_text(encoding="utf-8")) if arguments.baselines else NO_BASELINES
-
+    baselines = read_baselines(arguments.baselines, arguments.split)
     temperature = float(model.bundle.manifest.metrics[TEMPERATURE])
     measured = measure(model, sets, split=arguments.split, temperature=temperature, baselines=baselines)
     figures = measured.figures()

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from training.evaluate_classifier import (
     classify_texts,
     measure,
     open_classifier,
+    read_baselines,
 )
 from training.export import GRAPHS, check_graph, write_graphs
 from training.export_classifier import OUTPUT, QUANTIZED, answer_of, build_graph, check_batches, is_exact, make_final
@@ -77,23 +79,28 @@ def publish(
 ) -> dict[str, float]:
     """Write the bundle and the report; returns the test figures of fp32, in percent.
 
-    ``network`` becomes the one that ships (:func:`training.export_classifier.make_final`). The baselines of the report
-    are trained once and kept beside it. Raises ExportError, before anything is written, if the graph does not do what
-    the network does.
+    ``network`` becomes the one that ships (:func:`training.export_classifier.make_final`). Beside it in the report
+    stand the baselines of the folder around the report (:func:`baselines_of_run`). Raises ExportError, before anything
+    is written, if the graph does not do what the network does.
     """
     temperature = round(temperature, 4)  # as the manifest says it
     make_final(network.cpu().eval(), temperature)
     difference = write_answering(network, vocabulary, config, folder)
-    baselines = baselines_of_run(
-        report.with_name("baselines.json"), lambda: text_baselines.run_task(config.task, data_dir)
-    )
+    baselines = baselines_of_run(report.parent, config.task, data_dir)
     models = {name: open_classifier(folder, name) for name in GRAPHS}
     dev, test = (
-        measure_all(models, read_sets(config.task, split, data_dir), split, temperature, baselines)
+        measure_all(
+            models,
+            read_sets(config.task, split, data_dir),
+            split=split,
+            temperature=temperature,
+            baselines=read_baselines(baselines, split),
+        )
         for split in ("dev", "test")
     )
     figures = test["fp32"].figures()
-    write_classifier_report(test["fp32"].report(f"{config.name} {config.version}, test", figures), report)
+    title = f"{config.name} {config.version}, test"
+    write_classifier_report(beside(test["fp32"], test["int8"]).report(title, figures), report)
     metrics = {**figures, TEMPERATURE: temperature}
     final = manifest_of(config, precisions=precision_figures(dev, test), test=metrics)
     files = models["fp32"].bundle.manifest.files
@@ -127,27 +134,28 @@ def write_answering(network: Classifier, vocabulary: Vocabulary, config: Classif
     return difference
 
 
-def baselines_of_run(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Those that the run has already, else new ones, kept: they take minutes."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(make(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return figures
+def baselines_of_run(folder: Path, task: str, data_dir: Path | None) -> list[Path]:
+    """All ``baselines*.json`` in a run's folder; the linear ones are trained if they are not there (minutes)."""
+    linear = folder / "baselines.json"
+    if not linear.exists():
+        figures = text_baselines.run_task(task, data_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        linear.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return sorted(folder.glob("baselines*.json"))
 
 
-def measure_all(
-    models: Mapping[str, OpenBundle],
-    sets: Sequence[TextSet],
-    split: str,
-    temperature: float,
-    baselines: Mapping[str, Any],
-) -> dict[str, Measured]:
-    """By precision."""
-    return {
-        name: measure(model, sets, split=split, temperature=temperature, baselines=baselines)
-        for name, model in models.items()
-    }
+def measure_all(models: Mapping[str, OpenBundle], sets: Sequence[TextSet], **choices: Any) -> dict[str, Measured]:
+    """By precision; ``choices`` are those of :func:`training.evaluate_classifier.measure`."""
+    return {name: measure(model, sets, **choices) for name, model in models.items()}
+
+
+def beside(first: Measured, second: Measured) -> Measured:
+    """The first, and in its tables of systems the second below it."""
+    pairs = zip(first.sections, second.sections, strict=True)
+    return replace(
+        first,
+        sections=[replace(a, systems=[a.systems[0], b.systems[0], *a.systems[1:]]) for a, b in pairs],
+    )
 
 
 def precision_figures(dev: Mapping[str, Measured], test: Mapping[str, Measured]) -> dict[str, dict[str, float]]:

@@ -71,8 +71,9 @@ class Slots:
     """So many runs at once, of whichever model. An idle slot takes the oldest row that waits, and its like.
 
     Long rows may not hold the last slot as long as short ones wait or are a good part of what comes. Where there
-    is one slot only, a run of short rows that wait comes between any two long runs. Nothing else passes a long row over because of its length: once it is the oldest it
-    starts when a long run ends or, on a single slot, after the next run of short rows.
+    is one slot only, a run of short rows that wait comes between any two long runs. Nothing else passes a long row
+    over because of its length: once it is the oldest it starts when a long run ends or, on a single slot, after the
+    next run of short rows.
 
     All methods belong to the event loop's thread.
     """
@@ -109,8 +110,8 @@ class Slots:
 
     def arrived(self, line: Line[Any], *, tokens: int) -> None:
         """Rows of so many tokens were queued. Form batches once all that is ready now has been queued too: no timer,
-        only the loop's next turn. A turn in which many requests are read is long, so what fills the idle slots does not wait for
-        its end."""
+        only the loop's next turn. A turn in which many requests are read is long, so what fills the idle slots does
+        not wait for its end."""
         self._traffic.note(tokens, is_long=line.is_long, now=self._clock())
         idle = self._num_slots - self._busy
         if idle <= 0:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 for package in ("torch", "onnx", "matplotlib"):
@@ -11,7 +13,7 @@ from service.bundle import VOCABULARIES
 from tests.fakes import GRAPH, MAX_TOKENS, probability_of, sentiment_graph, write_classifier
 from training.corpora.labelled import LabelledText
 from training.corpora.text_tasks import TASKS, TextSet
-from training.evaluate_classifier import NO_BASELINES, classify_texts, measure, open_classifier, task_of
+from training.evaluate_classifier import classify_texts, measure, open_classifier, read_baselines, task_of
 
 TEXTS = ("good", "bad plot", "exciting plot", "boring", "a good plot", "not bad")
 LABELS = (1, 0, 1, 0, 1, 1)  # the last one is more than the sum of its words
@@ -36,7 +38,7 @@ def test_figures_are_in_percent_and_know_the_temperature(model):
     texts = [LabelledText(text=text, label=label) for text, label in zip(TEXTS, LABELS, strict=True)]
     part = TextSet(name="sst2", corpus="SST-2 test", texts=texts)
     hot, plain = (
-        measure(model, [part], split="test", temperature=temperature, baselines=NO_BASELINES)
+        measure(model, [part], split="test", temperature=temperature, baselines={"systems": {}})
         for temperature in (0.01, 1.0)
     )
     figures = hot.figures()
@@ -62,3 +64,13 @@ def test_a_bundle_is_measured_on_all_that_has_its_classes(task):
 def test_classes_of_no_task_are_refused():
     with pytest.raises(ValueError, match="no task has the classes yes, no"):
         task_of(("yes", "no"))
+
+
+def test_baselines_of_several_files_stand_together_if_they_know_the_split(tmp_path):
+    rows = {"one.json": {"bag": {"sets": {"dev": {}, "test": {}}}}, "two.json": {"RNN": {"sets": {"dev": {}}}}}
+    for name, systems in rows.items():
+        (tmp_path / name).write_text(json.dumps({"systems": systems}), encoding="utf-8")
+    paths = [tmp_path / name for name in rows]
+    assert set(read_baselines(paths, "dev")["systems"]) == {"bag", "RNN"}
+    assert set(read_baselines(paths, "test")["systems"]) == {"bag"}
+    assert read_baselines([], "test") == {"systems": {}}

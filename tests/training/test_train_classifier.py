@@ -130,10 +130,10 @@ def test_figures_are_those_of_the_report_and_of_the_card(published):
         assert f"| {corpus['name']} | {corpus['use']} | {corpus['licence']} |" in card
 
 
-def test_baselines_stand_beside_the_model_and_are_trained_once(published):
+def test_baselines_and_int8_stand_beside_the_model(published):
     kept = json.loads((published / "baselines.json").read_text(encoding="utf-8"))
     report = (published / "report" / "report.md").read_text(encoding="utf-8")
-    for system in ("model, fp32", *kept["systems"]):
+    for system in ("model, fp32", "model, int8", *kept["systems"]):
         assert f"| {system} |" in report
 
 

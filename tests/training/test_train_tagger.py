@@ -21,7 +21,7 @@ from service.text.tokenizer import split_sentences
 from tests.training.corpora.made_up import write_corpora
 from training import label_text, pretrain_encoder, train_tagger, tune_entities
 from training.corpora import tagging
-from training.export import GRAPHS
+from training.export import GRAPHS, WEIGHTS
 
 CONFIG = """
 name = "made-up"
@@ -102,7 +102,7 @@ def published(tmp_path_factory, data_dir) -> Path:
 
 def test_the_bundle_is_whole_and_its_examples_replay(published):
     bundle = load_bundle(published / "bundle")
-    assert set(bundle.manifest.files) == {*GRAPHS.values(), VOCABULARIES, EXAMPLES, CARD}
+    assert set(bundle.manifest.files) == {*GRAPHS.values(), WEIGHTS, VOCABULARIES, EXAMPLES, CARD}
     for precision in GRAPHS:
         replay(Tagger(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
 
