@@ -59,30 +59,17 @@ def unlabelled_examples(texts: Sequence[str], encoder: TextEncoder, num_labels: 
     return [TextExample(ids=encoder.encode(words_of(text)), target=nothing) for text in texts]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TaughtText:
-    """A plain text and what a teacher says of it."""
-
-    text: str
-    probabilities: npt.NDArray[np.float32]  # (class,), the teacher's
-
-
-def read_taught(path: Path) -> list[TaughtText]:
-    """A ``probabilities.tsv`` of training/train_teacher.py."""
-    with path.open(encoding="utf-8") as lines:
-        rows = [line.rstrip("\n").split("\t") for line in lines]
-    return [TaughtText(text=text, probabilities=np.array(numbers, np.float32)) for *numbers, text in rows]
-
-
-def taught_examples(texts: Sequence[TaughtText], encoder: TextEncoder, num_labels: int) -> list[TextExample]:
-    """Five grades become two classes where two are asked for: the less likely it is that a text is neutral, the more
-    it weighs. Texts without a word are left out."""
+def taught_examples(path: Path, encoder: TextEncoder, num_labels: int) -> list[TextExample]:
+    """A ``probabilities.tsv``. Five grades become two classes where two are asked for: the less likely it is
+    that a text is neutral, the more it weighs."""
     examples = []
-    for taught in texts:
-        target, weight = as_classes(taught.probabilities, num_labels)
-        ids = encoder.encode(words_of(taught.text))
-        if len(ids):
-            examples.append(TextExample(ids=ids, target=target, weight=weight))
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            *probabilities, text = line.rstrip("\n").split("\t")
+            target, weight = as_classes(np.array(probabilities, np.float32), num_labels)
+            ids = encoder.encode(words_of(text))
+            if len(ids):
+                examples.append(TextExample(ids=ids, target=target, weight=weight))
     return examples
 
 

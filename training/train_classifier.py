@@ -24,7 +24,7 @@ from training.corpora.text_tasks import TASKS, TextSet, read_sets, read_training
 from training.loop import fit, seed_everything
 from training.networks.classifier import Classifier
 from training.publish_classifier import publish
-from training.text_mixture import TextMixture, labelled_examples, read_taught, taught_examples, unlabelled_examples
+from training.text_mixture import TextMixture, labelled_examples, taught_examples, unlabelled_examples
 from training.text_prediction import predict_logits, score_texts
 from training.vocabularies import count_words, vocabularies_of_run
 from training.word_vectors import start_from_vectors
@@ -48,14 +48,14 @@ def main() -> None:
     dev = read_sets(config.task, "dev", arguments.data_dir)
     parts = [part.name for part in dev]  # those that the task is made of, each with a training set of its own
     train = {name: read_training(name, arguments.data_dir) for name in parts}
-    taught = read_taught(Path(config.labelled_text)) if config.labelled_text else []
-    texts = [text.text for rows in (*train.values(), taught) for text in rows]
+    texts = [text.text for rows in train.values() for text in rows]
     vocabulary = vocabularies_of_run(folder, lambda: {"words": first_vocabulary(config, texts)})["words"]
     encoder = TextEncoder(vocabulary, cache_size=500_000)
 
     num_labels = len(TASKS[config.task])
     examples = {name: labelled_examples(rows, encoder, num_labels) for name, rows in train.items()}
-    examples["labelled_text"] = taught_examples(taught, encoder, num_labels)
+    if config.labelled_text:
+        examples["labelled_text"] = taught_examples(Path(config.labelled_text), encoder, num_labels)
     if config.unlabelled_reviews:
         examples["unlabelled"] = unlabelled_examples(imdb.read_unlabelled(arguments.data_dir), encoder, num_labels)
 

@@ -13,7 +13,6 @@ from training.text_mixture import (
     TextMixture,
     as_classes,
     labelled_examples,
-    read_taught,
     taught_examples,
     unlabelled_examples,
 )
@@ -84,7 +83,7 @@ def test_an_unlabelled_text_has_no_target():
 def test_a_teacher_s_probabilities_are_targets(tmp_path):
     path = tmp_path / "probabilities.tsv"
     path.write_text("0.2\t0.8\tgood film\n0.5\t0.5\t \n", encoding="utf-8")
-    (found,) = taught_examples(read_taught(path), ENCODER, 2)
+    (found,) = taught_examples(path, ENCODER, 2)
     assert found.ids.tolist() == [3, 5]
     assert found.target.tolist() == pytest.approx([0.2, 0.8])
     assert found.weight == 1
