@@ -19,8 +19,8 @@ CLASSIFIER = $(or $(strip $(CONFIG)),training/configs/en-sentiment.toml)
 model_of   = $(basename $(notdir $(1)))
 # What the published models start from.
 STARTS_en-tagger      = runs/en-labels.conll
-STARTS_en-sentiment   = runs/en-reviews-lm/.done runs/en-sentiment-teacher/probabilities.tsv
-STARTS_en-sentiment-5 = $(STARTS_en-sentiment)
+STARTS_en-sentiment-5 = runs/en-reviews-lm/.done runs/en-sentiment-teacher/probabilities.tsv
+STARTS_en-sentiment   = $(STARTS_en-sentiment-5) runs/en-sentiment-first/reviews.tsv
 STARTS_en-irony       = runs/en-irony-teacher/probabilities.tsv
 STARTS_en-emotion     = runs/en-emotion-teacher/probabilities.tsv
 
@@ -70,6 +70,10 @@ runs/en-reviews-lm/.done: | $(VENV)/.train
 
 runs/%-teacher/probabilities.tsv: | $(VENV)/.train
 	$(TRAIN)train_teacher training/configs/$*-teacher.toml $(DATA)
+
+runs/en-sentiment-first/reviews.tsv: $(STARTS_en-sentiment-5) | $(VENV)/.train
+	$(TRAIN)train_classifier training/configs/en-sentiment-first.toml $(DATA)
+	$(TRAIN)label_reviews training/configs/en-sentiment-first.toml $(DATA)
 
 bench: $(VENV)/.serve ## Measure throughput, latency and memory of every task (ARGS="--model en-tagger" for one model)
 	$(BIN)/python -m tests.benchmarks $(ARGS)

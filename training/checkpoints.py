@@ -1,4 +1,4 @@
-"""A tagger back from its run folder."""
+"""Networks back from their run folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import torch
 from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import load_vocabularies
+from training.classifier_run import ClassifierRun
 from training.corpora.tagging import Heads
+from training.corpora.text_tasks import TASKS
+from training.networks.classifier import Classifier
 from training.networks.tagger import Tagger
 from training.tagger_run import TaggerRun
 
@@ -30,3 +33,11 @@ def load_tagger(folder: Path, config: TaggerRun, heads: Heads) -> TrainedTagger:
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=500_000)
     return TrainedTagger(network=network.eval(), encoder=encoder)
+
+
+def load_classifier(folder: Path, config: ClassifierRun) -> Classifier:
+    """The network of a run's best epoch. Read ``best.pt`` and the size of ``vocabularies.json``."""
+    num_words = len(load_vocabularies(folder / VOCABULARIES)["words"])
+    network = Classifier(num_words=num_words, num_labels=len(TASKS[config.task]), config=config.network)
+    network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
+    return network.eval()

@@ -62,6 +62,10 @@ TAUGHT = (
     "It learns, too, what a fine-tuned MiniLM says of plain text: the probability of every class "
     "(`training/train_teacher.py`).\n"
 )
+SELF_TAUGHT = (
+    "It learns, too, what an earlier run and a linear model of word pairs together say of reviews without a rating "
+    "(`training/label_reviews.py`).\n"
+)
 UNLABELLED = "Of reviews without a rating it is asked to be sure, not what it is sure of (entropy minimisation).\n"
 RECIPE = """
 {start}Seed {seed}; every seed is in the configurations. The checkpoint was chosen on the dev sets, and on them the
@@ -111,6 +115,8 @@ def _uses(config: ClassifierRun) -> dict[str, list[str]]:
         uses[name].append("classes")
     if config.unlabelled_reviews:
         uses["imdb-unsup"].append("to be sure of")
+    if config.labelled_reviews:
+        uses["imdb-unsup"].append("text for an earlier run to label")
     if config.pretrained:
         for name in _pretraining_corpora(Path(config.pretrained).name):
             uses[name].append("pretraining")
@@ -203,6 +209,7 @@ def start_text(config: ClassifierRun) -> str:
         PRETRAINED.format(folder=config.pretrained) if config.pretrained else "",
         VECTORS if config.word_vectors and not config.pretrained else "",
         TAUGHT if config.labelled_text else "",
+        SELF_TAUGHT if config.labelled_reviews else "",
         UNLABELLED if config.unlabelled_reviews else "",
     ]
     return "".join(parts)

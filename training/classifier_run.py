@@ -22,6 +22,9 @@ class ClassifierRun:
     min_count: int = 2  # of a word in the training texts, where the vocabulary is not a pretrained one
     word_vectors: bool = False  # GloVe's are the start of the word table's first columns
     labelled_text: str = ""  # file of training/train_teacher.py: what a teacher says of plain text
+    labelled_reviews: str = (
+        ""  # file of training/label_reviews.py: what an earlier run says of reviews
+    )
     epoch_texts: dict[str, int] = field(default_factory=dict)  # by set, seen an epoch, a fresh sample; others whole
     unlabelled_reviews: int = 0  # of IMDB's seen an epoch, for the entropy of the answers
     batch_words: int = 8000

@@ -18,6 +18,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from service.text.tokenizer import words_of
 from training.classification import ClassReport, evaluate_classes
 from training.corpora.labelled import LabelledText
@@ -44,6 +47,11 @@ class LinearClassifier:
         """As ``predict``, of texts that are cut already."""
         classes: list[int] = self._model.predict(self._vectorizer.transform(rows)).tolist()
         return classes
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(text, class). Of logistic regression only: a support vector machine has none."""
+        features = self._vectorizer.transform([cut(text) for text in texts])
+        return np.asarray(self._model.predict_proba(features))
 
     @property
     def size_bytes(self) -> int:

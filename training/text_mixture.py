@@ -59,8 +59,16 @@ def unlabelled_examples(texts: Sequence[str], encoder: TextEncoder, num_labels: 
     return [TextExample(ids=encoder.encode(words_of(text)), target=nothing) for text in texts]
 
 
+def write_taught(path: Path, texts: Sequence[str], probabilities: npt.NDArray[np.floating]) -> None:
+    """A text a line, behind its probabilities (text, class); its white space becomes single spaces."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for text, row in zip(texts, probabilities, strict=True):
+            file.write("\t".join((*(f"{p:.4f}" for p in row), " ".join(text.split()))) + "\n")
+
+
 def taught_examples(path: Path, encoder: TextEncoder, num_labels: int) -> list[TextExample]:
-    """A ``probabilities.tsv``. Five grades become two classes where two are asked for: the less likely it is
+    """What :func:`write_taught` wrote. Five grades become two classes where two are asked for: the less likely it is
     that a text is neutral, the more it weighs."""
     examples = []
     with path.open(encoding="utf-8") as lines:

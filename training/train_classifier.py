@@ -54,8 +54,9 @@ def main() -> None:
 
     num_labels = len(TASKS[config.task])
     examples = {name: labelled_examples(rows, encoder, num_labels) for name, rows in train.items()}
-    if config.labelled_text:
-        examples["labelled_text"] = taught_examples(Path(config.labelled_text), encoder, num_labels)
+    taught = {"labelled_text": config.labelled_text, "labelled_reviews": config.labelled_reviews}
+    for name, path in taught.items():
+        examples[name] = taught_examples(Path(path), encoder, num_labels) if path else []
     if config.unlabelled_reviews:
         examples["unlabelled"] = unlabelled_examples(imdb.read_unlabelled(arguments.data_dir), encoder, num_labels)
 

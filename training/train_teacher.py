@@ -26,6 +26,7 @@ from training.corpora.text_tasks import TASKS, read_sets, read_training
 from training.corpora.tweeteval import read_tweets
 from training.loop import fit, pick_device, seed_everything
 from training.networks.teacher import PieceBatch, Pieces, Teacher, pretrained_folder
+from training.text_mixture import write_taught
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def main() -> None:
         folder=folder,
     )
     texts = list(islice(plain_texts(config.task, arguments.data_dir), config.num_labelled))
-    write_probabilities(folder / "probabilities.tsv", texts, predict(best, pieces, texts))
+    write_taught(folder / "probabilities.tsv", texts, predict(best, pieces, texts))
 
 
 def accuracy(network: Teacher, pieces: Pieces, examples: Sequence[LabelledText]) -> dict[str, float]:
@@ -117,12 +118,6 @@ def plain_texts(task: str, data_dir: Path | None) -> Iterator[str]:
         for sentence in split_sentences(reviews[i]):
             if 4 <= len(sentence) <= 45:
                 yield " ".join(reviews[i][sentence.starts[0] : sentence.ends[-1]].split())
-
-
-def write_probabilities(path: Path, texts: Sequence[str], probabilities: npt.NDArray[np.float32]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for text, row in zip(texts, probabilities, strict=True):
-            file.write("\t".join((*(f"{p:.4f}" for p in row), " ".join(text.split()))) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from service.predictors.replay import replay
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from tests.training.corpora.made_up_texts import write_corpora
-from training import evaluate_classifier, train_classifier
+from training import evaluate_classifier, label_reviews, train_classifier
 from training.corpora.text_tasks import TASKS
 from training.export import GRAPHS, WEIGHTS
 from training.publish_classifier import OPINIONS, TWEETS
@@ -157,3 +157,27 @@ def test_without_bundle_nothing_is_published_and_no_test_set_is_measured(tmp_pat
     run(train_classifier.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", tmp_path / "run")
     assert (tmp_path / "run" / "best.pt").is_file()
     assert not list(tmp_path.rglob(MANIFEST))
+
+
+SECOND = """
+pretrained = "{first}"
+labelled_reviews = "{first}/reviews.tsv"
+unlabelled_reviews = 1
+"""
+
+
+def test_a_second_run_learns_from_what_the_first_and_a_linear_model_say(data_dir, tmp_path, monkeypatch, capsys):
+    first, second = tmp_path / "first", tmp_path / "second"
+    config = write_config(tmp_path, "sentiment")
+    run(train_classifier.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", first)
+    run(label_reviews.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", first)
+    rows = [line.split("\t") for line in (first / "reviews.tsv").read_text(encoding="utf-8").splitlines()]
+    assert [text for _, _, text in rows] == ["never rated at all", "nor was this"]
+    assert all(float(negative) + float(positive) == pytest.approx(1, abs=1e-3) for negative, positive, _ in rows)
+    assert "share of the linear model" in capsys.readouterr().out
+
+    head, network, rest = config.read_text(encoding="utf-8").partition("[network]")
+    config.write_text(head + SECOND.format(first=first) + network + rest, encoding="utf-8")
+    run(train_classifier.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", second)
+    assert (first / VOCABULARIES).read_bytes() == (second / VOCABULARIES).read_bytes()
+    assert (second / "best.pt").exists()
