@@ -56,6 +56,7 @@ POOLED = {
     "last": "the states when all is read",
     "attention": "a mean of the states by learned weights",
 }
+SELF = "reviews"  # the set that no teacher labelled
 PRETRAINED = "Words and layers began as those of `{folder}` (`training/train_language_model.py`).\n"
 VECTORS = "The word table began with GloVe's vectors.\n"
 TAUGHT = (
@@ -115,14 +116,14 @@ def _uses(config: ClassifierRun) -> dict[str, list[str]]:
         uses[name].append("classes")
     if config.unlabelled_reviews:
         uses["imdb-unsup"].append("to be sure of")
-    if config.labelled_reviews:
+    if SELF in config.labelled:
         uses["imdb-unsup"].append("text for an earlier run to label")
     if config.pretrained:
         for name in _pretraining_corpora(Path(config.pretrained).name):
             uses[name].append("pretraining")
     elif config.word_vectors:
         uses["glove"].append("word vectors to begin with")
-    if config.labelled_text:
+    if config.labelled.keys() - {SELF}:
         uses["minilm"].append(CLASSIFIER_CORPORA["minilm"]["use"])
         is_review = set(TRAINED_ON[config.task]) <= REVIEWS
         for name in ("imdb-unsup",) if is_review else ("irony", "emotion", "offensive"):
@@ -208,8 +209,8 @@ def start_text(config: ClassifierRun) -> str:
     parts = [
         PRETRAINED.format(folder=config.pretrained) if config.pretrained else "",
         VECTORS if config.word_vectors and not config.pretrained else "",
-        TAUGHT if config.labelled_text else "",
-        SELF_TAUGHT if config.labelled_reviews else "",
+        TAUGHT if config.labelled.keys() - {SELF} else "",
+        SELF_TAUGHT if SELF in config.labelled else "",
         UNLABELLED if config.unlabelled_reviews else "",
     ]
     return "".join(parts)

@@ -21,10 +21,8 @@ class ClassifierRun:
     max_words: int = 30_000  # of the vocabulary, most frequent first
     min_count: int = 2  # of a word in the training texts, where the vocabulary is not a pretrained one
     word_vectors: bool = False  # GloVe's are the start of the word table's first columns
-    labelled_text: str = ""  # file of training/train_teacher.py: what a teacher says of plain text
-    labelled_reviews: str = (
-        ""  # file of training/label_reviews.py: what an earlier run says of reviews
-    )
+    # Files of plain text by set: of training/train_teacher.py or, the set "reviews", of training/label_reviews.py.
+    labelled: dict[str, str] = field(default_factory=dict)
     epoch_texts: dict[str, int] = field(default_factory=dict)  # by set, seen an epoch, a fresh sample; others whole
     unlabelled_reviews: int = 0  # of IMDB's seen an epoch, for the entropy of the answers
     batch_words: int = 8000

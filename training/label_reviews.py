@@ -2,7 +2,7 @@
 
 ``python -m training.label_reviews --help``. Self-training with a second view (Blum and Mitchell 1998): a network that
 reads from end to end and a model of words and pairs of words err on different reviews, so their mean is better than
-either, and what it says of fifty thousand reviews is more than the network could learn from those with a rating. How
+either, and what it says of so many reviews is more than the network could learn from those with a rating. How
 much each counts is chosen on dev.
 """
 
@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path, help="the trained classifier's")
     parser.add_argument("--run-dir", type=Path, help="its run, and where reviews.tsv goes; default runs/NAME")
+    parser.add_argument("--num-reviews", type=int, default=30_000)
     parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
     arguments = parser.parse_args()
     config = load_config(ClassifierRun, arguments.config)
@@ -53,7 +54,7 @@ def main() -> None:
 
     (dev,) = read_sets("imdb", "dev", arguments.data_dir)
     (test,) = read_sets("imdb", "test", arguments.data_dir)
-    texts = plain_reviews(arguments.data_dir, held_out=(*dev.texts, *test.texts))
+    texts = plain_reviews(arguments.data_dir, held_out=(*dev.texts, *test.texts))[: arguments.num_reviews]
     linear, _ = fit(LINEAR, read_training("imdb", arguments.data_dir), [cut_set(dev)], SENTIMENT)
     network = load_classifier(folder, config)
     encoder = TextEncoder(load_vocabularies(folder / VOCABULARIES)["words"], cache_size=500_000)

@@ -54,9 +54,8 @@ def main() -> None:
 
     num_labels = len(TASKS[config.task])
     examples = {name: labelled_examples(rows, encoder, num_labels) for name, rows in train.items()}
-    taught = {"labelled_text": config.labelled_text, "labelled_reviews": config.labelled_reviews}
-    for name, path in taught.items():
-        examples[name] = taught_examples(Path(path), encoder, num_labels) if path else []
+    for name, path in config.labelled.items():
+        examples[name] = taught_examples(Path(path), encoder, num_labels)
     if config.unlabelled_reviews:
         examples["unlabelled"] = unlabelled_examples(imdb.read_unlabelled(arguments.data_dir), encoder, num_labels)
 

@@ -1,8 +1,8 @@
 """Fine-tune the teacher on a task and let it label plain text for a small network to learn from.
 
 ``python -m training.train_teacher --help``. Distillation (Hinton et al. 2015), as Tang et al. (2019) did for a BiLSTM:
-what the student learns from is the probability of every class. Writes ``probabilities.tsv``: a text a line, behind its
-probabilities.
+what the student learns from is the probability of every class. Writes ``probabilities.tsv``, and where it is asked for
+``telling.tsv`` (training/telling_texts.py): a text a line, behind its probabilities.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from training.corpora.text_tasks import TASKS, read_sets, read_training
 from training.corpora.tweeteval import read_tweets
 from training.loop import fit, pick_device, seed_everything
 from training.networks.teacher import PieceBatch, Pieces, Teacher, pretrained_folder
+from training.telling_texts import telling_texts
 from training.text_mixture import write_taught
 
 
@@ -38,6 +39,7 @@ class TeacherRun:
     batch_pieces: int = 1500
     epoch_texts: int = 40_000  # of the training texts seen an epoch, a fresh sample each time
     num_labelled: int = 150_000  # plain texts that it labels in the end
+    num_telling: int = 0  # short sentences of reviews in which small words decide, that it labels too
     fit: FitConfig
 
 
@@ -74,8 +76,14 @@ def main() -> None:
         config=config.fit,
         folder=folder,
     )
-    texts = list(islice(plain_texts(config.task, arguments.data_dir), config.num_labelled))
-    write_taught(folder / "probabilities.tsv", texts, predict(best, pieces, texts))
+    if not (folder / "probabilities.tsv").exists():
+        texts = list(islice(plain_texts(config.task, arguments.data_dir), config.num_labelled))
+        write_taught(folder / "probabilities.tsv", texts, predict(best, pieces, texts))
+    if config.num_telling and not (folder / "telling.tsv").exists():
+        reviews = imdb.read_unlabelled(arguments.data_dir)
+        telling = list(islice(telling_texts(reviews, np.random.default_rng(1)), config.num_telling))
+        answers = predict(best, pieces, [each.asked for each in telling])
+        write_taught(folder / "telling.tsv", [each.text for each in telling], answers)
 
 
 def accuracy(network: Teacher, pieces: Pieces, examples: Sequence[LabelledText]) -> dict[str, float]:

@@ -13,7 +13,8 @@ from service.text.batch import pad
 
 
 def replay(predictor: Predictor[Example, Answer], bundle: Bundle, *, precision: str) -> None:
-    """Answer every example, in one batch and each alone. Raises BundleError that names the one that differs."""
+    """Answer every example, in one batch and each alone. Raises BundleError that names the one that differs, or the
+    graph if it does not run at all."""
     path = bundle.path(EXAMPLES)
     max_drift = bundle.manifest.precisions[precision].max_drift
     try:
@@ -24,6 +25,12 @@ def replay(predictor: Predictor[Example, Answer], bundle: Bundle, *, precision: 
             raise BundleError(f"{path}: example {number} {difference}; the graph is not the one described")
     except (msgspec.DecodeError, UnicodeDecodeError, InvalidRequestError) as error:
         raise BundleError(f"{path}: {error}") from error
+    except BundleError:
+        raise
+    except Exception as error:
+        # A graph of another task: onnxruntime's errors share no base, and other outputs are a missing key or index.
+        reason = f"{type(error).__name__}: {error}"
+        raise BundleError(f"{bundle.graph(precision)}: cannot answer the examples ({reason})") from error
 
 
 def differences(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -23,6 +23,7 @@ LONG_ROW_TOKENS = 128
 # happens to be brief.
 SHORT_SHARE_TO_KEEP_A_SLOT = 0.2
 HALF_LIFE_SECONDS = 1.0  # of what came, when its share is reckoned
+SILENCE_SECONDS = 3.0  # without a short row: by then none is expected, whatever its share was
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -53,18 +54,20 @@ class Traffic:
 
     def __init__(self) -> None:
         self._short = self._all = 0.0
-        self._at = 0.0
+        self._at = self._short_at = 0.0
 
     def note(self, tokens: int, *, is_long: bool, now: float) -> None:
         kept = 0.5 ** ((now - self._at) / HALF_LIFE_SECONDS)
         self._at = now
         self._short = kept * self._short + (0 if is_long else tokens)
         self._all = kept * self._all + tokens
+        if not is_long:
+            self._short_at = now
 
-    @property
-    def short_share(self) -> float:
-        """0 before anything came."""
-        return self._short / self._all if self._all else 0.0
+    def short_share(self, now: float) -> float:
+        """0 before anything came, and when nothing short has come for a while: a share alone does not age while
+        nothing comes, and a backlog of long rows would be worked off beside an idle slot."""
+        return self._short / self._all if self._all and now - self._short_at < SILENCE_SECONDS else 0.0
 
 
 class Slots:
@@ -111,12 +114,12 @@ class Slots:
     def arrived(self, line: Line[Any], *, tokens: int) -> None:
         """Rows of so many tokens were queued. Form batches once all that is ready now has been queued too: no timer,
         only the loop's next turn. A turn in which many requests are read is long, so what fills the idle slots does
-        not wait for its end."""
+        not wait for its end; long rows that may not have those slots do not fill them."""
         self._traffic.note(tokens, is_long=line.is_long, now=self._clock())
         idle = self._num_slots - self._busy
         if idle <= 0:
             return
-        if sum(line.queue.cells for line in self._lines) >= self._max_cells * idle:
+        if sum(line.queue.cells for line in self._ready()) >= self._max_cells * idle:
             self._fill()
         elif not self._is_scheduled:
             self._is_scheduled = True
@@ -140,12 +143,12 @@ class Slots:
 
     def _next(self) -> Line[Any] | None:
         """The line whose oldest row is the oldest of all that may run now."""
-        allowed = [
-            (row.job.submitted_at, line)
-            for line in self._lines
-            if (row := line.queue.oldest()) is not None and self._has_room(line)
-        ]
+        allowed = [(row.job.submitted_at, line) for line in self._ready() if (row := line.queue.oldest()) is not None]
         return min(allowed, key=lambda pair: pair[0])[1] if allowed else None
+
+    def _ready(self) -> Iterator[Line[Any]]:
+        """The lines that have a row and may run one now."""
+        return (line for line in self._lines if len(line.queue) and self._has_room(line))
 
     def _has_room(self, line: Line[Any]) -> bool:
         """Under load one batch more waits at the threads' own door, lest a slot stand idle while the event loop
@@ -160,7 +163,8 @@ class Slots:
 
     def _most_long(self) -> int:
         """How many runs of long rows there may be at once."""
-        expects_short = self._is_short_waiting() or self._traffic.short_share >= SHORT_SHARE_TO_KEEP_A_SLOT
+        short_share = self._traffic.short_share(self._clock())
+        expects_short = self._is_short_waiting() or short_share >= SHORT_SHARE_TO_KEEP_A_SLOT
         return max(1, self._num_slots - 1) if expects_short else self._num_slots
 
     def _is_short_waiting(self) -> bool:

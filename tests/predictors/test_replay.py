@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.bundle import EXAMPLES, load_bundle, write_manifest
@@ -15,12 +16,15 @@ from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
+from service.runtime.session import OnnxSession
 from tests.fakes import (
+    GRAPH,
     MAX_TOKENS,
     FakeSession,
     classified,
     classifier_manifest,
     example,
+    lexicon_graph,
     manifest,
     write_bundle,
     write_classifier,
@@ -105,6 +109,30 @@ def test_a_score_that_is_no_number_is_off(tmp_path):
     bundle = load_bundle(write_classifier(tmp_path))
     with pytest.raises(BundleError, match="example 0 in a batch"):
         replay(Classifier(bundle, Broken()), bundle, precision="fp32")
+
+
+def test_a_graph_of_another_task_is_named(tmp_path):
+    bundle = load_bundle(write_classifier(tmp_path, graph=lexicon_graph()))
+    session = OnnxSession(bundle.graph())
+    with pytest.raises(BundleError, match=f"{GRAPH}: cannot answer the examples .*Invalid rank"):
+        replay(Classifier(bundle, session), bundle, precision="fp32")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (lambda found: {"logits": found["log_probabilities"]}, "KeyError: 'log_probabilities'"),
+        (lambda found: {"log_probabilities": np.repeat(found["log_probabilities"], 2, axis=1)[:, ::-1]}, "IndexError"),
+    ],
+)
+def test_a_graph_of_other_outputs_is_named(tmp_path, outputs, message):
+    class Other(FakeSession):
+        def run(self, inputs):
+            return outputs(super().run(inputs))
+
+    bundle = load_bundle(write_classifier(tmp_path))
+    with pytest.raises(BundleError, match=f"{GRAPH}: cannot answer the examples .*{message}"):
+        replay(Classifier(bundle, Other()), bundle, precision="fp32")
 
 
 @both

@@ -17,7 +17,7 @@ from service.errors import OverloadedError
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
-from service.scheduling.slots import HALF_LIFE_SECONDS, LONG_ROW_TOKENS, Slots
+from service.scheduling.slots import HALF_LIFE_SECONDS, LONG_ROW_TOKENS, SILENCE_SECONDS, Slots
 from service.text.batch import Batch
 from tests.fakes import FakeClock
 
@@ -148,6 +148,43 @@ def test_where_much_is_short_the_next_short_row_finds_its_slot_idle() -> None:
         bench.come("C", LONG)
         await bench.turn()
         assert bench.running == ["A", "B"]
+
+    run(scenario, num_slots=2)
+
+
+def test_once_nothing_short_comes_any_more_a_backlog_of_long_rows_has_every_slot() -> None:
+    async def scenario(bench: Bench) -> None:
+        for _ in range(2 * LONG // SHORT):
+            bench.come("a", SHORT)
+            await bench.turn()
+            await bench.end("a")
+        for letter in "ABCD":
+            bench.come(letter, LONG)
+        await bench.turn()
+        bench.clock.now += SILENCE_SECONDS / 2
+        await bench.end("A")
+        assert bench.running == ["B"]
+        bench.clock.now += SILENCE_SECONDS / 2
+        await bench.end("B")
+        assert bench.running == ["C", "D"]
+
+    run(scenario, num_slots=2)
+
+
+def test_long_rows_that_may_not_run_do_not_part_short_ones_that_come_together() -> None:
+    async def scenario(bench: Bench) -> None:
+        for _ in range(LONG // SHORT):
+            bench.come("a", SHORT)
+            await bench.turn()
+            await bench.end("a")
+        for letter in "AB":
+            bench.come(letter, LONG)
+            await bench.turn()
+        assert bench.running == ["A"]
+        for letter in "cde":
+            bench.come(letter, SHORT)
+        await bench.turn()
+        assert bench.running == ["A", "cde"]
 
     run(scenario, num_slots=2)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.pipeline import WORD_BEGIN, WORD_END, WordEncoder, normalize
+from service.text.pipeline import WORD_BEGIN, WORD_END, TextEncoder, WordEncoder, normalize
 from service.text.vocabulary import PAD_ID, UNK_ID, Vocabulary
 
 VOCABULARIES = {
@@ -97,3 +97,62 @@ def test_threads_that_share_a_small_cache_each_get_their_own_rows():
     with ThreadPoolExecutor(4) as pool:
         rows = list(pool.map(shared.encode, sentences))
     assert [row.tolist() for row in rows] == [uncached(words) for words in sentences]
+
+
+TEXT_WORDS = Vocabulary.of(["so", "too", "good", "!", "!!", "made", "-", "00", "it's", "hmm"])
+ODD_WORDS = WORDS | st.lists(
+    st.sampled_from("so sooo SO well-made !!!! it’s <pad> <unk> <mask> a-a-a-a 3rd-rate /".split()), max_size=15
+)
+
+
+def ids_of(*tokens: str) -> list[int]:
+    return [TEXT_WORDS.encode(token) for token in tokens]
+
+
+@pytest.mark.parametrize(
+    ("word", "tokens"),
+    [
+        ("Good", ["good"]),
+        ("It’s", ["it's"]),
+        ("42", ["00"]),
+        ("unheard-of", ["<unk>", "-", "<unk>"]),
+        ("soooo", ["so"]),
+        ("TOOOO", ["too"]),
+        ("!!!!!", ["!!"]),
+        ("hmmmm", ["hmm"]),
+        ("so-so", ["so", "-", "so"]),
+        ("well-made", ["<unk>", "-", "made"]),
+        ("<pad>", ["<unk>"]),
+        ("<mask>", ["<unk>"]),
+        ("\ud800", ["<unk>"]),
+    ],
+)
+def test_a_word_of_a_text_is_itself_or_without_repeats_or_its_parts(word, tokens):
+    assert TextEncoder(TEXT_WORDS).encode([word]).tolist() == ids_of(*tokens)
+    assert all(token == "<unk>" or token in TEXT_WORDS.ids for token in tokens)
+
+
+def test_of_a_word_whose_parts_are_all_unknown_there_is_one_id():
+    assert TextEncoder(TEXT_WORDS).encode(["x/y/z", "good"]).tolist() == [UNK_ID, *ids_of("good")]
+
+
+def test_a_text_without_words_is_an_empty_row():
+    row = TextEncoder(TEXT_WORDS).encode([])
+    assert (row.shape, row.dtype) == ((0,), np.int32)
+
+
+@given(ODD_WORDS, st.integers(1, 4))
+def test_a_text_s_ids_are_those_of_its_words_whatever_is_in_the_cache(words, cache_size):
+    tight = TextEncoder(TEXT_WORDS, cache_size=cache_size)
+    expected = [i for word in words for i in TextEncoder(TEXT_WORDS).ids_of(normalize(word))]
+    for _ in range(2):
+        assert tight.encode(words).tolist() == expected
+    assert len(expected) >= len(words)
+
+
+def test_several_threads_may_encode_texts_at_once():
+    shared = TextEncoder(TEXT_WORDS, cache_size=5)
+    texts = [[f"so{i}", "good", "well-made", "!!!!", f"x-{i % 7}"] for i in range(200)]
+    expected = [TextEncoder(TEXT_WORDS).encode(words).tolist() for words in texts]
+    with ThreadPoolExecutor(8) as pool:
+        assert [row.tolist() for row in pool.map(shared.encode, texts)] == expected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.tokenizer import join_words, split_sentences
+from service.text.tokenizer import join_words, split_sentences, words_of
 
 LUMPS = st.sampled_from(
     ["don't", "U.S.", "etc.", " ", "\n", "\n\n", "\r\n", ":)", "http://a.b/c?d", "me@x.org", "😀", "👩‍👧",
@@ -95,6 +95,11 @@ def test_words_are_cut_as_the_treebank_cuts_them(text: str, words: str) -> None:
 )
 def test_sentences_end_where_a_reader_ends_them(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+@given(TEXTS)
+def test_the_words_of_a_text_are_those_of_its_sentences(text: str) -> None:
+    assert words_of(text) == [word for sentence in split_sentences(text) for word in sentence.words]
 
 
 def test_a_wrapped_line_is_not_the_end_of_a_sentence() -> None:

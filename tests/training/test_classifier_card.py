@@ -31,7 +31,7 @@ def test_every_task_says_what_its_classes_were_learned_from():
 
 
 def test_everything_that_a_run_started_from_is_named():
-    assert uses_of(config(task="sst5", pretrained="runs/a-language-model", labelled_text="x.tsv")) == {
+    assert uses_of(config(task="sst5", pretrained="runs/a-language-model", labelled={"sentences": "x.tsv"})) == {
         "sst": "classes; classes, by the teacher too",
         "imdb": "pretraining",
         "imdb-unsup": "pretraining; text for the teacher to label",
@@ -45,7 +45,7 @@ def test_of_a_classifier_that_a_run_started_from_all_corpora_are_named():
 
 
 def test_tweets_are_what_a_teacher_of_tweets_labels():
-    uses = uses_of(config(word_vectors=True, labelled_text="x.tsv"))
+    uses = uses_of(config(word_vectors=True, labelled={"sentences": "x.tsv"}))
     assert set(uses) == {"irony", "emotion", "offensive", "glove", "minilm"}
     assert uses["irony"] == "classes; text for the teacher to label"
 

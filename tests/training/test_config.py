@@ -57,10 +57,19 @@ def test_a_mistake_is_named(tmp_path, text, message):
 
 def test_every_published_configuration_is_sound():
     pytest.importorskip("torch")
+    from training.classifier_run import ClassifierRun
     from training.pretrain_encoder import PretrainingRun
     from training.tagger_run import TaggerRun
+    from training.train_language_model import LanguageModelRun
+    from training.train_teacher import TeacherRun
 
-    folder = Path(__file__).parents[2] / "training" / "configs"
-    for path in folder.glob("*.toml"):
-        kind = PretrainingRun if path.stem.endswith("-encoder") else TaggerRun
+    kinds = {
+        "en-tagger*": TaggerRun,
+        "en-teacher-*": TaggerRun,
+        "en-encoder": PretrainingRun,
+        "*-lm": LanguageModelRun,
+        "*-teacher": TeacherRun,
+    }
+    for path in (Path(__file__).parents[2] / "training" / "configs").glob("*.toml"):
+        kind = next((kind for pattern, kind in kinds.items() if path.match(f"{pattern}.toml")), ClassifierRun)
         assert load_config(kind, path).name == path.stem

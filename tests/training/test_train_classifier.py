@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -13,7 +14,7 @@ for package in ("onnx", "sklearn", "matplotlib"):
     pytest.importorskip(package)
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, VOCABULARIES, Bundle, load_bundle
-from service.predictors.classifier import Classifier
+from service.predictors.classifier import Classifier as Predictor
 from service.predictors.replay import replay
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
@@ -21,6 +22,8 @@ from tests.training.corpora.made_up_texts import write_corpora
 from training import evaluate_classifier, label_reviews, train_classifier
 from training.corpora.text_tasks import TASKS
 from training.export import GRAPHS, WEIGHTS
+from training.networks.classifier import Classifier, ClassifierConfig
+from training.networks.language_model import LanguageModel, LanguageModelConfig
 from training.publish_classifier import OPINIONS, TWEETS
 
 CONFIG = """
@@ -84,7 +87,7 @@ def test_the_bundle_is_whole_and_its_examples_replay(published):
     bundle = bundle_of(published)
     assert set(bundle.manifest.files) == {*GRAPHS.values(), WEIGHTS, VOCABULARIES, EXAMPLES, CARD}
     for precision in GRAPHS:
-        replay(Classifier(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
+        replay(Predictor(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
 
 
 def test_examples_are_texts_of_the_models_kind(published):
@@ -106,7 +109,7 @@ def test_manifest_and_graph_agree(published):
 
 def test_the_service_can_classify_with_it(published):
     bundle = bundle_of(published)
-    classifier = Classifier(bundle, OnnxSession(bundle.graph()))
+    classifier = Predictor(bundle, OnnxSession(bundle.graph()))
     answers = classifier.run(pad([classifier.encode(text).ids for text in ("a delight", "awful, and long " * 300)]))
     assert {answer.label for answer in answers} <= set(bundle.manifest.labels["label"])
 
@@ -143,8 +146,8 @@ def test_the_script_prints_the_figures_of_the_manifest(published, data_dir, tmp_
     run(evaluate_classifier.main, monkeypatch, *arguments, "--report", tmp_path / "report", *baselines)
     printed = dict(line.split() for line in capsys.readouterr().out.splitlines())
     metrics = bundle_of(published).manifest.metrics
-    same = {name: float(printed[name]) for name in metrics if name in printed}
-    assert same == {name: metrics[name] for name in same}
+    figures = {name: value for name, value in metrics.items() if name != "temperature"}
+    assert {name: float(printed[name]) for name in figures} == figures
     assert any(name.endswith("_texts_per_second") for name in printed)
     assert (tmp_path / "report" / "report.md").is_file()
 
@@ -161,8 +164,11 @@ def test_without_bundle_nothing_is_published_and_no_test_set_is_measured(tmp_pat
 
 SECOND = """
 pretrained = "{first}"
-labelled_reviews = "{first}/reviews.tsv"
 unlabelled_reviews = 1
+
+[labelled]
+reviews = "{first}/reviews.tsv"
+
 """
 
 
@@ -181,3 +187,21 @@ def test_a_second_run_learns_from_what_the_first_and_a_linear_model_say(data_dir
     run(train_classifier.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", second)
     assert (first / VOCABULARIES).read_bytes() == (second / VOCABULARIES).read_bytes()
     assert (second / "best.pt").exists()
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_language_model_s_words_and_layers_are_where_a_classifier_begins(tmp_path, num_layers):
+    size = {"word_size": 6, "hidden_size": 8, "num_layers": num_layers}
+    model = LanguageModel(frequencies=np.ones(20), config=LanguageModelConfig(**size))
+    torch.save({"network": model.state_dict()}, tmp_path / "best.pt")
+    network = Classifier(num_words=15, num_labels=2, config=ClassifierConfig(**size))
+    head = network.head.weight.clone()
+    train_classifier.load_pretrained(network, tmp_path)
+    assert torch.equal(network.words.weight, model.words.weight[:15])
+    for own, theirs in (
+        (network.encoder.forwards, model.directions["forwards"].encoder.forwards),
+        (network.encoder.backwards, model.directions["backwards"].encoder.forwards),
+    ):
+        first, expected = own[0].state_dict(), theirs[0].state_dict()
+        assert all(torch.equal(first[name], expected[name]) for name in expected)
+    assert torch.equal(network.head.weight, head)
