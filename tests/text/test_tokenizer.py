@@ -98,8 +98,10 @@ def test_sentences_end_where_a_reader_ends_them(text: str, expected: list[str]) 
 
 
 @given(TEXTS)
-def test_the_words_of_a_text_are_those_of_its_sentences(text: str) -> None:
-    assert words_of(text) == [word for sentence in split_sentences(text) for word in sentence.words]
+def test_the_words_of_a_whole_text_lose_nothing_visible_and_hold_no_white_space(text: str) -> None:
+    words = words_of(text)
+    assert "".join(words) == "".join(text.split())
+    assert all(word and not any(map(str.isspace, word)) for word in words)
 
 
 def test_a_wrapped_line_is_not_the_end_of_a_sentence() -> None:
