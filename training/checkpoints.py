@@ -41,3 +41,12 @@ def load_classifier(folder: Path, config: ClassifierRun) -> Classifier:
     network = Classifier(num_words=num_words, num_labels=len(TASKS[config.task]), config=config.network)
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
     return network.eval()
+
+
+def seconds_of_training(folder: Path) -> float | None:
+    """What a run's epochs took, evaluation left out; None if it kept no checkpoint."""
+    path = folder / "checkpoint.pt"
+    if not path.exists():
+        return None
+    state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    return sum(float(epoch["seconds"]) for epoch in state["progress"]["history"])

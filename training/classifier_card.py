@@ -57,7 +57,8 @@ POOLED = {
     "attention": "a mean of the states by learned weights",
 }
 SELF = "reviews"  # the set that no teacher labelled
-PRETRAINED = "Words and layers began as those of `{folder}` (`training/train_language_model.py`).\n"
+PRETRAINED = "{what} began as those of the language model `{run}` (`training/train_language_model.py`).\n"
+CONTINUED = "Words and layers began as those of an earlier run, `{run}`, whose configuration lies beside this one's.\n"
 VECTORS = "The word table began with GloVe's vectors.\n"
 TAUGHT = (
     "It learns, too, what a fine-tuned MiniLM says of plain text: the probability of every class "
@@ -89,6 +90,7 @@ class's probability (Guo et al. 2017).
 LIMITS_OF_OPINIONS = """
 - Written for opinions about films. About other things it is often right, but nobody measured how often.
 - Every text gets one of the classes: of a text that is no opinion, or that is for and against, the label says little.
+- The unrated reviews that gave it its words hold some 270 of IMDB's 25,000 test reviews, without their class.
 - Irony, comparisons with what is not named, and what only somebody who knows the world sees as praise or blame go
   wrong.
 """
@@ -135,8 +137,7 @@ def _uses(config: ClassifierRun) -> dict[str, list[str]]:
 
 def _pretraining_corpora(run: str) -> Sequence[str]:
     """Those of another run: a classifier's, if a configuration of that name says so, or else the language model's."""
-    path = CONFIGS / f"{run}.toml"
-    content = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    content = _content(run)
     return tuple(_uses(build(ClassifierRun, content))) if "task" in content else ("imdb", "imdb-unsup", "glove")
 
 
@@ -194,6 +195,12 @@ def figure_text(name: str) -> str:
     return f"{SETS[part]} {split}: {MEASURES[measure]}"
 
 
+def _content(run: str) -> dict[str, Any]:
+    """The configuration of a run of that name, if there is one."""
+    path = CONFIGS / f"{run}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def network_text(config: ClassifierRun, network: nn.Module) -> str:
     net = config.network
     num_weights = sum(value.numel() for value in network.parameters())
@@ -207,13 +214,23 @@ def network_text(config: ClassifierRun, network: nn.Module) -> str:
 
 def start_text(config: ClassifierRun) -> str:
     parts = [
-        PRETRAINED.format(folder=config.pretrained) if config.pretrained else "",
+        _pretrained_text(config) if config.pretrained else "",
         VECTORS if config.word_vectors and not config.pretrained else "",
         TAUGHT if config.labelled.keys() - {SELF} else "",
         SELF_TAUGHT if SELF in config.labelled else "",
         UNLABELLED if config.unlabelled_reviews else "",
     ]
     return "".join(parts)
+
+
+def _pretrained_text(config: ClassifierRun) -> str:
+    """Layers of another size than the language model's are new ones."""
+    run = Path(config.pretrained).name
+    content = _content(run)
+    if "task" in content:
+        return CONTINUED.format(run=run)
+    is_same = content.get("network", {}).get("hidden_size", config.network.hidden_size) == config.network.hidden_size
+    return PRETRAINED.format(what="Words and layers" if is_same else "The word table", run=run)
 
 
 def weakness_text(pairs: PairsReport) -> str:

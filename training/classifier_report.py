@@ -189,7 +189,7 @@ def _section(section: ClassSection) -> list[str]:
 
 
 def _systems_table(systems: Sequence[System]) -> list[str]:
-    header = ["system", "accuracy %", "macro F1 %", "size MB", "texts/s, one thread", "training, CPU s"]
+    header = ["system", "accuracy %", "macro F1 %", "size MB", "texts/s, one thread", "training, s"]
     rows = [
         [
             system.name,

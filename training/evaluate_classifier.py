@@ -30,7 +30,7 @@ from training.classifier_report import (
 )
 from training.corpora.text_tasks import SENTIMENT, TASKS, TextSet, read_sets
 from training.export import WEIGHTS
-from training.minimal_pairs import PairsReport, score_pairs
+from training.minimal_pairs import PairsReport, read_pairs, score_pairs
 from training.prediction import answer_rows
 
 MODEL = "model"  # what it is called beside its baselines
@@ -128,48 +128,45 @@ def answer_sets(model: OpenBundle, sets: Sequence[TextSet]) -> list[AnsweredSet]
     return answered
 
 
-def score_minimal_pairs(model: OpenBundle) -> PairsReport | None:
+def score_minimal_pairs(model: OpenBundle, split: str) -> PairsReport | None:
     if model.classifier.labels != SENTIMENT:
         return None
-    return score_pairs(lambda texts: classify_texts(model.classifier, texts).argmax(axis=1).tolist())
+    return score_pairs(lambda texts: classify_texts(model.classifier, texts).argmax(axis=1).tolist(), read_pairs(split))
 
 
 def measure(
-    model: OpenBundle, sets: Sequence[TextSet], *, split: str, temperature: float, baselines: Mapping[str, Any]
+    model: OpenBundle,
+    sets: Sequence[TextSet],
+    *,
+    split: str,
+    temperature: float,
+    baselines: Mapping[str, Any],
+    train_seconds: float | None = None,
 ) -> Measured:
     """All figures of the sets of one split; ``baselines`` are what training/text_baselines.py wrote."""
     answered = answer_sets(model, sets)
-    sections = [
-        set_beside(
-            make_section(
-                name=part.source.name,
-                corpus=part.source.corpus,
-                labels=TASKS[part.source.name],
-                gold=[text.label for text in part.source.texts],
-                log_probabilities=np.log(np.maximum(part.scores, np.finfo(np.float64).tiny)),
-                temperature=temperature,
-            ),
-            model,
-            part.texts_per_second,
-            systems_of_baselines(baselines, name=part.source.name, split=split),
+    sections = []
+    for part in answered:
+        section = make_section(
+            name=part.source.name,
+            corpus=part.source.corpus,
+            labels=TASKS[part.source.name],
+            gold=[text.label for text in part.source.texts],
+            log_probabilities=np.log(np.maximum(part.scores, np.finfo(np.float64).tiny)),
+            temperature=temperature,
         )
-        for part in answered
-    ]
-    return Measured(answered=answered, sections=sections, pairs=score_minimal_pairs(model), baselines=baselines)
-
-
-def set_beside(
-    section: ClassSection, model: OpenBundle, texts_per_second: float, others: Sequence[System]
-) -> ClassSection:
-    """The section with a table of systems, the model first."""
-    own = System(
-        name=f"{MODEL}, {model.precision}",
-        accuracy=section.report.accuracy.value,
-        macro_f1=section.report.macro_f1,
-        size_bytes=model.size_bytes,
-        texts_per_second=texts_per_second,
-    )
-    return replace(section, systems=[own, *others])
+        own = System(
+            name=f"{MODEL}, {model.precision}",
+            accuracy=section.report.accuracy.value,
+            macro_f1=section.report.macro_f1,
+            size_bytes=model.size_bytes,
+            texts_per_second=part.texts_per_second,
+            train_seconds=train_seconds,
+        )
+        others = systems_of_baselines(baselines, name=part.source.name, split=split)
+        sections.append(replace(section, systems=[own, *others]))
+    pairs = score_minimal_pairs(model, split)
+    return Measured(answered=answered, sections=sections, pairs=pairs, baselines=baselines)
 
 
 def read_baselines(paths: Iterable[Path], split: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from service.predictors.classifier import Classifier as Predictor
 from service.predictors.classifier import ClassifyExample
 from service.text.vocabulary import Vocabulary, dump_vocabularies
 from training import text_baselines
+from training.checkpoints import seconds_of_training
 from training.classifier_card import REVIEWS, TRAINED_ON, classifier_card, corpora_of
 from training.classifier_report import write_classifier_report
 from training.classifier_run import ClassifierRun
@@ -87,6 +88,7 @@ def publish(
     make_final(network.cpu().eval(), temperature)
     difference = write_answering(network, vocabulary, config, folder)
     baselines = baselines_of_run(report.parent, config.task, data_dir)
+    seconds = seconds_of_training(report.parent)
     models = {name: open_classifier(folder, name) for name in GRAPHS}
     dev, test = (
         measure_all(
@@ -95,6 +97,7 @@ def publish(
             split=split,
             temperature=temperature,
             baselines=read_baselines(baselines, split),
+            train_seconds=seconds,
         )
         for split in ("dev", "test")
     )

@@ -26,6 +26,10 @@ class TextMixture:
     batch_texts: int
     max_tokens: int
 
+    def __post_init__(self) -> None:
+        if unknown := self.epoch_texts.keys() - self.examples.keys():
+            raise ValueError(f"epoch_texts: no set {', '.join(sorted(unknown))}; known: {', '.join(self.examples)}")
+
     def epoch(self, rng: np.random.Generator) -> Iterator[TextBatch]:
         chosen = [example for name in self.examples for example in self._sample(name, rng)]
         return text_batches(
@@ -56,7 +60,8 @@ def labelled_examples(texts: Sequence[LabelledText], encoder: TextEncoder, num_l
 
 def unlabelled_examples(texts: Sequence[str], encoder: TextEncoder, num_labels: int) -> list[TextExample]:
     nothing = np.zeros(num_labels, np.float32)
-    return [TextExample(ids=encoder.encode(words_of(text)), target=nothing) for text in texts]
+    rows = (encoder.encode(words_of(text)) for text in texts)
+    return [TextExample(ids=ids, target=nothing) for ids in rows if len(ids)]
 
 
 def write_taught(path: Path, texts: Sequence[str], probabilities: npt.NDArray[np.floating]) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
+from service.text.vocabulary import UNK
 from training.classification import ClassReport, evaluate_classes
 from training.corpora.text_tasks import TASKS, TextSet
 from training.loop import pick_device
@@ -26,7 +27,7 @@ def predict_logits(network: Classifier, encoder: TextEncoder, texts: Sequence[st
     network = network.to(device).eval()
     # The target carries each text's place, for batches come in another order.
     examples = [
-        TextExample(ids=encoder.encode(words_of(text))[:MAX_TOKENS], target=np.array([place], np.float64))
+        TextExample(ids=encoder.encode(words_of(text) or [UNK])[:MAX_TOKENS], target=np.array([place], np.float64))
         for place, text in enumerate(texts)
     ]
     logits = np.zeros((len(texts), network.head.out_features), np.float32)

@@ -65,9 +65,10 @@ def main() -> None:
     elif config.word_vectors:
         start_from_vectors(network.words, vocabulary, arguments.data_dir)
 
+    unlabelled = {"unlabelled": config.unlabelled_reviews} if config.unlabelled_reviews else {}
     mixture = TextMixture(
         examples=examples,
-        epoch_texts={**config.epoch_texts, "unlabelled": config.unlabelled_reviews},
+        epoch_texts={**config.epoch_texts, **unlabelled},
         batch_words=config.batch_words,
         batch_texts=config.batch_texts,
         max_tokens=config.max_tokens,
@@ -126,7 +127,8 @@ def load_pretrained(network: Classifier, folder: Path) -> None:
 def temperature_of(network: Classifier, encoder: TextEncoder, dev: Sequence[TextSet]) -> float:
     """Fitted on all dev sets together, each counting the same."""
     smallest = min(len(part.texts) for part in dev)
-    chosen = [text for part in dev for text in part.texts[:smallest]]
+    rng = np.random.default_rng(0)  # a corpus may lie ordered by class
+    chosen = [part.texts[i] for part in dev for i in rng.permutation(len(part.texts))[:smallest]]
     logits = predict_logits(network, encoder, [text.text for text in chosen])
     return fit_temperature(logits, np.array([text.label for text in chosen]))
 

@@ -21,7 +21,7 @@ from service.text.tokenizer import split_sentences
 from training.batches import pack
 from training.config import FitConfig, load_config
 from training.corpora import imdb
-from training.corpora.labelled import LabelledText
+from training.corpora.labelled import LabelledText, without
 from training.corpora.text_tasks import TASKS, read_sets, read_training
 from training.corpora.tweeteval import read_tweets
 from training.loop import fit, pick_device, seed_everything
@@ -118,8 +118,10 @@ def plain_texts(task: str, data_dir: Path | None) -> Iterator[str]:
     """Texts of the task's kind that it has no labels for, in random order: sentences of reviews, or tweets."""
     rng = np.random.default_rng(0)
     if not task.startswith("sst"):
-        tweets = {t.text for name in ("irony", "emotion", "offensive") for t in read_tweets(name, "train", data_dir)}
-        yield from rng.permutation(sorted(tweets))
+        tweets = {t for name in ("irony", "emotion", "offensive") for t in read_tweets(name, "train", data_dir)}
+        held_out = [part for split in ("dev", "test") for part in read_sets(task, split, data_dir)]
+        kept = without(list(tweets), [tweet.text for part in held_out for tweet in part.texts])
+        yield from rng.permutation(sorted({tweet.text for tweet in kept}))
         return
     reviews = imdb.read_unlabelled(data_dir)
     for i in rng.permutation(len(reviews)):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from training.minimal_pairs import NEGATIVE, POSITIVE, MinimalPair, PairsReport, read_pairs, score_pairs
+import pytest
+
+from training.minimal_pairs import FILES, NEGATIVE, POSITIVE, MinimalPair, PairsReport, read_pairs, score_pairs
 
 PAIRS = [
     MinimalPair(positive="Not bad, good.", negative="Not good, bad.", phenomenon="negation"),
@@ -8,8 +10,9 @@ PAIRS = [
 ]
 
 
-def test_the_pairs_are_many_distinct_and_half_of_them_of_the_same_words():
-    pairs = read_pairs()
+@pytest.mark.parametrize("split", FILES)
+def test_the_pairs_are_many_distinct_and_half_of_them_of_the_same_words(split):
+    pairs = read_pairs(split)
     texts = {text for pair in pairs for text in (pair.positive, pair.negative)}
     assert len(pairs) >= 40
     assert len(texts) == 2 * len(pairs)

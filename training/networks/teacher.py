@@ -31,7 +31,7 @@ class PieceBatch:
 
 class Teacher(nn.Module):
     """MiniLM (Wang et al. 2020; six layers of 384, as sentence-transformers/all-MiniLM-L6-v2, Apache 2.0), the mean of
-    its pieces, and a linear layer. Needs the packages of the extra ``teacher``."""
+    its pieces, and a linear layer. Needs ``transformers``."""
 
     def __init__(self, folder: Path, num_labels: int, *, dropout: float = 0.1, label_smoothing: float = 0.05) -> None:
         from transformers import AutoModel
