@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# The workers of pytest-xdist share the cores: threads of their own would only wait for each other. Read when numpy and
+# torch are first imported, which no plugin does.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples on every run; a busy machine is slow, not wrong.
 settings.register_profile("ribbon", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

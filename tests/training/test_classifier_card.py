@@ -11,6 +11,7 @@ from training.corpora.terms import CLASSIFIER_CORPORA
 from training.corpora.text_tasks import TASKS
 from training.evaluation import Accuracy
 from training.minimal_pairs import PairsReport
+from training.networks.classifier import ClassifierConfig
 
 
 def config(**choices) -> ClassifierRun:
@@ -52,9 +53,18 @@ def test_tweets_are_what_a_teacher_of_tweets_labels():
 
 def test_the_recipe_tells_what_was_done_and_nothing_else():
     assert start_text(config()) == ""
-    assert "`runs/lm`" in start_text(config(pretrained="runs/lm", word_vectors=True))
-    assert "GloVe" not in start_text(config(pretrained="runs/lm", word_vectors=True))
+    text = start_text(config(pretrained="runs/a-language-model", word_vectors=True))
+    assert "the language model `a-language-model`" in text
+    assert "GloVe" not in text
     assert "GloVe" in start_text(config(word_vectors=True))
+
+
+def test_the_recipe_tells_how_much_of_another_run_it_began_with():
+    networks = (ClassifierConfig(hidden_size=size) for size in (384, 256))
+    same, other = (config(pretrained="runs/en-reviews-lm", network=network) for network in networks)
+    assert start_text(same).startswith("Words and layers")
+    assert start_text(other).startswith("The word table")
+    assert "an earlier run, `en-sentiment-first`" in start_text(config(pretrained="runs/en-sentiment-first"))
 
 
 @pytest.mark.parametrize(
