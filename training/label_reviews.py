@@ -8,7 +8,6 @@ much each counts is chosen on dev.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from training.calibration import fit_temperature, probabilities_of
 from training.checkpoints import load_classifier
 from training.classification import calibrate
 from training.classifier_run import ClassifierRun
+from training.command_line import run_parser
 from training.config import load_config
 from training.corpora import imdb
 from training.corpora.labelled import LabelledText, key_of
@@ -43,11 +43,8 @@ Logits = npt.NDArray[np.floating]  # (text, class)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path, help="the trained classifier's")
-    parser.add_argument("--run-dir", type=Path, help="its run, and where reviews.tsv goes; default runs/NAME")
+    parser = run_parser(__doc__)
     parser.add_argument("--num-reviews", type=int, default=30_000)
-    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
     arguments = parser.parse_args()
     config = load_config(ClassifierRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name

@@ -6,7 +6,6 @@ Only corpora whose licence allows a model of them to be passed on: no split that
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 
 from service.text.pipeline import WordEncoder
 from training.batches import ClozeBatch, cloze_batches, pack
+from training.command_line import run_parser
 from training.config import FitConfig, load_config
 from training.corpora import plain, tagging
 from training.loop import fit, seed_everything
@@ -37,11 +37,7 @@ class PretrainingRun:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--data-dir", type=Path, default=None, help="folder with the corpora; else they are downloaded")
-    parser.add_argument("--run-dir", type=Path, default=None, help="checkpoints and logs; default runs/NAME")
-    arguments = parser.parse_args()
+    arguments = run_parser(__doc__).parse_args()
     config = load_config(PretrainingRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

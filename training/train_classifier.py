@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from service.text.tokenizer import words_of
 from service.text.vocabulary import Vocabulary, load_vocabularies
 from training.calibration import fit_temperature
 from training.classifier_run import ClassifierRun
+from training.command_line import run_parser
 from training.config import load_config
 from training.corpora import imdb
 from training.corpora.text_tasks import TASKS, TextSet, read_sets, read_training
@@ -30,17 +30,8 @@ from training.vocabularies import count_words, vocabularies_of_run
 from training.word_vectors import start_from_vectors
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
-    parser.add_argument("--run-dir", type=Path, help="checkpoints, logs and report; default runs/NAME")
-    parser.add_argument("--bundle", type=Path, help="publish: measure on the test sets, write a bundle here")
-    return parser.parse_args()
-
-
 def main() -> None:
-    arguments = parse_arguments()
+    arguments = run_parser(__doc__, publishes=True).parse_args()
     config = load_config(ClassifierRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

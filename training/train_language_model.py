@@ -6,7 +6,6 @@ training/train_classifier.py.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp
@@ -18,6 +17,7 @@ from service.text.batch import Ids
 from service.text.pipeline import TextEncoder, normalize
 from service.text.tokenizer import words_of
 from service.text.vocabulary import Vocabulary
+from training.command_line import run_parser
 from training.config import FitConfig, load_config
 from training.corpora import imdb
 from training.loop import fit, seed_everything
@@ -46,11 +46,7 @@ class LanguageModelRun:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
-    parser.add_argument("--run-dir", type=Path, help="checkpoints and logs; default runs/NAME")
-    arguments = parser.parse_args()
+    arguments = run_parser(__doc__).parse_args()
     config = load_config(LanguageModelRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import Vocabulary, load_vocabularies
+from training.command_line import run_parser
 from training.config import load_config
 from training.corpora import tagging
 from training.corpora.tagging_sets import read_sets
@@ -24,17 +24,8 @@ from training.tagger_run import TaggerRun
 from training.vocabularies import build_vocabularies, count_words, dropout_rates, vocabularies_of_run
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
-    parser.add_argument("--run-dir", type=Path, help="checkpoints, logs and report; default runs/NAME")
-    parser.add_argument("--bundle", type=Path, help="publish: measure on the test sets, write a bundle here")
-    return parser.parse_args()
-
-
 def main() -> None:
-    arguments = parse_arguments()
+    arguments = run_parser(__doc__, publishes=True).parse_args()
     config = load_config(TaggerRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

@@ -7,7 +7,6 @@ what the student learns from is the probability of every class. Writes ``probabi
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +18,7 @@ import torch
 
 from service.text.tokenizer import split_sentences
 from training.batches import pack
+from training.command_line import run_parser
 from training.config import FitConfig, load_config
 from training.corpora import imdb
 from training.corpora.labelled import LabelledText, without
@@ -44,11 +44,7 @@ class TeacherRun:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
-    parser.add_argument("--run-dir", type=Path, help="checkpoints, logs and probabilities.tsv; default runs/NAME")
-    arguments = parser.parse_args()
+    arguments = run_parser(__doc__).parse_args()
     config = load_config(TeacherRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

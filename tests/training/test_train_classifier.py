@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from service.predictors.replay import replay
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from tests.training.corpora.made_up_texts import write_corpora
+from tests.training.scripts import run
 from training import evaluate_classifier, label_reviews, train_classifier
 from training.corpora.text_tasks import TASKS
 from training.export import GRAPHS, WEIGHTS
@@ -44,11 +44,6 @@ num_epochs = 3
 learning_rate = 1e-2
 warmup_steps = 2
 """
-
-
-def run(main, monkeypatch, *arguments) -> None:
-    monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])  # a script's only door
-    main()
 
 
 @pytest.fixture(scope="module")

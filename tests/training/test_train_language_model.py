@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
 from service.text.vocabulary import load_vocabularies
 from tests.training.corpora.made_up_texts import TREES, UNRATED, write_corpora
+from tests.training.scripts import run
 from training import train_language_model, train_teacher
 from training.config import FitConfig
 from training.corpora.labelled import LabelledText
@@ -53,11 +53,6 @@ learning_rate = 1e-3
 warmup_steps = 2
 bf16 = false
 """
-
-
-def run(main, monkeypatch, *arguments) -> None:
-    monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])  # a script's only door
-    main()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from service.text.tokenizer import split_sentences
 from tests.training.corpora.made_up import write_corpora
+from tests.training.scripts import run
 from training import label_text, pretrain_encoder, train_tagger, tune_entities
 from training.corpora import tagging
 from training.export import GRAPHS, WEIGHTS
@@ -57,11 +57,6 @@ PRETRAINING = (
     .replace('version = "0.0.1"\n', "num_dev = 10\n")
     .replace("gmb_words = 60\n", "")
 )
-
-
-def run(main, monkeypatch, *arguments) -> None:
-    monkeypatch.setattr(sys, "argv", ["main", *map(str, arguments)])  # a script's only door
-    main()
 
 
 @pytest.fixture(scope="module")
