@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from training.card import corpora_table, default_text, join_sections, layers_text, table
-from training.classifier_run import ClassifierRun
+from training.classifier_run import UNLABELLED, ClassifierRun
 from training.config import build
 from training.corpora.terms import CLASSIFIER_CORPORA
 from training.minimal_pairs import PairsReport
@@ -68,7 +68,7 @@ SELF_TAUGHT = (
     "It learns, too, what an earlier run and a linear model of word pairs together say of reviews without a rating "
     "(`training/label_reviews.py`).\n"
 )
-UNLABELLED = "Of reviews without a rating it is asked to be sure, not what it is sure of (entropy minimisation).\n"
+SURE = "Of reviews without a rating it is asked to be sure, not what it is sure of (entropy minimisation).\n"
 RECIPE = """
 {start}Seed {seed}; every seed is in the configurations. The checkpoint was chosen on the dev sets, and on them the
 temperature fitted: logits are divided by {temperature:.3f}, inside the graph. The test sets decided nothing.
@@ -90,7 +90,6 @@ class's probability (Guo et al. 2017).
 LIMITS_OF_OPINIONS = """
 - Written for opinions about films. About other things it is often right, but nobody measured how often.
 - Every text gets one of the classes: of a text that is no opinion, or that is for and against, the label says little.
-- The unrated reviews that gave it its words hold some 270 of IMDB's 25,000 test reviews, without their class.
 - Irony, comparisons with what is not named, and what only somebody who knows the world sees as praise or blame go
   wrong.
 """
@@ -116,7 +115,7 @@ def _uses(config: ClassifierRun) -> dict[str, list[str]]:
     uses: dict[str, list[str]] = defaultdict(list)
     for name in TRAINED_ON[config.task]:
         uses[name].append("classes")
-    if config.unlabelled_reviews:
+    if UNLABELLED in config.epoch_texts:
         uses["imdb-unsup"].append("to be sure of")
     if SELF in config.labelled:
         uses["imdb-unsup"].append("text for an earlier run to label")
@@ -218,7 +217,7 @@ def start_text(config: ClassifierRun) -> str:
         VECTORS if config.word_vectors and not config.pretrained else "",
         TAUGHT if config.labelled.keys() - {SELF} else "",
         SELF_TAUGHT if SELF in config.labelled else "",
-        UNLABELLED if config.unlabelled_reviews else "",
+        SURE if UNLABELLED in config.epoch_texts else "",
     ]
     return "".join(parts)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from training.config import FitConfig
 from training.networks.classifier import ClassifierConfig
 
+UNLABELLED = "unlabelled"  # the set of reviews without a label
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifierRun:
@@ -23,8 +25,8 @@ class ClassifierRun:
     word_vectors: bool = False  # GloVe's are the start of the word table's first columns
     # Files of plain text by set: of training/train_teacher.py or, the set "reviews", of training/label_reviews.py.
     labelled: dict[str, str] = field(default_factory=dict)
-    epoch_texts: dict[str, int] = field(default_factory=dict)  # by set, seen an epoch, a fresh sample; others whole
-    unlabelled_reviews: int = 0  # of IMDB's seen an epoch, for the entropy of the answers
+    # By set, seen an epoch, a fresh sample; others whole. UNLABELLED adds plain reviews, for their answers' entropy.
+    epoch_texts: dict[str, int] = field(default_factory=dict)
     batch_words: int = 8000
     batch_texts: int = 100  # most in one step
     max_tokens: int = 400  # of a text in training; in use it is read whole

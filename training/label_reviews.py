@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from service.bundle import VOCABULARIES
 from service.text.pipeline import TextEncoder
-from service.text.tokenizer import words_of
 from service.text.vocabulary import load_vocabularies
 from training.calibration import fit_temperature, probabilities_of
 from training.checkpoints import load_classifier
@@ -24,9 +23,7 @@ from training.classification import calibrate
 from training.classifier_run import ClassifierRun
 from training.command_line import run_parser
 from training.config import load_config
-from training.corpora import imdb
-from training.corpora.labelled import LabelledText, key_of
-from training.corpora.text_tasks import SENTIMENT, read_sets, read_training
+from training.corpora.text_tasks import SENTIMENT, read_plain_reviews, read_sets, read_training
 from training.text_baselines import Recipe, cut_set, fit, logistic_regression, tf_idf
 from training.text_mixture import write_taught
 from training.text_prediction import predict_logits
@@ -50,8 +47,7 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
 
     (dev,) = read_sets("imdb", "dev", arguments.data_dir)
-    (test,) = read_sets("imdb", "test", arguments.data_dir)
-    texts = plain_reviews(arguments.data_dir, held_out=(*dev.texts, *test.texts))[: arguments.num_reviews]
+    texts = read_plain_reviews(arguments.data_dir)[: arguments.num_reviews]
     linear, _ = fit(LINEAR, read_training("imdb", arguments.data_dir), [cut_set(dev)], SENTIMENT)
     network = load_classifier(folder, config)
     encoder = TextEncoder(load_vocabularies(folder / VOCABULARIES)["words"], cache_size=500_000)
@@ -66,12 +62,6 @@ def main() -> None:
         print(f"dev {name:8} {100 * (logits.argmax(1) == gold).mean():6.2f}")
     print(f"share of the linear model {share:.2f}, temperature {temperature:.2f}; {len(texts)} reviews")
     write_taught(folder / "reviews.tsv", texts, probabilities_of(mean_of(ask(texts), share), temperature))
-
-
-def plain_reviews(data_dir: Path | None, *, held_out: Sequence[LabelledText]) -> list[str]:
-    """The unrated reviews that have a word and are none of those that are scored on."""
-    keys = {key_of(text.text) for text in held_out}
-    return [text for text in imdb.read_unlabelled(data_dir) if key_of(text) not in keys and words_of(text)]
 
 
 def best_mean(logits: Mapping[str, Logits], gold: npt.NDArray[np.int64]) -> tuple[float, float]:

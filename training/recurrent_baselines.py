@@ -16,9 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from service.text.pipeline import TextEncoder, normalize
-from service.text.tokenizer import words_of
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import TextEncoder
 from training.classification import evaluate_classes
 from training.config import FitConfig
 from training.corpora.text_tasks import SENTIMENT, TASKS, TextSet, read_sets, read_training
@@ -28,7 +26,7 @@ from training.networks.classifier import Classifier, ClassifierConfig
 from training.text_baselines import measure_speed
 from training.text_mixture import TextMixture, labelled_examples
 from training.text_prediction import predict_logits, score_texts
-from training.vocabularies import count_words
+from training.vocabularies import vocabulary_of_texts
 
 NUM_TIMED = 500  # texts
 PLAIN = ClassifierConfig(
@@ -91,8 +89,8 @@ def run_task(task: str, data_dir: Path | None, folder: Path, effort: Effort | No
     effort = effort or Effort()
     dev, labels = read_sets(task, "dev", data_dir), TASKS[task]
     train = {part.name: read_training(part.name, data_dir) for part in dev}
-    counts = count_words(map(normalize, words_of(text.text)) for texts in train.values() for text in texts)
-    vocabulary = Vocabulary.of(w for w, n in counts.most_common(effort.max_words) if n > 1)
+    texts = (text.text for rows in train.values() for text in rows)
+    vocabulary = vocabulary_of_texts(texts, max_words=effort.max_words, min_count=2)
     encoder = TextEncoder(vocabulary, cache_size=500_000)
     mixture = TextMixture(
         examples={name: labelled_examples(texts, encoder, len(labels)) for name, texts in train.items()},

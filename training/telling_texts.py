@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.text.tokenizer import split_sentences
+from service.text.tokenizer import split_sentences, words_of
 
 MIN_WORDS, MAX_WORDS = 3, 20
 TELLING = frozenset(
@@ -59,7 +59,7 @@ def replaced(text: str, rng: np.random.Generator) -> Iterator[TellingText]:
 def clauses_of(sentence: str) -> Iterator[str]:
     """The stretches of a long sentence between its stops and before its `but` that have a telling word."""
     for clause in _CLAUSE_ENDS.split(sentence):
-        words = re.findall(r"n't\b|[a-z]+(?=n't)|[a-z]+", clause.lower())
+        words = [word for word in words_of(clause.lower()) if word[-1].isalpha()]
         if MIN_WORDS <= len(words) <= MAX_WORDS and TELLING.intersection(words):
             yield clause
 

@@ -12,21 +12,19 @@ import numpy as np
 import torch
 
 from service.bundle import VOCABULARIES
-from service.text.pipeline import TextEncoder, normalize
-from service.text.tokenizer import words_of
+from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary, load_vocabularies
 from training.calibration import fit_temperature
-from training.classifier_run import ClassifierRun
+from training.classifier_run import UNLABELLED, ClassifierRun
 from training.command_line import run_parser
 from training.config import load_config
-from training.corpora import imdb
-from training.corpora.text_tasks import TASKS, TextSet, read_sets, read_training
+from training.corpora.text_tasks import TASKS, TextSet, read_plain_reviews, read_sets, read_training
 from training.loop import fit, seed_everything
 from training.networks.classifier import Classifier
 from training.publish_classifier import publish
 from training.text_mixture import TextMixture, labelled_examples, taught_examples, unlabelled_examples
 from training.text_prediction import predict_logits, score_texts
-from training.vocabularies import count_words, vocabularies_of_run
+from training.vocabularies import vocabularies_of_run, vocabulary_of_texts
 from training.word_vectors import start_from_vectors
 
 
@@ -47,8 +45,8 @@ def main() -> None:
     examples = {name: labelled_examples(rows, encoder, num_labels) for name, rows in train.items()}
     for name, path in config.labelled.items():
         examples[name] = taught_examples(Path(path), encoder, num_labels)
-    if config.unlabelled_reviews:
-        examples["unlabelled"] = unlabelled_examples(imdb.read_unlabelled(arguments.data_dir), encoder, num_labels)
+    if UNLABELLED in config.epoch_texts:
+        examples[UNLABELLED] = unlabelled_examples(read_plain_reviews(arguments.data_dir), encoder, num_labels)
 
     network = Classifier(num_words=len(vocabulary), num_labels=num_labels, config=config.network)
     if config.pretrained:
@@ -56,10 +54,9 @@ def main() -> None:
     elif config.word_vectors:
         start_from_vectors(network.words, vocabulary, arguments.data_dir)
 
-    unlabelled = {"unlabelled": config.unlabelled_reviews} if config.unlabelled_reviews else {}
     mixture = TextMixture(
         examples=examples,
-        epoch_texts={**config.epoch_texts, **unlabelled},
+        epoch_texts=config.epoch_texts,
         batch_words=config.batch_words,
         batch_texts=config.batch_texts,
         max_tokens=config.max_tokens,
@@ -94,24 +91,26 @@ def first_vocabulary(config: ClassifierRun, texts: Sequence[str]) -> Vocabulary:
     if config.pretrained:
         known = load_vocabularies(Path(config.pretrained) / VOCABULARIES)["words"]
         return Vocabulary(known.tokens[: config.max_words])
-    counts = count_words([normalize(word) for word in words_of(text)] for text in texts)
-    return Vocabulary.of(w for w, n in counts.most_common(config.max_words) if n >= config.min_count)
+    return vocabulary_of_texts(texts, max_words=config.max_words, min_count=config.min_count)
 
 
 def load_pretrained(network: Classifier, folder: Path) -> None:
     """Start from a language model (its words, and the first layer of each direction) or from another classifier.
 
-    What the other run has in another size, a head for other classes say, stays new.
+    What the other run has in another size or not at all, a head for other classes say, stays new, and is told.
     """
     state = torch.load(folder / "best.pt", weights_only=True)["network"]
     renamed = {name.replace("directions.", "").replace(".encoder.forwards", ""): value for name, value in state.items()}
-    own = network.state_dict()
+    own, new = network.state_dict(), []
     for name, value in own.items():
         source = renamed.get(name.removeprefix("encoder."), state.get(name))
         if name == "words.weight":
             source = state[name][: len(value)]
         if source is not None and source.shape == value.shape:
             own[name] = source
+        else:
+            new.append(name)
+    print(f"from {folder}; new: {', '.join(new) or 'nothing'}")
     network.load_state_dict(own)
 
 

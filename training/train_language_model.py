@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 
 from service.text.batch import Ids
-from service.text.pipeline import TextEncoder, normalize
+from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
 from service.text.vocabulary import Vocabulary
 from training.command_line import run_parser
 from training.config import FitConfig, load_config
-from training.corpora import imdb
+from training.corpora.text_tasks import read_plain_reviews, read_training
 from training.loop import fit, seed_everything
 from training.networks.language_model import LanguageModel, LanguageModelConfig
 from training.networks.layers import State
 from training.streams import num_batches, stream_batches
-from training.vocabularies import count_words, vocabularies_of_run
+from training.vocabularies import vocabularies_of_run, vocabulary_of_texts
 from training.word_vectors import start_from_vectors
 
 END = "</s>"  # between texts; no word that the tokenizer cuts
@@ -51,10 +51,12 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
-    unlabelled = imdb.read_unlabelled(arguments.data_dir)
-    labelled, _ = imdb.split_dev(imdb.read_reviews("train", arguments.data_dir))
+    unlabelled = read_plain_reviews(arguments.data_dir)
+    labelled = read_training("imdb", arguments.data_dir)
     texts = unlabelled[config.num_dev :] + [review.text for review in labelled]
-    vocabulary = vocabularies_of_run(folder, lambda: {"words": vocabulary_of(texts, config.max_words)})["words"]
+    vocabulary = vocabularies_of_run(
+        folder, lambda: {"words": vocabulary_of_texts(texts, max_words=config.max_words, first=(END,))}
+    )["words"]
     encoder = TextEncoder(vocabulary, cache_size=500_000)
     train = [encoder.encode(words_of(text)) for text in texts]
     dev = [encoder.encode(words_of(text)) for text in unlabelled[: config.num_dev]]
@@ -82,12 +84,6 @@ def main() -> None:
     )
     for name, value in perplexity(best, dev, end_id).items():
         print(f"dev {name:24} {value:8.2f}")
-
-
-def vocabulary_of(texts: Sequence[str], max_words: int) -> Vocabulary:
-    """The most frequent normalised words, behind the mark between texts."""
-    counts = count_words([normalize(word) for word in words_of(text)] for text in texts)
-    return Vocabulary.of((END, *(word for word, _ in counts.most_common(max_words))))
 
 
 def frequencies_of(texts: Sequence[Ids], vocabulary: Vocabulary) -> np.ndarray:

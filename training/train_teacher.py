@@ -20,12 +20,12 @@ from service.text.tokenizer import split_sentences
 from training.batches import pack
 from training.command_line import run_parser
 from training.config import FitConfig, load_config
-from training.corpora import imdb
 from training.corpora.labelled import LabelledText, without
-from training.corpora.text_tasks import TASKS, read_sets, read_training
+from training.corpora.minilm import pretrained_folder
+from training.corpora.text_tasks import TASKS, read_plain_reviews, read_sets, read_training
 from training.corpora.tweeteval import read_tweets
 from training.loop import fit, pick_device, seed_everything
-from training.networks.teacher import PieceBatch, Pieces, Teacher, pretrained_folder
+from training.networks.teacher import PieceBatch, Pieces, Teacher
 from training.telling_texts import telling_texts
 from training.text_mixture import write_taught
 
@@ -76,7 +76,7 @@ def main() -> None:
         texts = list(islice(plain_texts(config.task, arguments.data_dir), config.num_labelled))
         write_taught(folder / "probabilities.tsv", texts, predict(best, pieces, texts))
     if config.num_telling and not (folder / "telling.tsv").exists():
-        reviews = imdb.read_unlabelled(arguments.data_dir)
+        reviews = read_plain_reviews(arguments.data_dir)
         telling = list(islice(telling_texts(reviews, np.random.default_rng(1)), config.num_telling))
         answers = predict(best, pieces, [each.asked for each in telling])
         write_taught(folder / "telling.tsv", [each.text for each in telling], answers)
@@ -119,7 +119,7 @@ def plain_texts(task: str, data_dir: Path | None) -> Iterator[str]:
         kept = without(list(tweets), [tweet.text for part in held_out for tweet in part.texts])
         yield from rng.permutation(sorted({tweet.text for tweet in kept}))
         return
-    reviews = imdb.read_unlabelled(data_dir)
+    reviews = read_plain_reviews(data_dir)
     for i in rng.permutation(len(reviews)):
         for sentence in split_sentences(reviews[i]):
             if 4 <= len(sentence) <= 45:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from service.bundle import VOCABULARIES
 from service.text.pipeline import SUFFIX_LENGTH, WORD_BEGIN, WORD_END, normalize
+from service.text.tokenizer import words_of
 from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 
 
@@ -47,6 +48,14 @@ def build_vocabularies(counts: Mapping[str, int], config: VocabularyConfig) -> d
         "suffixes": Vocabulary.of(_at_least(suffixes, config.min_suffix_count)),
         "characters": Vocabulary.of((WORD_BEGIN, WORD_END, *_at_least(characters, config.min_character_count))),
     }
+
+
+def vocabulary_of_texts(
+    texts: Iterable[str], *, max_words: int, min_count: int = 1, first: Sequence[str] = ()
+) -> Vocabulary:
+    """The most frequent normalised words of whole texts, behind those of ``first``."""
+    counts = count_words([normalize(word) for word in words_of(text)] for text in texts)
+    return Vocabulary.of((*first, *(word for word, n in counts.most_common(max_words) if n >= min_count)))
 
 
 def vocabularies_of_run(folder: Path, make: Callable[[], dict[str, Vocabulary]]) -> dict[str, Vocabulary]:

@@ -159,7 +159,9 @@ def test_without_bundle_nothing_is_published_and_no_test_set_is_measured(tmp_pat
 
 SECOND = """
 pretrained = "{first}"
-unlabelled_reviews = 1
+
+[epoch_texts]
+unlabelled = 1
 
 [labelled]
 reviews = "{first}/reviews.tsv"

@@ -19,8 +19,9 @@ from tests.training.scripts import run
 from training import train_language_model, train_teacher
 from training.config import FitConfig
 from training.corpora.labelled import LabelledText
-from training.networks.teacher import ENCODER
+from training.corpora.minilm import ENCODER
 from training.recurrent_baselines import RECIPES, Effort, run_task
+from training.vocabularies import vocabulary_of_texts
 
 MODEL = """
 name = "made-up"
@@ -83,7 +84,7 @@ def test_the_mark_between_texts_is_no_word_of_a_text():
 
 
 def test_perplexity_is_that_of_a_uniform_guess_before_training():
-    encoder = TextEncoder(train_language_model.vocabulary_of(UNRATED, 50))
+    encoder = TextEncoder(vocabulary_of_texts(UNRATED, max_words=50, first=(train_language_model.END,)))
     texts = [encoder.encode(words_of(text)) for text in UNRATED] * 10
     counts = train_language_model.frequencies_of(texts, encoder._words)
     network = train_language_model.LanguageModel(

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.text.tokenizer import words_of
 from training.corpora import imdb, sst, tweeteval
-from training.corpora.labelled import LabelledText, without
+from training.corpora.labelled import LabelledText, key_of, without
 
 SENTIMENT = ("negative", "positive")
 TASKS: Mapping[str, tuple[str, ...]] = {
@@ -35,6 +36,14 @@ def read_training(task: str, data_dir: Path | None) -> list[LabelledText]:
     """
     held_out = [x.text for split in ("dev", "test") for part in read_sets(task, split, data_dir) for x in part.texts]
     return without(_official_training(task, data_dir), held_out)
+
+
+def read_plain_reviews(data_dir: Path | None) -> list[str]:
+    """IMDB's reviews that nobody rated, less those that are in dev or test as well (the corpus has three hundred)."""
+    held_out = {
+        key_of(x.text) for split in ("dev", "test") for part in read_sets("imdb", split, data_dir) for x in part.texts
+    }
+    return [text for text in imdb.read_unlabelled(data_dir) if words_of(text) and key_of(text) not in held_out]
 
 
 def read_sets(task: str, split: str, data_dir: Path | None) -> list[TextSet]:

