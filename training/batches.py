@@ -72,10 +72,10 @@ def bits_of(tags: Sequence[frozenset[str] | str], vocabulary: Sequence[str]) -> 
     return np.array([sum(ids.get(tag, 0) for tag in allowed) for allowed in sets], np.int64)
 
 
-def pack(lengths: Sequence[int], num_words: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+def pack(lengths: Sequence[float], num_words: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
     """Indices of rows in batches of about ``num_words`` padded cells, like lengths together, in random order."""
     jittered = np.asarray(lengths) * rng.uniform(0.95, 1.05, len(lengths)) + rng.uniform(0, 1, len(lengths))
-    batches, batch, longest = [], [], 0
+    batches, batch, longest = [], [], 0.0
     for i in np.argsort(jittered):
         longest = max(longest, lengths[i])
         if batch and longest * (len(batch) + 1) > num_words:

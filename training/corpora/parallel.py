@@ -1,0 +1,103 @@
+"""Sentences and their translations.
+
+Tatoeba: ``source TAB reference [TAB reference ...]`` a line. Multi30k (Elliott et al. 2016, 2017): one file a
+language, line by line in parallel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.corpora.columns import open_text
+from training.corpora.sources import locate
+
+MULTI30K_LANGUAGES = ("cs", "de", "en", "fr")
+MULTI30K_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
+_MULTI30K_FILES = {"train": "train", "dev": "val"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A sentence and what it may be translated to, the first reference first."""
+
+    source: str
+    references: tuple[str, ...]
+    target_language: str
+
+    @property
+    def target(self) -> str:
+        return self.references[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSet:
+    """A dev or test set of one pair of languages."""
+
+    name: str  # "tatoeba en-es"
+    pairs: tuple[Pair, ...]
+
+
+def read_tatoeba(direction: str, split: str, data_dir: Path | None) -> list[Pair]:
+    """``direction`` is ``en-es``; ``split`` is train, dev or test. Every reference of a line, in its order.
+
+    Raises ValueError on a line without a translation."""
+    target_language = direction.partition("-")[2]
+    with open_text(locate(f"tatoeba/{direction}/{split}", data_dir=data_dir)) as lines:
+        return [_tatoeba_pair(line, number, target_language) for number, line in enumerate(lines, 1)]
+
+
+def read_multi30k(direction: str, split: str, data_dir: Path | None) -> list[Pair]:
+    """``split`` is train, dev or one of MULTI30K_TESTS. Raises ValueError if the sides differ in length."""
+    source_language, _, target_language = direction.partition("-")
+    sides = [_multi30k_lines(language, split, data_dir) for language in (source_language, target_language)]
+    return [
+        Pair(source=source, references=(target,), target_language=target_language)
+        for source, target in zip(*sides, strict=True)
+    ]
+
+
+READERS = {"tatoeba": read_tatoeba, "multi30k": read_multi30k}
+
+
+def has_direction(corpus: str, direction: str) -> bool:
+    """Does a corpus have this pair of languages?"""
+    source, _, target = direction.partition("-")
+    if corpus == "multi30k":
+        return {source, target} <= set(MULTI30K_LANGUAGES)
+    return source == "en" and target in ("de", "es", "fr")
+
+
+def read_sets(
+    corpora: tuple[str, ...], directions: tuple[str, ...], split: str, data_dir: Path | None
+) -> list[PairSet]:
+    """A set for each corpus and direction there is; of Multi30k's test sets each one."""
+    return [
+        PairSet(name=name, pairs=tuple(READERS[corpus](direction, part, data_dir)))
+        for corpus in corpora
+        for direction in directions
+        if has_direction(corpus, direction)
+        for name, part in _parts(corpus, direction, split)
+    ]
+
+
+def _parts(corpus: str, direction: str, split: str) -> Iterator[tuple[str, str]]:
+    if corpus == "multi30k" and split == "test":
+        for part in MULTI30K_TESTS:
+            yield f"{corpus} {direction} {part}", part
+    else:
+        yield f"{corpus} {direction}", split
+
+
+def _tatoeba_pair(line: str, number: int, target_language: str) -> Pair:
+    source, *references = line.rstrip("\n").split("\t")
+    if not references:
+        raise ValueError(f"line {number}: a sentence without a translation")
+    return Pair(source=source, references=tuple(references), target_language=target_language)
+
+
+def _multi30k_lines(language: str, split: str, data_dir: Path | None) -> list[str]:
+    name = f"multi30k/{_MULTI30K_FILES.get(split, split)}.{language}"
+    with open_text(locate(name, data_dir=data_dir)) as lines:
+        return [line.strip() for line in lines]

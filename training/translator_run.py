@@ -1,0 +1,43 @@
+"""The configuration of a translator's run; each file of ``training/configs`` with directions in it is one of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from training.config import FitConfig
+from training.networks.translator import TranslatorConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariationConfig:
+    """Rates at which a training pair is seen otherwise; see training/pair_variation.py."""
+
+    hidden_name: float = 0.0  # a name that both sides share is a placeholder
+    added_placeholder: float = 0.0  # something that is to be copied is put before or behind
+    drop_final_punctuation: float = 0.0
+    lowercase: float = 0.0  # of the source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatorRun:
+    """One translator; a file of ``training/configs``."""
+
+    name: str
+    version: str
+    description: str = ""
+    is_default: bool = False
+    directions: tuple[str, ...]  # "en-es"; several are one network, told by a tag what to write
+    corpora: tuple[str, ...]  # of training/corpora/parallel.py
+    vocabulary_size: int = 8000
+    subwords_of: str = ""  # folder of another run whose subwords are used; empty: learned from the training pairs
+    subword_sampling: float = 0.0  # share of rows cut otherwise than best (Kudo 2018); 0: never
+    # Folder of a file of training/distil_translator.py: pairs whose target sides its teachers wrote.
+    distilled: str = ""
+    keep_references: bool = True  # beside the distilled ones
+    batch_tokens: int = 2500  # of the target, padding included
+    max_tokens: int = 80  # of one side in training; longer pairs are left out
+    scheduled_sampling: float = 0.0  # share of target inputs that are the network's own words
+    dev_beam_size: int = 1  # of the search that scores an epoch
+    variation: VariationConfig = field(default_factory=VariationConfig)
+    network: TranslatorConfig = field(default_factory=TranslatorConfig)
+    fit: FitConfig
