@@ -16,6 +16,7 @@ DATA  = $(if $(strip $(DATA_DIR)),--data-dir $(strip $(DATA_DIR)))
 
 TAGGER     = $(or $(strip $(CONFIG)),training/configs/en-tagger.toml)
 CLASSIFIER = $(or $(strip $(CONFIG)),training/configs/en-sentiment.toml)
+TRANSLATOR = $(or $(strip $(CONFIG)),training/configs/en-xx.toml)
 model_of   = $(basename $(notdir $(1)))
 # What the published models start from.
 STARTS_en-tagger      = runs/en-labels.conll
@@ -23,10 +24,12 @@ STARTS_en-sentiment-5 = runs/en-reviews-lm/.done runs/en-sentiment-teacher/proba
 STARTS_en-sentiment   = $(STARTS_en-sentiment-5) runs/en-sentiment-first/reviews.tsv
 STARTS_en-irony       = runs/en-irony-teacher/probabilities.tsv
 STARTS_en-emotion     = runs/en-emotion-teacher/probabilities.tsv
+STARTS_multi30k-small = runs/multi30k/.done
+STARTS_multi30k-no-attention = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format train-tagger train-classifier bench clean
+.PHONY: help serve test test-all check format train-tagger train-classifier train-translator bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +60,9 @@ train-tagger: $(VENV)/.train $(STARTS_$(call model_of,$(TAGGER))) ## Train the t
 train-classifier: $(VENV)/.train $(STARTS_$(call model_of,$(CLASSIFIER))) ## Train a classifier; with BUNDLE=models/en-sentiment publish it too
 	$(TRAIN)train_classifier $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
+train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train the translator; with BUNDLE=models/en-xx publish it too
+	$(TRAIN)train_translator $(TRANSLATOR) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+
 # Every step goes on where it was broken off, or ends at once if it is done.
 runs/en-labels.conll: | $(VENV)/.train
 	$(TRAIN)pretrain_encoder training/configs/en-encoder.toml $(DATA)
@@ -66,6 +72,10 @@ runs/en-labels.conll: | $(VENV)/.train
 
 runs/en-reviews-lm/.done: | $(VENV)/.train
 	$(TRAIN)train_language_model training/configs/en-reviews-lm.toml $(DATA)
+	@touch $@
+
+runs/multi30k/.done: | $(VENV)/.train
+	$(TRAIN)train_translator training/configs/multi30k.toml $(DATA)
 	@touch $@
 
 runs/%-teacher/probabilities.tsv: | $(VENV)/.train

@@ -15,23 +15,27 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from service.api.body import JsonRequest
-from service.api.catalogue import Catalogue, Served
+from service.api.catalogue import Catalogue, Scheduler, Served
 from service.api.classify import ClassifyDesk, classify
 from service.api.desk import Means
 from service.api.exchange import ExchangeMiddleware
 from service.api.health import live, metrics, ready
-from service.api.loading import Loaded, OpenSession, load_models, request_limits
+from service.api.loading import AnyPredictor, Loaded, OpenSession, load_models, request_limits
 from service.api.models import models
 from service.api.offload import Offload
 from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
 from service.api.tag import TagDesk, tag
+from service.api.translate import TranslateDesk, translate
 from service.errors import StartupError
 from service.metrics import Metrics
+from service.predictors.predictor import Bounds
+from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
 from service.runtime.session import OnnxSession
 from service.scheduling.admission import Door
 from service.scheduling.batcher import Batcher
+from service.scheduling.decoder import Decoder
 from service.scheduling.slots import Slots
 from service.settings import Settings
 
@@ -85,26 +89,36 @@ class Engine:
 
     async def _warm_up(self, loaded: Sequence[Loaded]) -> None:
         """The largest batches on every slot at once, so that memory has reached its bound before the door opens."""
-        loop, cells = asyncio.get_running_loop(), self.settings.max_batch_cells
+        loop, settings = asyncio.get_running_loop(), self.settings
+        bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
         for each in loaded:
-            runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, cells) for _ in range(self.num_slots)]
+            runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_slots)]
             await asyncio.gather(*runs)
 
-    def _serve(self, loaded: Loaded) -> Served[Any, Any]:
-        batcher = Batcher(
-            loaded.predictor.run,
-            slots=self.slots,
-            max_queued_cells=self.settings.max_queued_cells,
-            metrics=self.metrics,
+    def _serve(self, loaded: Loaded) -> Served[Any, Any, Any]:
+        return Served(card=loaded.card, predictor=loaded.predictor, scheduler=self._schedule(loaded.predictor))
+
+    def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
+        """What is translated is decoded step by step; everything else is answered by one run."""
+        settings = self.settings
+        if isinstance(predictor, Translator):
+            return Decoder(
+                predictor.graphs,
+                slots=self.slots,
+                max_rows=settings.max_decoder_rows,
+                max_queued_cells=settings.max_queued_cells,
+                metrics=self.metrics,
+            )
+        return Batcher(
+            predictor.run, slots=self.slots, max_queued_cells=settings.max_queued_cells, metrics=self.metrics
         )
-        return Served(card=loaded.card, predictor=loaded.predictor, batcher=batcher)
 
 
 def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -> Litestar:
     """The service as an ASGI application. Tests pass a session of their own."""
     engine = create_engine(settings, open_session)
     app = Litestar(
-        route_handlers=[tag, classify, models, live, ready, metrics],
+        route_handlers=[tag, classify, translate, models, live, ready, metrics],
         dependencies=dependencies(engine),
         exception_handlers=HANDLERS,
         lifespan=[engine.running],
@@ -147,6 +161,7 @@ def dependencies(engine: Engine) -> dict[str, Provide]:
     parts = {
         "tag_desk": TagDesk(means),
         "classify_desk": ClassifyDesk(means),
+        "translate_desk": TranslateDesk(means),
         "catalogue": engine.catalogue,
         "door": engine.door,
         "metrics_of_app": engine.metrics,

@@ -19,10 +19,11 @@ from service.errors import BundleError
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 VOCABULARIES = "vocabularies.json"
+SUBWORDS = "subwords.model"
 EXAMPLES = "examples.json"
 CARD = "CARD.md"
 
-Task = Literal["tag", "classify"]  # and where it is asked for: /tag, /classify
+Task = Literal["tag", "classify", "translate"]  # and where it is asked for: /tag, /classify
 
 
 class _Part(BaseModel):
@@ -40,7 +41,7 @@ class Tensor(_Part):
     """An input or output of the graph; ``shape`` in axis words, or a number where it is fixed."""
 
     name: str
-    type: Literal["int32", "float32"]
+    type: Literal["int32", "int64", "float32"]
     shape: tuple[str | int, ...]
 
 
@@ -48,6 +49,7 @@ class Precision(_Part):
     """One variant of the graph."""
 
     file: str
+    encoder: str | None = Field(None, description="a translator's other graph; ``file`` is its decoder's step")
     metrics: dict[str, float]
     max_drift: float = Field(ge=0, description="most by which a score may differ between this graph and its examples")
 
@@ -61,6 +63,14 @@ class Corpus(_Part):
     source: str
 
 
+class Pair(_Part):
+    """From which language to which, and the subword that asks for it."""
+
+    source: str
+    target: str
+    tag: str
+
+
 class Manifest(_Part):
     """Everything that is to be known of a model before it is loaded."""
 
@@ -70,6 +80,7 @@ class Manifest(_Part):
     task: Task
     default: bool = Field(False, description="answers for its task when no model is named")
     languages: tuple[str, ...]
+    pairs: tuple[Pair, ...] = Field((), description="what a translator translates")
     description: str
     licence: str
     corpora: tuple[Corpus, ...]
@@ -106,11 +117,21 @@ class Bundle:
 
     def graph(self, precision: str | None = None) -> Path:
         """The ONNX file of a precision, or of the default one. Raises BundleError on an unknown one."""
+        return self.path(self._variant(precision).file)
+
+    def encoder(self, precision: str | None = None) -> Path:
+        """A translator's other graph. Raises BundleError if there is none."""
+        variant = self._variant(precision)
+        if variant.encoder is None:
+            raise BundleError(f"{self.folder / MANIFEST}: a precision without an encoder")
+        return self.path(variant.encoder)
+
+    def _variant(self, precision: str | None) -> Precision:
         wanted = precision or self.manifest.default_precision
         if wanted not in self.manifest.precisions:
             known = ", ".join(self.manifest.precisions)
             raise BundleError(f"{self.folder / MANIFEST}: no precision {wanted!r}; known: {known}")
-        return self.path(self.manifest.precisions[wanted].file)
+        return self.manifest.precisions[wanted]
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
@@ -142,7 +163,9 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def required_files(manifest: Manifest) -> list[str]:
-    return [VOCABULARIES, EXAMPLES, CARD, *(variant.file for variant in manifest.precisions.values())]
+    words = SUBWORDS if manifest.task == "translate" else VOCABULARIES
+    graphs = [file for variant in manifest.precisions.values() for file in (variant.file, variant.encoder) if file]
+    return [words, EXAMPLES, CARD, *graphs]
 
 
 def _verify(path: Path, expected: File) -> None:
@@ -168,5 +191,5 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Manifest:
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     files = {name: describe(folder / name) for name in names}
     complete = Manifest.model_validate({"format_version": FORMAT_VERSION, **manifest, "files": files})
-    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2, exclude_unset=True) + "\n", encoding="utf-8")
     return complete

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 CONTENT_TYPE = "text/plain; version=0.0.4"  # the charset is added where it is answered
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_STEP_SECONDS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _CELLS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _RATIOS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75)
@@ -25,12 +26,20 @@ class QueueGauge(Protocol):
     def oldest_age_seconds(self) -> float: ...
 
 
+class DecoderGauge(Protocol):
+    """What a decoder can say about itself at any moment."""
+
+    @property
+    def live_rows(self) -> int: ...
+
+
 class Metrics:
     """One application's metrics, in a registry of their own so that two applications can share a process."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._queues: list[QueueGauge] = []
+        self._decoders: list[DecoderGauge] = []
         self.requests = Counter(
             "ribbon_requests", "Answers by route and status.", ["route", "status"], registry=registry
         )
@@ -64,15 +73,53 @@ class Metrics:
             "How long the oldest row has waited; 0 when none does.",
             lambda: _longest(q.oldest_age_seconds for q in self._queues),
         )
+        self._declare_decoder(registry)
         ProcessCollector(registry=registry)
 
     def watch(self, queue: QueueGauge) -> None:
         """Count this queue in the queue gauges, which are read when scraped."""
         self._queues.append(queue)
 
+    def watch_decoder(self, decoder: DecoderGauge) -> None:
+        """Count this decoder in the gauge of live rows, which is read when scraped."""
+        self._decoders.append(decoder)
+
     def render(self) -> bytes:
         """The Prometheus text format."""
         return generate_latest(self.registry)
+
+    def _declare_decoder(self, registry: CollectorRegistry) -> None:
+        """A step is one run of the decoder's graph."""
+        self._gauge(
+            "ribbon_decoder_live_rows",
+            "Places of all beams being decoded.",
+            lambda: sum(each.live_rows for each in self._decoders),
+        )
+        self.decoder_steps = Counter("ribbon_decoder_steps", "Steps.", registry=registry)
+        self.decoder_step_rows = Histogram(
+            "ribbon_decoder_step_rows", "Hypotheses of a step.", buckets=_ROWS, registry=registry
+        )
+        self.decoder_step_seconds = Histogram(
+            "ribbon_decoder_step_seconds", "Time of a step in the model.", buckets=_STEP_SECONDS, registry=registry
+        )
+        self.decoder_bookkeeping_seconds = Histogram(
+            "ribbon_decoder_bookkeeping_seconds",
+            "Time between the model's runs: who joins, who leaves, which hypotheses go on.",
+            buckets=_STEP_SECONDS,
+            registry=registry,
+        )
+        self.decoder_target_tokens = Counter(
+            "ribbon_decoder_target_tokens", "Tokens of the best hypotheses answered.", registry=registry
+        )
+        self.decoder_admitted = Counter(
+            "ribbon_decoder_admitted", "Sentences that began to be decoded.", registry=registry
+        )
+        self.decoder_cancelled = Counter(
+            "ribbon_decoder_cancelled",
+            "Sentences given up before they were answered, cancelled or expired.",
+            ["reason"],
+            registry=registry,
+        )
 
     def _gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         Gauge(name, documentation, registry=self.registry).set_function(read)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service.errors import SettingsError
 
 PREFIX = "RIBBON_"
+MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
 
 
 class Settings(BaseModel):
@@ -27,6 +28,9 @@ class Settings(BaseModel):
         description="answers /tag when no model is named; default: the bundle that says so, else the first by name",
     )
     default_classifier: str | None = Field(None, description="the same for /classify")
+    default_translator: str | None = Field(
+        None, description="the same for /translate, where several models serve the languages asked for"
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="where models run")
     precision: str | None = Field(
         None, description="variant of each model's graph, where it has this one; default: the bundle's own"
@@ -41,6 +45,9 @@ class Settings(BaseModel):
     max_request_length: int = Field(131_072, ge=1, description="characters in all texts of one request")
 
     max_batch_cells: int = Field(1024, ge=1, description="rows x longest row in one model run")
+    max_decoder_rows: int = Field(
+        128, ge=MAX_BEAM_SIZE, description="hypotheses of a translation model decoded at once by one slot"
+    )
     max_queued_cells: int = Field(65_536, ge=1, description="tokens that may wait; above, 429")
     default_timeout_ms: int = Field(30_000, ge=1, description="deadline of a request that names none")
     drain_seconds: float = Field(0.0, ge=0, description="least time between not ready and closed, on SIGTERM")

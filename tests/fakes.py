@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from service.bundle import CARD, EXAMPLES, VOCABULARIES, write_manifest
+from service.bundle import CARD, EXAMPLES, SUBWORDS, VOCABULARIES, write_manifest
 from service.runtime.session import Arrays, Device, Session
 from service.settings import Settings
 from service.text.vocabulary import Vocabulary, dump_vocabularies
+from tests import letters
 
 NAME, VERSION, MAX_TOKENS, NUM_CHARACTERS, GRAPH = "tiny-tagger", "1.2.3", 40, 6, "model.onnx"
 NO_GRAPH = b"no graph: sessions are fake"
@@ -47,6 +48,10 @@ CLASSIFIER, LABELS = "tiny-sentiment", ("negative", "positive")
 SENTIMENT: Mapping[str, float] = {"good": 1.0, "exciting": 2.5, "bad": -1.0, "boring": -2.5, "plot": 0.125}
 
 
+TRANSLATOR, ENCODER, STEP = "tiny-translator", "encoder.onnx", "step.onnx"
+MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 64, 80
+
+
 def tables() -> dict[str, npt.NDArray[np.float32]]:
     """By word id: (word, tag) logits, or log-probabilities for ``entity``."""
     columns = [UNKNOWN] * 3 + list(LEXICON.values())
@@ -72,25 +77,30 @@ def probability_of(text: str) -> float:
 
 
 class FakeSession:
-    """A tagger's graph if rows have features, a classifier's if not. Can be slow, stopped, or broken, and remembers
-    the shapes it was given."""
+    """A tagger's graph if rows have features, a classifier's if not; a translator's encoder or step as a part of it.
+    Can be slow, stopped, or broken, and remembers the shapes it was given, a step's by its rows alone."""
 
     def __init__(self, *, seconds: float = 0.0) -> None:
         self.seconds = seconds
         self.error: Exception | None = None
+        self.ends = True  # whether translations do
         self.gate = threading.Event()
         self.gate.set()
         self.shapes: list[tuple[int, ...]] = []
         self._tables = tables()
 
     def run(self, inputs: Arrays) -> Arrays:
-        self.shapes.append(inputs["ids"].shape)
+        self.pass_through(inputs["ids"].shape)
+        return self._classify(inputs) if inputs["ids"].ndim == 2 else self._tag(inputs)
+
+    def pass_through(self, shape: tuple[int, ...]) -> None:
+        """What every run goes through, whatever the graph."""
+        self.shapes.append(shape)
         time.sleep(self.seconds)
         if not self.gate.wait(timeout=20):
             raise TimeoutError("the test left the gate shut")
         if self.error is not None:
             raise self.error
-        return self._classify(inputs) if inputs["ids"].ndim == 2 else self._tag(inputs)
 
     def _tag(self, inputs: Arrays) -> Arrays:
         words = inputs["ids"][:, :, 0]  # (batch, time)
@@ -101,6 +111,28 @@ class FakeSession:
         return {"log_probabilities": -np.logaddexp(0, np.stack([logits, -logits], axis=1))}
 
 
+class FakeEncoder:
+    """A translator's encoder behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["ids"].shape)
+        return letters.encode(inputs)
+
+
+class FakeStep:
+    """A translator's step behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["tokens"].shape)
+        return letters.step(inputs, ends=self._session.ends)
+
+
 class OpenFake:
     """Opens one fake session for every graph."""
 
@@ -109,7 +141,12 @@ class OpenFake:
 
     def __call__(self, path: Path, *, device: Device) -> Session:
         assert path.is_file()
+        if path.name in PARTS and isinstance(self.session, FakeSession):
+            return PARTS[path.name](self.session)
         return self.session
+
+
+PARTS: Mapping[str, Callable[[FakeSession], Session]] = {ENCODER: FakeEncoder, STEP: FakeStep}
 
 
 class FakeClock:
@@ -142,6 +179,31 @@ def write_classifier(
     return _write(models_dir / name, classifier_manifest(name) | {"default": default}, vocabularies, examples, graph)
 
 
+def write_translator(
+    models_dir: Path,
+    *,
+    name: str = TRANSLATOR,
+    default: bool = False,
+    targets: Sequence[str] = tuple(letters.LANGUAGES),
+) -> Path:
+    """A complete bundle of the network of letters; its folder."""
+    folder = models_dir / name
+    folder.mkdir(parents=True)
+    (folder / SUBWORDS).write_bytes(letters.letters())
+    for graph in (ENCODER, STEP):
+        (folder / graph).write_bytes(NO_GRAPH)
+    examples = [
+        translated(text, target=target) for target in targets for text in ("Me too.", "See http://a.b and 1984")
+    ]
+    return _complete(folder, translator_manifest(name, targets=targets) | {"default": default}, examples)
+
+
+def translated(text: str, *, target: str = "es") -> dict[str, Any]:
+    """A sentence and the answer it must have, if nothing in it but an address needs copying."""
+    words = [word if "/" in word else letters.say(word, target) for word in text.split(" ")]
+    return {"text": text, "target": target, "translation": " ".join(words), "score": letters.SCORE}
+
+
 def _write(
     folder: Path,
     manifest: Mapping[str, Any],
@@ -152,6 +214,10 @@ def _write(
     folder.mkdir(parents=True)
     dump_vocabularies(vocabularies, folder / VOCABULARIES)
     (folder / GRAPH).write_bytes(graph)
+    return _complete(folder, manifest, examples)
+
+
+def _complete(folder: Path, manifest: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> Path:
     (folder / CARD).write_text("# Tiny\n", encoding="utf-8")
     (folder / EXAMPLES).write_text(json.dumps(examples), encoding="utf-8")
     write_manifest(folder, manifest)
@@ -212,6 +278,23 @@ def classifier_manifest(name: str) -> dict[str, Any]:
         ],
         "outputs": [{"name": "log_probabilities", "type": "float32", "shape": ["batch", len(LABELS)]}],
         "metrics": {"accuracy": 1.0},
+    }
+
+
+def translator_manifest(name: str, *, targets: Sequence[str] = tuple(letters.LANGUAGES)) -> dict[str, Any]:
+    """Of the network of letters, without its files."""
+    return {
+        **_common(name),
+        "task": "translate",
+        "languages": ["en", *targets],
+        "pairs": [{"source": "en", "target": target, "tag": f"<2{target}>"} for target in targets],
+        "features": {},
+        "labels": {},
+        "limits": {"max_tokens": MAX_SOURCE_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS},
+        "inputs": [{"name": "tokens", "type": "int32", "shape": ["row"]}],
+        "outputs": [{"name": "scores", "type": "float32", "shape": ["row", "candidate"]}],
+        "precisions": {"fp32": {"file": STEP, "encoder": ENCODER, "metrics": {}, "max_drift": 1e-5}},
+        "metrics": {"bleu": 100.0},
     }
 
 

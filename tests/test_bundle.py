@@ -11,6 +11,7 @@ from service.bundle import (
     EXAMPLES,
     FORMAT_VERSION,
     MANIFEST,
+    SUBWORDS,
     VOCABULARIES,
     describe,
     find_bundles,
@@ -18,7 +19,17 @@ from service.bundle import (
     write_manifest,
 )
 from service.errors import BundleError
-from tests.fakes import GRAPH, NAME, classifier_manifest, manifest, write_bundle, write_classifier
+from tests.fakes import (
+    ENCODER,
+    GRAPH,
+    NAME,
+    STEP,
+    classifier_manifest,
+    manifest,
+    write_bundle,
+    write_classifier,
+    write_translator,
+)
 
 SHIPPED = Path(__file__).parents[1] / "models"
 
@@ -45,6 +56,34 @@ def test_a_classifier_s_bundle_is_read_and_may_be_the_default(tmp_path):
     assert load_bundle(write_bundle(tmp_path)).manifest.default is False
     manifest = load_bundle(write_classifier(tmp_path, default=True)).manifest
     assert (manifest.task, manifest.default) == ("classify", True)
+
+
+def test_a_translator_s_bundle_has_pairs_subwords_and_two_graphs(tmp_path):
+    bundle = load_bundle(write_translator(tmp_path))
+    assert next((pair.source, pair.target, pair.tag) for pair in bundle.manifest.pairs) == ("en", "es", "<2es>")
+    assert (bundle.encoder("fp32").name, bundle.graph("fp32").name) == (ENCODER, STEP)
+    assert {SUBWORDS, ENCODER, STEP} < set(bundle.manifest.files)
+
+
+@pytest.mark.parametrize("name", [SUBWORDS, ENCODER, STEP, EXAMPLES, CARD])
+def test_a_file_that_a_translator_needs_is_named_if_it_is_not_listed(tmp_path, name):
+    folder = write_translator(tmp_path)
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+    del files[name]
+    edit(folder, files=files)
+    with pytest.raises(BundleError, match=f"{MANIFEST}: lists no {name}"):
+        load_bundle(folder)
+
+
+def test_a_precision_without_an_encoder_is_named(folder):
+    with pytest.raises(BundleError, match=f"{MANIFEST}: a precision without an encoder"):
+        load_bundle(folder).encoder("fp32")
+
+
+def test_what_a_manifest_does_not_say_is_not_written(folder):
+    written = json.loads((folder / MANIFEST).read_text())
+    assert "pairs" not in written
+    assert "encoder" not in written["precisions"]["fp32"]
 
 
 def test_weights_that_graphs_share_are_checked_like_the_graphs(tmp_path):

@@ -9,13 +9,16 @@ import torch
 
 from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
+from service.text.subwords import SUBWORDS, Subwords
 from service.text.vocabulary import load_vocabularies
 from training.classifier_run import ClassifierRun
 from training.corpora.tagging import Heads
 from training.corpora.text_tasks import TASKS
 from training.networks.classifier import Classifier
 from training.networks.tagger import Tagger
+from training.networks.translator import Translator
 from training.tagger_run import TaggerRun
+from training.translator_run import TranslatorRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +46,24 @@ def load_classifier(folder: Path, config: ClassifierRun) -> Classifier:
     return network.eval()
 
 
-def seconds_of_training(folder: Path) -> float | None:
-    """What a run's epochs took, evaluation left out; None if it kept no checkpoint."""
+def load_translator(folder: Path, config: TranslatorRun) -> Translator:
+    """The network of a run's best epoch. Read ``best.pt`` and the size of ``subwords.model``."""
+    network = Translator(vocabulary_size=len(Subwords.load(folder / SUBWORDS)), config=config.network)
+    network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
+    return network.eval()
+
+
+def history_of_training(folder: Path) -> list[dict[str, float]]:
+    """What a run wrote down of each epoch; empty if it kept no checkpoint."""
     path = folder / "checkpoint.pt"
     if not path.exists():
-        return None
+        return []
     state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-    return sum(float(epoch["seconds"]) for epoch in state["progress"]["history"])
+    history: list[dict[str, float]] = state["progress"]["history"]
+    return history
+
+
+def seconds_of_training(folder: Path) -> float | None:
+    """What a run's epochs took, evaluation left out; None if it kept no checkpoint."""
+    history = history_of_training(folder)
+    return sum(float(epoch["seconds"]) for epoch in history) if history else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,13 @@ def quantize(source: Path, target: Path, operators: Sequence[str]) -> None:
 
 
 def share_weights(paths: Sequence[Path]) -> None:
-    """Move the weights that all these graphs hold alike into one :data:`WEIGHTS` beside them (ONNX external data).
+    """Move the weights that several of these graphs hold alike into one :data:`WEIGHTS` beside them (external data).
 
     All lie in one folder. Where there is nothing to share there is no such file.
     """
     models = [onnx.load(path) for path in paths]
-    alike = set.intersection(*({weight.raw_data for weight in model.graph.initializer} for model in models))
+    counts = Counter(value for model in models for value in {weight.raw_data for weight in model.graph.initializer})
+    alike = {value for value, count in counts.items() if count > 1}
     content, offsets = bytearray(), {}
     for model, path in zip(models, paths, strict=True):
         for weight in model.graph.initializer:

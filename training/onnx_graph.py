@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from training.networks.layers import CharacterConvolution, RecurrentEncoder
 
 OPSET, IR_VERSION = 17, 9
+MICROSOFT = "com.microsoft"  # onnxruntime's own operators
 QUANTIZED_CELLS = ("lstm",)  # that onnxruntime has in int8
 # torch keeps the gates in the order i f g o (LSTM) and r z n (GRU); ONNX wants i o f c and z r h.
 GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
@@ -35,25 +36,30 @@ class GraphBuilder:
         self._integers: dict[tuple[int, ...], str] = {}
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        output = f"{operator.lower()}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
-        return output
+        return self.nodes(operator, *inputs, num_outputs=1, **attributes)[0]
+
+    def nodes(self, operator: str, *inputs: str, num_outputs: int, **attributes: Any) -> list[str]:
+        """One node of several outputs."""
+        outputs = [f"{operator.lower()}_{len(self._nodes)}_{i}" for i in range(num_outputs)]
+        self._nodes.append(helper.make_node(operator, list(inputs), outputs, **attributes))
+        return outputs
 
     def weight(self, value: Tensor, *, half: bool | None = None) -> str:
         """A constant. Stored in float16 it is widened before use, once, when the graph is loaded."""
         half = self.half if half is None else half
-        name = self._store(value.detach().cpu().numpy().astype(np.float16 if half else np.float32))
+        name = self.store(value.detach().cpu().numpy().astype(np.float16 if half else np.float32))
         return self.node("Cast", name, to=TensorProto.FLOAT) if half else name
 
     def integers(self, *values: int) -> str:
         if values not in self._integers:
-            self._integers[values] = self._store(np.array(values, np.int64))
+            self._integers[values] = self.store(np.array(values, np.int64))
         return self._integers[values]
 
     def scalar(self, value: float, kind: type[np.generic]) -> str:
-        return self._store(np.array(value, kind))
+        return self.store(np.array(value, kind))
 
-    def _store(self, array: np.ndarray) -> str:
+    def store(self, array: np.ndarray) -> str:
+        """A constant as it is."""
         name = f"weight_{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(array, name))
         return name
@@ -63,12 +69,12 @@ class GraphBuilder:
 
     def embed(self, embedding: nn.Embedding, ids: str) -> str:
         """Rows of a table, which stays in float16: only the rows that are used are widened."""
-        table = self._store(embedding.weight.detach().cpu().numpy().astype(np.float16))
+        table = self.store(embedding.weight.detach().cpu().numpy().astype(np.float16))
         return self.node("Cast", self.node("Gather", table, ids, axis=0), to=TensorProto.FLOAT)
 
     def embed_bytes(self, embedding: nn.Embedding, ids: str) -> str:
         """Rows of a table of one byte a number and one scale a row (:func:`quantize_rows`)."""
-        values, scales = (self._store(part.cpu().numpy()) for part in quantize_rows(embedding.weight.detach()))
+        values, scales = (self.store(part.cpu().numpy()) for part in quantize_rows(embedding.weight.detach()))
         rows = self.node("Cast", self.node("Gather", values, ids, axis=0), to=TensorProto.FLOAT)
         return self.node("Mul", rows, self.node("Gather", scales, ids, axis=0))
 
@@ -82,6 +88,11 @@ class GraphBuilder:
     def linear(self, layer: nn.Linear, value: str) -> str:
         product = self.node("MatMul", value, self.weight(layer.weight.T))
         return self.node("Add", product, self.weight(layer.bias))
+
+    def layer_norm(self, norm: nn.LayerNorm, value: str) -> str:
+        """Over the last axis."""
+        weights = (self.weight(part) for part in (norm.weight, norm.bias))
+        return self.node("LayerNormalization", value, *weights, axis=-1, epsilon=norm.eps)
 
     def characters(self, network: CharacterConvolution, ids: str, num_characters: int) -> str:
         """(..., characters) ids -> (..., output): windows side by side, one product each, maximum over them."""
@@ -126,7 +137,7 @@ class GraphBuilder:
         graph = helper.make_graph(self._nodes, "ribbon", list(inputs), list(outputs), self._weights)
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)],
             ir_version=IR_VERSION,
             producer_name="ribbon",
         )

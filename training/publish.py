@@ -23,6 +23,7 @@ EXACT = f"An answer in fp32 is the same to the last bit alone and in any batch; 
 INEXACT = f"Neighbours move no more than the last digits of an answer in fp32; {INT8}"
 
 OpenPredictor = Callable[[Bundle, Session], Predictor[Any, Any]]
+OpenPrecision = Callable[[Bundle, str], Predictor[Any, Any]]
 
 
 def precision_fields(metrics: Mapping[str, Mapping[str, float]], *, reason: str = EXACT) -> dict[str, Any]:
@@ -68,9 +69,18 @@ def agreed(predictors: Mapping[str, Predictor[Example, Answer]], examples: Seque
 
 
 def finish(folder: Path, manifest: Mapping[str, Any], card: str, open_predictor: OpenPredictor) -> None:
+    """:func:`finish_bundle` of a predictor that has one graph."""
+
+    def open_precision(bundle: Bundle, precision: str) -> Predictor[Any, Any]:
+        return open_predictor(bundle, OnnxSession(bundle.graph(precision)))
+
+    finish_bundle(folder, manifest, card, open_precision)
+
+
+def finish_bundle(folder: Path, manifest: Mapping[str, Any], card: str, open_precision: OpenPrecision) -> None:
     """Write card and manifest, then load the bundle as the service will. Raises BundleError if that fails."""
     (folder / CARD).write_text(card, encoding="utf-8")
     write_manifest(folder, manifest)
     bundle = load_bundle(folder)
     for precision in GRAPHS:
-        replay(open_predictor(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
+        replay(open_precision(bundle, precision), bundle, precision=precision)

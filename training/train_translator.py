@@ -14,25 +14,25 @@ import numpy as np
 from service.text.subwords import SUBWORDS, Subwords
 from training.command_line import run_parser
 from training.config import load_config
-from training.corpora.parallel import Pair, read_sets
+from training.corpora.parallel import Pair, read_pairs, read_sets
 from training.loop import fit, seed_everything
 from training.networks.translator import Translator
 from training.pair_batches import PairBatch, measure, pack_pairs, pair_batches
 from training.pair_variation import RandomVariation, mask_pair
+from training.publish_translator import publish
 from training.subword_training import SubwordPairEncoder, learn_subwords
 from training.translating import score_sets
 from training.translator_run import TranslatorRun
 
 
 def main() -> None:
-    arguments = run_parser(__doc__).parse_args()
+    arguments = run_parser(__doc__, publishes=True).parse_args()
     config = load_config(TranslatorRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
-    sets = read_sets(config.corpora, config.directions, "train", arguments.data_dir)
+    pairs = read_training(config, arguments.data_dir)
     dev = read_sets(config.corpora, config.directions, "dev", arguments.data_dir)
-    pairs = [pair for each in sets for pair in each.pairs]
     subwords = subwords_of_run(folder, config, pairs)
     best_cut = SubwordPairEncoder(subwords)
     examples = measure([mask_pair(pair, subwords.alphabet) for pair in pairs], best_cut, max_tokens=config.max_tokens)
@@ -53,7 +53,7 @@ def main() -> None:
             rng=rng,
         )
 
-    fit(
+    best = fit(
         network,
         epoch,
         steps_per_epoch=len(pack_pairs(lengths, config.batch_tokens, np.random.default_rng(config.fit.seed))),
@@ -61,6 +61,27 @@ def main() -> None:
         config=config.fit,
         folder=folder,
     )
+    if not arguments.bundle:
+        return
+    figures = publish(
+        best,
+        subwords,
+        config=config,
+        folder=arguments.bundle,
+        data_dir=arguments.data_dir,
+        report=folder / "report",
+    )
+    for name, value in figures.items():
+        print(f"{name:56} {value:6.2f}")
+
+
+def read_training(config: TranslatorRun, data_dir: Path | None) -> list[Pair]:
+    """The pairs of the corpora, and those that teachers rewrote, beside them or in their place."""
+    rewritten = read_pairs(Path(config.distilled)) if config.distilled else []
+    if rewritten and not config.keep_references:
+        return rewritten
+    sets = read_sets(config.corpora, config.directions, "train", data_dir)
+    return [pair for each in sets for pair in each.pairs] + rewritten
 
 
 def subwords_of_run(folder: Path, config: TranslatorRun, pairs: Sequence[Pair]) -> Subwords:

@@ -31,8 +31,7 @@ class TranslatorRun:
     vocabulary_size: int = 8000
     subwords_of: str = ""  # folder of another run whose subwords are used; empty: learned from the training pairs
     subword_sampling: float = 0.0  # share of rows cut otherwise than best (Kudo 2018); 0: never
-    # Folder of a file of training/distil_translator.py: pairs whose target sides its teachers wrote.
-    distilled: str = ""
+    distilled: str = ""  # file of training/distil_translator.py: pairs whose target sides teachers wrote
     keep_references: bool = True  # beside the distilled ones
     batch_tokens: int = 2500  # of the target, padding included
     max_tokens: int = 80  # of one side in training; longer pairs are left out

@@ -45,6 +45,10 @@ class TaggedItem:
     def rows(self) -> list[Ids]:
         return [encoding.ids for encoding in self.encodings]
 
+    @property
+    def num_tokens(self) -> int:
+        return sum(len(encoding.ids) for encoding in self.encodings)
+
 
 def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], view: View) -> list[TagResult]:
     """``rows`` are those of all items' encodings, in order."""

@@ -11,16 +11,18 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from service.api.answers import classify_result
+from service.api.catalogue import Served
 from service.api.desk import Desk
 from service.api.inputs import Item, Limits, read_texts
 from service.api.problems import PROBLEMS
-from service.api.schemas import ClassifyRequest, ClassifyResponse, ModelName
+from service.api.schemas import ClassifyRequest, ClassifyResponse
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
+from service.text.batch import Ids
 
 ANSWER = ResponseSpec(ClassifyResponse, description="One result per text, in order", generate_examples=False)
 
 
-class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, ClassifiedRow]):
+class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, Ids, ClassifiedRow]):
     """A row a text."""
 
     task = "classify"
@@ -33,12 +35,12 @@ class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, ClassifiedRow
 
     def respond(
         self,
-        model: ModelName,
+        served: Served[Classifier, Ids, ClassifiedRow],
         data: ClassifyRequest,
         items: Sequence[TextEncoding],
         answers: Sequence[ClassifiedRow],
     ) -> ClassifyResponse:
-        return ClassifyResponse(model, list(map(classify_result, items, answers)))
+        return ClassifyResponse(served.name, list(map(classify_result, items, answers)))
 
 
 @post(

@@ -16,12 +16,13 @@ from service.api.departure import watching
 from service.api.exchange import Exchange, deadline_of, exchange_of
 from service.api.inputs import MAX_REPORTED, Item, Limits
 from service.api.offload import Offload
-from service.api.schemas import ModelName
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InvalidRequestError
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done
-from service.text.batch import Ids
+
+Row = TypeVar("Row")
+Row_co = TypeVar("Row_co", covariant=True)
 
 
 class TaskRequest(Protocol):
@@ -31,16 +32,21 @@ class TaskRequest(Protocol):
     def model(self) -> str | None: ...
 
 
-class EncodedItem(Protocol):
-    """One item's rows for the network, and whatever its answer is written from."""
+class EncodedItem(Protocol[Row_co]):
+    """One item's rows for the scheduler, and whatever its answer is written from."""
 
     @property
-    def rows(self) -> Sequence[Ids]: ...
+    def rows(self) -> Sequence[Row_co]: ...
+
+    @property
+    def num_tokens(self) -> int:
+        """Of all its rows."""
+        ...
 
 
 Data = TypeVar("Data", bound=TaskRequest)
 Model = TypeVar("Model", bound=Predictor[Any, Any])
-Encoded = TypeVar("Encoded", bound=EncodedItem)
+Encoded = TypeVar("Encoded", bound=EncodedItem[Any])
 _encoder = msgspec.json.Encoder()
 
 
@@ -54,13 +60,28 @@ class Means:
     default_timeout_ms: int
 
 
-class Desk(ABC, Generic[Data, Model, Encoded, Answer]):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Admitted(Generic[Model, Encoded, Row, Answer]):
+    """A request that is good, and the model that will answer it."""
+
+    served: Served[Model, Row, Answer]
+    items: Sequence[Encoded]
+    deadline: float
+    length: int  # characters
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of all items, in order."""
+        return [row for item in self.items for row in item.rows]
+
+
+class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
     """One task's. What is special about the task is three steps: what to read, how to encode it, what to respond."""
 
     task: ClassVar[Task]
 
     def __init__(self, means: Means) -> None:
-        self._means = means
+        self.means = means
 
     @abstractmethod
     def read(self, data: Data, limits: Limits) -> list[Item]:
@@ -71,22 +92,31 @@ class Desk(ABC, Generic[Data, Model, Encoded, Answer]):
         """Raises InvalidRequestError if it cannot be encoded."""
 
     @abstractmethod
-    def respond(self, model: ModelName, data: Data, items: Sequence[Encoded], answers: Sequence[Answer]) -> Any:
+    def respond(
+        self, served: Served[Model, Row, Answer], data: Data, items: Sequence[Encoded], answers: Sequence[Answer]
+    ) -> Any:
         """What is sent, before it is JSON. ``answers`` are those of all items' rows, in order."""
+
+    def find(self, data: Data) -> Served[Model, Row, Answer]:
+        """The model that will answer. Raises NotReadyError or UnknownModelError."""
+        return self.means.catalogue.find(self.task, data.model)
 
     async def answer(self, data: Data, request: Request[Any, Any, Any]) -> bytes:
         """Check, encode, queue, write: in this order, so that only good rows ever wait."""
-        means, exchange = self._means, exchange_of(request)
-        deadline = deadline_of(request, default_timeout_ms=means.default_timeout_ms)
-        served: Served[Model, Answer] = means.catalogue.find(self.task, data.model)
-        items = self.read(data, means.limits)
-        served.batcher.check(deadline=deadline)
+        admitted = await self.admit(data, request)
+        done = await run_rows(admitted, request)
+        note(exchange_of(request), admitted.items, done)
+        return await self.means.offload(admitted.length, self._write, data, admitted, done.answers)
+
+    async def admit(self, data: Data, request: Request[Any, Any, Any]) -> Admitted[Model, Encoded, Row, Answer]:
+        """Check and encode."""
+        deadline = deadline_of(request, default_timeout_ms=self.means.default_timeout_ms)
+        served = self.find(data)
+        items = self.read(data, self.means.limits)
+        served.scheduler.check(deadline=deadline)
         length = sum(item.length for item in items)
-        encoded = await means.offload(length, self._encode_all, items, data, served.predictor, deadline)
-        rows = [row for item in encoded for row in item.rows]
-        done = await run_rows(served, rows, deadline=deadline, request=request)
-        _note(exchange, items, rows, done)
-        return await means.offload(length, self._write, served.name, data, encoded, done.answers)
+        encoded = await self.means.offload(length, self._encode_all, items, data, served.predictor, deadline)
+        return Admitted(served=served, items=encoded, deadline=deadline, length=length)
 
     def _encode_all(self, items: Sequence[Item], data: Data, model: Model, deadline: float) -> list[Encoded]:
         """Raises InvalidRequestError naming each item that cannot be encoded, and DeadlineExceededError as soon as
@@ -104,16 +134,15 @@ class Desk(ABC, Generic[Data, Model, Encoded, Answer]):
             raise _refusal(refused[:MAX_REPORTED])
         return encoded
 
-    def _write(self, model: ModelName, data: Data, items: Sequence[Encoded], answers: Sequence[Answer]) -> bytes:
-        return _encoder.encode(self.respond(model, data, items, answers))
+    def _write(self, data: Data, admitted: Admitted[Model, Encoded, Row, Answer], answers: Sequence[Answer]) -> bytes:
+        return _encoder.encode(self.respond(admitted.served, data, admitted.items, answers))
 
 
-async def run_rows(
-    served: Served[Any, Answer], rows: Sequence[Ids], *, deadline: float, request: Request[Any, Any, Any]
-) -> Done[Answer]:
+async def run_rows(admitted: Admitted[Any, Any, Any, Answer], request: Request[Any, Any, Any]) -> Done[Answer]:
     """Every row's answer, in order; given up as soon as the caller leaves."""
-    job = served.batcher.enqueue(rows, deadline=deadline)
-    with watching(request.receive, lambda: served.batcher.withdraw(job)):
+    scheduler = admitted.served.scheduler
+    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline)
+    with watching(request.receive, lambda: scheduler.withdraw(job)):
         return await job.done
 
 
@@ -124,8 +153,8 @@ def _refusal(refused: Sequence[tuple[Item, InvalidRequestError]]) -> InvalidRequ
     return kind(f"{errors[0].path}: {errors[0].message}", errors=errors)
 
 
-def _note(exchange: Exchange, items: Sequence[Item], rows: Sequence[Ids], done: Done[Any]) -> None:
+def note(exchange: Exchange, items: Sequence[EncodedItem[Any]], done: Done[Any]) -> None:
     """For the headers, the metrics and the log."""
     exchange.items = len(items)
-    exchange.tokens = sum(map(len, rows))
+    exchange.tokens = sum(item.num_tokens for item in items)
     exchange.queue_seconds, exchange.model_seconds = done.queue_seconds, done.model_seconds

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import UNSET
+
 from service.api.inputs import Limits
-from service.api.schemas import ModelCard
+from service.api.schemas import ModelCard, PairCard
 from service.bundle import MANIFEST, Bundle, Task, find_bundles, load_bundle
 from service.errors import BundleError, SettingsError
 from service.predictors.classifier import Classifier
-from service.predictors.predictor import Predictor
+from service.predictors.predictor import RowPredictor
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
+from service.predictors.translator import Translator
 from service.runtime.session import Device, Session
 from service.settings import PREFIX, Settings
 
@@ -25,17 +29,35 @@ class OpenSession(Protocol):
     def __call__(self, path: Path, *, device: Device) -> Session: ...
 
 
+AnyPredictor = Translator | RowPredictor[Any, Any]
+OpenGraph = Callable[[Path], Session]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """What a task's models are."""
 
-    predictor: Callable[[Bundle, Session], Predictor[Any, Any]]
+    open: Callable[[Bundle, str, OpenGraph], AnyPredictor]  # in a precision
     default_setting: str  # field of Settings that names the task's default model
 
 
+def open_tagger(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Tagger:
+    return Tagger(bundle, open_graph(bundle.graph(precision)))
+
+
+def open_classifier(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Classifier:
+    return Classifier(bundle, open_graph(bundle.graph(precision)))
+
+
+def open_translator(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Translator:
+    encoder, step = open_graph(bundle.encoder(precision)), open_graph(bundle.graph(precision))
+    return Translator(bundle, encoder=encoder, step=step)
+
+
 KINDS: Mapping[Task, Kind] = {
-    "tag": Kind(predictor=Tagger, default_setting="default_tagger"),
-    "classify": Kind(predictor=Classifier, default_setting="default_classifier"),
+    "tag": Kind(open=open_tagger, default_setting="default_tagger"),
+    "classify": Kind(open=open_classifier, default_setting="default_classifier"),
+    "translate": Kind(open=open_translator, default_setting="default_translator"),
 }
 
 
@@ -44,7 +66,7 @@ class Loaded:
     """A predictor that has replayed its examples."""
 
     card: ModelCard
-    predictor: Predictor[Any, Any]
+    predictor: AnyPredictor
 
 
 def load_models(settings: Settings, open_session: OpenSession) -> list[Loaded]:
@@ -103,11 +125,10 @@ def precision_of(bundle: Bundle, settings: Settings) -> str:
     return wanted if wanted in manifest.precisions else manifest.default_precision
 
 
-def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> Predictor[Any, Any]:
+def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
     """Loaded and proved. Raises BundleError or DeviceError."""
     precision = precision_of(bundle, settings)
-    session = open_session(bundle.graph(precision), device=settings.device)
-    predictor = KINDS[bundle.manifest.task].predictor(bundle, session)
+    predictor = KINDS[bundle.manifest.task].open(bundle, precision, partial(open_session, device=settings.device))
     replay(predictor, bundle, precision=precision)
     return predictor
 
@@ -127,6 +148,7 @@ def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCa
         licence=manifest.licence,
         checksum=bundle.checksum,
         metrics=manifest.metrics,
+        pairs=[PairCard(pair.source, pair.target) for pair in manifest.pairs] or UNSET,
     )
 
 

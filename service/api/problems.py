@@ -79,8 +79,12 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
 
 def on_any_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """A bug. The caller learns the request's id; the log has the rest."""
-    _log.error("unexpected error", extra={"request_id": exchange_of(request).request_id, **describe(error)})
-    return _respond(request, ServiceError("something unexpected happened; the log has more under this id"), {})
+    return _respond(request, _report(request, error), {})
+
+
+def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """What a stream that has begun ends with. Anything but a ServiceError is a bug."""
+    return _write(request, error if isinstance(error, ServiceError) else _report(request, error))
 
 
 HANDLERS: ExceptionHandlersMap = {
@@ -88,6 +92,11 @@ HANDLERS: ExceptionHandlersMap = {
     HTTPException: on_http_exception,
     Exception: on_any_exception,
 }
+
+
+def _report(request: Request[Any, Any, Any], error: Exception) -> ServiceError:
+    _log.error("unexpected error", extra={"request_id": exchange_of(request).request_id, **describe(error)})
+    return ServiceError("something unexpected happened; the log has more under this id")
 
 
 def _translate(error: HTTPException) -> ServiceError:
@@ -114,10 +123,20 @@ def _field_errors(extra: Any) -> list[FieldError]:
 
 
 def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapping[str, str]) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(_write(request, error)),
+        status_code=error.status,
+        media_type=PROBLEM_JSON,
+        headers=dict(headers),
+    )
+
+
+def _write(request: Request[Any, Any, Any], error: ServiceError) -> Problem:
+    """The document; noted for the metrics and the log."""
     exchange = exchange_of(request)
     exchange.kind = error.kind
     errors = [FieldProblem(_sendable(each.path), _sendable(each.message)) for each in error.errors]
-    problem = Problem(
+    return Problem(
         type=f"urn:ribbon:problem:{error.kind}",
         title=error.title,
         status=error.status,
@@ -125,9 +144,6 @@ def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapp
         kind=error.kind,
         request_id=exchange.request_id,
         errors=errors or msgspec.UNSET,
-    )
-    return Response(
-        msgspec.json.encode(problem), status_code=error.status, media_type=PROBLEM_JSON, headers=dict(headers)
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from service.settings import MAX_BEAM_SIZE
 from service.text.offsets import OffsetUnit
 
 Task = Literal["pos", "ner"]
@@ -35,6 +36,29 @@ class ClassifyRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     text: Annotated[str | list[str], Meta(description="One text or several", examples=["It was not bad at all."])]
     model: Annotated[str | None, Meta(description="A name from GET /models")] = None
     truncate: Annotated[bool, Meta(description="Read the beginning of a text over the model's limit")] = False
+
+
+class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Text to translate."""
+
+    text: Annotated[str | list[str], Meta(description="One text or several", examples=["I love this book."])]
+    source: Annotated[str, Meta(description="The language it is in")] = "en"
+    target: Annotated[str, Meta(description="The language it is wanted in", examples=["es"])]
+    model: Annotated[str | None, Meta(description="A name from GET /models")] = None
+    beam_size: Annotated[int, Meta(description="Hypotheses kept at each step", ge=1, le=MAX_BEAM_SIZE)] = 4
+    num_hypotheses: Annotated[
+        int, Meta(description="How many to answer for an item of one sentence; at most beam_size", ge=1)
+    ] = 1
+    length_penalty: Annotated[
+        float, Meta(description="Scores are log-probabilities divided by length to this power", ge=0, le=4)
+    ] = 1.0
+    max_length: Annotated[
+        Annotated[int, Meta(ge=1)] | None, Meta(description="Most subwords of a sentence's translation, its end too")
+    ] = None
+    attention: Annotated[bool, Meta(description="Answer which subwords each one was made from")] = False
+    stream: Annotated[bool, Meta(description="Answer sentence by sentence as text/event-stream")] = False
+    truncate: Annotated[bool, Meta(description="Cut sentences over the model's limit instead of refusing them")] = False
+    offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
 
 
 class ModelName(Struct, frozen=True):
@@ -104,6 +128,80 @@ class ClassifyResponse(Struct, frozen=True):
     results: list[ClassifyResult]
 
 
+class SourceSpan(Struct, frozen=True, gc=False):
+    """Where a sentence stands in the text."""
+
+    start: int
+    end: int
+
+
+class AttentionAnswer(Struct, frozen=True):
+    """``weights`` has a row for each target token and a column for each source token; every row sums to 1."""
+
+    source_tokens: list[str]
+    target_tokens: list[str]
+    weights: list[list[float]]
+
+
+class TranslatedSentence(Struct, frozen=True):
+    """A sentence of the text and its translation."""
+
+    source: SourceSpan
+    translation: str
+    score: float
+    attention: AttentionAnswer | UnsetType = UNSET
+
+
+class HypothesisAnswer(Struct, frozen=True, gc=False):
+    """One way to say it."""
+
+    translation: str
+    score: float
+
+
+class TranslateResult(Struct, frozen=True):
+    """One text's translation; ``hypotheses``, best first, where it is of one sentence."""
+
+    translation: str
+    score: float
+    sentences: list[TranslatedSentence]
+    truncated: bool
+    hypotheses: list[HypothesisAnswer] | UnsetType = UNSET
+
+
+class TranslateResponse(Struct, frozen=True):
+    """One result per text, in order."""
+
+    model: ModelName
+    results: list[TranslateResult]
+
+
+class SentenceEvent(Struct, frozen=True, kw_only=True):
+    """A finished sentence of a stream: which of which item, and its translations, best first."""
+
+    item: int
+    sentence: int
+    source: SourceSpan
+    translation: str
+    score: float
+    truncated: bool
+    hypotheses: list[HypothesisAnswer]
+    attention: AttentionAnswer | UnsetType = UNSET
+
+
+class DoneEvent(Struct, frozen=True):
+    """The end of a stream."""
+
+    model: ModelName
+
+
+class PairCard(Struct, frozen=True):
+    """From which language to which."""
+
+    source: str
+    target: str
+
+
 class ModelCard(Struct, frozen=True, kw_only=True):
     """A served model, as its bundle's manifest describes it."""
 
@@ -118,6 +216,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     licence: str
     checksum: str
     metrics: dict[str, Any]
+    pairs: list[PairCard] | UnsetType = UNSET  # of a translator
 
 
 class ModelsResponse(Struct, frozen=True):

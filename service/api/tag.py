@@ -11,18 +11,20 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from service.api.answers import TaggedItem, View, tag_results
+from service.api.catalogue import Served
 from service.api.desk import Desk
 from service.api.inputs import Item, Limits, read_text_or_tokens
 from service.api.problems import PROBLEMS
-from service.api.schemas import ModelName, TagRequest, TagResponse
+from service.api.schemas import TagRequest, TagResponse
 from service.predictors.tagger import TaggedRow, Tagger
+from service.text.batch import Ids
 from service.text.sentence import Sentence
 from service.text.tokenizer import join_words, split_sentences
 
 ANSWER = ResponseSpec(TagResponse, description="One result per text, in order", generate_examples=False)
 
 
-class TagDesk(Desk[TagRequest, Tagger, TaggedItem, TaggedRow]):
+class TagDesk(Desk[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
     """A row a sentence."""
 
     task = "tag"
@@ -37,7 +39,11 @@ class TagDesk(Desk[TagRequest, Tagger, TaggedItem, TaggedRow]):
         return TaggedItem(text=text, encodings=encodings, truncated=kept != sentences)
 
     def respond(
-        self, model: ModelName, data: TagRequest, items: Sequence[TaggedItem], answers: Sequence[TaggedRow]
+        self,
+        served: Served[Tagger, Ids, TaggedRow],
+        data: TagRequest,
+        items: Sequence[TaggedItem],
+        answers: Sequence[TaggedRow],
     ) -> TagResponse:
         view = View(
             pos="pos" in data.tasks,
@@ -45,7 +51,7 @@ class TagDesk(Desk[TagRequest, Tagger, TaggedItem, TaggedRow]):
             unit=data.offset_unit,
             truncated=data.truncate,
         )
-        return TagResponse(model, tag_results(items, answers, view))
+        return TagResponse(served.name, tag_results(items, answers, view))
 
 
 @post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -9,9 +10,9 @@ import numpy as np
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.predictor import drift, largest_batches
+from service.predictors.predictor import Bounds, drift, largest_batches
 from service.runtime.session import Session
-from service.text.batch import Batch, Ids
+from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
 from service.text.vocabulary import load_vocabularies
@@ -28,6 +29,10 @@ class TextEncoding:
     def rows(self) -> tuple[Ids]:
         """The one row."""
         return (self.ids,)
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,10 @@ class Classifier:
         ids = self._ids_of(text)
         return TextEncoding(ids=ids[: self._max_tokens], truncated=len(ids) > self._max_tokens)
 
+    def answer(self, examples: Sequence[ClassifyExample]) -> list[ClassifiedRow]:
+        """Raises InvalidRequestError."""
+        return self.run(pad([self.row_of(example) for example in examples]))
+
     def row_of(self, example: ClassifyExample) -> Ids:
         """Raises InvalidRequestError."""
         return self.encode(example.text).ids
@@ -107,9 +116,9 @@ class Classifier:
             return f"labels are {', '.join(self._labels)}, expected {', '.join(example.scores)}"
         return drift([example.scores[label] for label in self._labels], answer.scores, max_drift)
 
-    def warm_up(self, cells: int) -> None:
+    def warm_up(self, bounds: Bounds) -> None:
         """Run the largest batches there will be: of so many cells, and of one text as long as the limit."""
-        for batch in largest_batches(cells=cells, max_tokens=self._max_tokens):
+        for batch in largest_batches(cells=bounds.cells, max_tokens=self._max_tokens):
             self.run(batch)
 
     def run(self, batch: Batch) -> list[ClassifiedRow]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
-from service.text.batch import Batch, Ids
+from service.text.batch import Batch
 
 Example = TypeVar("Example")
 Answer = TypeVar("Answer")
@@ -16,8 +17,16 @@ Answer = TypeVar("Answer")
 WARM_LENGTH = 32  # tokens of a row in a batch of many
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How large one run may become."""
+
+    cells: int  # rows x longest row of a batch
+    decoder_rows: int  # of a decoder's step
+
+
 class Predictor(Protocol[Example, Answer]):
-    """One task: rows in, answers out. ``encode`` makes the rows, and of what is each task's own business.
+    """One task. How texts become rows, and rows answers, is each task's own business.
 
     All of it may be called by several threads at once.
     """
@@ -32,20 +41,24 @@ class Predictor(Protocol[Example, Answer]):
         """Reads the bundle's ``examples.json``."""
         ...
 
-    def row_of(self, example: Example) -> Ids:
-        """What the network reads of an example, (time, ...). Raises InvalidRequestError if it cannot."""
+    def answer(self, examples: Sequence[Example]) -> Sequence[Answer]:
+        """One answer an example, all from the same batch. Raises InvalidRequestError if one cannot be read."""
         ...
 
     def difference(self, example: Example, answer: Answer, max_drift: float) -> str:
         """In what the answer is not the example's, scores being equal within ``max_drift``; empty if in nothing."""
         ...
 
-    def run(self, batch: Batch) -> Sequence[Answer]:
-        """One answer a row, each as if it had come alone."""
+    def warm_up(self, bounds: Bounds) -> None:
+        """Make the largest runs there will be: as large as the bounds, and of one row as long as the limit."""
         ...
 
-    def warm_up(self, cells: int) -> None:
-        """Run the largest batches there will be: of so many cells, and of one row as long as the limit."""
+
+class RowPredictor(Predictor[Example, Answer], Protocol[Example, Answer]):
+    """One whose answers are the rows of one run."""
+
+    def run(self, batch: Batch) -> Sequence[Answer]:
+        """One answer a row, each as if it had come alone."""
         ...
 
 

@@ -9,7 +9,6 @@ import msgspec
 from service.bundle import EXAMPLES, Bundle
 from service.errors import BundleError, InvalidRequestError
 from service.predictors.predictor import Answer, Example, Predictor
-from service.text.batch import pad
 
 
 def replay(predictor: Predictor[Example, Answer], bundle: Bundle, *, precision: str) -> None:
@@ -40,10 +39,9 @@ def differences(
 
     Raises InvalidRequestError for one that is empty or too long.
     """
-    rows = [predictor.row_of(example) for example in examples]
-    together = predictor.run(pad(rows))
-    for number, (example, row, answer) in enumerate(zip(examples, rows, together, strict=True)):
-        alone = predictor.run(pad([row]))[0]
+    together = predictor.answer(examples)
+    for number, (example, answer) in enumerate(zip(examples, together, strict=True)):
+        alone = predictor.answer([example])[0]
         for name, actual in (("in a batch", answer), ("alone", alone)):
             difference = predictor.difference(example, actual, max_drift)
             if difference:

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.predictor import drift, largest_batches
+from service.predictors.predictor import Bounds, drift, largest_batches
 from service.predictors.viterbi import decode_legal
 from service.runtime.session import Session
-from service.text.batch import Batch, Ids
+from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import Encoding, WordEncoder
 from service.text.sentence import Sentence
 from service.text.spans import OUTSIDE, legal_transitions, spans_of
@@ -101,6 +101,10 @@ class Tagger:
         end = self._max_tokens
         return Sentence(sentence.words[:end], sentence.starts[:end], sentence.ends[:end])
 
+    def answer(self, examples: Sequence[TagExample]) -> list[TaggedRow]:
+        """Raises InvalidRequestError."""
+        return self.run(pad([self.row_of(example) for example in examples]))
+
     def row_of(self, example: TagExample) -> Ids:
         """Raises InvalidRequestError."""
         if not example.tokens:
@@ -119,10 +123,10 @@ class Tagger:
                 return f"{name} is {' '.join(found)}, expected {' '.join(expected)}"
         return drift(example.scores, [span.score for span in answer.spans], max_drift)
 
-    def warm_up(self, cells: int) -> None:
+    def warm_up(self, bounds: Bounds) -> None:
         """Run the largest batches there will be: of so many cells, and of one sentence as long as the limit."""
         features = (self._encoder.num_features,)
-        for batch in largest_batches(cells=cells, max_tokens=self._max_tokens, features=features):
+        for batch in largest_batches(cells=bounds.cells, max_tokens=self._max_tokens, features=features):
             self.run(batch)
 
     def run(self, batch: Batch) -> list[TaggedRow]:

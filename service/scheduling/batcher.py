@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from traceback import extract_tb
 from typing import Generic
 
-from service.errors import CallerLeftError, ModelFailedError, ServiceError
+from service.errors import CallerLeftError
 from service.metrics import Metrics
 from service.scheduling.admission import Admission
+from service.scheduling.failures import failure_of
 from service.scheduling.job import Answer, Done, Job, Row
-from service.scheduling.slots import LONG_ROW_TOKENS, Line, Slots
+from service.scheduling.lines import RowLine
+from service.scheduling.slots import LONG_ROW_TOKENS, Slots
 from service.text.batch import Batch, Ids, pad
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome(Generic[Answer]):
     """What a worker thread brings back."""
 
-    line: Line[Answer]
+    line: RowLine[Answer]
     rows: Sequence[Row[Answer]]
     answers: Sequence[Answer]  # empty if it failed
     tokens: int
@@ -57,8 +55,8 @@ class Batcher(Generic[Answer]):
         self._admission = Admission(max_queued_cells=max_queued_cells)
         self._metrics = metrics
         self._clock = clock
-        self._short: Line[Answer] = Line(is_long=False, work=self._work)
-        self._long: Line[Answer] = Line(is_long=True, work=self._work)
+        self._short: RowLine[Answer] = RowLine(is_long=False, work=self._work)
+        self._long: RowLine[Answer] = RowLine(is_long=True, work=self._work)
         self._lines = (self._short, self._long)
         for line in self._lines:
             slots.add(line)
@@ -110,17 +108,17 @@ class Batcher(Generic[Answer]):
         """The caller left: drop what did not start yet."""
         job.fail(CallerLeftError("the connection closed before the answer was ready"))
 
-    def _parts(self, rows: Sequence[Row[Answer]]) -> list[tuple[Line[Answer], Sequence[Row[Answer]]]]:
+    def _parts(self, rows: Sequence[Row[Answer]]) -> list[tuple[RowLine[Answer], Sequence[Row[Answer]]]]:
         """The short rows and the long ones, each with their line."""
         long = [row for row in rows if row.length > LONG_ROW_TOKENS]
         short = [row for row in rows if row.length <= LONG_ROW_TOKENS] if long else rows
         return [(line, part) for line, part in ((self._short, short), (self._long, long)) if part]
 
-    def _check(self, line: Line[Answer], *, tokens: int, deadline: float) -> None:
+    def _check(self, line: RowLine[Answer], *, tokens: int, deadline: float) -> None:
         self._admission.check(
             queued_cells=line.queue.cells,
             wait_seconds=self._slots.wait_seconds(is_long=line.is_long),
-            own_seconds=self._slots.own_seconds(line, tokens),
+            own_seconds=line.throughput.seconds_for(tokens) / self._slots.num_slots,
             deadline=deadline,
             now=self._clock(),
         )
@@ -132,7 +130,7 @@ class Batcher(Generic[Answer]):
                 line.queue.drop(job)
         job.rows.clear()  # they name the job: without this only the garbage collector would free both
 
-    def _work(self, line: Line[Answer], rows: Sequence[Row[Answer]], loop: asyncio.AbstractEventLoop) -> None:
+    def _work(self, line: RowLine[Answer], rows: Sequence[Row[Answer]], loop: asyncio.AbstractEventLoop) -> None:
         """On a worker thread: pad, run, and hand the outcome back to the loop."""
         started_at = self._clock()
         answers: Sequence[Answer] = ()
@@ -165,8 +163,7 @@ class Batcher(Generic[Answer]):
                 row.job.put(row.index, answer, started_at=outcome.started_at, finished_at=outcome.finished_at)
 
     def _fail(self, rows: Sequence[Row[Answer]], error: Exception) -> None:
-        _log.error("a model run failed", extra={"error": type(error).__name__, "frames": _frames(error)})
-        failure = error if isinstance(error, ServiceError) else ModelFailedError("the model's run failed")
+        failure = failure_of(error)
         for row in rows:
             row.job.fail(failure)
 
@@ -176,8 +173,3 @@ class Batcher(Generic[Answer]):
         self._metrics.batch_rows.observe(len(outcome.rows))
         self._metrics.batch_cells.observe(outcome.cells)
         self._metrics.padding_ratio.observe(1 - outcome.tokens / outcome.cells)
-
-
-def _frames(error: Exception) -> list[str]:
-    """Where it was raised. The message is left out: it may quote the text."""
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from typing import Any, Generic
 
-from service.errors import DeadlineExceededError
-from service.scheduling.admission import Throughput
-from service.scheduling.job import Answer, Row
-from service.scheduling.queue import RowQueue
+from service.scheduling.lines import Line
 
 MIN_ROWS_TO_SPLIT = 4  # fewer rows than this in a run cost almost what this many do
 MIN_ROWS_TO_STAGE = 64  # several full batches
@@ -24,29 +19,6 @@ LONG_ROW_TOKENS = 128
 SHORT_SHARE_TO_KEEP_A_SLOT = 0.2
 HALF_LIFE_SECONDS = 1.0  # of what came, when its share is reckoned
 SILENCE_SECONDS = 3.0  # without a short row: by then none is expected, whatever its share was
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Line(Generic[Answer]):
-    """One model's short rows, or its long ones, in the order in which they wait."""
-
-    is_long: bool
-    work: Callable[[Line[Answer], Sequence[Row[Answer]], asyncio.AbstractEventLoop], None]  # on a worker thread
-    queue: RowQueue[Answer] = field(default_factory=RowQueue)
-    throughput: Throughput = field(default_factory=Throughput)
-
-    @property
-    def seconds(self) -> float:
-        """What one slot would need for all that waits, judged by earlier runs."""
-        return self.throughput.seconds_for(self.queue.cells)
-
-    def take(self, max_cells: int, *, now: float) -> list[Row[Answer]]:
-        """The next batch without the rows that are too late, which are told so; possibly none."""
-        rows = self.queue.take(max_cells)
-        for row in rows:
-            if row.job.deadline <= now:
-                row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
-        return [row for row in rows if row.job.is_open]
 
 
 class Traffic:
@@ -78,24 +50,33 @@ class Slots:
     over because of its length: once it is the oldest it starts when a long run ends or, on a single slot, after the
     next run of short rows.
 
-    All methods belong to the event loop's thread.
+    Where rows wait beside lines that take turns, one kind starts after the other, whatever their age: neither a long
+    text that is translated nor a backlog of rows keeps the other from the slots.
+
+    All methods belong to the event loop's thread; ``num_idle`` and ``is_wanted`` may be read from any.
     """
 
     def __init__(
         self, executor: Executor, *, num_slots: int, max_cells: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.num_slots = num_slots
+        self.is_wanted = False  # somebody waits for a slot, and none is idle
         self._executor = executor
-        self._num_slots = num_slots
         self._max_cells = max_cells
         self._clock = clock
-        self._lines: list[Line[Any]] = []
+        self._lines: list[Line] = []
         self._busy = 0
         self._num_long = 0  # of the busy ones
         self._was_long = False  # the run that was started last
+        self._was_turn = False  # likewise
         self._traffic = Traffic()
         self._is_scheduled = False
 
-    def add(self, line: Line[Any]) -> None:
+    @property
+    def num_idle(self) -> int:
+        return max(0, self.num_slots - self._busy)
+
+    def add(self, line: Line) -> None:
         """Serve this line too."""
         self._lines.append(line)
 
@@ -104,28 +85,23 @@ class Slots:
         long_seconds = sum(line.seconds for line in self._lines if line.is_long)
         short_seconds = sum(line.seconds for line in self._lines if not line.is_long)
         if not is_long:
-            return short_seconds / max(1, self._num_slots - self._num_long)
-        return max((short_seconds + long_seconds) / self._num_slots, long_seconds / self._most_long())
+            return short_seconds / max(1, self.num_slots - self._num_long)
+        return max((short_seconds + long_seconds) / self.num_slots, long_seconds / self._most_long())
 
-    def own_seconds(self, line: Line[Any], tokens: int) -> float:
-        """About how long so many tokens run, spread over the slots."""
-        return line.throughput.seconds_for(tokens) / self._num_slots
-
-    def arrived(self, line: Line[Any], *, tokens: int) -> None:
+    def arrived(self, line: Line, *, tokens: int) -> None:
         """Rows of so many tokens were queued. Form batches once all that is ready now has been queued too: no timer,
         only the loop's next turn. A turn in which many requests are read is long, so what fills the idle slots does
         not wait for its end; long rows that may not have those slots do not fill them."""
         self._traffic.note(tokens, is_long=line.is_long, now=self._clock())
-        idle = self._num_slots - self._busy
-        if idle <= 0:
-            return
-        if sum(line.queue.cells for line in self._ready()) >= self._max_cells * idle:
+        if not self.num_idle:
+            self.is_wanted = self._is_slot_wanted()
+        elif sum(line.cells for line in self._ready()) >= self._max_cells * self.num_idle:
             self._fill()
         elif not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._fill)
 
-    def release(self, line: Line[Any]) -> None:
+    def release(self, line: Line) -> None:
         """A run of this line ended; the next begins."""
         self._busy -= 1
         self._num_long -= line.is_long
@@ -134,30 +110,38 @@ class Slots:
     def _fill(self) -> None:
         self._is_scheduled = False
         while (line := self._next()) is not None:
-            rows = line.take(self._share(line), now=self._clock())
-            if rows:
+            taken = line.take(self._share(line), now=self._clock())
+            if taken:
                 self._busy += 1
                 self._num_long += line.is_long
-                self._was_long = line.is_long
-                self._executor.submit(line.work, line, rows, asyncio.get_running_loop())
+                self._was_long, self._was_turn = line.is_long, line.takes_turns
+                self._executor.submit(line.work, line, taken, asyncio.get_running_loop())
+        self.is_wanted = not self.num_idle and self._is_slot_wanted()
 
-    def _next(self) -> Line[Any] | None:
-        """The line whose oldest row is the oldest of all that may run now."""
-        allowed = [(row.job.submitted_at, line) for line in self._ready() if (row := line.queue.oldest()) is not None]
-        return min(allowed, key=lambda pair: pair[0])[1] if allowed else None
+    def _next(self) -> Line | None:
+        """Of all that may run now the line that has waited longest; if both kinds wait, of that which did not start
+        last."""
+        allowed = [(since, line) for line in self._ready() if (since := line.waiting_since) is not None]
+        other = [(since, line) for since, line in allowed if line.takes_turns != self._was_turn]
+        return min(other or allowed, key=lambda pair: pair[0])[1] if allowed else None
 
-    def _ready(self) -> Iterator[Line[Any]]:
+    def _is_slot_wanted(self) -> bool:
+        """Whether to end a turn would do anybody any good."""
+        return any(line.needs_slot for line in self._lines if not line.is_long or self._may_run_long())
+
+    def _ready(self) -> Iterator[Line]:
         """The lines that have a row and may run one now."""
-        return (line for line in self._lines if len(line.queue) and self._has_room(line))
+        return (line for line in self._lines if line.num_waiting and self._has_room(line))
 
-    def _has_room(self, line: Line[Any]) -> bool:
+    def _has_room(self, line: Line) -> bool:
         """Under load one batch more waits at the threads' own door, lest a slot stand idle while the event loop
-        is busy. With so many rows waiting, those that come in the meantime would not have changed it."""
-        may_stage = self._busy == self._num_slots and len(line.queue) >= MIN_ROWS_TO_STAGE
-        return (self._busy < self._num_slots or may_stage) and (not line.is_long or self._may_run_long())
+        is busy. With so many rows waiting, those that come in the meantime would not have changed it. But it would
+        pass over one that waits for a turn."""
+        may_stage = self._busy == self.num_slots and line.num_waiting >= MIN_ROWS_TO_STAGE and not self._is_turn_due()
+        return (self._busy < self.num_slots or may_stage) and (not line.is_long or self._may_run_long())
 
     def _may_run_long(self) -> bool:
-        if self._num_slots == 1 and self._is_short_waiting():
+        if self.num_slots == 1 and self._is_short_waiting():
             return not self._was_long
         return self._num_long < self._most_long()
 
@@ -165,17 +149,20 @@ class Slots:
         """How many runs of long rows there may be at once."""
         short_share = self._traffic.short_share(self._clock())
         expects_short = self._is_short_waiting() or short_share >= SHORT_SHARE_TO_KEEP_A_SLOT
-        return max(1, self._num_slots - 1) if expects_short else self._num_slots
+        return max(1, self.num_slots - 1) if expects_short else self.num_slots
 
     def _is_short_waiting(self) -> bool:
-        return any(len(line.queue) for line in self._lines if not line.is_long)
+        return any(line.num_waiting for line in self._lines if not line.is_long)
 
-    def _share(self, line: Line[Any]) -> int:
+    def _is_turn_due(self) -> bool:
+        return any(line.needs_slot for line in self._lines if line.takes_turns)
+
+    def _share(self, line: Line) -> int:
         """Cells for the next batch: what waits is split among the idle slots, down to a few rows each."""
-        idle = self._num_slots - self._busy
+        idle = self.num_slots - self._busy
         if line.is_long:
             idle = min(idle, self._most_long() - self._num_long)
         idle = max(1, idle)
-        if len(line.queue) < MIN_ROWS_TO_SPLIT * idle:
+        if line.num_waiting < MIN_ROWS_TO_SPLIT * idle:
             return self._max_cells
-        return min(self._max_cells, -(-line.queue.cells // idle))
+        return min(self._max_cells, -(-line.cells // idle))

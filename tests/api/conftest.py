@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx import Response
 from litestar import Litestar
 from litestar.testing import TestClient
 
 from service.app import create_app
-from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_classifier
+from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_classifier, write_translator
 
 Client = TestClient[Litestar]
 Serve = Callable[..., "Served"]
+# What a route needs besides a text.
+NEEDED: Mapping[str, Mapping[str, str]] = {"/tag": {}, "/classify": {}, "/translate": {"target": "es"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +30,13 @@ class Served:
     client: Client
     session: FakeSession
 
+    def post(self, path: str, *, headers: Mapping[str, Any] | None = None, **request: Any) -> Response:
+        """Whatever comes back."""
+        return self.client.post(path, json={**NEEDED[path], **request}, headers=headers)
+
     def ask(self, path: str, **request: Any) -> Any:
         """The answer's body, which must be a good one."""
-        response = self.client.post(path, json=request)
+        response = self.post(path, **request)
         assert response.status_code == 200, response.text
         return response.json()
 
@@ -38,6 +45,9 @@ class Served:
 
     def classify(self, **request: Any) -> Any:
         return self.ask("/classify", **request)
+
+    def translate(self, **request: Any) -> Any:
+        return self.ask("/translate", **request)
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample from /metrics, 0 if it is not there yet."""
@@ -68,6 +78,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             if not (tmp_path / "models").exists():
                 write_bundle(tmp_path / "models")
                 write_classifier(tmp_path / "models")
+                write_translator(tmp_path / "models")
             session = FakeSession()
             app = create_app(settings_for(tmp_path / "models", **choices), open_session=OpenFake(session))
             client = stack.enter_context(TestClient(app))

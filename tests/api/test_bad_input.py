@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import Serve, Served
-from tests.fakes import CLASSIFIER, MAX_TOKENS, NAME
+from tests.api.conftest import NEEDED, Serve, Served
+from tests.fakes import CLASSIFIER, MAX_TOKENS, NAME, TRANSLATOR
 
 JSON = {"content-type": "application/json"}
 
@@ -34,7 +34,7 @@ def post(served: Served, body: bytes | str, path: str = "/tag") -> Any:
     return served.client.post(path, content=body, headers=JSON)
 
 
-every_route = pytest.mark.parametrize("route", ["/tag", "/classify"])
+every_route = pytest.mark.parametrize("route", list(NEEDED))
 
 
 @every_route
@@ -111,6 +111,33 @@ CLASSIFY_ONLY = [
     ('{"text": "a", "offset_unit": "byte"}', "offset_unit", "unknown field"),
     ('{"text": ["a", ""]}', "text[1]", "no word"),
 ]
+TRANSLATE_ONLY = [
+    ('{"target": "es"}', "text", "required"),
+    ('{"text": "a", "target": null}', "target", "str"),
+    ('{"text": "a", "target": "xx"}', "target", "known pairs: en-de, en-es"),
+    ('{"text": "a", "target": "en"}', "target", "known pairs: en-de, en-es"),
+    ('{"text": "a", "source": "es", "target": "en"}', "source", "known pairs: en-de, en-es"),
+    ('{"text": "a", "source": null}', "source", "str"),
+    ('{"text": "a", "beam_size": 0}', "beam_size", ">= 1"),
+    ('{"text": "a", "beam_size": 17}', "beam_size", "<= 16"),
+    ('{"text": "a", "beam_size": 2.5}', "beam_size", "int"),
+    ('{"text": "a", "num_hypotheses": 0}', "num_hypotheses", ">= 1"),
+    ('{"text": "a", "num_hypotheses": 5}', "num_hypotheses", "is 5, more than beam_size of 4"),
+    ('{"text": "a", "length_penalty": -1}', "length_penalty", ">= 0"),
+    ('{"text": "a", "length_penalty": 1e9}', "length_penalty", "<= 4"),
+    ('{"text": "a", "max_length": 0}', "max_length", ">= 1"),
+    ('{"text": "a", "max_length": 81}', "max_length", "is 81, more than this model's limit of 80"),
+    ('{"text": "a", "attention": 1}', "attention", "bool"),
+    ('{"text": "a", "stream": "yes"}', "stream", "bool"),
+    ('{"text": ["a", "\\ud800"], "stream": true}', "text[1]", "lone surrogate"),
+    ('{"text": "a", "tokens": [["a"]]}', "tokens", "unknown field"),
+]
+
+
+def with_needed(route: str, body: str) -> str:
+    """The body, an object's missing fields added that the route always needs."""
+    fields = "".join(f', "{name}": "{value}"' for name, value in NEEDED[route].items() if f'"{name}"' not in body)
+    return body.removesuffix("}") + fields + "}" if fields and body.startswith("{") and body != "{}" else body
 
 
 @pytest.mark.parametrize(
@@ -118,10 +145,11 @@ CLASSIFY_ONLY = [
     [
         *(("/tag", *case) for case in [*ANYWHERE, *TAG_ONLY]),
         *(("/classify", *case) for case in [*ANYWHERE, *CLASSIFY_ONLY]),
+        *(("/translate", *case) for case in [*ANYWHERE, *TRANSLATE_ONLY]),
     ],
 )
 def test_a_wrong_field_is_named(served: Served, route: str, body: str, path: str, message: str) -> None:
-    document = problem_of(post(served, body, route), 422, "invalid_request")
+    document = problem_of(post(served, with_needed(route, body), route), 422, "invalid_request")
     [error] = document["errors"]
     assert error["path"] == path
     assert message in error["message"]
@@ -132,15 +160,15 @@ def test_a_pair_of_surrogates_is_a_character(served: Served) -> None:
     assert post(served, '{"text": "\\ud83d\\ude00"}').json()["results"][0]["sentences"][0]["end"] == 1
 
 
-@pytest.mark.parametrize(("route", "text"), [("/tag", "\0"), ("/classify", "\0"), ("/classify", "")])
+@pytest.mark.parametrize(("route", "text"), [*((route, "\0") for route in NEEDED), ("/classify", "")])
 def test_every_wrong_item_is_named_up_to_a_number(served: Served, route: str, text: str) -> None:
-    document = problem_of(post(served, json.dumps({"text": [text] * 100}), route), 422, "invalid_request")
+    document = problem_of(served.post(route, text=[text] * 100), 422, "invalid_request")
     assert [error["path"] for error in document["errors"]] == [f"text[{i}]" for i in range(20)]
 
 
 @every_route
 def test_too_many_items(served: Served, route: str) -> None:
-    document = problem_of(post(served, json.dumps({"text": ["a"] * 200}), route), 422, "invalid_request")
+    document = problem_of(served.post(route, text=["a"] * 200), 422, "invalid_request")
     assert "200" in document["detail"]
     assert "128" in document["detail"]
 
@@ -153,13 +181,15 @@ def test_too_many_items(served: Served, route: str) -> None:
         ("/tag", {"text": ["a" * 8, "b" * 8]}, "text", "has 16 characters in all, the limit is 15"),
         ("/classify", {"text": ["a", "b" * 11], "truncate": True}, "text[1]", "has 11 characters, the limit is 10"),
         ("/classify", {"text": ["a" * 8, "b" * 8]}, "text", "has 16 characters in all, the limit is 15"),
+        ("/translate", {"text": ["a", "b" * 11], "stream": True}, "text[1]", "has 11 characters, the limit is 10"),
+        ("/translate", {"text": ["a" * 8, "b" * 8]}, "text", "has 16 characters in all, the limit is 15"),
     ],
 )
 def test_too_long_a_text_is_told_the_limit_and_its_length(
     serve: Serve, route: str, request_body: Any, path: str, message: str
 ) -> None:
     served = serve(max_text_length=10, max_request_length=15)
-    document = problem_of(post(served, json.dumps(request_body), route), 422, "input_too_long")
+    document = problem_of(served.post(route, **request_body), 422, "input_too_long")
     assert document["errors"] == [{"path": path, "message": message}]
 
 
@@ -183,9 +213,9 @@ def test_too_large_a_body_announced_or_not(serve: Serve, route: str) -> None:
     problem_of(post(serve(), five_megabytes, route), 413, "body_too_large")
 
 
-@pytest.mark.parametrize(("route", "known"), [("/tag", NAME), ("/classify", CLASSIFIER)])
+@pytest.mark.parametrize(("route", "known"), [("/tag", NAME), ("/classify", CLASSIFIER), ("/translate", TRANSLATOR)])
 def test_an_unknown_model_lists_the_known(served: Served, route: str, known: str) -> None:
-    document = problem_of(post(served, '{"text": "a", "model": "nope\\u0000"}', route), 404, "unknown_model")
+    document = problem_of(served.post(route, text="a", model="nope\0"), 404, "unknown_model")
     assert document["detail"].endswith(f"known: {known}")
 
 
@@ -239,7 +269,7 @@ def test_what_was_sent_is_not_sent_back_at_length(served: Served, body: str, sta
 @every_route
 def test_a_bug_is_a_problem_document_too(served: Served, caplog: pytest.LogCaptureFixture, route: str) -> None:
     served.session.error = RuntimeError("a very private text")
-    document = problem_of(post(served, '{"text": "a"}', route), 500, "model_failed")
+    document = problem_of(served.post(route, text="a"), 500, "model_failed")
     assert "private" not in json.dumps(document) + caplog.text
     served.session.error = None
     assert served.ask(route, text="a")
@@ -250,7 +280,9 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(["text", "tokens", "model", "tasks", "truncate", "offset_unit", "x"])
+FIELDS = st.sampled_from(
+    ["text", "tokens", "model", "tasks", "truncate", "offset_unit", "target", "beam_size", "max_length", "stream", "x"]
+)
 BODIES = st.binary(max_size=40) | JSON_VALUES.map(json.dumps).map(str.encode)
 REQUESTS = st.dictionaries(FIELDS, JSON_VALUES, max_size=4).map(json.dumps).map(str.encode)
 

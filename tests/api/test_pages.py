@@ -15,19 +15,25 @@ from tests.fakes import (
     CLASSIFIER,
     GRAPH,
     LABELS,
+    MAX_SOURCE_TOKENS,
+    MAX_TARGET_TOKENS,
     MAX_TOKENS,
     NAME,
+    TRANSLATOR,
     VERSION,
     XPOS,
     manifest,
     write_bundle,
     write_classifier,
+    write_translator,
 )
 
 
 def test_models_are_described(served: Served) -> None:
-    classifier, tagger = sorted(served.client.get("/models").json()["models"], key=lambda model: model["task"])
-    for model in (classifier, tagger):
+    classifier, tagger, translator = sorted(
+        served.client.get("/models").json()["models"], key=lambda model: model["task"]
+    )
+    for model in (classifier, tagger, translator):
         assert re.fullmatch("[0-9a-f]{64}", model.pop("checksum"))
     common = {
         "version": VERSION,
@@ -54,6 +60,16 @@ def test_models_are_described(served: Served) -> None:
         "labels": {"label": list(LABELS)},
         "metrics": {"accuracy": 1.0},
     }
+    limits = {"max_tokens": MAX_SOURCE_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS}
+    assert translator == common | {
+        "name": TRANSLATOR,
+        "task": "translate",
+        "languages": ["en", "es", "de"],
+        "pairs": [{"source": "en", "target": "es"}, {"source": "en", "target": "de"}],
+        "labels": {},
+        "limits": common["limits"] | limits,
+        "metrics": {"bleu": 100.0},
+    }
 
 
 def test_the_process_lives_and_is_ready(served: Served) -> None:
@@ -78,8 +94,16 @@ def test_two_applications_share_nothing(serve: Serve) -> None:
 def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
     schema = served.client.get("/schema/openapi.json").json()
     assert schema["openapi"].startswith("3.1")
-    assert set(schema["paths"]) == {"/tag", "/classify", "/models", "/health/live", "/health/ready", "/metrics"}
-    for path in ("/tag", "/classify"):
+    assert set(schema["paths"]) == {
+        "/tag",
+        "/classify",
+        "/translate",
+        "/models",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    }
+    for path in ("/tag", "/classify", "/translate"):
         responses = schema["paths"][path]["post"]["responses"]
         assert set(responses) >= {"200", "400", "404", "413", "415", "422", "429", "503", "504"}
         assert "application/problem+json" in responses["422"]["content"]
@@ -88,6 +112,8 @@ def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
     assert set(parts["TagRequest"]["properties"]) == {"text", "tokens", "model", "tasks", "truncate", "offset_unit"}
     assert set(parts["ClassifyRequest"]["properties"]) == {"text", "model", "truncate"}
     assert parts["ClassifyRequest"]["required"] == ["text"]
+    assert set(parts["TranslateRequest"]["required"]) == {"text", "target"}
+    assert parts["TranslateRequest"]["properties"]["beam_size"]["maximum"] == 16
     page = served.client.get("/schema")
     assert page.headers["content-type"].startswith("text/html")
 
@@ -95,7 +121,11 @@ def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
 Write = Callable[..., Path]
 each_task = pytest.mark.parametrize(
     ("route", "setting", "write"),
-    [("/tag", "default_tagger", write_bundle), ("/classify", "default_classifier", write_classifier)],
+    [
+        ("/tag", "default_tagger", write_bundle),
+        ("/classify", "default_classifier", write_classifier),
+        ("/translate", "default_translator", write_translator),
+    ],
 )
 
 
@@ -129,7 +159,12 @@ def test_a_bundle_may_say_that_it_is_the_default_and_a_setting_may_overrule_it(
 
 
 @pytest.mark.parametrize(
-    ("write", "works", "lacks"), [(write_bundle, "/tag", "/classify"), (write_classifier, "/classify", "/tag")]
+    ("write", "works", "lacks"),
+    [
+        (write_bundle, "/tag", "/classify"),
+        (write_classifier, "/classify", "/translate"),
+        (write_translator, "/translate", "/tag"),
+    ],
 )
 def test_a_task_without_models_is_told_from_a_wrong_name(
     serve: Serve, tmp_path: Path, write: Write, works: str, lacks: str
@@ -137,8 +172,8 @@ def test_a_task_without_models_is_told_from_a_wrong_name(
     write(tmp_path / "models")
     served = serve()
     assert served.ask(works, text="x")
-    for request in ({"text": "x"}, {"text": "x", "model": NAME}):
-        document = problem_of(served.client.post(lacks, json=request), 404, "unknown_model")
+    for request in ({}, {"model": NAME}):
+        document = problem_of(served.post(lacks, text="x", **request), 404, "unknown_model")
         assert document["detail"].startswith(f"no model here answers {lacks}")
 
 

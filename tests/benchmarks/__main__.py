@@ -70,7 +70,7 @@ def measure_speed(arguments: argparse.Namespace, service: ServiceProcess, model:
         rounds=arguments.rounds,
         seconds=arguments.seconds,
     )
-    return Speed(noun=workload.noun, raw_sweep=speeds, throughput=throughput, latency=latency)
+    return Speed(noun=workload.noun, bare=model.bare, raw_sweep=speeds, throughput=throughput, latency=latency)
 
 
 def measure_mixture(

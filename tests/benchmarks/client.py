@@ -12,9 +12,10 @@ import re
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import MappingProxyType
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STATUS = slice(9, 12)  # HTTP/1.1 200
@@ -68,9 +69,11 @@ class Answer:
     body: bytes
 
 
-def text_request(path: str, texts: Sequence[str], *, num_words: int) -> Request:
-    """``POST`` these texts to a task's route."""
-    body = json.dumps({"text": list(texts)}, ensure_ascii=False).encode()
+def text_request(
+    path: str, texts: Sequence[str], *, num_words: int, wishes: Mapping[str, str | int] = MappingProxyType({})
+) -> Request:
+    """``POST`` these texts to a task's route; ``wishes`` are the request's other fields."""
+    body = json.dumps({"text": list(texts), **wishes}, ensure_ascii=False).encode()
     return Request(content=encode_request("POST", path, body), num_words=num_words, num_items=len(texts))
 
 

@@ -92,6 +92,10 @@ BURDENS: Mapping[Task, Sequence[Burden]] = {
         Burden(what="prose", num_items=128, composer=prose_of),
         Burden(what="prose", num_items=8, composer=prose_of),
     ),
+    "translate": (
+        Burden(what="prose", num_items=8, composer=prose_of),
+        Burden(what="one sentence", num_items=32, composer=one_sentence_of),
+    ),
 }
 
 
@@ -100,7 +104,7 @@ def largest_taken(service: ServiceProcess, model: Model, write: Compose, *, num_
 
     def is_taken(num_words: int) -> bool:
         texts = [write(num_words) for _ in range(num_items)]
-        return answers(service, text_request(model.path, texts, num_words=0).content)
+        return answers(service, text_request(model.path, texts, num_words=0, wishes=model.wishes).content)
 
     taken, refused = 0, FIRST_NUM_WORDS
     while refused <= MOST_NUM_WORDS and is_taken(refused):

@@ -14,11 +14,17 @@ from service.bundle import Bundle, Task
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.tagger import Tagger
+from service.predictors.translator import CAP_ADDEND, CAP_FACTOR, Translator, Wish
 from service.runtime.session import Arrays
+from service.scheduling.direct import search_all
+from service.scheduling.search import Search
 from service.settings import PREFIX, Settings
 from service.text.batch import Batch, Ids
+from service.text.paragraphs import cut
 from service.text.tokenizer import split_sentences
 from tests.benchmarks.client import Request
+
+BEAM_SIZE = 4  # of translations: the service's default
 
 
 class BareSession:
@@ -38,11 +44,14 @@ class BareSession:
 class Model(ABC):
     """Texts to rows, and rows through the graph; nothing decodes what comes out."""
 
+    bare = "raw onnxruntime"  # what runs here
+
     def __init__(self, bundle: Bundle, *, precision: str) -> None:
         manifest = bundle.manifest
         self.name, self.task = manifest.name, manifest.task
         self.title = f"{manifest.name} {manifest.version}, {precision}"
         self.path = f"/{manifest.task}"
+        self.wishes: Mapping[str, str | int] = {}  # what a request says beside its texts
         self.default_variable = PREFIX + KINDS[manifest.task].default_setting.upper()
         self._session = BareSession(bundle.graph(precision))
 
@@ -94,7 +103,41 @@ class ClassifierModel(Model):
         return "texts were truncated" if any(result["truncated"] for result in results) else ""
 
 
-MODELS: Mapping[Task, type[Model]] = {"tag": TaggerModel, "classify": ClassifierModel}
+class TranslatorModel(Model):
+    """A row (time,) for each sentence in the text; they are translated by the engine, into one language."""
+
+    bare = "raw engine"
+
+    def __init__(self, bundle: Bundle, *, precision: str) -> None:
+        super().__init__(bundle, precision=precision)
+        encoder = BareSession(bundle.encoder(precision))
+        self._translator = Translator(bundle, encoder=encoder, step=self._session)
+        self._wish = Wish(pair=self._translator.pairs[0], beam_size=BEAM_SIZE)
+        self.wishes = {"source": self._wish.pair.source, "target": self._wish.pair.target, "beam_size": BEAM_SIZE}
+
+    def run(self, batch: Batch) -> None:
+        """Every sentence to its end, and others in its place as long as there are some."""
+        lengths = batch.lengths.tolist()
+        rows = [ids[:length] for ids, length in zip(batch.ids, lengths, strict=True)]
+        search_all(self._translator.graphs, [self._search(row) for row in rows])
+
+    def _search(self, ids: Ids) -> Search:
+        cap = min(self._translator.max_target_tokens, CAP_FACTOR * len(ids) + CAP_ADDEND)
+        return Search(ids=ids, beam_size=BEAM_SIZE, max_tokens=cap)
+
+    def rows_of(self, text: str) -> list[Ids]:
+        sources = (self._translator.encode(sentence, self._wish) for sentence in cut(text).sentences)
+        return [source.search.ids for source in sources if source.search is not None]
+
+    def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
+        if len(results) != request.num_items:
+            return f"{request.num_items} texts sent, {len(results)} results back"
+        if not all(result["translation"] for result in results):
+            return "a text without a translation"
+        return "texts were truncated" if any(result["truncated"] for result in results) else ""
+
+
+MODELS: Mapping[Task, type[Model]] = {"tag": TaggerModel, "classify": ClassifierModel, "translate": TranslatorModel}
 
 
 def choose(models_dir: Path, *, name: str | None = None, precision: str | None = None) -> list[Bundle]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from service.bundle import Task
 from service.text.batch import Batch
 from tests.benchmarks.model import Model
 from tests.benchmarks.workload import Text, batches_of
 
-BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+BATCH_SIZES: Mapping[Task, Sequence[int]] = {
+    "tag": (1, 2, 4, 8, 16, 32),
+    "classify": (1, 2, 4, 8, 16, 32),
+    "translate": (1, 4, 16, 64),  # sentences, of four hypotheses each
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +27,10 @@ class RawSpeed:
 
 
 def sweep(model: Model, texts: Sequence[Text], *, num_threads: int, seconds: float) -> list[RawSpeed]:
-    """The speed at every batch size; the best of them is what HTTP is held against."""
+    """The speed at every batch size; the best of them is what HTTP is held against. Of a translator, the engine's."""
     return [
         measure(model, batches_of(texts, num_rows=num_rows), num_threads=num_threads, seconds=seconds)
-        for num_rows in BATCH_SIZES
+        for num_rows in BATCH_SIZES[model.task]
     ]
 
 

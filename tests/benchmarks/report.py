@@ -21,6 +21,7 @@ class Speed:
     """With one kind of texts."""
 
     noun: str
+    bare: str  # what runs without the service
     raw_sweep: list[RawSpeed]
     throughput: Throughput
     latency: Latency
@@ -58,18 +59,18 @@ def rows_of(report: Report) -> Iterator[Row]:
 def _speed_rows(speed: Speed) -> Iterator[Row]:
     for raw in speed.raw_sweep:
         yield Row(
-            what=f"raw onnxruntime, {speed.noun}, {raw.num_rows} rows a batch",
+            what=f"{speed.bare}, {speed.noun}, {raw.num_rows} rows a batch",
             figure=f"{raw.words_per_second:,.0f} words/s",
         )
     throughput = speed.throughput
     yield Row(
-        what=f"raw onnxruntime, {speed.noun}, in turns with HTTP",
+        what=f"{speed.bare}, {speed.noun}, in turns with HTTP",
         figure=f"{throughput.raw_words_per_second:,.0f} words/s",
         note=f"{throughput.raw[0].num_rows} rows a batch, median of {len(throughput.raw)}",
     )
     for saturation in throughput.saturations:
         yield _saturation_row(saturation, speed.noun)
-    yield from _latency_rows(speed.latency)
+    yield from _latency_rows(speed.latency, speed.bare)
 
 
 def _saturation_row(saturation: Saturation, noun: str) -> Row:
@@ -88,16 +89,16 @@ def _saturation_row(saturation: Saturation, noun: str) -> Row:
     )
 
 
-def _latency_rows(latency: Latency) -> Iterator[Row]:
+def _latency_rows(latency: Latency, bare: str) -> Iterator[Row]:
     parts = {
         f"one idle request of {latency.num_words} words": latency.total,
         "  its model part (Server-Timing)": latency.model,
-        "  the bare network, same row": latency.raw,
+        f"  {bare}, same row": latency.raw,
     }
     for what, values in parts.items():
         figure = f"{statistics.median(values):.2f} ms"
         yield Row(what=what, figure=figure, note=f"p99 {percentile(values, 99):.2f} ms")
-    note = f"over the bare network {latency.over_raw:.2f} ms"
+    note = f"over the {bare} {latency.over_raw:.2f} ms"
     yield Row(what="  beyond its model part", figure=f"{latency.over_model:.2f} ms", note=note)
 
 

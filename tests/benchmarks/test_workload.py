@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ class FakeModel:
 
     task: Task = "classify"
     path = "/classify"
+    wishes: ClassVar[dict[str, str]] = {}
 
     def rows_of(self, text: str) -> list[Ids]:
         return [np.ones(len(text.split()), np.int32)]

@@ -28,7 +28,7 @@ class Text:
 
     @property
     def num_words(self) -> int:
-        """Those the network reads: punctuation marks are words too, and a classifier may cut a word in parts."""
+        """Those the network reads: punctuation marks are words too, and a word may be cut in parts."""
         return sum(map(len, self.rows))
 
 
@@ -53,6 +53,12 @@ def sentences_for(model: Model) -> Workload:
     return Workload(noun="sentences", texts=texts, connections={1: 64, 32: 32}, idle_num_words=20)
 
 
+def sentences_to_translate_for(model: Model) -> Workload:
+    """The same, in requests that are done within a second: a decoder has room for a few dozen sentences at once."""
+    texts = [text for text in read_texts(model) if text.rows]
+    return Workload(noun="sentences", texts=texts, connections={1: 96, 8: 16}, idle_num_words=25)
+
+
 def reviews_for(model: Model) -> Workload:
     """Texts as long as reviews, made of those sentences; the same on every run."""
     draw = random.Random(3)
@@ -65,6 +71,7 @@ def reviews_for(model: Model) -> Workload:
 KINDS_OF_TEXT: Mapping[Task, Sequence[Callable[[Model], Workload]]] = {
     "tag": (sentences_for,),
     "classify": (sentences_for, reviews_for),
+    "translate": (sentences_to_translate_for,),
 }
 
 
@@ -93,7 +100,8 @@ def requests_of(model: Model, texts: Sequence[Text], *, num_items: int, num_requ
 
 
 def request_of(model: Model, texts: Sequence[Text]) -> Request:
-    return text_request(model.path, [text.text for text in texts], num_words=sum(text.num_words for text in texts))
+    num_words = sum(text.num_words for text in texts)
+    return text_request(model.path, [text.text for text in texts], num_words=num_words, wishes=model.wishes)
 
 
 def batches_of(texts: Sequence[Text], *, num_rows: int) -> list[Batch]:

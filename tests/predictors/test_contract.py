@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from functools import cache
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,23 @@ from hypothesis import strategies as st
 from service.bundle import MANIFEST, Bundle, load_bundle
 from service.errors import InputTooLongError
 from service.predictors.classifier import Classifier
-from service.predictors.predictor import Predictor
+from service.predictors.predictor import Bounds, Predictor
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
+from service.predictors.translator import Translator, Wish
 from service.runtime.session import Arrays, OnnxSession, Session
-from service.text.batch import Ids, pad
+from service.text.batch import pad
+from service.text.paragraphs import cut
 from service.text.tokenizer import join_words, split_sentences
-from tests.fakes import FakeSession, lexicon_graph, sentiment_graph, write_bundle, write_classifier
+from tests.fakes import (
+    FakeSession,
+    OpenFake,
+    lexicon_graph,
+    sentiment_graph,
+    write_bundle,
+    write_classifier,
+    write_translator,
+)
 
 MODELS = Path(__file__).parents[2] / "models"
 WORDS = st.sampled_from(
@@ -47,39 +57,83 @@ class Recorded:
         return self.session.run(inputs)
 
 
+Row = Any  # whatever a predictor's encode gives
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A predictor at work, and how its task makes rows."""
+    """A predictor at work, how its task makes rows, and how it answers them."""
 
     predictor: Predictor[Any, Any]
     session: Recorded
     bundle: Bundle
     precision: str
-    rows_of: Callable[[str], Sequence[Ids]]
-    row_of_words: Callable[[Sequence[str]], Ids]
+    rows_of: Callable[[str], Sequence[Row]]
+    row_of_length: Callable[[int], Row]
+    length_of: Callable[[Row], int]
+    answers_of: Callable[[Sequence[Row]], list[Any]]
 
 
-def case_of(bundle: Bundle, session: Session, *, precision: str = "fp32") -> Case:
-    recorded = Recorded(session)
-    if bundle.manifest.task == "tag":
-        tagger = Tagger(bundle, recorded)
-        return Case(
-            tagger, recorded, bundle, precision,
-            rows_of=lambda text: [tagger.encode(sentence).ids for sentence in split_sentences(text)],
-            row_of_words=lambda words: tagger.encode(join_words(words)[1]).ids,
-        )  # fmt: skip
-    classifier = Classifier(bundle, recorded)
+OpenGraph = Callable[[Path], Session]
+
+
+def tagger_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Case:
+    session = Recorded(open_graph(bundle.graph(precision)))
+    tagger = Tagger(bundle, session)
     return Case(
-        classifier, recorded, bundle, precision,
-        rows_of=lambda text: classifier.encode(text).rows,
-        row_of_words=lambda words: classifier.encode(" ".join(words)).ids,
+        tagger, session, bundle, precision,
+        rows_of=lambda text: [tagger.encode(sentence).ids for sentence in split_sentences(text)],
+        row_of_length=lambda length: tagger.encode(join_words(["well"] * length)[1]).ids,
+        length_of=len,
+        answers_of=lambda rows: [asdict(answer) for answer in tagger.run(pad(rows))],
     )  # fmt: skip
 
 
+def classifier_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Case:
+    session = Recorded(open_graph(bundle.graph(precision)))
+    classifier = Classifier(bundle, session)
+    return Case(
+        classifier, session, bundle, precision,
+        rows_of=lambda text: classifier.encode(text).rows,
+        row_of_length=lambda length: classifier.encode(" ".join(["well"] * length)).ids,
+        length_of=len,
+        answers_of=lambda rows: [asdict(answer) for answer in classifier.run(pad(rows))],
+    )  # fmt: skip
+
+
+def translator_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Case:
+    session = Recorded(open_graph(bundle.encoder(precision)))
+    translator = Translator(bundle, encoder=session, step=open_graph(bundle.graph(precision)))
+    wish = Wish(pair=translator.pairs[0], num_hypotheses=2)
+    return Case(
+        translator, session, bundle, precision,
+        rows_of=lambda text: [translator.encode(sentence, wish) for sentence in cut(text).sentences],
+        row_of_length=lambda length: source_of_length(translator, wish, length),
+        length_of=lambda source: 1 if source.search is None else len(source.search.ids),
+        answers_of=lambda sources: [list(map(asdict, found)) for found in translator.decode_all(sources)],
+    )  # fmt: skip
+
+
+def source_of_length(translator: Translator, wish: Wish, length: int) -> Row:
+    """A word more, or a letter where a word would be too much."""
+
+    def length_of(text: str) -> int:
+        search = translator.encode(text, replace(wish, truncate=True)).search
+        return len(search.ids) if search else 0
+
+    text = "a"
+    while length_of(text) < min(length, translator.max_tokens):
+        longer = f"{text} a"
+        text = longer if length_of(longer) <= min(length, translator.max_tokens) else f"{text}b"
+    return translator.encode(text if length <= translator.max_tokens else f"{text} a", wish)
+
+
+CASES = {"tag": tagger_case, "classify": classifier_case, "translate": translator_case}
 Open = Callable[[Path], Case]
 TINY: dict[str, Open] = {
-    "tagger, fake": lambda folder: case_of(load_bundle(write_bundle(folder)), FakeSession()),
-    "classifier, fake": lambda folder: case_of(load_bundle(write_classifier(folder)), FakeSession()),
+    "tagger, fake": lambda folder: open_fake(write_bundle(folder)),
+    "classifier, fake": lambda folder: open_fake(write_classifier(folder)),
+    "translator, fake": lambda folder: open_fake(write_translator(folder)),
     "tagger, onnx": lambda folder: open_onnx(write_bundle(folder, graph=lexicon_graph())),
     "classifier, onnx": lambda folder: open_onnx(write_classifier(folder, graph=sentiment_graph())),
 }
@@ -88,7 +142,12 @@ SHIPPED = sorted(path.parent for path in MODELS.glob(f"*/{MANIFEST}"))
 
 def open_onnx(folder: Path, precision: str = "fp32") -> Case:
     bundle = load_bundle(folder)
-    return case_of(bundle, OnnxSession(bundle.graph(precision)), precision=precision)
+    return CASES[bundle.manifest.task](bundle, OnnxSession, precision)
+
+
+def open_fake(folder: Path) -> Case:
+    bundle = load_bundle(folder)
+    return CASES[bundle.manifest.task](bundle, partial(OpenFake(FakeSession()), device="cpu"), "fp32")
 
 
 open_shipped = cache(open_onnx)
@@ -107,11 +166,7 @@ def examples_for_all(test: Any) -> Any:
     return settings(max_examples=25)(test)
 
 
-def answers_of(case: Case, rows: Sequence[Ids]) -> list[dict[str, Any]]:
-    return [asdict(answer) for answer in case.predictor.run(pad(rows))]
-
-
-def rows_of_all(case: Case, texts: Sequence[str]) -> list[Ids]:
+def rows_of_all(case: Case, texts: Sequence[str]) -> list[Row]:
     """Of those that are not too long, and of one that never is."""
     rows = list(case.rows_of("x"))
     for text in texts:
@@ -124,18 +179,18 @@ def rows_of_all(case: Case, texts: Sequence[str]) -> list[Ids]:
 @given(BATCHES)
 def test_batched_is_to_the_last_bit_what_it_is_alone(case: Case, texts: list[str]) -> None:
     rows = rows_of_all(case, texts)
-    together = answers_of(case, rows)
+    together = case.answers_of(rows)
     assert len(together) == len(rows)
     for row, answer in zip(rows, together, strict=True):
-        assert answers_of(case, [row]) == [answer]
+        assert case.answers_of([row]) == [answer]
 
 
 def test_neighbours_and_their_order_change_nothing(case: Case) -> None:
     longest = "word " * min(300, case.predictor.max_tokens)
     rows = rows_of_all(case, ["Yes", longest, "It was not bad at all", *["A b"] * 20])
-    together = answers_of(case, rows)
-    assert together == answers_of(case, rows[::-1])[::-1]
-    assert together == [answers_of(case, [row])[0] for row in rows]
+    together = case.answers_of(rows)
+    assert together == case.answers_of(rows[::-1])[::-1]
+    assert together == [case.answers_of([row])[0] for row in rows]
 
 
 @examples_for_all
@@ -146,15 +201,16 @@ def test_any_unicode_makes_rows_within_the_limit_or_is_refused_for_its_length(ca
     except InputTooLongError:
         assert len(text) > case.predictor.max_tokens
         return
-    assert all(1 <= len(row) <= case.predictor.max_tokens for row in rows)
-    assert len(case.predictor.run(pad(rows))) == len(rows)
+    assert all(1 <= case.length_of(row) <= case.predictor.max_tokens for row in rows)
+    assert len(case.answers_of(rows)) == len(rows)
 
 
 def test_too_long_is_told_the_limit_and_the_length(case: Case) -> None:
     limit = case.predictor.max_tokens
-    assert len(case.row_of_words(["well"] * limit)) == limit
-    with pytest.raises(InputTooLongError, match=rf"\b{limit + 1} tokens.*at most {limit}\b"):
-        case.row_of_words(["well"] * (limit + 1))
+    assert case.length_of(case.row_of_length(limit)) == limit
+    with pytest.raises(InputTooLongError, match=r"\b(\d+) tokens.*at most (\d+)\b") as raised:
+        case.row_of_length(limit + 1)
+    assert f"at most {limit}" in raised.value.detail
 
 
 def test_the_examples_are_answered(case: Case) -> None:
@@ -173,14 +229,14 @@ def test_the_examples_are_answered_in_every_precision_that_ships(folder: Path, p
 
 def test_several_threads_may_run_it_at_once(case: Case) -> None:
     batches = [case.rows_of(f"{'good ' * i}plays with others") for i in range(8)]
-    expected = [answers_of(case, rows) for rows in batches]
+    expected = [case.answers_of(rows) for rows in batches]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda rows: answers_of(case, rows), batches * 3)) == expected * 3
+        assert list(pool.map(case.answers_of, batches * 3)) == expected * 3
 
 
 @pytest.mark.parametrize("cells", [1, 1024])
 def test_a_warm_up_runs_the_largest_batches_there_will_be(case: Case, cells: int) -> None:
     case.session.shapes.clear()
-    case.predictor.warm_up(cells)
+    case.predictor.warm_up(Bounds(cells=cells, decoder_rows=16))
     assert max(shape[0] * shape[1] for shape in case.session.shapes) >= max(cells, case.predictor.max_tokens)
     assert max(shape[1] for shape in case.session.shapes) == case.predictor.max_tokens

@@ -16,18 +16,25 @@ from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
+from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from tests.fakes import (
     GRAPH,
+    MAX_SOURCE_TOKENS,
     MAX_TOKENS,
+    FakeEncoder,
     FakeSession,
+    FakeStep,
     classified,
     classifier_manifest,
     example,
     lexicon_graph,
     manifest,
+    translated,
+    translator_manifest,
     write_bundle,
     write_classifier,
+    write_translator,
 )
 
 
@@ -61,7 +68,13 @@ CLASSIFY = Task(
     manifest=classifier_manifest,
     good=(classified("exciting good plot"), classified("bad plot")),
 )
-both = pytest.mark.parametrize("task", [TAG, CLASSIFY], ids=["tag", "classify"])
+TRANSLATE = Task(
+    predictor=lambda bundle, session: Translator(bundle, encoder=FakeEncoder(session), step=FakeStep(session)),
+    write=write_translator,
+    manifest=translator_manifest,
+    good=(translated("It is at http://a.b"), translated("No")),
+)
+each = pytest.mark.parametrize("task", [TAG, CLASSIFY, TRANSLATE], ids=["tag", "classify", "translate"])
 
 
 def test_examples_are_answered_in_a_batch_and_alone(tmp_path):
@@ -70,7 +83,7 @@ def test_examples_are_answered_in_a_batch_and_alone(tmp_path):
     assert session.shapes == [(1, 4, 8), (1, 4, 8)]
 
 
-@both
+@each
 def test_good_examples_pass(tmp_path, task):
     replay(*task.load(tmp_path, json.dumps(task.good)), precision="fp32")
 
@@ -86,6 +99,8 @@ def test_good_examples_pass(tmp_path, task):
         (CLASSIFY, {"label": "positive"}, "label is negative, expected positive"),
         (CLASSIFY, {"scores": {"negative": 1.0}}, "labels are negative, positive, expected negative"),
         (CLASSIFY, {"scores": {"negative": 0.6, "positive": 0.4}}, r"a score is off by 0\.1\d+, more than 1e-05"),
+        (TRANSLATE, {"translation": "No"}, "translation is 'nO', expected 'No'"),
+        (TRANSLATE, {"score": -1.0}, r"a score is off by 0\.8\d+, more than 1e-05"),
     ],
 )
 def test_an_answer_that_differs_is_named_with_its_example(tmp_path, task, damage, message):
@@ -135,7 +150,7 @@ def test_a_graph_of_other_outputs_is_named(tmp_path, outputs, message):
         replay(Classifier(bundle, Other()), bundle, precision="fp32")
 
 
-@both
+@each
 @pytest.mark.parametrize(
     ("content", "message"),
     [("[", "truncated"), ("{}", "Expected `array`"), ("[]", "no example"), (b'["\xff"]', ".")],
@@ -153,6 +168,9 @@ def test_examples_that_cannot_be_read_are_named(tmp_path, task, content, message
         (CLASSIFY, {"text": " "}, "no word"),
         (CLASSIFY, {"text": "good " * (MAX_TOKENS + 1)}, f"at most {MAX_TOKENS}"),
         (CLASSIFY, {"colour": "red"}, "unknown field `colour`"),
+        (TRANSLATE, {"target": "fr"}, "from en to fr, which it does not translate"),
+        (TRANSLATE, {"text": "No " * MAX_SOURCE_TOKENS}, f"at most {MAX_SOURCE_TOKENS}"),
+        (TRANSLATE, {"colour": "red"}, "unknown field `colour`"),
     ],
 )
 def test_an_example_that_is_none_is_named(tmp_path, task, damage, message):

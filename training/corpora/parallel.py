@@ -6,9 +6,10 @@ language, line by line in parallel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from training.corpora.columns import open_text
 from training.corpora.sources import locate
@@ -80,6 +81,18 @@ def read_sets(
         if has_direction(corpus, direction)
         for name, part in _parts(corpus, direction, split)
     ]
+
+
+def write_pairs(file: TextIO, pairs: Iterable[Pair]) -> None:
+    """``language TAB source TAB target`` a line."""
+    file.writelines("\t".join((pair.target_language, pair.source, pair.target)) + "\n" for pair in pairs)
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """What :func:`write_pairs` wrote. Raises ValueError on a line of another form."""
+    with open_text(path) as lines:
+        rows = [line.rstrip("\n").split("\t") for line in lines]
+    return [Pair(source=source, references=(target,), target_language=language) for language, source, target in rows]
 
 
 def _parts(corpus: str, direction: str, split: str) -> Iterator[tuple[str, str]]:

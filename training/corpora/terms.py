@@ -100,3 +100,19 @@ CLASSIFIER_CORPORA: Mapping[str, Mapping[str, str]] = {
         "source": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
     },
 }
+
+# What translators learn from, by corpus.
+TRANSLATOR_CORPORA: Mapping[str, Mapping[str, str]] = {
+    "tatoeba": {
+        "name": "Tatoeba, train",
+        "use": "sentences and their translations",
+        "licence": "CC BY 2.0 FR, sentences by the contributors of tatoeba.org",
+        "source": "https://tatoeba.org",
+    },
+    "multi30k": {
+        "name": "Multi30k, train",
+        "use": "descriptions of pictures and their translations",
+        "licence": "CC BY-NC-SA 4.0, cite Elliott et al. 2016 and 2017",
+        "source": "https://github.com/multi30k/dataset",
+    },
+}

@@ -1,0 +1,79 @@
+"""How each live hypothesis came about: its tokens, and where to find the attention that went with each."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from service.scheduling.search import Floats
+from service.scheduling.selection import Indices
+from service.text.batch import Ids
+
+FIRST_TOKENS = 32  # room at first; afterwards twice as much each time
+_TOKEN, _PLACE = 0, 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trail:
+    """The tokens of every hypothesis, and for each its parent's row in the step that gave it."""
+
+    steps: Ids  # (row, token, 2); what is beyond a hypothesis' length means nothing
+
+    @classmethod
+    def none(cls, num_rows: int) -> Self:
+        """Of hypotheses without a token."""
+        return cls(np.zeros((num_rows, FIRST_TOKENS, 2), np.int32))
+
+    def of(self, row: int, length: int) -> tuple[list[int], list[int]]:
+        """A hypothesis' tokens and places."""
+        tokens, places = self.steps[row, :length].T.tolist()
+        return tokens, places
+
+    def after(self, parents: Indices, tokens: Ids, lengths: Ids) -> Trail:
+        """Of hypotheses (row,) that go on from these ``parents``, each ``lengths`` (row,) long, with one token."""
+        steps = self.steps[parents]
+        if len(lengths) and lengths.max() >= steps.shape[1]:
+            steps = np.concatenate((steps, np.zeros_like(steps)), axis=1)
+        rows = np.arange(len(parents))
+        steps[rows, lengths, _TOKEN] = tokens
+        steps[rows, lengths, _PLACE] = parents
+        return Trail(steps)
+
+    def joined(self, other: Trail) -> Trail:
+        steps = np.zeros((len(self.steps) + len(other.steps), *self.steps.shape[1:]), np.int32)
+        steps[: len(self.steps)] = self.steps
+        steps[len(self.steps) :, : other.steps.shape[1]] = other.steps
+        return Trail(steps)
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> Trail:
+        return Trail(self.steps[rows])
+
+
+class Attentions:
+    """What each step attended to, as long as a sentence that wants it is alive."""
+
+    def __init__(self) -> None:
+        self.num_steps = 0  # that there were
+        self._kept: deque[Floats] = deque()  # the last ones, (row, time) each
+
+    def add(self, attention: Floats) -> None:
+        self._kept.append(attention)
+        self.num_steps += 1
+
+    def forget(self, before: int) -> None:
+        """Nobody asks for the steps before this one any more."""
+        while self._kept and self.num_steps - len(self._kept) < before:
+            self._kept.popleft()
+
+    def of(self, *, start: int, places: list[int], num_tokens: int) -> Floats:
+        """(target, source) of a hypothesis: the rows in these ``places`` of the steps from ``start`` on."""
+        first = start - (self.num_steps - len(self._kept))
+        rows = [step[place] for step, place in zip(islice(self._kept, first, None), places, strict=False)]
+        if not rows:
+            return np.zeros((0, num_tokens), np.float32)
+        return np.concatenate(rows).reshape(len(rows), -1)[:, :num_tokens].copy()  # of a slice all would be kept

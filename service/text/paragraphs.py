@@ -1,0 +1,104 @@
+"""A text cut into sentences that are translated one by one, and the translations joined as the sentences were.
+
+What stands between sentences is kept as it is: line breaks, blank lines, spaces, the bullets and numbers of lists,
+and emoji. Only inside of a sentence that runs over a line's end the break becomes a space.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from service.text.copying import without_edges
+from service.text.tokenizer import split_sentences
+
+# What begins the item of a list, a heading or a quotation; it is no part of the sentence after it.
+_MARKER = re.compile(r"\s*(?:(?:[-*+•‣◦▪–—>]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-z]\))[ \t]+)+")
+_BREAK = re.compile(r"\r\n|[\n\r\u2028\u2029]")
+_WIDEST_WRAPPED = 120  # characters; nobody breaks lines wider than that to make them fit
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open, in code points of the whole text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A text and its sentences in order; none of them is empty."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """Each on one line."""
+        return [_BREAK.sub(" ", self.text[span.start : span.end]) for span in self.spans]
+
+    def join(self, translations: Sequence[str]) -> str:
+        """The text with each sentence's translation in its place."""
+        places = [0, *(place for span in self.spans for place in (span.start, span.end)), len(self.text)]
+        gaps = [self.text[start:end] for start, end in pairwise(places)][::2]
+        parts = (part for pair in zip(gaps, [*translations, ""], strict=True) for part in pair)
+        return "".join(parts)
+
+
+def cut(text: str) -> Passage:
+    """Takes time linear in the length, whatever the text."""
+    spans = (
+        _trimmed(text, Span(block.start + sentence.start, block.start + sentence.end))
+        for block in _blocks(text)
+        for sentence in split_sentences(text[block.start : block.end])
+    )
+    return Passage(text=text, spans=tuple(spans))
+
+
+def _trimmed(text: str, span: Span) -> Span:
+    """Without emoji at its edges, which stand better where they stood; all of it if there is nothing else."""
+    start, end = without_edges(text[span.start : span.end])
+    return Span(span.start + start, span.start + end) if start < end else span
+
+
+def _blocks(text: str) -> Iterator[Span]:
+    """Stretches of lines that may share a sentence, without the marker before them."""
+    for lines in _paragraphs(text):
+        width = max(line.end - line.start for line in lines)
+        start = 0
+        for end in range(1, len(lines) + 1):
+            if end == len(lines) or not _is_wrapped(text, lines[end - 1], lines[end], width):
+                marker = _MARKER.match(text, lines[start].start, lines[start].end)
+                yield Span(marker.end() if marker else lines[start].start, lines[end - 1].end)
+                start = end
+
+
+def _is_wrapped(text: str, line: Span, following: Span, width: int) -> bool:
+    """Whether a line was broken only because its next word found no room within the paragraph's width."""
+    words = text[following.start : following.end].split(maxsplit=1)
+    return width <= _WIDEST_WRAPPED and line.end - line.start + 1 + len(words[0]) > width
+
+
+def _paragraphs(text: str) -> Iterator[list[Span]]:
+    """Lines in groups; a blank line or a marker begins another."""
+    group: list[Span] = []
+    for line in _lines(text):
+        is_blank = not text[line.start : line.end].strip()
+        if group and (is_blank or _MARKER.match(text, line.start, line.end)):
+            yield group
+            group = []
+        if not is_blank:
+            group.append(line)
+    if group:
+        yield group
+
+
+def _lines(text: str) -> Iterator[Span]:
+    start = 0
+    for found in _BREAK.finditer(text):
+        yield Span(start, found.start())
+        start = found.end()
+    yield Span(start, len(text))

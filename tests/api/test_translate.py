@@ -1,0 +1,349 @@
+"""POST /translate: what a good request gets, and what a hard one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.api import catalogue
+from service.api.desk import Admitted
+from service.api.exchange import Exchange
+from service.api.translate import AdmittedTexts, ServedTranslator, sentence_events
+from service.api.translations import TranslatedItem
+from service.bundle import load_bundle, write_manifest
+from service.predictors.translator import Pair, Translator, Wish
+from service.text.paragraphs import cut
+from tests.api.conftest import Serve, Served, wait_until
+from tests.api.test_bad_input import problem_of
+from tests.fakes import (
+    MAX_SOURCE_TOKENS,
+    TRANSLATOR,
+    VERSION,
+    FakeSession,
+    OpenFake,
+    translator_manifest,
+    write_translator,
+)
+from tests.letters import SCORE, say
+
+
+def translation_of(served: Served, text: str, **request: Any) -> Any:
+    [result] = served.translate(text=text, **request)["results"]
+    return result["translation"]
+
+
+def test_one_sentence(served: Served) -> None:
+    score = round(SCORE, 4)
+    assert served.translate(text="I love this book.") == {
+        "model": {"name": TRANSLATOR, "version": VERSION},
+        "results": [
+            {
+                "translation": "i LOVE THIS BOOK.",
+                "score": score,
+                "hypotheses": [{"translation": "i LOVE THIS BOOK.", "score": score}],
+                "sentences": [{"source": {"start": 0, "end": 17}, "translation": "i LOVE THIS BOOK.", "score": score}],
+                "truncated": False,
+            }
+        ],
+    }
+
+
+def test_answers_come_in_order_one_an_item(served: Served) -> None:
+    texts = ["Me too.", "", "No. I am not! Are you?", "It is a rather long one, this", "\n Yes\n"]
+    results = served.translate(text=texts)["results"]
+    assert [result["translation"] for result in results] == [say(text) for text in texts]
+    assert [len(result["sentences"]) for result in results] == [1, 0, 3, 1, 1]
+    assert ["hypotheses" in result for result in results] == [True, False, False, True, True]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t\u00a0\u2003\n"])
+def test_text_without_words_stays_as_it_is_and_runs_nothing(served: Served, text: str) -> None:
+    [result] = served.translate(text=text)["results"]
+    assert result == {"translation": text, "score": 0.0, "sentences": [], "truncated": False}
+    assert served.session.shapes == []
+
+
+@pytest.mark.parametrize("text", ["😀", " 😀 🇩🇪\n", "1984", "https://a.b/c", "他们来了", "...", "\u200b", "\ue000"])
+def test_what_cannot_be_translated_is_copied_and_runs_nothing(served: Served, text: str) -> None:
+    [result] = served.translate(text=text, num_hypotheses=4, attention=True)["results"]
+    assert result["translation"] == text
+    assert result["hypotheses"] == [{"translation": text, "score": 0.0}]
+    assert [each["attention"]["weights"] for each in result["sentences"]] == [[[1.0]]]
+    assert served.session.shapes == []
+
+
+def test_another_language_as_source_is_answered(served: Served) -> None:
+    assert translation_of(served, "Это не английский. But this is, Маша!") == "Это не английский. bUT THIS IS, Маша!"
+
+
+def test_numbers_addresses_and_emoji_go_round_the_network(served: Served) -> None:
+    text = "In 1984 see http://A.b/c?d=E or A@b.Co 😀, I know! 🇩🇪"
+    assert translation_of(served, text) == "iN 1984 SEE http://A.b/c?d=E OR A@b.Co 😀, i KNOW! 🇩🇪"
+
+
+def test_paragraphs_lists_and_spaces_are_kept(served: Served) -> None:
+    text = "Dear Kim\n\n  Thanks.  We came home.\r\n- milk\n- 2 eggs \n\n\nYours\n"
+    assert translation_of(served, text) == say(text)
+
+
+def test_three_thousand_words_come_back_with_their_paragraphs(served: Served) -> None:
+    paragraph = "We went out. It was cold, so we ran.\nNobody saw us!  Then we ate."
+    text = "\n\n".join([paragraph] * 200)
+    assert len(text.split()) == 3000
+    [result] = served.translate(text=text, beam_size=1)["results"]
+    assert result["translation"] == say(text)
+    assert len(result["sentences"]) == 800
+
+
+def test_sentences_stand_where_they_say_in_every_unit(served: Served) -> None:
+    text = "Café 😀 is ñ. Me too."
+    for unit, encoding, width in (("codepoint", "utf-32-le", 4), ("utf16", "utf-16-le", 2), ("byte", "utf-8", 1)):
+        [result] = served.translate(text=text, offset_unit=unit)["results"]
+        found = [each["source"] for each in result["sentences"]]
+        encoded = text.encode(encoding)
+        surfaces = [encoded[width * each["start"] : width * each["end"]].decode(encoding) for each in found]
+        assert surfaces == ["Café 😀 is ñ.", "Me too."]
+
+
+def test_hypotheses_are_as_many_as_asked_for_different_and_fall(served: Served) -> None:
+    [result] = served.translate(text=" Me too.", num_hypotheses=4)["results"]
+    found = result["hypotheses"]
+    assert len({each["translation"] for each in found}) == len(found) == 4
+    assert (found[0]["translation"], found[0]["score"]) == (result["translation"], result["score"])
+    assert [each["score"] for each in found] == sorted((each["score"] for each in found), reverse=True)
+    assert all(each["translation"].startswith(" ") for each in found)
+
+
+def test_greedy_is_a_beam_of_one(served: Served) -> None:
+    assert translation_of(served, "Me too.", beam_size=1) == "mE TOO."
+    assert translation_of(served, "Me too.", beam_size=16, num_hypotheses=16) == "mE TOO."
+
+
+def test_attention_rows_sum_to_one_as_they_are_printed(served: Served) -> None:
+    request = {"text": "In 1984, a cat. No!", "target": "es", "attention": True}
+    body = served.client.post("/translate", json=request).text
+    [result] = json.loads(body, parse_float=Decimal)["results"]
+    first, second = (each["attention"] for each in result["sentences"])
+    assert first["source_tokens"][:6] == ["<2es>", "▁", "I", "n", "▁", "1984"]
+    assert first["target_tokens"][:5] == ["▁", "i", "N", "▁", "1984"]
+    assert second["target_tokens"] == ["▁", "n", "O", "!"]
+    for attention in (first, second):
+        assert len(attention["weights"]) == len(attention["target_tokens"])
+        assert all(len(row) == len(attention["source_tokens"]) and sum(row) == 1 for row in attention["weights"])
+
+
+def test_a_length_penalty_divides_the_score(served: Served) -> None:
+    [plain] = served.translate(text="Me too.", length_penalty=0)["results"]
+    assert plain["score"] == pytest.approx(SCORE * (len("Me too.") + 2), abs=1e-3)
+
+
+def test_a_translation_may_be_capped(served: Served) -> None:
+    assert translation_of(served, "Me too.", max_length=4, beam_size=1) == "mE"
+
+
+def test_a_network_that_never_ends_is_stopped_by_the_cap(served: Served) -> None:
+    served.session.ends = False
+    for beam_size in (1, 4):
+        found = translation_of(served, "Me and you", beam_size=beam_size)
+        assert found.startswith("mE AND YOU")
+        assert len(found) <= 2 * 13 + 10
+
+
+def test_a_sentence_of_five_hundred_words_is_refused_or_cut_and_that_is_said(served: Served) -> None:
+    text = "well " * 500
+    num_tokens = len(text) + 2
+    document = problem_of(served.post("/translate", text=["No.", text]), 422, "input_too_long")
+    [error] = document["errors"]
+    assert error["path"] == "text[1]"
+    assert str(MAX_SOURCE_TOKENS) in error["message"]
+    assert str(num_tokens) in error["message"]
+    cut, whole = served.translate(text=[text, "No."], truncate=True)["results"]
+    assert (cut["truncated"], whole["truncated"]) == (True, False)
+    assert cut["translation"].startswith("WELL WELL")
+
+
+def test_the_pair_chooses_the_model_and_the_default_comes_first(serve: Serve, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    write_translator(models, name="a-german", targets=["de"])
+    write_translator(models, name="b-both", default=True)
+    write_translator(models, name="c-spanish", targets=["es"])
+    served = serve()
+    assert served.translate(text="a", target="de")["model"]["name"] == "b-both"
+    served = serve(default_translator="c-spanish")
+    assert served.translate(text="a", target="es")["model"]["name"] == "c-spanish"
+    assert served.translate(text="Ab", target="de")["results"][0]["translation"] == "AB"
+    assert served.translate(text="a", target="de")["model"]["name"] == "a-german"
+    assert served.translate(text="a", target="de", model="b-both")["model"]["name"] == "b-both"
+    document = problem_of(served.post("/translate", text="a", target="de", model="c-spanish"), 422, "invalid_request")
+    assert document["errors"][0]["path"] == "target"
+    assert document["detail"].endswith("known pairs: en-es")
+
+
+def test_a_source_language_may_be_told(serve: Serve, tmp_path: Path) -> None:
+    folder = write_translator(tmp_path / "models")
+    manifest = translator_manifest(TRANSLATOR)
+    another = {"source": "es", "target": "de", "tag": "<2de>"}
+    write_manifest(folder, manifest | {"pairs": [*manifest["pairs"], another]})
+    assert translation_of(serve(), "No es", source="es", target="de") == "NO ES"
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(TEXTS, min_size=1, max_size=3))
+def test_any_text_is_answered_alike_alone_and_beside_others(served: Served, texts: list[str]) -> None:
+    results = served.translate(text=texts, truncate=True)["results"]
+    assert len(results) == len(texts)
+    for text, result in zip(texts, results, strict=True):
+        [alone] = served.translate(text=text, truncate=True)["results"]
+        assert alone == result
+
+
+def test_a_long_request_goes_aside_and_answers_the_same(served: Served) -> None:
+    texts = ["We went home and slept. " * 10] * 80
+    results = served.translate(text=texts, beam_size=1)["results"]
+    assert results == served.translate(text=texts[0], beam_size=1)["results"] * 80
+
+
+def events_of(body: str) -> Iterator[tuple[str, Any]]:
+    for block in body.removesuffix("\n\n").split("\n\n"):
+        name, data = block.split("\n")
+        yield name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+def streamed(served: Served, **request: Any) -> list[tuple[str, Any]]:
+    response = served.post("/translate", stream=True, **request)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("text/event-stream")
+    return list(events_of(response.text))
+
+
+def test_a_stream_has_an_event_for_each_sentence_and_one_for_the_end(served: Served) -> None:
+    texts = ["Me too. No!", "😀", "", "It is a rather long one"]
+    *sentences, (last, done) = streamed(served, text=texts, attention=True)
+    assert (last, done) == ("done", {"model": {"name": TRANSLATOR, "version": VERSION}})
+    assert {name for name, _ in sentences} == {"sentence"}
+    found = {(event["item"], event["sentence"]): event for _, event in sentences}
+    results = served.translate(text=texts, attention=True)["results"]
+    assert set(found) == {(0, 0), (0, 1), (1, 0), (3, 0)}
+    for (item, sentence), event in found.items():
+        expected = results[item]["sentences"][sentence]
+        assert {name: event[name] for name in expected} == expected
+        assert event["hypotheses"] == [{"translation": event["translation"], "score": event["score"]}]
+        assert event["truncated"] is False
+
+
+def test_short_sentences_of_a_stream_come_first(served: Served) -> None:
+    events = streamed(served, text=["It is a rather long sentence, this one", "No"])
+    assert [event.get("item") for _, event in events] == [1, 0, None]
+
+
+def test_a_stream_of_nothing_ends_at_once(served: Served) -> None:
+    assert [name for name, _ in streamed(served, text="")] == ["done"]
+
+
+def test_a_stream_counts_like_any_answer(served: Served) -> None:
+    streamed(served, text="Me too.")
+    assert served.metric("ribbon_requests_total", route="/translate", status="200") == 1
+    assert served.metric("ribbon_stage_seconds_count", stage="total") == 1
+    assert served.metric("ribbon_tokens_total") == len("Me too.") + 3
+
+
+def test_what_is_refused_at_the_door_is_no_stream(serve: Serve) -> None:
+    served = serve()
+    problem_of(served.post("/translate", text="a", target="xx", stream=True), 422, "invalid_request")
+    late = {"X-Request-Timeout-Ms": "0.0001"}
+    problem_of(served.post("/translate", text="a", stream=True, headers=late), 504, "deadline_exceeded")
+
+
+def test_a_failure_after_the_start_is_an_event(served: Served) -> None:
+    served.session.error = RuntimeError("a very private text")
+    [(name, first), (last, problem)] = streamed(served, text=["😀", "Me too."])
+    assert (name, first["translation"]) == ("sentence", "😀")
+    assert (last, problem["kind"], problem["status"]) == ("error", "model_failed", 500)
+    assert "private" not in json.dumps(problem)
+    assert served.metric("ribbon_errors_total", kind="model_failed") == 1
+    served.session.error = None
+    assert translation_of(served, "Me too.") == "mE TOO."
+
+
+def test_a_deadline_after_the_start_is_an_event(served: Served) -> None:
+    served.session.gate.clear()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(served.tag, text="well")
+        wait_until(lambda: bool(served.session.shapes))
+        late = pool.submit(
+            served.post, "/translate", text="Me too.", stream=True, headers={"X-Request-Timeout-Ms": "30"}
+        )
+        wait_until(lambda: served.metric("ribbon_queue_rows") == 1)
+        wait_until(lambda: served.metric("ribbon_queue_oldest_age_seconds") > 0.03)
+        served.session.gate.set()
+        assert first.result()
+        [(name, problem)] = events_of(late.result().text)
+    assert (name, problem["kind"]) == ("error", "deadline_exceeded")
+
+
+class Withdrawals:
+    """A scheduler that remembers what was withdrawn, and does nothing else."""
+
+    def __init__(self) -> None:
+        self.withdrawn: list[Any] = []
+
+    def check(self, *, deadline: float) -> None: ...
+
+    def enqueue(self, rows: Any, /, *, deadline: float) -> Any: ...
+
+    def withdraw(self, job: Any) -> None:
+        self.withdrawn.append(job)
+
+
+def test_a_caller_who_leaves_a_stream_ends_its_work(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        opened = OpenFake(FakeSession())
+        bundle = load_bundle(write_translator(tmp_path))
+        parts = [opened(path, device="cpu") for path in (bundle.encoder(), bundle.graph())]
+        translator, scheduler = Translator(bundle, encoder=parts[0], step=parts[1]), Withdrawals()
+        item = TranslatedItem.of(cut("😀"), [translator.encode("😀", Wish(pair=Pair("en", "es")))], "codepoint")
+        card: Any = None
+        served: ServedTranslator = catalogue.Served(card=card, predictor=translator, scheduler=scheduler)
+        job: Any = SimpleNamespace(done=asyncio.get_running_loop().create_future())
+        exchange = Exchange(request_id="x")
+        request: Any = SimpleNamespace(scope={"state": {"exchange": exchange}})
+        admitted: AdmittedTexts = Admitted(served=served, items=[item], deadline=1.0, length=1)
+        events = sentence_events(admitted, job, asyncio.Queue(), request)
+        assert b"sentence" in await anext(events)
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        assert scheduler.withdrawn == [job]
+        assert exchange.kind == "caller_left"
+
+    asyncio.run(scenario())
+
+
+def test_translations_and_other_tasks_share_the_service(served: Served) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        long = [pool.submit(translation_of, served, "We went home and slept.\n" * 40) for _ in range(3)]
+        tagged = [pool.submit(served.tag, text="Alice plays") for _ in range(20)]
+        assert all(future.result()["results"] for future in tagged)
+        assert {future.result() for future in long} == {say("We went home and slept.\n" * 40)}
+
+
+def test_the_shipped_limits_are_listed(served: Served) -> None:
+    [card] = [card for card in served.client.get("/models").json()["models"] if card["task"] == "translate"]
+    assert card["limits"]["max_tokens"] == MAX_SOURCE_TOKENS
+    assert [f"{pair['source']}-{pair['target']}" for pair in card["pairs"]] == ["en-es", "en-de"]

@@ -1,0 +1,172 @@
+"""``python -m tests.benchmarks.iteration_level``: sentences that join at every step, beside batches of requests.
+
+The same decoder, bundle, slots and trace; only the rule differs by which waiting sentences are let in: at every step,
+or once all before them are done. What is compared: the most sentences a second, the p99 at one rate, and the rates at
+one p99. Either policy answers a sentence as soon as it is finished, and both let hypotheses go when they end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from service.api.loading import OpenSession
+from service.predictors.translator import Translator
+from service.runtime.cores import available_cores
+from service.runtime.session import OnnxSession
+from service.scheduling.beams import Admission, AtEveryStep, WhenEmpty
+from service.scheduling.decoder import Decoder
+from service.scheduling.search import Search
+from service.settings import Settings
+from tests.benchmarks.latency import percentile
+from tests.benchmarks.machine import this_machine
+from tests.benchmarks.process import ROOT
+from tests.benchmarks.report import print_machine
+from tests.benchmarks.translation import Lengths, find_translator, open_bare, read_sentences, searches_of
+from tests.benchmarks.translation_curve import Curve, can_take, rates_between
+from tests.benchmarks.translation_picture import draw
+from tests.benchmarks.translation_report import EMPTY, STEP, Comparison, lines_of, median_rate, write_json
+from tests.benchmarks.translation_trace import Saturated, ask_alone, decoding, play, saturate, trace
+from tests.benchmarks.workload import SENTENCES
+
+POLICIES: Mapping[str, Admission] = {STEP: AtEveryStep(), EMPTY: WhenEmpty()}
+WARM_UP_SHARE = 0.15
+TIMES_ALONE = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What is the same for both."""
+
+    num_slots: int
+    max_rows: int  # of each slot
+    rounds: int
+    seconds: float  # of one turn
+    slo_milliseconds: float
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.iteration_level", description=__doc__)
+    parser.add_argument("--models-dir", type=Path, default=ROOT / "models", help="folder of bundles")
+    parser.add_argument("--model", default="en-xx", help="a translator's name")
+    parser.add_argument("--precision", help="default: as the bundle says")
+    parser.add_argument("--beams", type=int, nargs="+", default=[4, 1], help="sizes, measured one after the other")
+    parser.add_argument("--sentences", type=Path, default=SENTENCES, help="one a line")
+    parser.add_argument("--slots", type=int, default=available_cores(), help="threads that decode")
+    parser.add_argument("--max-rows", type=int, default=Settings().max_decoder_rows, help="hypotheses of a slot")
+    parser.add_argument("--rounds", type=int, default=3, help="of which medians are taken")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of one turn at one rate")
+    parser.add_argument("--slo", type=float, default=200.0, help="milliseconds: a fixed p99 to compare at")
+    parser.add_argument("--output", type=Path, default=ROOT / "runs" / "iteration-level.json", help="and .png")
+    return parser.parse_args(arguments)
+
+
+async def compare(translator: Translator, searches: Sequence[Search], conditions: Conditions) -> Comparison:
+    """Capacities first; then, rate by rate, a turn of each policy that can take the rate."""
+    idle = await _measure_idle(translator, searches, conditions)
+    saturated = await _measure_capacities(translator, searches, conditions)
+    capacities = {policy: median_rate(loads) for policy, loads in saturated.items()}
+    rates = rates_between(step_capacity=capacities[STEP], empty_capacity=capacities[EMPTY])
+    latencies: dict[str, dict[float, list[list[float]]]] = {policy: {} for policy in POLICIES}
+    lags = []
+    for seed in range(conditions.rounds):
+        for rate in rates:
+            dues = trace(searches, rate=rate, seconds=conditions.seconds, seed=seed)
+            for policy in _in_turn(seed):
+                if not can_take(rate, capacities[policy]):
+                    continue
+                async with _decoding(translator, conditions, policy) as decoder:
+                    played = await play(decoder, dues, warm_up_seconds=WARM_UP_SHARE * conditions.seconds)
+                latencies[policy].setdefault(rate, []).append(played.latencies)
+                lags.append(percentile(played.lags, 99))
+    return Comparison(
+        beam_size=searches[0].beam_size,
+        idle=idle,
+        saturated=saturated,
+        curves={policy: Curve.of(capacities[policy], latencies[policy]) for policy in POLICIES},
+        lag=statistics.median(lags),
+        slo=conditions.slo_milliseconds,
+    )
+
+
+def _decoding(translator: Translator, conditions: Conditions, policy: str) -> AbstractAsyncContextManager[Decoder]:
+    return decoding(
+        translator.graphs,
+        num_slots=conditions.num_slots,
+        max_rows=conditions.max_rows,
+        admission=POLICIES[policy],
+    )
+
+
+def _in_turn(number: int) -> list[str]:
+    """Whoever was first is second the next time."""
+    return list(POLICIES) if number % 2 == 0 else list(reversed(POLICIES))
+
+
+async def _measure_idle(translator: Translator, searches: Sequence[Search], conditions: Conditions) -> float:
+    ranked = sorted(searches, key=lambda search: len(search.ids))
+    async with _decoding(translator, conditions, STEP) as decoder:
+        return statistics.median(await ask_alone(decoder, ranked[int(0.95 * len(ranked))], times=TIMES_ALONE))
+
+
+async def _measure_capacities(
+    translator: Translator, searches: Sequence[Search], conditions: Conditions
+) -> dict[str, list[Saturated]]:
+    """As many wait as are decoded."""
+    places = conditions.num_slots * (conditions.max_rows // searches[0].beam_size)
+    saturated: dict[str, list[Saturated]] = {policy: [] for policy in POLICIES}
+    for number in range(conditions.rounds):
+        for policy in _in_turn(number):
+            async with _decoding(translator, conditions, policy) as decoder:
+                saturated[policy].append(
+                    await saturate(
+                        decoder,
+                        searches,
+                        num_waiting=2 * places,
+                        warm_up_seconds=conditions.seconds / 3,
+                        seconds=conditions.seconds,
+                    )
+                )
+    return saturated
+
+
+def main(arguments: Sequence[str] | None = None, *, open_session: OpenSession = OnnxSession) -> None:
+    parsed = parse_arguments(arguments)
+    machine = this_machine()
+    print_machine(machine)
+    bundle = find_translator(parsed.models_dir, parsed.model)
+    translator = open_bare(bundle, precision=parsed.precision, open_session=open_session)
+    precision = parsed.precision or bundle.manifest.default_precision
+    conditions = Conditions(
+        num_slots=parsed.slots,
+        max_rows=parsed.max_rows,
+        rounds=parsed.rounds,
+        seconds=parsed.seconds,
+        slo_milliseconds=parsed.slo,
+    )
+    sentences = read_sentences(parsed.sentences)
+    lengths = Lengths.of(searches_of(translator, sentences, beam_size=1))
+    title = f"{bundle.manifest.name} {bundle.manifest.version}, {precision}"
+    print(f"{title}; {conditions.num_slots} slots of {conditions.max_rows} hypotheses; {lengths}")
+    gc.freeze()  # as the service does once all is loaded
+    comparisons = []
+    for beam_size in parsed.beams:
+        searches = searches_of(translator, sentences, beam_size=beam_size)
+        comparisons.append(uvloop.run(compare(translator, searches, conditions)))
+        print("\n".join(lines_of(comparisons[-1])), flush=True)
+    write_json(machine, title, lengths, comparisons, parsed.output)
+    picture = parsed.output.with_suffix(".png")
+    if draw({f"{title}, beam {each.beam_size}": each.curves for each in comparisons}, picture):
+        print(f"\nThe curves: {picture}")
+    print(f"Every measurement: {parsed.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Subwords: ids and back, symbols that no text can spell, and what the alphabet holds."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import sentencepiece
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.text.subwords import EOS_ID, PLACEHOLDER, SPACE, UNK_ID, Subwords
+from tests.letters import CHARACTERS, letters, subwords
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+SPELLED = st.lists(st.text(CHARACTERS, min_size=1, max_size=8), max_size=8).map(" ".join)
+
+
+def test_a_text_is_its_pieces_and_no_others():
+    ids = subwords().encode("See it.")
+    assert subwords().pieces(ids) == [SPACE, "S", "e", "e", SPACE, "i", "t", "."]
+    assert subwords().decode(ids) == "See it."
+
+
+@given(SPELLED)
+def test_what_can_be_spelled_comes_back(text):
+    assert subwords().decode(subwords().encode(text)) == text
+
+
+@given(ANY_TEXT)
+def test_any_text_has_ids_and_none_of_them_is_a_symbol(text):
+    ids = subwords().encode(text)
+    symbols = {0, 2, EOS_ID, subwords().tag("<2es>"), subwords().tag("<2de>")}
+    assert not symbols.intersection(ids)
+    subwords().decode(ids)
+
+
+def test_what_is_said_of_a_symbol_is_no_symbol():
+    ids = subwords().encode("<2es></s>")
+    assert subwords().tag("<2es>") not in ids
+    assert UNK_ID in ids
+
+
+def test_symbols_are_silent():
+    ids = [subwords().tag("<2es>"), *subwords().encode("ab"), 0, 1, 2, 3]
+    assert subwords().decode(ids) == "ab"
+
+
+def test_a_placeholder_is_one_piece_wherever_it_stands():
+    ids = subwords().encode(f"a {PLACEHOLDER}b{PLACEHOLDER}")
+    assert ids.count(subwords().placeholder_id) == 2
+    assert subwords().decode(ids) == f"a {PLACEHOLDER}b{PLACEHOLDER}"
+
+
+@pytest.mark.parametrize("name", ["<2xx>", "a", PLACEHOLDER, "</s>x", ""])
+def test_a_tag_that_is_none_is_refused(name):
+    with pytest.raises(KeyError):
+        subwords().tag(name)
+
+
+def test_the_alphabet_holds_what_is_spelled_folded_or_left_out():
+    alphabet = subwords().alphabet
+    assert alphabet >= set(CHARACTERS) | {" ", "\n", "\u00a0", "ﬁ", "Ａ", "\u200b"}
+    assert not alphabet & {"я", "你", "😀", SPACE, PLACEHOLDER, "\ud800", "%"}
+
+
+def train(**choices):
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a b"] * 3), model_writer=model, model_type="char", vocab_size=20,
+        hard_vocab_limit=False, minloglevel=2, **choices,
+    )  # fmt: skip
+    return model.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda: b"no model", "not a sentencepiece model"),
+        (lambda: letters()[:50], "not a sentencepiece model"),
+        (train, "pad, unk, bos and eos are"),
+        (lambda: train(pad_id=0, unk_id=1, bos_id=2, eos_id=3), "no piece for the copy placeholder"),
+    ],
+)
+def test_another_model_is_refused(content, message):
+    with pytest.raises(ValueError, match=message):
+        Subwords.load(content())
+
+
+def test_a_file_is_read_like_its_content(tmp_path):
+    (tmp_path / "subwords.model").write_bytes(letters())
+    assert len(Subwords.load(tmp_path / "subwords.model")) == len(subwords())
