@@ -109,7 +109,7 @@ def load_network(run_dir: Path, config: Path | None) -> Translator:
     """The best of a run, for one thread."""
     torch.set_num_threads(1)
     path = config or ROOT / "training" / "configs" / f"{run_dir.name}.toml"
-    return load_translator(run_dir, load_config(TranslatorRun, path)).network
+    return load_translator(run_dir, load_config(TranslatorRun, path))
 
 
 def eager_ways(network: Translator, batches: Sequence[int], *, beam_size: int) -> Iterator[Way]:

@@ -30,15 +30,25 @@ from tests.benchmarks.machine import this_machine
 from tests.benchmarks.process import ROOT
 from tests.benchmarks.report import print_machine
 from tests.benchmarks.translation import Lengths, find_translator, open_bare, read_sentences, searches_of
-from tests.benchmarks.translation_curve import Curve, can_take, rates_between
+from tests.benchmarks.translation_curve import FULL, Curve, can_take, rates_between
 from tests.benchmarks.translation_picture import draw
-from tests.benchmarks.translation_report import EMPTY, STEP, Comparison, lines_of, median_rate, write_json
+from tests.benchmarks.translation_report import (
+    EMPTY,
+    HEADLINE_LOAD,
+    STEP,
+    Comparison,
+    lines_of,
+    median_rate,
+    write_json,
+)
 from tests.benchmarks.translation_trace import Saturated, ask_alone, decoding, play, saturate, trace
 from tests.benchmarks.workload import SENTENCES
 
 POLICIES: Mapping[str, Admission] = {STEP: AtEveryStep(), EMPTY: WhenEmpty()}
 WARM_UP_SHARE = 0.15
 TIMES_ALONE = 20
+LEAST_SENTENCES = 12  # in a turn
+LEAST_CAPACITY_SHARE = HEADLINE_LOAD / FULL  # both are measured where both are compared, come what may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,7 @@ class Conditions:
     """What is the same for both."""
 
     num_slots: int
-    max_rows: int  # of each slot
+    max_rows: Mapping[str, int]  # of each slot, by policy
     rounds: int
     seconds: float  # of one turn
     slo_milliseconds: float
@@ -61,6 +71,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--sentences", type=Path, default=SENTENCES, help="one a line")
     parser.add_argument("--slots", type=int, default=available_cores(), help="threads that decode")
     parser.add_argument("--max-rows", type=int, default=Settings().max_decoder_rows, help="hypotheses of a slot")
+    parser.add_argument("--batch-rows", type=int, help="the same for batches of requests; default: as many")
     parser.add_argument("--rounds", type=int, default=3, help="of which medians are taken")
     parser.add_argument("--seconds", type=float, default=4.0, help="of one turn at one rate")
     parser.add_argument("--slo", type=float, default=200.0, help="milliseconds: a fixed p99 to compare at")
@@ -78,12 +89,13 @@ async def compare(translator: Translator, searches: Sequence[Search], conditions
     lags = []
     for seed in range(conditions.rounds):
         for rate in rates:
-            dues = trace(searches, rate=rate, seconds=conditions.seconds, seed=seed)
+            seconds = max(conditions.seconds, LEAST_SENTENCES / rate)
+            dues = trace(searches, rate=rate, seconds=seconds, seed=seed)
             for policy in _in_turn(seed):
-                if not can_take(rate, capacities[policy]):
+                if not can_take(rate, max(capacities[policy], LEAST_CAPACITY_SHARE * capacities[EMPTY])):
                     continue
                 async with _decoding(translator, conditions, policy) as decoder:
-                    played = await play(decoder, dues, warm_up_seconds=WARM_UP_SHARE * conditions.seconds)
+                    played = await play(decoder, dues, warm_up_seconds=WARM_UP_SHARE * seconds)
                 latencies[policy].setdefault(rate, []).append(played.latencies)
                 lags.append(percentile(played.lags, 99))
     return Comparison(
@@ -100,7 +112,7 @@ def _decoding(translator: Translator, conditions: Conditions, policy: str) -> Ab
     return decoding(
         translator.graphs,
         num_slots=conditions.num_slots,
-        max_rows=conditions.max_rows,
+        max_rows=conditions.max_rows[policy],
         admission=POLICIES[policy],
     )
 
@@ -120,7 +132,7 @@ async def _measure_capacities(
     translator: Translator, searches: Sequence[Search], conditions: Conditions
 ) -> dict[str, list[Saturated]]:
     """As many wait as are decoded."""
-    places = conditions.num_slots * (conditions.max_rows // searches[0].beam_size)
+    places = conditions.num_slots * (max(conditions.max_rows.values()) // searches[0].beam_size)
     saturated: dict[str, list[Saturated]] = {policy: [] for policy in POLICIES}
     for number in range(conditions.rounds):
         for policy in _in_turn(number):
@@ -146,7 +158,7 @@ def main(arguments: Sequence[str] | None = None, *, open_session: OpenSession = 
     precision = parsed.precision or bundle.manifest.default_precision
     conditions = Conditions(
         num_slots=parsed.slots,
-        max_rows=parsed.max_rows,
+        max_rows={STEP: parsed.max_rows, EMPTY: parsed.batch_rows or parsed.max_rows},
         rounds=parsed.rounds,
         seconds=parsed.seconds,
         slo_milliseconds=parsed.slo,
@@ -154,7 +166,8 @@ def main(arguments: Sequence[str] | None = None, *, open_session: OpenSession = 
     sentences = read_sentences(parsed.sentences)
     lengths = Lengths.of(searches_of(translator, sentences, beam_size=1))
     title = f"{bundle.manifest.name} {bundle.manifest.version}, {precision}"
-    print(f"{title}; {conditions.num_slots} slots of {conditions.max_rows} hypotheses; {lengths}")
+    rows = ", ".join(f"{rows} {policy}" for policy, rows in conditions.max_rows.items())
+    print(f"{title}; {conditions.num_slots} slots, hypotheses of each: {rows}; {lengths}")
     gc.freeze()  # as the service does once all is loaded
     comparisons = []
     for beam_size in parsed.beams:

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.training.corpora.made_up_pairs import SENTENCES, german, write_pairs
+from training.corpora.parallel import MULTI30K_TESTS, has_direction, read_multi30k, read_sets, read_tatoeba
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    write_pairs(tmp_path)
+    return tmp_path
+
+
+def test_tatoeba_gives_every_reference_the_first_one_first(data_dir):
+    pairs = read_tatoeba("en-de", "dev", data_dir)
+    assert [pair.source for pair in pairs] == SENTENCES[:4]
+    assert pairs[0].references == (german(SENTENCES[0]), "Etwas anderes.")
+    assert pairs[0].target == german(SENTENCES[0])
+    assert {pair.target_language for pair in pairs} == {"de"}
+    assert {len(pair.references) for pair in read_tatoeba("en-de", "train", data_dir)} == {1}
+
+
+def test_a_sentence_without_a_translation_is_told(data_dir):
+    (data_dir / "tatoeba" / "en-de" / "train.tsv").write_text("One.\tEins.\nTwo.\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 2: a sentence without a translation"):
+        read_tatoeba("en-de", "train", data_dir)
+
+
+def test_multi30k_goes_line_by_line_and_in_either_direction(data_dir):
+    (there, *_), (back, *_) = (read_multi30k(direction, "dev", data_dir) for direction in ("en-de", "de-en"))
+    assert (there.source, there.target, there.target_language) == (back.target, back.source, "de")
+    assert back.target_language == "en"
+
+
+def test_sides_of_different_length_are_no_pairs(data_dir):
+    with (data_dir / "multi30k" / "val.de").open("a", encoding="utf-8") as file:
+        file.write("Noch einer.\n")
+    with pytest.raises(ValueError, match="longer"):
+        read_multi30k("en-de", "dev", data_dir)
+
+
+def test_there_is_a_set_for_each_corpus_that_has_a_direction_and_for_each_test_of_multi30k(data_dir):
+    names = [each.name for each in read_sets(("tatoeba", "multi30k"), ("en-de",), "test", data_dir)]
+    assert names == ["tatoeba en-de", *(f"multi30k en-de {part}" for part in MULTI30K_TESTS)]
+    dev = read_sets(("tatoeba", "multi30k"), ("en-de",), "dev", data_dir)
+    assert [each.name for each in dev] == ["tatoeba en-de", "multi30k en-de"]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "direction", "expected"),
+    [
+        ("tatoeba", "en-es", True),
+        ("tatoeba", "es-en", False),
+        ("multi30k", "en-es", False),
+        ("multi30k", "de-fr", True),
+    ],
+)
+def test_which_corpus_has_which_direction(corpus, direction, expected):
+    assert has_direction(corpus, direction) is expected
