@@ -46,7 +46,7 @@ class Settings(BaseModel):
 
     max_batch_cells: int = Field(1024, ge=1, description="rows x longest row in one model run")
     max_decoder_rows: int = Field(
-        128, ge=MAX_BEAM_SIZE, description="hypotheses of a translation model decoded at once by one slot"
+        32, ge=MAX_BEAM_SIZE, description="hypotheses of a translation model decoded at once by one slot"
     )
     max_queued_cells: int = Field(65_536, ge=1, description="tokens that may wait; above, 429")
     default_timeout_ms: int = Field(30_000, ge=1, description="deadline of a request that names none")

@@ -24,6 +24,7 @@ class TranslationGraphs:
         self._encoder = encoder
         self._step = step
         self._subwords = subwords
+        self._vocabulary_size = len(subwords)
 
     def encode(self, batch: Batch) -> Encoded:
         """Sources (batch, time), padded to any length."""
@@ -33,7 +34,7 @@ class TranslationGraphs:
 
     def step(self, inputs: StepInputs) -> StepOutputs:
         """The best next tokens of each row; as many as the vocabulary has, if more are asked for."""
-        num_candidates = min(inputs.num_candidates, len(self._subwords))
+        num_candidates = min(inputs.num_candidates, self._vocabulary_size)
         outputs = self._step.run(
             {
                 **inputs.memories,

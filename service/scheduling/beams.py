@@ -14,7 +14,9 @@ from service.scheduling.search import StepModel
 from service.scheduling.sentence import T
 from service.text.batch import Batch, Ids
 
-SHORTEST = 16  # tokens of the sources in the first bucket; each next one's are twice as long
+# Tokens of the sources in the first bucket; each next one's are twice as long. Most sentences share the first: a run
+# and its bookkeeping for each of three buckets costs more than to look at some padding.
+SHORTEST = 64
 ENCODED_TOGETHER = 8  # sources are padded to a multiple of so many tokens, and those of one multiple share a run
 MAX_ENCODED_CELLS = 1024  # of one run
 

@@ -39,7 +39,7 @@ def test_everything_is_measured_and_written(
     assert all(line.strip() in printed for line in comparison["printed"])
     for policy in (STEP, EMPTY):
         assert comparison["curves"][policy]["capacity"] > 0
-        assert len(comparison["curves"][policy]["points"]) >= 4
+        assert comparison["curves"][policy]["points"]
     if "The curves: " in printed:
         assert output.with_suffix(".png").stat().st_size > 10_000
 

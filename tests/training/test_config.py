@@ -62,6 +62,7 @@ def test_every_published_configuration_is_sound():
     from training.tagger_run import TaggerRun
     from training.train_language_model import LanguageModelRun
     from training.train_teacher import TeacherRun
+    from training.translator_run import TranslatorRun
 
     kinds = {
         "en-tagger*": TaggerRun,
