@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -146,27 +147,33 @@ class Translator:
         )
 
     def _search(self, ids: Ids, wish: Wish, *, copies: bool) -> Search:
-        """More than is asked for where several are: two that differ may be alike once the copies are back."""
+        """More than is asked for where several are, for two that differ may be alike once the copies are back; and if
+        something is to be copied, for the best may have lost it."""
         caps = (self._max_target_tokens, CAP_FACTOR * len(ids) + CAP_ADDEND, wish.max_length)
         return Search(
             ids=ids,
             beam_size=wish.beam_size,
-            num_hypotheses=wish.beam_size if wish.num_hypotheses > 1 else 1,
+            num_hypotheses=wish.beam_size if copies or wish.num_hypotheses > 1 else 1,
             length_penalty=wish.length_penalty,
             max_tokens=min(cap for cap in caps if cap is not None),
             wants_attention=copies or wish.attention,
         )
 
     def decode(self, source: Source, hypotheses: Hypotheses) -> list[Translation]:
-        """The translations that were asked for, best first, no two alike; at least one. ``hypotheses`` are those of
-        the source's search, none if it has none."""
+        """The translations that were asked for, best first, no two alike; at least one. Those that lose less of what is
+        to be copied come before those that lose more. ``hypotheses`` are those of the source's search, none if it has
+        none."""
         if source.search is None:
             return [Translation(text=source.text, score=0.0, attention=_itself(source))]
         found: dict[str, Translation] = {}
-        for hypothesis in hypotheses:
+        for hypothesis in sorted(hypotheses, key=partial(self._num_lost, source)):  # else by score, as they are
             translation = self._translation(source, source.search.ids, hypothesis)
             found.setdefault(translation.text, translation)
         return list(found.values())[: source.wish.num_hypotheses]
+
+    def _num_lost(self, source: Source, hypothesis: Hypothesis) -> int:
+        """How many of what is to be copied has no place in a hypothesis."""
+        return max(0, len(source.originals) - hypothesis.ids.count(self._subwords.placeholder_id))
 
     def _translation(self, source: Source, ids: Ids, hypothesis: Hypothesis) -> Translation:
         text = self._subwords.decode(hypothesis.ids)

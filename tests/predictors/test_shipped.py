@@ -15,6 +15,7 @@ from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
+from service.predictors.translator import Pair, Translator, Wish
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from service.text.spans import spans_of, tags_of
@@ -181,3 +182,18 @@ def test_scores_are_those_of_all_labels_and_sum_to_one(name, labels):
         assert answer.labels == labels
         assert sum(answer.scores) == pytest.approx(1, abs=1e-9)
         assert answer.score == max(answer.scores) == answer.scores[labels.index(answer.label)]
+
+
+def test_the_translator_keeps_its_word():
+    bundle = load_bundle(MODELS / "en-xx")
+    step = OnnxSession(bundle.graph("int8"))
+    translator = Translator(bundle, encoder=OnnxSession(bundle.encoder("int8")), step=step)
+    text = "Tom lives at https://example.org/a?b=1 with 3,417 cats. 😀"
+    for target in ("es", "de", "fr"):
+        wish = Wish(pair=Pair("en", target), beam_size=4, num_hypotheses=4)
+        (best, *others), (looped, *_) = translator.translate([text, "ha " * 40], wish)
+        assert all(original in best.text for original in ("https://example.org/a?b=1", "3,417", "😀")), best.text
+        assert len({each.text for each in (best, *others)}) == 4
+        assert len(looped.text) < 600  # within the cap
+    ((thanks, *_),) = translator.translate(["Thank you very much."], Wish(pair=Pair("en", "es")))
+    assert "racias" in thanks.text

@@ -70,6 +70,9 @@ def test_every_published_configuration_is_sound():
         "en-encoder": PretrainingRun,
         "*-lm": LanguageModelRun,
         "*-teacher": TeacherRun,
+        "multi30k*": TranslatorRun,
+        "en-es-bilingual": TranslatorRun,
+        "en-xx": TranslatorRun,
     }
     for path in (Path(__file__).parents[2] / "training" / "configs").glob("*.toml"):
         kind = next((kind for pattern, kind in kinds.items() if path.match(f"{pattern}.toml")), ClassifierRun)
