@@ -22,8 +22,8 @@ from service.text.copying import assign, has_words, mask, restore
 from service.text.subwords import EOS_ID, Subwords
 
 EXAMPLE_BEAM_SIZE = 4
-# A translation is rarely longer than its source; the cap is for those that would never end.
-CAP_FACTOR, CAP_ADDEND = 2, 10
+# One training pair in five thousand is longer; the cap is for translations that would never end.
+CAP_FACTOR, CAP_ADDEND = 1.5, 8
 
 
 class Pair(NamedTuple):
@@ -149,7 +149,7 @@ class Translator:
     def _search(self, ids: Ids, wish: Wish, *, copies: bool) -> Search:
         """More than is asked for where several are, for two that differ may be alike once the copies are back; and if
         something is to be copied, for the best may have lost it."""
-        caps = (self._max_target_tokens, CAP_FACTOR * len(ids) + CAP_ADDEND, wish.max_length)
+        caps = (self._max_target_tokens, cap_of(len(ids)), wish.max_length)
         return Search(
             ids=ids,
             beam_size=wish.beam_size,
@@ -245,6 +245,11 @@ class Translator:
                 num_candidates=4 * EXAMPLE_BEAM_SIZE,
             )
         )
+
+
+def cap_of(source_tokens: int) -> int:
+    """Most tokens of a translation, its end included."""
+    return int(CAP_FACTOR * source_tokens) + CAP_ADDEND
 
 
 def _itself(source: Source) -> Attention | None:

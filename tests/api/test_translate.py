@@ -157,7 +157,7 @@ def test_a_network_that_never_ends_is_stopped_by_the_cap(served: Served) -> None
     for beam_size in (1, 4):
         found = translation_of(served, "Me and you", beam_size=beam_size)
         assert found.startswith("mE AND YOU")
-        assert len(found) <= 2 * 13 + 10
+        assert len(found) <= 19 + 8
 
 
 def test_a_sentence_of_five_hundred_words_is_refused_or_cut_and_that_is_said(served: Served) -> None:

@@ -14,7 +14,7 @@ from service.bundle import Bundle, Task
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.tagger import Tagger
-from service.predictors.translator import CAP_ADDEND, CAP_FACTOR, Translator, Wish
+from service.predictors.translator import Translator, Wish, cap_of
 from service.runtime.session import Arrays
 from service.scheduling.direct import search_all
 from service.scheduling.search import Search
@@ -122,7 +122,7 @@ class TranslatorModel(Model):
         search_all(self._translator.graphs, [self._search(row) for row in rows])
 
     def _search(self, ids: Ids) -> Search:
-        cap = min(self._translator.max_target_tokens, CAP_FACTOR * len(ids) + CAP_ADDEND)
+        cap = min(self._translator.max_target_tokens, cap_of(len(ids)))
         return Search(ids=ids, beam_size=BEAM_SIZE, max_tokens=cap)
 
     def rows_of(self, text: str) -> list[Ids]:

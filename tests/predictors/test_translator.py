@@ -58,7 +58,7 @@ def test_what_is_wanted_is_searched(translator):
 
 @pytest.mark.parametrize(
     ("text", "max_length", "cap"),
-    [("ab", None, 2 * 5 + 10), ("ab", 7, 7), ("ab", 70, 20), ("a" * FITS, None, MAX_TARGET_TOKENS)],
+    [("ab", None, 7 + 8), ("ab", 7, 7), ("ab", 70, 15), ("a" * FITS, None, MAX_TARGET_TOKENS)],
 )
 def test_a_translation_is_capped_by_its_source_the_model_and_the_caller(translator, text, max_length, cap):
     assert translator.encode(text, replace(WISH, max_length=max_length)).search.max_tokens == cap
