@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import sacrebleu
 import torch
 
-from service.text.copying import PLACEHOLDER, mask
+from service.text.copying import mask, restore
 from training.beam_search import Found, beam_search, pad_rows
 from training.corpora.parallel import Pair, PairSet
 from training.networks.translator import Translator
@@ -27,7 +26,7 @@ def translate(
         encoder.encode_source(source.text, pair.target_language) for source, pair in zip(masked, pairs, strict=True)
     ]
     texts = [encoder.subwords.decode(found[0].ids) for found in search_rows(networks, rows, beam_size=beam_size)]
-    return [fill(text, source.originals) for text, source in zip(texts, masked, strict=True)]
+    return [restore(text, source.originals) for text, source in zip(texts, masked, strict=True)]
 
 
 def search_rows(networks: Sequence[Translator], rows: Sequence[Sequence[int]], *, beam_size: int) -> list[list[Found]]:
@@ -41,12 +40,6 @@ def search_rows(networks: Sequence[Translator], rows: Sequence[Sequence[int]], *
         hypotheses = beam_search(networks, ids.to(device), lengths.to(device), beam_size=beam_size)
         found |= dict(zip(places, hypotheses, strict=True))
     return [found[i] for i in range(len(rows))]
-
-
-def fill(text: str, originals: Sequence[str]) -> str:
-    """Placeholders replaced by originals, first by first."""
-    parts = text.split(PLACEHOLDER)
-    return "".join(part + original for part, original in zip_longest(parts, originals[: len(parts) - 1], fillvalue=""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
