@@ -134,7 +134,7 @@ def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -
 
 def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
     door = Door()
-    num_slots = settings.workers or available_cores()
+    num_slots = settings.threads or max(1, available_cores() // settings.workers)
     runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run")
     return Engine(
         settings=settings,

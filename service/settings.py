@@ -35,8 +35,12 @@ class Settings(BaseModel):
     precision: str | None = Field(
         None, description="variant of each model's graph, where it has this one; default: the bundle's own"
     )
-    workers: int | None = Field(
-        None, ge=1, le=256, description="model runs at once, one thread each; default: the CPU quota"
+    workers: int = Field(1, ge=1, le=64, description="processes that serve, all on one port")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="model runs at once in a worker, one thread each; default: the CPU quota over the workers",
     )
 
     max_items: int = Field(128, ge=1, description="texts in one request")

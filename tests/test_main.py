@@ -38,7 +38,7 @@ def models(tmp_path: Path) -> Path:
 
 def environment(models: Path, **choices: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RIBBON_")}
-    return kept | {"RIBBON_MODELS_DIR": str(models), "RIBBON_PORT": "0", "RIBBON_WORKERS": "1"} | choices
+    return kept | {"RIBBON_MODELS_DIR": str(models), "RIBBON_PORT": "0", "RIBBON_THREADS": "1"} | choices
 
 
 @contextmanager
