@@ -375,4 +375,4 @@ def _model(
 
 
 def settings_for(models_dir: Path, /, **choices: Any) -> Settings:
-    return Settings(**{"models_dir": models_dir, "workers": 1, **choices})
+    return Settings(**{"models_dir": models_dir, "threads": 1, **choices})
