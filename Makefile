@@ -29,7 +29,7 @@ STARTS_multi30k-no-attention = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format train-tagger train-classifier train-translator bench clean
+.PHONY: help serve test test-all check format settings train-tagger train-classifier train-translator bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ check: $(VENV)/.dev ## Lint, check the format and the types
 format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+settings: $(VENV)/.serve ## Write the table of settings in docs/operations.md anew
+	$(BIN)/python -m service.settings docs/operations.md
 
 train-tagger: $(VENV)/.train $(STARTS_$(call model_of,$(TAGGER))) ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
 	$(TRAIN)train_tagger $(TAGGER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)

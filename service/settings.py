@@ -2,80 +2,160 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.errors import SettingsError
+from service.settings_rules import PREFIX, impossible, variable
 
-PREFIX = "RIBBON_"
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
+# What the cluster puts into every pod beside a Service that is named ribbon, and the old links of Docker likewise.
+_LINK = re.compile(r"RIBBON_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+_LINK_HINT = (
+    "set by Kubernetes, which describes a Service named 'ribbon' in variables that begin with RIBBON_; "
+    "set enableServiceLinks: false in the pod's spec, or give the Service another name"
+)
+
+
+def setting(default: Any, *, meaning: str, cost: str, **constraints: Any) -> Any:
+    """A field with what the table for people says of it: what it means, and what turning it up costs."""
+    return Field(default, description=meaning, json_schema_extra={"cost": cost}, **constraints)
 
 
 class Settings(BaseModel):
-    """Every setting with its default. ``docs/operations.md`` has the same table for people."""
+    """Every setting with its default. ``python -m service.settings`` prints them as the table for people."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
-    models_dir: Path = Field(Path("models"), description="folder of bundles")
-    default_tagger: str | None = Field(
+    host: str = setting(
+        "127.0.0.1", meaning="address to listen on", cost="`0.0.0.0` lets in whoever can reach the machine"
+    )
+    port: int = setting(
+        8000, ge=0, le=65535, meaning="port to listen on; 0 picks a free one", cost="nothing; under 1024 needs a right"
+    )
+    models_dir: Path = setting(
+        Path("models"), meaning="folder of bundles", cost="each bundle: memory in every worker, and time to start"
+    )
+    default_tagger: str | None = setting(
         None,
-        description="answers /tag when no model is named; default: the bundle that says so, else the first by name",
+        meaning="answers /tag when no model is named; default: the bundle that says so, else the first by name",
+        cost="what that model costs",
     )
-    default_classifier: str | None = Field(None, description="the same for /classify")
-    default_translator: str | None = Field(
-        None, description="the same for /translate, where several models serve the languages asked for"
+    default_classifier: str | None = setting(None, meaning="the same for /classify", cost="what that model costs")
+    default_translator: str | None = setting(
+        None,
+        meaning="the same for /translate, where several models serve the languages asked for",
+        cost="what that model costs",
     )
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where models run")
-    precision: str | None = Field(
-        None, description="variant of each model's graph, where it has this one; default: the bundle's own"
+    device: Literal["cpu", "cuda"] = setting(
+        "cpu", meaning="where models run", cost="`cuda` needs a device, its memory and onnxruntime-gpu"
     )
-    workers: int = Field(1, ge=1, le=64, description="processes that serve, all on one port")
-    threads: int | None = Field(
+    precision: str | None = setting(
+        None,
+        meaning="variant of each model's graph, where it has this one; default: the bundle's own",
+        cost="`int8` is faster and drifts within what the bundle states; `fp32` is exact and slower",
+    )
+    workers: int = setting(
+        1, ge=1, le=64, meaning="processes that serve, all on one port", cost="memory: each has queues and arenas"
+    )
+    threads: int | None = setting(
         None,
         ge=1,
         le=256,
-        description="model runs at once in a worker, one thread each; default: the CPU quota over the workers",
+        meaning="model runs at once in a worker, one thread each; default: the CPU quota over the workers",
+        cost="memory of a largest run each; more than there are cores, and every run is slower",
     )
 
-    max_items: int = Field(128, ge=1, description="texts in one request")
-    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="bytes in one request body")
-    max_text_length: int = Field(50_000, ge=1, description="characters in one text")
-    max_request_length: int = Field(131_072, ge=1, description="characters in all texts of one request")
-
-    max_batch_cells: int = Field(1024, ge=1, description="rows x longest row in one model run")
-    max_decoder_rows: int = Field(
-        32, ge=MAX_BEAM_SIZE, description="hypotheses of a translation model decoded at once by one slot"
+    max_items: int = setting(128, ge=1, meaning="texts in one request", cost="longer waits for those behind it")
+    max_body_bytes: int = setting(
+        4 * 1024 * 1024, ge=1024, meaning="bytes in one request body", cost="memory: a body is read whole"
     )
-    max_queued_cells: int = Field(65_536, ge=1, description="tokens that may wait; above, 429")
-    default_timeout_ms: int = Field(30_000, ge=1, description="deadline of a request that names none")
-    drain_seconds: float = Field(0.0, ge=0, description="least time between not ready and closed, on SIGTERM")
-    drain_timeout_seconds: float = Field(30.0, ge=0, description="most time that work in flight is waited for")
+    max_text_length: int = setting(
+        50_000, ge=1, meaning="characters in one text", cost="longer waits; memory of the largest answer"
+    )
+    max_request_length: int = setting(
+        131_072,
+        ge=1,
+        meaning="characters in all texts of one request",
+        cost="memory: an answer of `/tag` is many times as long as its text",
+    )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
-    log_format: Literal["json", "text"] = Field("json", description="one JSON object a line, or plain lines")
+    max_batch_cells: int = setting(
+        1024,
+        ge=1,
+        meaning="rows x longest row in one model run",
+        cost="memory of each thread; a run cannot be interrupted, so others wait longer behind it",
+    )
+    max_decoder_rows: int = setting(
+        32,
+        ge=MAX_BEAM_SIZE,
+        meaning="hypotheses of a translation model decoded at once by one slot",
+        cost="slower steps for all that are decoded together; memory of their states",
+    )
+    max_queued_cells: int = setting(
+        65_536,
+        ge=1,
+        meaning="tokens that may wait; above, 429",
+        cost="longer waits before anybody is refused, and the memory of what waits",
+    )
+    default_timeout_ms: int = setting(
+        30_000,
+        ge=1,
+        le=3_600_000,
+        meaning="deadline of a request that names none",
+        cost="late answers nobody may wait for any more, in place of early refusals",
+    )
+    drain_seconds: float = setting(
+        0.0, ge=0, meaning="least time between not ready and closed, on SIGTERM", cost="slower restarts"
+    )
+    drain_timeout_seconds: float = setting(
+        30.0,
+        ge=0,
+        meaning="most time that work in flight is waited for",
+        cost="slower restarts where callers hang; too little loses answers",
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", meaning="least level logged", cost="`debug` writes more; `warning` leaves out the line of each request"
+    )
+    log_format: Literal["json", "text"] = setting(
+        "json", meaning="one JSON object a line, or plain lines", cost="`text` is for eyes; no collector reads it"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read every ``RIBBON_`` variable. Raises SettingsError on a misspelt name or a bad value."""
+        """Read every ``RIBBON_`` variable. Raises SettingsError on a misspelt name, a bad value or values that cannot
+        go together; its message has a line for each and says what to do."""
         named = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-        unknown = [name for name in named if name not in variables()]
-        if unknown:
-            raise SettingsError("\n".join(map(_not_a_setting, sorted(unknown))))
+        links = sorted(name for name, value in named.items() if _is_link(name, value))
+        wrong = [f"{', '.join(links)}: {_LINK_HINT}"] if links else []
+        wrong += [_not_a_setting(name) for name in sorted(named.keys() - {*variables(), *links})]
+        chosen = {name: named[name] for name in variables() if name in named and name not in links}
+        wrong += [f"{name} is empty: leave it out to have its default" for name in chosen if not chosen[name]]
         try:
-            return cls.model_validate({name.removeprefix(PREFIX).lower(): named[name] for name in named})
+            settings = cls.model_validate(
+                {name.removeprefix(PREFIX).lower(): chosen[name] for name in chosen if chosen[name]}
+            )
         except ValidationError as error:
-            raise SettingsError("\n".join(_bad_values(error, named))) from None
+            raise SettingsError("\n".join([*wrong, *_bad_values(error, chosen)])) from None
+        if wrong or (wrong := impossible(settings)):
+            raise SettingsError("\n".join(wrong))
+        return settings
 
 
 def variables() -> list[str]:
     """The name of every environment variable that is read."""
-    return [PREFIX + field.upper() for field in Settings.model_fields]
+    return list(map(variable, Settings.model_fields))
+
+
+def _is_link(name: str, value: str) -> bool:
+    return _LINK.fullmatch(name) is not None and (name not in variables() or "://" in value)
 
 
 def _not_a_setting(name: str) -> str:
@@ -83,9 +163,19 @@ def _not_a_setting(name: str) -> str:
     return f"{name} is not a setting; did you mean {nearest}?"
 
 
-def _bad_values(error: ValidationError, named: Mapping[str, str]) -> list[str]:
-    lines = []
-    for problem in error.errors():
-        name = PREFIX + str(problem["loc"][0]).upper()
-        lines.append(f"{name}={named.get(name, '')}: {problem['msg']}")
-    return lines
+def _bad_values(error: ValidationError, chosen: Mapping[str, str]) -> list[str]:
+    names = [str(problem["loc"][0]) for problem in error.errors()]
+    messages = [problem["msg"] for problem in error.errors()]
+    return [_bad_value(name, chosen[variable(name)], message) for name, message in zip(names, messages, strict=True)]
+
+
+def _bad_value(name: str, value: str, message: str) -> str:
+    field = Settings.model_fields[name]
+    default = "" if field.default is None else f"; without it: {field.default}"
+    return f"{variable(name)}={value}: {message[:1].lower()}{message[1:]} ({field.description}{default})"
+
+
+if __name__ == "__main__":
+    from service.settings_table import main
+
+    print(main(sys.argv[1:], Settings))

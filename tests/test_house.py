@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 # Each room may use itself and those after it.
 ROOMS = ("app", "api", "predictors", "scheduling", "runtime", "bundle", "text", "errors")
-LEAVES = ("settings", "metrics")  # anybody may use them, and they use nobody but the errors
+LEAVES = ("settings", "settings_rules", "settings_table", "metrics")  # anybody may use them, and they use the errors
 TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
 PROOFS = tuple(f"training/{stem}" for stem in ("evaluat", "export", "predict", "publish"))  # files begin so
@@ -75,7 +75,7 @@ def allowed_rooms(path: str) -> set[str]:
     """The rooms of ``service`` that a file of ``service`` may use."""
     room = room_of(path)
     if room in LEAVES:
-        return {room, "errors"}
+        return {"errors", *(leaf for leaf in LEAVES if leaf.startswith(room.partition("_")[0]))}
     if room in ROOMS:
         return {*ROOMS[ROOMS.index(room) :], *LEAVES}
     return {*ROOMS, *LEAVES}  # __main__ joins everything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from pydantic import ValidationError
 
 from service.errors import SettingsError
 from service.settings import Settings, variables
+from service.settings_rules import Differ, Needs
+from service.settings_table import BEGIN, END, cost_of, main, rewritten, table
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operations.md"
 
@@ -56,8 +59,97 @@ def test_settings_are_a_value() -> None:
         Settings().port = 1
 
 
-def test_the_table_for_people_has_every_variable_with_its_default() -> None:
-    table = DOCUMENT.read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (
+            {"RIBBON_MAX_TEXT_LENGTH": "200000"},
+            (
+                "RIBBON_MAX_TEXT_LENGTH=200000 and RIBBON_MAX_REQUEST_LENGTH=131072 (the default) cannot go together: "
+                "one text may not be longer than all texts of its request; "
+                "set RIBBON_MAX_TEXT_LENGTH to at most 131072 or RIBBON_MAX_REQUEST_LENGTH to at least 200000"
+            ),
+        ),
+        (
+            {"RIBBON_MAX_BODY_BYTES": "4003", "RIBBON_MAX_REQUEST_LENGTH": "1001", "RIBBON_MAX_TEXT_LENGTH": "9"},
+            "set RIBBON_MAX_REQUEST_LENGTH to at most 1000 or RIBBON_MAX_BODY_BYTES to at least 4004",
+        ),
+        (
+            {"RIBBON_MAX_QUEUED_CELLS": "100"},
+            "set RIBBON_MAX_BATCH_CELLS to at most 100 or RIBBON_MAX_QUEUED_CELLS to at least 1024",
+        ),
+    ],
+)
+def test_values_that_cannot_go_together_are_refused_with_a_way_out(environment: Mapping[str, str], said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment(environment)
+    assert said in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_the_way_out_of_every_impossible_combination_is_one() -> None:
+    Settings.from_environment({"RIBBON_MAX_TEXT_LENGTH": "131072"})
+    Settings.from_environment({"RIBBON_MAX_REQUEST_LENGTH": "200000", "RIBBON_MAX_TEXT_LENGTH": "200000"})
+    Settings.from_environment({"RIBBON_MAX_QUEUED_CELLS": "1024"})
+
+
+def test_a_setting_that_needs_another_says_so() -> None:
+    rule = Needs(one="default_tagger", other="threads", because="it is a test")
+    assert rule.broken(Settings(default_tagger="a", threads=2)) is None
+    assert rule.broken(Settings()) is None
+    assert (
+        rule.broken(Settings(default_tagger="a"))
+        == "RIBBON_DEFAULT_TAGGER=a needs RIBBON_THREADS: it is a test; set RIBBON_THREADS too, or leave "
+        "RIBBON_DEFAULT_TAGGER out"
+    )
+
+
+def test_settings_that_must_differ_say_so_unless_they_are_free() -> None:
+    rule = Differ(one="port", other="workers", free=0, because="it is a test")
+    assert rule.broken(Settings(port=2)) is None
+    assert "RIBBON_PORT=1 and RIBBON_WORKERS=1 (the default) cannot" in str(rule.broken(Settings(port=1)))
+
+
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_told_as_such() -> None:
+    links = {
+        "RIBBON_PORT": "tcp://10.0.0.1:8000",
+        "RIBBON_PORT_8000_TCP_ADDR": "10.0.0.1",
+        "RIBBON_SERVICE_HOST": "10.0.0.1",
+        "RIBBON_SERVICE_PORT_HTTP": "8000",
+    }
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment({**links, "RIBBON_WORKRES": "2"})
+    hint, misspelt = str(raised.value).splitlines()
+    assert hint.startswith(", ".join(links))
+    assert "enableServiceLinks: false" in hint
+    assert "RIBBON_WORKERS" in misspelt
+
+
+def test_an_empty_value_and_an_endless_time_are_refused() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment({"RIBBON_DEFAULT_TAGGER": "", "RIBBON_DRAIN_SECONDS": "inf"})
+    assert "RIBBON_DEFAULT_TAGGER is empty: leave it out" in str(raised.value)
+    assert "RIBBON_DRAIN_SECONDS=inf: " in str(raised.value)
+
+
+def test_the_table_for_people_is_the_one_of_the_class() -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    assert rewritten(document, Settings) == document, "run make settings"
     for name, field in zip(variables(), Settings.model_fields.values(), strict=True):
         default = "" if field.default is None else f"`{field.default}`"
-        assert f"| `{name}` | {default} |" in table, name
+        assert f"| `{name}` | {default} | {field.description} |" in document
+
+
+def test_every_setting_says_what_it_means_and_what_turning_it_up_costs() -> None:
+    fields = Settings.model_fields
+    assert [name for name, field in fields.items() if not field.description] == []
+    assert [name for name, field in fields.items() if not cost_of(field)] == [], "setting(..., cost=...)"
+
+
+def test_the_table_is_printed_and_written_between_its_marks(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    document.write_text(f"before\n{BEGIN}\nold | \\1 |\n{END}\nafter\n", encoding="utf-8")
+    assert main([str(document)], Settings) == table(Settings)
+    assert document.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{table(Settings)}\n{END}\nafter\n"
+    with pytest.raises(ValueError, match="no table between"):
+        rewritten("no marks", Settings)

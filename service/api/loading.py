@@ -20,7 +20,8 @@ from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
 from service.runtime.session import Device, Session
-from service.settings import PREFIX, Settings
+from service.settings import Settings
+from service.settings_rules import PREFIX
 
 
 class OpenSession(Protocol):

@@ -1,0 +1,109 @@
+"""Settings that are right one by one and cannot go together. Each rule names both variables and a way out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import BaseModel
+
+PREFIX = "RIBBON_"
+MAX_UTF8_BYTES = 4  # of one character
+
+
+class Rule(Protocol):
+    """What must be true of several settings."""
+
+    def broken(self, settings: BaseModel) -> str | None:
+        """What is wrong and what to do about it, if it is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtMost:
+    """One number may not be above another, or above a part of it."""
+
+    lesser: str
+    greater: str
+    times: int = 1  # so many of the lesser must fit
+    because: str
+
+    def broken(self, settings: BaseModel) -> str | None:
+        lesser, greater = getattr(settings, self.lesser), getattr(settings, self.greater)
+        if lesser is None or greater is None or self.times * lesser <= greater:
+            return None
+        return (
+            f"{told(settings, self.lesser)} and {told(settings, self.greater)} cannot go together: {self.because}; "
+            f"set {variable(self.lesser)} to at most {greater // self.times} "
+            f"or {variable(self.greater)} to at least {self.times * lesser}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differ:
+    """Two settings must not be the same, unless they are ``free``."""
+
+    one: str
+    other: str
+    free: object = None
+    because: str
+
+    def broken(self, settings: BaseModel) -> str | None:
+        value = getattr(settings, self.one)
+        if value is None or value == self.free or value != getattr(settings, self.other):
+            return None
+        both = f"{told(settings, self.one)} and {told(settings, self.other)}"
+        return f"{both} cannot go together: {self.because}; give one of them another value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """One setting does nothing without another."""
+
+    one: str
+    other: str
+    because: str
+
+    def broken(self, settings: BaseModel) -> str | None:
+        if getattr(settings, self.one) is None or getattr(settings, self.other) is not None:
+            return None
+        return (
+            f"{told(settings, self.one)} needs {variable(self.other)}: {self.because}; "
+            f"set {variable(self.other)} too, or leave {variable(self.one)} out"
+        )
+
+
+RULES: Sequence[Rule] = (
+    AtMost(
+        lesser="max_text_length",
+        greater="max_request_length",
+        because="one text may not be longer than all texts of its request",
+    ),
+    AtMost(
+        lesser="max_request_length",
+        greater="max_body_bytes",
+        times=MAX_UTF8_BYTES,
+        because=f"a character takes up to {MAX_UTF8_BYTES} bytes, so a body could be refused whose text is allowed",
+    ),
+    AtMost(
+        lesser="max_batch_cells",
+        greater="max_queued_cells",
+        because="a run would take more tokens than may wait for it",
+    ),
+)
+
+
+def impossible(settings: BaseModel) -> list[str]:
+    """A line for every rule that is broken."""
+    return [line for rule in RULES if (line := rule.broken(settings)) is not None]
+
+
+def variable(name: str) -> str:
+    """The environment variable that a setting is read from."""
+    return PREFIX + name.upper()
+
+
+def told(settings: BaseModel, name: str) -> str:
+    """``RIBBON_MAX_ITEMS=128``, and whether anybody chose it."""
+    default = "" if name in settings.model_fields_set else " (the default)"
+    return f"{variable(name)}={getattr(settings, name)}{default}"
