@@ -24,8 +24,11 @@ STARTS_en-sentiment-5 = runs/en-reviews-lm/.done runs/en-sentiment-teacher/proba
 STARTS_en-sentiment   = $(STARTS_en-sentiment-5) runs/en-sentiment-first/reviews.tsv
 STARTS_en-irony       = runs/en-irony-teacher/probabilities.tsv
 STARTS_en-emotion     = runs/en-emotion-teacher/probabilities.tsv
+STARTS_en-xx = runs/en-xx-first/.done
 STARTS_multi30k-small = runs/multi30k/.done
 STARTS_multi30k-no-attention = runs/multi30k/.done
+STARTS_multi30k-de = runs/multi30k/.done
+STARTS_multi30k-fr = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -77,8 +80,8 @@ runs/en-reviews-lm/.done: | $(VENV)/.train
 	$(TRAIN)train_language_model training/configs/en-reviews-lm.toml $(DATA)
 	@touch $@
 
-runs/multi30k/.done: | $(VENV)/.train
-	$(TRAIN)train_translator training/configs/multi30k.toml $(DATA)
+runs/multi30k/.done runs/en-xx-first/.done: runs/%/.done: | $(VENV)/.train
+	$(TRAIN)train_translator training/configs/$*.toml $(DATA)
 	@touch $@
 
 runs/%-teacher/probabilities.tsv: | $(VENV)/.train

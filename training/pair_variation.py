@@ -38,14 +38,21 @@ class RandomVariation:
     def __call__(self, pair: Pair, rng: np.random.Generator) -> Pair:
         config, chance = self.config, rng.random(4)
         if chance[0] < config.hidden_name:
-            pair = hide_name(pair, rng)
+            for _ in range(num_copies(rng)):
+                pair = hide_name(pair, rng)
         if chance[1] < config.drop_final_punctuation:
             pair = both(pair, _FINAL.sub("", pair.source), _FINAL.sub("", pair.target))
         if chance[2] < config.added_placeholder:
-            pair = add_placeholder(pair, rng)
+            for _ in range(num_copies(rng)):
+                pair = add_placeholder(pair, rng)
         if chance[3] < config.lowercase:
             pair = replace(pair, source=pair.source.lower())
         return pair
+
+
+def num_copies(rng: np.random.Generator) -> int:
+    """One, sometimes two or three: a network that saw one alone loses some of several in a sentence."""
+    return int(rng.choice((1, 1, 2, 3)))
 
 
 def hide_name(pair: Pair, rng: np.random.Generator) -> Pair:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from service.text.subwords import SUBWORDS, Subwords
+from training.checkpoints import load_translator
 from training.command_line import run_parser
 from training.config import load_config
 from training.corpora.parallel import Pair, read_pairs, read_sets
@@ -38,7 +39,7 @@ def main() -> None:
     examples = measure([mask_pair(pair, subwords.alphabet) for pair in pairs], best_cut, max_tokens=config.max_tokens)
     lengths = [example.length for example in examples]
 
-    network = Translator(vocabulary_size=len(subwords), config=config.network)
+    network = first_network(config, subwords)
     print(f"{sum(weight.numel() for weight in network.parameters()):,} weights; {len(examples):,} pairs")
     encoder = replace(best_cut, sampling=config.subword_sampling)
 
@@ -90,9 +91,18 @@ def subwords_of_run(folder: Path, config: TranslatorRun, pairs: Sequence[Pair]) 
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(
-            (Path(config.subwords_of) / SUBWORDS).read_bytes() if config.subwords_of else learn(config, pairs)
+            (Path(known) / SUBWORDS).read_bytes()
+            if (known := config.starts_from or config.subwords_of)
+            else learn(config, pairs)
         )
     return Subwords.load(path)
+
+
+def first_network(config: TranslatorRun, subwords: Subwords) -> Translator:
+    """A new one, or the best of the run to start from. Raises RuntimeError if that has other sizes."""
+    if config.starts_from:
+        return load_translator(Path(config.starts_from), config).train()
+    return Translator(vocabulary_size=len(subwords), config=config.network)
 
 
 def learn(config: TranslatorRun, pairs: Sequence[Pair]) -> bytes:

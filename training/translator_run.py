@@ -30,6 +30,7 @@ class TranslatorRun:
     corpora: tuple[str, ...]  # of training/corpora/parallel.py
     vocabulary_size: int = 8000
     subwords_of: str = ""  # folder of another run whose subwords are used; empty: learned from the training pairs
+    starts_from: str = ""  # folder of another run: its best weights are the first, its subwords are used
     subword_sampling: float = 0.0  # share of rows cut otherwise than best (Kudo 2018); 0: never
     distilled: str = ""  # file of training/distil_translator.py: pairs whose target sides teachers wrote
     keep_references: bool = True  # beside the distilled ones

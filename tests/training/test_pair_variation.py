@@ -72,7 +72,7 @@ def test_each_variation_is_seen_at_its_rate_and_none_without():
     for seed in range(20):
         found = always(original, rng(seed))
         assert found.source == found.source.lower()
-        assert found.source.count(PLACEHOLDER) == found.target.count(PLACEHOLDER) == 2
+        assert 2 <= found.source.count(PLACEHOLDER) == found.target.count(PLACEHOLDER) <= 6
         assert "." not in found.source + found.target
     sometimes = RandomVariation(VariationConfig(lowercase=0.3))
     generator = rng()

@@ -154,3 +154,12 @@ def test_without_bundle_nothing_is_published(tmp_path, data_dir, monkeypatch):
     run(train_translator.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", tmp_path / "run")
     assert (tmp_path / "run" / "best.pt").is_file()
     assert not list(tmp_path.rglob(MANIFEST))
+
+
+def test_a_run_starts_from_the_weights_and_subwords_of_another(published, tmp_path, data_dir, monkeypatch):
+    still = write_config(tmp_path, more=f'starts_from = "{published}"').read_text(encoding="utf-8")
+    (tmp_path / "run.toml").write_text(still.replace("learning_rate = 1e-2", "learning_rate = 0.0"), encoding="utf-8")
+    run(train_translator.main, monkeypatch, tmp_path / "run.toml", "--data-dir", data_dir, "--run-dir", tmp_path)
+    assert (tmp_path / SUBWORDS).read_bytes() == (published / SUBWORDS).read_bytes()
+    first, second = (torch.load(folder / "best.pt", weights_only=True)["network"] for folder in (published, tmp_path))
+    assert all(torch.equal(weights, second[name]) for name, weights in first.items())
