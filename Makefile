@@ -32,12 +32,12 @@ STARTS_multi30k-fr = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format settings train-tagger train-classifier train-translator bench clean
+.PHONY: help serve test test-all check format settings train-tagger train-classifier train-translator bench load clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-…); ARGS (test, bench, train-…); PYTHON"
+	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-…); ARGS (test, bench, load, train-…); PYTHON"
 
 serve: $(VENV)/.serve ## Install what serving needs and serve (PORT=8123 for another port)
 	@exec env RIBBON_HOST=$(HOST) RIBBON_PORT=$(PORT) $(BIN)/python -m service
@@ -94,6 +94,9 @@ runs/en-sentiment-first/reviews.tsv: $(STARTS_en-sentiment-5) | $(VENV)/.train
 bench: $(VENV)/.serve ## Measure throughput, latency and memory of every task (ARGS="--model en-tagger" for one model)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
+load: $(VENV)/.serve $(VENV)/.load ## Raise the load on each endpoint until it is too much (ARGS="--host http://…" for a running service)
+	$(BIN)/python -m tests.load $(ARGS)
+
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -107,6 +110,6 @@ $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	$(PIP) .
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.train: $(VENV)/.%: pyproject.toml | $(BIN)/python
+$(VENV)/.dev $(VENV)/.train $(VENV)/.load: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(PIP) '.[$*]'
 	@touch $@ $(VENV)/.serve

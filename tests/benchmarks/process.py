@@ -21,17 +21,18 @@ START_SECONDS, STOP_SECONDS = 60.0, 20.0
 class ServiceProcess:
     """``python -m service`` on a free port, with every model of the folder; ready once entered, gone once left.
 
-    ``model`` answers for its task. ``precision`` is every model's that has it; none: each model's own.
+    ``model``, if given, answers for its task. ``precision`` is every model's that has it; none: each model's own.
     """
 
-    def __init__(self, *, models_dir: Path, model: Model, precision: str | None = None) -> None:
+    def __init__(self, *, models_dir: Path, model: Model | None = None, precision: str | None = None) -> None:
         self.address = Address(host="127.0.0.1", port=free_port())
         self._environment = os.environ | {
             "RIBBON_HOST": self.address.host,
             "RIBBON_PORT": str(self.address.port),
             "RIBBON_MODELS_DIR": str(models_dir.resolve()),
-            model.default_variable: model.name,
         }
+        if model is not None:
+            self._environment[model.default_variable] = model.name
         self._environment.pop("RIBBON_PRECISION", None)
         if precision is not None:
             self._environment["RIBBON_PRECISION"] = precision

@@ -12,15 +12,8 @@ import pytest
 from service.bundle import Task
 from service.text.batch import Ids
 from tests.benchmarks.mixed import LONG_REVIEW_WORDS, traffic_of
-from tests.benchmarks.workload import (
-    REVIEW_LONGEST,
-    REVIEW_SHORTEST,
-    Workload,
-    batches_of,
-    requests_of,
-    text_of_about,
-    workloads_of,
-)
+from tests.benchmarks.reviews import LONGEST, SHORTEST
+from tests.benchmarks.workload import Workload, batches_of, requests_of, text_of_about, workloads_of
 
 
 class FakeModel:
@@ -49,8 +42,8 @@ def test_a_classifier_reads_sentences_and_reviews_a_tagger_sentences(workloads: 
 def test_reviews_are_as_long_as_reviews(workloads: dict[str, Workload]) -> None:
     lengths = [len(text.text.split()) for text in workloads["reviews"].texts]
     assert statistics.median(lengths) == pytest.approx(175, rel=0.1)
-    assert REVIEW_SHORTEST <= min(lengths) <= 60
-    assert 800 <= max(lengths) <= REVIEW_LONGEST
+    assert SHORTEST <= min(lengths) <= 60
+    assert 800 <= max(lengths) <= LONGEST
     assert statistics.mean(lengths) > 1.15 * statistics.median(lengths)  # a long tail
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from service.bundle import Task
 from service.text.batch import Batch, Ids, pad
 from tests.benchmarks.client import Request, text_request
 from tests.benchmarks.model import Model
+from tests.benchmarks.reviews import draw_review_length
 
 SENTENCES = Path(__file__).with_name("sentences.txt")  # Tolstoy, War and Peace (Maude); lengths like web text's
-# Lengths like those of reviews of films: log-normal, in words between spaces.
-NUM_REVIEWS, REVIEW_MEDIAN, REVIEW_SIGMA, REVIEW_SHORTEST, REVIEW_LONGEST = 500, 175, 0.7, 20, 1000
+NUM_REVIEWS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +78,6 @@ def read_texts(model: Model) -> list[Text]:
     """Every line of ``sentences.txt``, tokenised and encoded as the service does it."""
     lines = SENTENCES.read_text("utf-8").splitlines()
     return [Text(text=line, rows=model.rows_of(line)) for line in lines]
-
-
-def draw_review_length(draw: random.Random) -> int:
-    """Words between spaces."""
-    num_words = round(draw.lognormvariate(math.log(REVIEW_MEDIAN), REVIEW_SIGMA))
-    return min(REVIEW_LONGEST, max(REVIEW_SHORTEST, num_words))
 
 
 def compose(texts: Sequence[Text], num_words: int, draw: random.Random) -> str:

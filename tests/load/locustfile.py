@@ -1,84 +1,103 @@
-"""Clients of ``POST /tag``, ``/classify`` and ``/translate`` with a pause between requests.
+"""An open loop of requests to ``/tag``, ``/classify`` and ``/translate``. Needs the extra ``load``.
 
-``locust -f tests/load/locustfile.py --host http://...``; name a class behind it to run that one only. Most send one
-sentence, a few a page or a review, as people and programs do. Needs the extra ``load``.
+``locust -f tests/load/locustfile.py --host http://127.0.0.1:8000 [Reader|Critic|Traveller]`` opens Locust's page;
+``--headless --pattern ramp`` runs without it. ``python -m tests.load`` starts the service too.
 """
 
 from __future__ import annotations
 
-import random
+import sys
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
-from locust import HttpUser, between, task
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # Locust knows the file alone
 
-SENTENCES = Path(__file__).parents[1].joinpath("benchmarks", "sentences.txt").read_text("utf-8").splitlines()
-PAGE_SIZE = 32
-REVIEW_WORDS = 400
-LETTER_SENTENCES = 10
-TARGETS = ("es", "de", "fr")
+from locust import LoadTestShape, events
 
+from tests.load.outcome import conclude, write_down
+from tests.load.patterns import PATTERNS
+from tests.load.tally import Tally
+from tests.load.texts import SENTENCES, Message, Texts
+from tests.load.users import REQUESTS_PER_USER, Run, Source
 
-class Client(HttpUser):
-    """Sends texts and counts the results."""
-
-    abstract = True
-    wait_time = between(0.05, 0.5)
-
-    def send(self, path: str, text: str | list[str], *, name: str, **wishes: str | int) -> None:
-        num_items = 1 if isinstance(text, str) else len(text)
-        body = {"text": text, **wishes}
-        with self.client.post(path, json=body, name=f"{path}, {name}", catch_response=True) as response:
-            if response.status_code != 200:
-                response.failure(f"{response.status_code} {response.json().get('kind')}")
-            elif len(response.json()["results"]) != num_items:
-                response.failure(f"{num_items} items sent, another number of results came back")
+RISE_PER_SECOND = 1000.0  # users; a step begins at once
 
 
-class Reader(Client):
+class Reader(Source):
     """Tags sentences, and now and then a page of them."""
 
-    @task(9)
-    def tag_a_sentence(self) -> None:
-        self.send("/tag", random.choice(SENTENCES), name="1 sentence")
+    weight = 6
 
-    @task(1)
-    def tag_a_page(self) -> None:
-        self.send("/tag", random.sample(SENTENCES, PAGE_SIZE), name=f"{PAGE_SIZE} sentences")
+    def compose(self, texts: Texts) -> Message:
+        return texts.page("/tag") if texts.draw.random() < 0.02 else texts.sentence("/tag")
 
 
-class Critic(Client):
-    """Classifies sentences, and now and then a review of several hundred words."""
+class Critic(Source):
+    """Classifies sentences, and now and then a review."""
 
-    @task(19)
-    def classify_a_sentence(self) -> None:
-        self.send("/classify", random.choice(SENTENCES), name="1 sentence")
+    weight = 6
 
-    @task(1)
-    def classify_a_review(self) -> None:
-        self.send("/classify", review(), name=f"{REVIEW_WORDS} words and more")
+    def compose(self, texts: Texts) -> Message:
+        return texts.review("/classify") if texts.draw.random() < 0.05 else texts.sentence("/classify")
 
 
-class Traveller(Client):
-    """Has sentences translated, each into some language, and now and then a letter of several paragraphs."""
+class Traveller(Source):
+    """Has sentences translated, each into some language, and now and then a letter."""
 
-    @task(19)
-    def translate_a_sentence(self) -> None:
-        self.send("/translate", random.choice(SENTENCES), name="1 sentence", target=random.choice(TARGETS))
+    weight = 1
 
-    @task(1)
-    def translate_a_letter(self) -> None:
-        name = f"{LETTER_SENTENCES} paragraphs"
-        self.send("/translate", letter(), name=name, target=random.choice(TARGETS))
-
-
-def letter() -> str:
-    """A sentence a paragraph."""
-    return "\n\n".join(random.sample(SENTENCES, LETTER_SENTENCES))
+    def compose(self, texts: Texts) -> Message:
+        target = texts.target()
+        if texts.draw.random() < 0.05:
+            return texts.letter("/translate", target=target)
+        return texts.sentence("/translate", target=target)
 
 
-def review() -> str:
-    """Sentences at random until there are enough words."""
-    words: list[str] = []
-    while len(words) < REVIEW_WORDS:
-        words += random.choice(SENTENCES).split()
-    return " ".join(words)
+class Shape(LoadTestShape):
+    """The pattern's rate in users."""
+
+    def reset_time(self) -> None:
+        """A run begins, for Locust before there is any user."""
+        super().reset_time()
+        if self.runner is not None:
+            begin(self.runner.environment)
+
+    def tick(self) -> tuple[int, float] | None:
+        run: Run = self.runner.environment.ribbon_run
+        rate = self.runner.environment.ribbon_pattern.rate_at(run.now(), run.tally)
+        return None if rate is None else (max(1, round(rate / REQUESTS_PER_USER)), RISE_PER_SECOND)
+
+
+@events.init_command_line_parser.add_listener
+def add_options(parser: Any) -> None:
+    group = parser.add_argument_group("Ribbon")
+    group.add_argument("--pattern", choices=sorted(PATTERNS), default="steady", help="how the rate goes")
+    group.add_argument("--rate", type=float, default=50.0, help="requests a second: a ramp's first, else the basis")
+    group.add_argument("--seconds", type=float, default=60.0, help="of the run; of a ramp at most")
+    group.add_argument("--slo", type=float, default=500.0, help="milliseconds: objective and deadline of each")
+    group.add_argument("--slo-share", type=float, default=0.99, help="of what is sent must be within it")
+    group.add_argument("--least-rate", type=float, default=0.0, help="requests a second that a ramp must find")
+    group.add_argument("--texts", default=str(SENTENCES), help="a file of your own, one sentence a line")
+    group.add_argument("--seed", type=int, default=1)
+    group.add_argument("--key-file", help="holds the API key")
+    group.add_argument("--output", default=str(ROOT / "runs" / "load"), help="folder of load.csv, .json and .html")
+
+
+def begin(environment: Any) -> None:
+    options: Namespace = environment.parsed_options
+    texts = Texts.of(Path(options.texts), seed=options.seed)
+    tally = Tally(slo_milliseconds=options.slo)
+    key = Path(options.key_file).read_text("utf-8").strip() if options.key_file else None
+    environment.ribbon_run = Run(texts, tally, deadline_ms=round(options.slo), key=key)
+    environment.ribbon_pattern = PATTERNS[options.pattern](options.rate, options.seconds)
+
+
+@events.test_stop.add_listener
+def end(environment: Any, **_: object) -> None:
+    """Judge, write down, and choose the exit status."""
+    outcome = conclude(environment.ribbon_run.tally, environment.ribbon_pattern, environment.parsed_options)
+    write_down(outcome, environment.ribbon_run.tally, Path(environment.parsed_options.output))
+    print("\n".join(outcome.lines))
+    environment.process_exit_code = 0 if outcome.is_met else 1
