@@ -124,7 +124,7 @@ def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -
         lifespan=[engine.running],
         request_class=JsonRequest,
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(),
+        openapi_config=describe_api(request_limits(settings)),
         logging_config=None,
     )
     app.state.door = engine.door

@@ -6,10 +6,11 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from service.api.catalogue import Catalogue
+from service.api.problems import problems
 from service.api.schemas import ModelsResponse
 
 
-@get("/models", summary="Models that are served", sync_to_thread=False)
+@get("/models", summary="Models that are served", responses=problems(503), sync_to_thread=False)
 def models(catalogue: NamedDependency[Catalogue]) -> ModelsResponse:
     """Name, version, task, labels, limits, licence and measured quality of every model."""
     return ModelsResponse(catalogue.cards())

@@ -1,24 +1,85 @@
-"""GET /schema: the API's description, OpenAPI 3.1, and a page to read it on."""
+"""GET /schema: the API's description, OpenAPI 3.1 as JSON and YAML, and a page to read it on and try it.
+
+Nothing comes from elsewhere: the page's script is served from here too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from litestar import Request, Router
+from litestar import Request, Response, Router, get
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 
+from service.api.contract import Json, complete
+from service.api.inputs import Limits
 from service.errors import UnknownPathError
 
 VERSION = "0.1.0"
+WEB = Path(__file__).parents[1] / "web"
+SCRIPT = "rapidoc-min.js"
 
 
-def describe_api() -> OpenAPIConfig:
+class Description:
+    """The document, made once when it is first asked for."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._document: Json = {}
+
+    def of(self, generated: Json) -> Json:
+        if not self._document:
+            self._document = complete(generated, self._limits)
+        return self._document
+
+
+class JsonPlugin(JsonRenderPlugin):
+    def __init__(self, description: Description) -> None:
+        super().__init__()
+        self._description = description
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        return super().render(request, self._description.of(openapi_schema))
+
+
+class YamlPlugin(YamlRenderPlugin):
+    def __init__(self, description: Description) -> None:
+        super().__init__()
+        self._description = description
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        return super().render(request, self._description.of(openapi_schema))
+
+
+class PagePlugin(OpenAPIRenderPlugin):
+    """RapiDoc's page and its script, which is a file of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/")
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        return (WEB / "schema.html").read_bytes()
+
+    def receive_router(self, router: Router) -> None:
+        router.register(script)
+
+
+@get(f"/{SCRIPT}", include_in_schema=False, sync_to_thread=True)
+def script() -> Response[bytes]:
+    """Read when it is asked for: nobody else needs its megabyte in memory."""
+    headers: Mapping[str, str] = {"cache-control": "max-age=86400"}
+    return Response((WEB / "rapidoc" / SCRIPT).read_bytes(), media_type="text/javascript", headers=headers)
+
+
+def describe_api(limits: Limits) -> OpenAPIConfig:
+    description = Description(limits)
     return OpenAPIConfig(
         title="Ribbon",
         version=VERSION,
         description="Small recurrent networks for language. Failures are problem documents (RFC 9457).",
-        render_plugins=[ScalarRenderPlugin()],
+        render_plugins=[PagePlugin(), JsonPlugin(description), YamlPlugin(description)],
         openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, before_request=_refuse_unknown),
         use_handler_docstrings=True,
     )

@@ -50,19 +50,30 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[FieldProblem] | msgspec.UnsetType = msgspec.UNSET
 
 
-PROBLEMS: dict[int, ResponseSpec] = {
-    status: ResponseSpec(Problem, description=description, media_type=PROBLEM_JSON, generate_examples=False)
-    for status, description in {
-        400: "The body is not JSON",
-        404: "No such model",
-        413: "The body is too large",
-        415: "The body is not declared as JSON",
-        422: "A field or a text is wrong; errors names it",
-        429: "Overloaded; Retry-After says when to come back",
-        503: "Starting or draining; Retry-After says when to come back",
-        504: "The deadline passed before the work began",
-    }.items()
+MEANINGS = {
+    400: "The body is not JSON",
+    401: "A key is asked for here, and there is none or a wrong one",
+    404: "No such model",
+    408: "The body did not arrive in time; the connection is closed",
+    413: "The body is too large",
+    415: "The body is not declared as JSON",
+    422: "A field or a text is wrong; errors names it",
+    429: "Overloaded, or too much from this caller; Retry-After says when to come back",
+    500: "A bug; the log has more under the request's id",
+    503: "Starting or draining; Retry-After says when to come back",
+    504: "The deadline passed before the work began",
 }
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """How a route may fail, for its description."""
+    return {
+        status: ResponseSpec(Problem, description=MEANINGS[status], media_type=PROBLEM_JSON, generate_examples=False)
+        for status in statuses
+    }
+
+
+PROBLEMS = problems(400, 404, 413, 415, 422, 429, 500, 503, 504)  # of every task
 
 
 def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Response[bytes]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from service.app import create_app
+from service.settings import Settings
+from tests.contract import Contract
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_classifier, write_translator
 
 Client = TestClient[Litestar]
@@ -69,6 +72,20 @@ def is_ready(client: Client) -> bool:
     return client.get("/health/ready").status_code == 200
 
 
+def client_of(app: Litestar, settings: Settings) -> Client:
+    """Every answer it gets is held against the description that the service gives of itself."""
+    client = TestClient(app)
+    client.event_hooks["response"].append(contract_of(settings.model_copy(update={"models_dir": Path("models")})).check)
+    return client
+
+
+@cache
+def contract_of(settings: Settings) -> Contract:
+    """Asked of another application with the same settings, so that nobody's counts or logs know of it."""
+    app = create_app(settings, open_session=OpenFake(FakeSession()))
+    return Contract(TestClient(app).get("/schema/openapi.json").json())
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """``serve(max_items=3)``: an application with these settings, ready; gone after the test."""
@@ -80,8 +97,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
                 write_classifier(tmp_path / "models")
                 write_translator(tmp_path / "models")
             session = FakeSession()
-            app = create_app(settings_for(tmp_path / "models", **choices), open_session=OpenFake(session))
-            client = stack.enter_context(TestClient(app))
+            settings = settings_for(tmp_path / "models", **choices)
+            app = create_app(settings, open_session=OpenFake(session))
+            client = stack.enter_context(client_of(app, settings))
             stack.callback(session.gate.set)
             wait_until(lambda: is_ready(client))
             session.shapes.clear()

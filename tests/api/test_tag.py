@@ -108,16 +108,15 @@ def test_offsets_of_tokens_index_them_joined_by_spaces(served: Served, unit: str
 
 @pytest.fixture(scope="module")
 def served_for_all(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from litestar.testing import TestClient
-
     from service.app import create_app
-    from tests.api.conftest import is_ready, wait_until
+    from tests.api.conftest import client_of, is_ready, wait_until
     from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
 
     models = tmp_path_factory.mktemp("models")
     write_bundle(models)
     session = FakeSession()
-    with TestClient(create_app(settings_for(models), open_session=OpenFake(session))) as client:
+    settings = settings_for(models)
+    with client_of(create_app(settings, open_session=OpenFake(session)), settings) as client:
         wait_until(lambda: is_ready(client))
         yield Served(client=client, session=session)
 

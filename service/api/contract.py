@@ -1,0 +1,177 @@
+"""What the API's description says beyond what Litestar reads from the handlers.
+
+Litestar writes down the paths. msgspec, which reads every request and writes every answer, writes down their types,
+so that the description cannot drift from what is done. What neither knows is here: the limits an operator set, the
+headers, the problems that belong to each status, the events of a stream, and examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import msgspec
+
+from service.api.exchange import MAX_TIMEOUT_MS
+from service.api.inputs import Limits
+from service.api.problems import PROBLEM_JSON, Problem
+from service.api.schemas import (
+    ClassifyRequest,
+    ClassifyResponse,
+    DoneEvent,
+    Health,
+    ModelsResponse,
+    SentenceEvent,
+    TagRequest,
+    TagResponse,
+    TranslateRequest,
+    TranslateResponse,
+)
+from service.errors import ServiceError
+
+Json = dict[str, Any]
+REF = "#/components/schemas/{name}"
+EVENT_STREAM = "text/event-stream"
+TYPES = (
+    TagRequest,
+    TagResponse,
+    ClassifyRequest,
+    ClassifyResponse,
+    TranslateRequest,
+    TranslateResponse,
+    SentenceEvent,
+    DoneEvent,
+    ModelsResponse,
+    Health,
+    Problem,
+)
+NO_NUL = r"^[^\u0000]*$"
+# What Python takes for white space, which JavaScript's \s alone is not.
+NO_SPACE = r"^[^\s\u0000\u001c-\u001f\u0085]+$"
+NO_TEXT = {"type": "null"}
+
+EXAMPLES: Mapping[str, Mapping[str, Json]] = {
+    "/tag": {
+        "text": {"text": "Alice moved to Hong Kong."},
+        "tokens": {"tokens": [["Alice", "plays", "well"], ["Bob", "too"]], "tasks": ["pos"]},
+        "several": {"text": ["Alice moved to Hong Kong.", ""], "truncate": True, "offset_unit": "utf16"},
+    },
+    "/classify": {"text": {"text": "It was not bad at all."}, "several": {"text": ["It was good.", "It was not."]}},
+    "/translate": {
+        "text": {"text": "I love this book.", "target": "es"},
+        "several": {"text": ["I love this book. It was cheap.", "Where is it?"], "target": "es", "beam_size": 1},
+        "hypotheses": {"text": "I love this book.", "target": "es", "num_hypotheses": 4, "attention": True},
+        "stream": {"text": "I love this book. It was cheap.", "target": "es", "stream": True},
+    },
+}
+
+REQUEST_HEADERS: Mapping[str, Json] = {
+    "RequestId": {
+        "name": "X-Request-ID",
+        "description": "Echoed if it has at most 128 plain characters (letters, digits, ._~:/+=-); else one is made",
+        "schema": {"type": "string"},
+    },
+    "RequestTimeout": {
+        "name": "X-Request-Timeout-Ms",
+        "description": "How long the caller waits, in milliseconds. What cannot be done by then is refused or dropped",
+        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT_MS},
+    },
+}
+ANSWER_HEADERS: Mapping[str, Json] = {
+    "X-Request-ID": {
+        "description": "The same id as in the logs",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._~:/+=-]{1,128}$"},
+    },
+    "Server-Timing": {
+        "description": "Milliseconds: queue, model, total",
+        "schema": {"type": "string", "pattern": r"^queue;dur=[\d.]+, model;dur=[\d.]+, total;dur=[\d.]+$"},
+    },
+    "Retry-After": {
+        "description": "Seconds until it is worth another try",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+}
+EVERY_ANSWER = ("X-Request-ID", "Server-Timing")
+ONLY_WITH: Mapping[str, Sequence[str]] = {"429": ("Retry-After",), "503": ("Retry-After",)}
+EVERY_REQUEST, EVERY_TASK = ("RequestId",), ("RequestTimeout",)
+
+
+def complete(generated: Json, limits: Limits) -> Json:
+    """The whole description, from the one that Litestar made."""
+    document = deepcopy(generated)
+    parts = document.setdefault("components", {})
+    parts["schemas"] = {**parts.get("schemas", {}), **schemas(limits)}
+    parts["parameters"] = {name: {"in": "header", **header} for name, header in REQUEST_HEADERS.items()}
+    parts["headers"] = {name: {"required": True, **header} for name, header in ANSWER_HEADERS.items()}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _complete_operation(path, operation)
+    return document
+
+
+def schemas(limits: Limits) -> Json:
+    """Every type by name; those of requests with the limits that hold here."""
+    _, types = msgspec.json.schema_components(TYPES, ref_template=REF)
+    texts = _list_of({"type": "string", "maxLength": limits.max_text_length, "pattern": NO_NUL}, limits)
+    tokens = _list_of({"type": "array", "items": {"type": "string", "pattern": NO_SPACE}}, limits)
+    for name in ("TagRequest", "ClassifyRequest", "TranslateRequest"):
+        types[name]["properties"]["text"]["anyOf"] = [texts["items"], texts]
+    tagged = types["TagRequest"]
+    tagged["properties"]["text"]["anyOf"].append(NO_TEXT)
+    tagged["properties"]["tokens"]["anyOf"] = [tokens, NO_TEXT]
+    tagged["oneOf"] = [
+        {"required": ["text"], "properties": {"text": {"type": ["string", "array"]}, "tokens": NO_TEXT}},
+        {"required": ["tokens"], "properties": {"tokens": {"type": "array"}, "text": NO_TEXT}},
+    ]
+    types["Problem"]["properties"]["kind"]["enum"] = sorted({error.kind for error in _errors()})
+    return types
+
+
+def _list_of(item: Json, limits: Limits) -> Json:
+    return {"type": "array", "items": item, "minItems": 1, "maxItems": limits.max_items}
+
+
+def _complete_operation(path: str, operation: Json) -> None:
+    named = [*EVERY_REQUEST, *(EVERY_TASK if path in EXAMPLES else ())]
+    operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in named)
+    if path in EXAMPLES:
+        content = operation["requestBody"]["content"]["application/json"]
+        content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
+    if path == "/translate":
+        operation["responses"]["200"]["content"][EVENT_STREAM] = _stream()
+    for status, response in operation["responses"].items():
+        headers = (*EVERY_ANSWER, *ONLY_WITH.get(status, ()))
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+        if PROBLEM_JSON in response.get("content", {}):
+            response["content"][PROBLEM_JSON]["schema"] = _problem(int(status))
+
+
+def _problem(status: int) -> Json:
+    """A problem of this status has one of these kinds."""
+    kinds = sorted({error.kind for error in _errors() if error.status == status})
+    return {
+        "allOf": [
+            {"$ref": REF.format(name="Problem")},
+            {"properties": {"status": {"const": status}, "kind": {"enum": kinds}}},
+        ]
+    }
+
+
+def _stream() -> Json:
+    """OpenAPI 3.1 has no word for events, so their types stand under a name of ours."""
+    return {
+        "schema": {"type": "string", "description": "Server-sent events; x-events has the type of each one's data"},
+        "x-events": {
+            "sentence": {"$ref": REF.format(name="SentenceEvent")},
+            "done": {"$ref": REF.format(name="DoneEvent")},
+            "error": {"$ref": REF.format(name="Problem")},
+        },
+    }
+
+
+def _errors(root: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    """The whole tree."""
+    yield root
+    for branch in root.__subclasses__():
+        yield from _errors(branch)

@@ -1,0 +1,115 @@
+"""Holds every answer against the description that the service gives of itself at /schema/openapi.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from httpx import Response
+from jsonschema import Draft202012Validator
+
+Json = dict[str, Any]
+PROBLEM_JSON = "application/problem+json"
+EVENT_STREAM = "text/event-stream"
+NOT_DESCRIBED = re.compile("/schema(/|/openapi.(json|yaml|yml)|/rapidoc-min.js)?")  # the description itself
+
+
+class Contract:
+    """The description, and whether answers keep to it."""
+
+    def __init__(self, document: Json) -> None:
+        self.document = closed(document)
+        self._validator = cache(self._make_validator)
+
+    def check(self, response: Response) -> None:
+        """An httpx event hook. Raises AssertionError that says which promise is broken."""
+        response.read()
+        path, method = response.request.url.path.rstrip("/") or "/", response.request.method.lower()
+        operations = self.document["paths"].get(path)
+        if operations is None:
+            if not NOT_DESCRIBED.fullmatch(path) or response.status_code != 200:
+                self._check_refusal(response, {404: "not_found", 405: "method_not_allowed"})
+        elif method not in operations:
+            self._check_refusal(response, {405: "method_not_allowed"})
+            assert response.headers["allow"]
+        else:
+            self._check_answer(response, operations[method]["responses"], f"{method} {path}")
+
+    def _check_answer(self, response: Response, described: Json, where: str) -> None:
+        status = str(response.status_code)
+        assert status in described, f"{where} does not describe {status}: {response.text[:500]}"
+        self._check_headers(response, described[status]["headers"])
+        content = {media_type_of(name): body for name, body in described[status]["content"].items()}
+        media_type = media_type_of(response.headers["content-type"])
+        assert media_type in content, f"{where} {status} does not describe {media_type}"
+        if media_type == EVENT_STREAM:
+            self._check_events(response.text, content[media_type]["x-events"])
+        elif media_type.endswith("json"):
+            self.validate(response.json(), content[media_type]["schema"])
+
+    def _check_refusal(self, response: Response, kinds: Mapping[int, str]) -> None:
+        """What is no operation at all gets a problem document nonetheless."""
+        assert response.status_code in kinds, f"{response.request.url}: {response.status_code}"
+        self._check_headers(response, {name: self._header(name) for name in ("X-Request-ID", "Server-Timing")})
+        assert response.headers["content-type"] == PROBLEM_JSON
+        if response.request.method != "HEAD":
+            self.validate(response.json(), {"$ref": "#/components/schemas/Problem"})
+            assert response.json()["kind"] == kinds[response.status_code]
+
+    def _check_headers(self, response: Response, described: Json) -> None:
+        for name, header in described.items():
+            header = self._resolved(header)
+            assert name in response.headers or not header.get("required"), f"no {name}: {response.headers}"
+            if name in response.headers:
+                value, schema = response.headers[name], header["schema"]
+                self.validate(json.loads(value) if schema["type"] in ("integer", "number") else value, schema)
+
+    def _check_events(self, text: str, described: Json) -> None:
+        names = []
+        for name, data in events(text):
+            names.append(name)
+            self.validate(data, described[name])
+        assert names, "a stream without events"
+        assert [name != "sentence" for name in names] == [False] * (len(names) - 1) + [True], names
+
+    def validate(self, value: Any, schema: Json) -> None:
+        problem = next(self._validator(json.dumps(schema)).iter_errors(value), None)
+        assert problem is None, f"{problem.json_path if problem else ''}: {problem and problem.message[:500]}"
+
+    def _make_validator(self, schema: str) -> Draft202012Validator:
+        return Draft202012Validator({**json.loads(schema), "components": self.document["components"]})
+
+    def _header(self, name: str) -> Json:
+        return {"$ref": f"#/components/headers/{name}"}
+
+    def _resolved(self, part: Json) -> Json:
+        if "$ref" not in part:
+            return part
+        found: Any = self.document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        return dict(found)
+
+
+def closed(document: Json) -> Json:
+    """The same, but a field of an answer that is not described is a mistake too."""
+    document = deepcopy(document)
+    for schema in document["components"]["schemas"].values():
+        if schema.get("type") == "object" and "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    return document
+
+
+def media_type_of(value: str) -> str:
+    return value.partition(";")[0].strip().lower()
+
+
+def events(text: str) -> Iterator[tuple[str, Any]]:
+    """Name and data of each server-sent event."""
+    for event in text.split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in event.splitlines())
+        yield fields["event"], json.loads(fields["data"])
