@@ -92,6 +92,8 @@ class Engine:
         loop, settings = asyncio.get_running_loop(), self.settings
         bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
         for each in loaded:
+            if self.door.is_ending:
+                return  # told to stop meanwhile: it will never open
             runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_slots)]
             await asyncio.gather(*runs)
 

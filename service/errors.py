@@ -23,6 +23,7 @@
       SettingsError
       BundleError
       DeviceError
+      AddressError
 """
 
 from __future__ import annotations
@@ -162,3 +163,7 @@ class BundleError(StartupError):
 
 class DeviceError(StartupError):
     """The configured device is not there."""
+
+
+class AddressError(StartupError):
+    """The configured address cannot be listened on: another process does, or it is not this machine's."""

@@ -112,12 +112,15 @@ class Settings(BaseModel):
         cost="late answers nobody may wait for any more, in place of early refusals",
     )
     drain_seconds: float = setting(
-        0.0, ge=0, meaning="least time between not ready and closed, on SIGTERM", cost="slower restarts"
+        0.0,
+        ge=0,
+        meaning="on SIGTERM, how long requests are still taken after saying not ready",
+        cost="slower restarts",
     )
     drain_timeout_seconds: float = setting(
         30.0,
         ge=0,
-        meaning="most time that work in flight is waited for",
+        meaning="after that, most time that work in flight is waited for",
         cost="slower restarts where callers hang; too little loses answers",
     )
 

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from service.__main__ import Server
 from service.app import create_app
-from service.scheduling.admission import Phase
+from service.scheduling.admission import Door, Phase
+from service.server import Listener, Patience, Server
+from service.sockets import bind, listen, url_of
+from service.stopping import Stop
 from tests.api.conftest import wait_until
-from tests.benchmarks.process import free_port
 from tests.fakes import GRAPH, FakeSession, OpenFake, lexicon_graph, settings_for, write_bundle
+from tests.running import PATIENCE_SECONDS, client_of, get, running, say_hello, start_that_fails
 
-ROOT = Path(__file__).parents[1]
-PATIENCE_SECONDS = 60
+QUICKLY_SECONDS = 10  # far below the grace period
 
 
 @pytest.fixture
@@ -36,108 +34,163 @@ def models(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
-def environment(models: Path, **choices: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RIBBON_")}
-    return kept | {"RIBBON_MODELS_DIR": str(models), "RIBBON_PORT": "0", "RIBBON_THREADS": "1"} | choices
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InThread:
+    """A server on a thread of this process, whose session is a fake."""
+
+    url: str
+    door: Door
+    stop: Stop
+    session: FakeSession
+    status: Future[int]
 
 
 @contextmanager
-def process(models: Path, **choices: str) -> Iterator[subprocess.Popen[str]]:
-    started = subprocess.Popen(
-        [sys.executable, "-m", "service"],
-        cwd=ROOT,
-        env=environment(models, **choices),
-        stderr=subprocess.PIPE,
-        text=True,
+def in_thread(models: Path, session: FakeSession, *, lame_duck_seconds: float = 0.0) -> Iterator[InThread]:
+    sockets, stop = bind("127.0.0.1", 0), Stop()
+    app = create_app(settings_for(models), open_session=OpenFake(session))
+    listen(sockets)
+    server = Server(
+        [Listener(app=app, sockets=sockets)],
+        door=app.state.door,
+        patience=Patience(lame_duck_seconds=lame_duck_seconds, grace_seconds=PATIENCE_SECONDS),
+        stop=stop,
     )
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.communicate()
-
-
-def lines_of(running: subprocess.Popen[str]) -> Iterator[Any]:
-    assert running.stderr is not None
-    return (json.loads(line) for line in running.stderr)
-
-
-def start_that_fails(models: Path, **choices: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "service"],
-        cwd=ROOT,
-        env=environment(models, **choices),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    url = url_of(sockets)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            status = pool.submit(server.run, lambda: None)
+            yield InThread(url=url, door=app.state.door, stop=stop, session=session, status=status)
+        finally:
+            session.gate.set()
+            stop.tell()
 
 
 def test_it_says_one_line_when_ready_answers_and_ends_with_zero_when_told_to(models: Path) -> None:
-    with process(models) as running:
-        lines = lines_of(running)
-        ready = next(lines)
-        assert ready["message"] == "ready"
-        with httpx.Client(base_url=ready["url"], trust_env=False) as client:
+    with running(models) as service:
+        url = service.line("ready")["url"]
+        assert len(service.lines) == 1
+        with client_of(url) as client:
             assert client.get("/health/ready").status_code == 200
             answer = client.post("/tag", json={"text": "Alice plays well with others"})
             assert answer.json()["results"][0]["entities"][0]["label"] == "PER"
             assert "date" in answer.headers
             assert "server" not in answer.headers
+            assert "connection" not in answer.headers
             assert client.post("/tag", json={"text": "x" * 5_000_000}).status_code == 413
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(PATIENCE_SECONDS) == 0
-        rest = list(lines)
-        assert [line["message"] for line in rest] == ["request"] * 2
+            service.terminate()
+            assert service.status() == 0
+        rest = service.rest()
+        assert [line["message"] for line in rest] == ["request", "request", "stopping"]
         assert "Alice" not in json.dumps(rest)
 
 
-def test_while_it_drains_it_listens_and_says_not_ready(models: Path) -> None:
-    with process(models, RIBBON_DRAIN_SECONDS="1") as running:
-        url = next(lines_of(running))["url"]
-        running.send_signal(signal.SIGTERM)
-        statuses = set()
-        while running.poll() is None:
-            try:
-                statuses.add(httpx.get(f"{url}/health/ready", trust_env=False).status_code)
-            except httpx.TransportError:
-                break
-            time.sleep(0.02)
-        assert 503 in statuses
-        assert running.wait(PATIENCE_SECONDS) == 0
+def test_told_to_stop_it_says_so_and_answers_those_who_have_not_noticed(models: Path) -> None:
+    with running(models, RIBBON_DRAIN_SECONDS="1") as service:
+        url = service.line("ready")["url"]
+        service.terminate()
+        service.line("stopping")
+        refused = get(url, "/health/ready")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        answer = say_hello(url)
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert get(url, "/health/live").status_code == 200
+        assert service.status() == 0
 
 
 def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> None:
     session = FakeSession()
-    settings = settings_for(models, port=free_port())
-    server = Server(create_app(settings, open_session=OpenFake(session)), settings, started_at=0.0)
-    with (
-        ThreadPoolExecutor(2) as pool,
-        httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", trust_env=False) as client,
-    ):
-        running = pool.submit(server.run)
+    with in_thread(models, session) as server, ThreadPoolExecutor(1) as pool:
         wait_until(lambda: server.door.phase is Phase.READY)
         session.gate.clear()
         session.shapes.clear()
-        answer = pool.submit(client.post, "/tag", json={"text": "Alice"}, timeout=PATIENCE_SECONDS)
+        answer = pool.submit(say_hello, server.url)
         wait_until(lambda: bool(session.shapes))
-        server.should_exit = True
-        wait_until(lambda: client.get("/health/ready").status_code == 503)
-        assert client.post("/tag", json={"text": "Alice"}).status_code == 503
+        server.stop.tell()
+        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        refused = say_hello(server.url)
+        assert refused.status_code == 503
+        assert refused.headers["connection"] == "close"
+        assert refused.headers["retry-after"] == "1"
         session.gate.set()
         assert answer.result().status_code == 200
-        running.result(timeout=PATIENCE_SECONDS)
+        assert server.status.result(PATIENCE_SECONDS) == 0
 
 
-def test_a_caller_who_never_finishes_does_not_keep_it_from_ending(models: Path) -> None:
-    with process(models, RIBBON_DRAIN_TIMEOUT_SECONDS="0.1") as running:
-        url = httpx.URL(next(lines_of(running))["url"])
+def test_told_to_stop_while_it_loads_it_never_opens(models: Path) -> None:
+    session = FakeSession()
+    session.gate.clear()
+    with in_thread(models, session, lame_duck_seconds=PATIENCE_SECONDS) as server:
+        wait_until(lambda: bool(session.shapes))
+        assert get(server.url, "/health/live").status_code == 200
+        server.stop.tell()
+        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        session.gate.set()
+        assert server.status.result(PATIENCE_SECONDS) == 0
+        assert server.door.phase is Phase.DRAINING
+
+
+def test_a_signal_while_it_starts_ends_it_with_zero(models: Path) -> None:
+    with running(models) as service:
+        wait_until(lambda: heeds(service.popen.pid, signal.SIGTERM))
+        service.terminate()
+        assert service.status() == 0
+        assert [line["message"] for line in service.rest()] in ([], ["stopping"])
+
+
+def heeds(pid: int, signum: signal.Signals) -> bool:
+    """Whether a process catches a signal."""
+    [mask] = re.findall(r"SigCgt:\s+([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(mask, 16) & 1 << (signum - 1))
+
+
+def test_a_second_signal_ends_it_at_once(models: Path) -> None:
+    with running(models, RIBBON_DRAIN_SECONDS=str(PATIENCE_SECONDS)) as service:
+        service.line("ready")
+        service.terminate()
+        service.line("stopping")
+        service.terminate()
+        assert service.status(QUICKLY_SECONDS) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST /tag HTT", id="half a line"),
+        pytest.param(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{", id="half a body"),
+        pytest.param(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", id="a request that was answered"),
+    ],
+)
+def test_a_caller_who_is_idle_does_not_keep_it_from_ending(models: Path, sent: bytes) -> None:
+    with in_thread(models, FakeSession()) as server:
+        wait_until(lambda: server.door.phase is Phase.READY)
+        url = httpx.URL(server.url)
         with socket.create_connection((url.host, url.port)) as caller:
-            caller.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
-            wait_until(lambda: "in_flight 2.0" in httpx.get(f"{url}/metrics", trust_env=False).text)
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(10) == 0
+            caller.sendall(sent)
+            if sent.startswith(b"GET"):
+                assert caller.recv(4096).startswith(b"HTTP/1.1 200")
+            if sent.endswith(b"{"):
+                wait_until(lambda: server.door.inside == 1)
+            server.stop.tell()
+            assert server.status.result(QUICKLY_SECONDS) == 0
+            assert caller.recv(1) == b""
+
+
+def test_an_answer_that_nobody_reads_is_waited_for_no_longer_than_the_grace_period(models: Path) -> None:
+    with running(models, RIBBON_DRAIN_TIMEOUT_SECONDS="0.2", RIBBON_MAX_REQUEST_LENGTH="1000000") as service:
+        url = httpx.URL(service.line("ready")["url"])
+        body = json.dumps({"text": ["Alice " * 8000] * 20}).encode()
+        with socket.socket() as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            caller.connect((url.host, url.port))
+            caller.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            caller.sendall(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+            assert caller.recv(1, socket.MSG_PEEK) == b"H"
+            began_at = time.monotonic()
+            service.terminate()
+            assert service.status() == 0
+            assert time.monotonic() - began_at < QUICKLY_SECONDS
 
 
 def test_a_corrupt_bundle_stops_the_start_with_a_message_that_names_the_file(models: Path) -> None:
@@ -162,6 +215,7 @@ def test_a_graph_that_is_none_is_named_without_a_traceback(tmp_path: Path) -> No
     [
         ("RIBBON_WORKRES", "2", "did you mean RIBBON_WORKERS?"),
         ("RIBBON_PORT", "http", "RIBBON_PORT=http"),
+        ("RIBBON_HOST", "192.0.2.1", "192.0.2.1:0: cannot assign requested address"),
     ],
 )
 def test_a_wrong_variable_stops_the_start(models: Path, variable: str, value: str, message: str) -> None:
@@ -171,17 +225,34 @@ def test_a_wrong_variable_stops_the_start(models: Path, variable: str, value: st
     assert "Traceback" not in ended.stderr
 
 
-def test_a_taken_port_stops_the_start(models: Path) -> None:
-    with process(models) as running:
-        found = re.search(r":(\d+)$", next(lines_of(running))["url"])
-        assert found
-        ended = start_that_fails(models, RIBBON_PORT=found[1])
-    assert ended.returncode != 0
-    assert "address already in use" in ended.stderr
-    assert "Traceback" not in ended.stderr
+@pytest.mark.parametrize("workers", ["1"])
+def test_a_taken_port_stops_the_start(models: Path, workers: str) -> None:
+    [taken] = bind("127.0.0.1", 0)
+    with taken:
+        listen([taken])
+        port = taken.getsockname()[1]
+        ended = start_that_fails(models, RIBBON_PORT=str(port), RIBBON_WORKERS=workers)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert json.loads(line)["message"] == f"127.0.0.1:{port}: address already in use"
+
+
+def test_all_addresses_of_a_name_are_listened_on_with_one_port() -> None:
+    sockets = bind("localhost", 0)
+    try:
+        assert len({each.getsockname()[1] for each in sockets}) == 1
+        listen(sockets)
+        port = sockets[0].getsockname()[1]
+        for each in sockets:
+            with socket.create_connection((each.getsockname()[0], port), timeout=5):
+                pass
+    finally:
+        for each in sockets:
+            each.close()
 
 
 def test_plain_log_lines_are_a_choice(models: Path) -> None:
-    with process(models, RIBBON_LOG_FORMAT="text") as running:
-        assert running.stderr is not None
-        assert re.fullmatch(r"\d\d:\d\d:\d\d info ready url=http://127.0.0.1:\d+ .*\n", running.stderr.readline())
+    with running(models, RIBBON_LOG_FORMAT="text") as service:
+        assert service.popen.stderr is not None
+        line = service.popen.stderr.readline()
+        assert re.fullmatch(r"\d\d:\d\d:\d\d info ready url=http://127.0.0.1:\d+ .*\n", line)

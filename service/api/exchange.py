@@ -22,6 +22,7 @@ TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 MAX_TIMEOUT_MS = 3_600_000
 UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
+FAREWELL = ((b"connection", b"close"),)  # the next request should go to another process
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 
 _log = logging.getLogger("service.requests")
@@ -67,7 +68,8 @@ class ExchangeMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message["headers"] = [*message["headers"], *exchange.headers()]
+                farewell = FAREWELL if self._door.is_ending else ()
+                message["headers"] = [*message["headers"], *exchange.headers(), *farewell]
             await send(message)
 
         self._door.inside += 1

@@ -20,7 +20,7 @@ def live() -> Health:
 @get("/health/ready", summary="Every model is loaded and warm", responses=problems(503), sync_to_thread=False)
 def ready(door: NamedDependency[Door]) -> Health:
     """200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
-    door.check()
+    door.check_ready()
     return Health(door.phase.value)
 
 

@@ -56,17 +56,27 @@ class Admission:
 class Phase(Enum):
     STARTING = "starting"
     READY = "ready"
+    LEAVING = "leaving"  # told to stop, but those who have not noticed yet are still let in
     DRAINING = "draining"
     FAILED = "failed"
 
 
+_LETS_IN = frozenset({Phase.READY, Phase.LEAVING})
+_ENDS = frozenset({Phase.LEAVING, Phase.DRAINING})
+
+
 class Door:
-    """Open while the service is ready; says why when it is not, and how much is still inside."""
+    """Open while the service is ready and shortly after; says why when it is not, and how much is still inside."""
 
     def __init__(self) -> None:
         self.phase = Phase.STARTING
         self.inside = 0
         self._decided = asyncio.Event()
+
+    @property
+    def is_ending(self) -> bool:
+        """Callers had better go elsewhere."""
+        return self.phase in _ENDS
 
     def open(self) -> None:
         """After loading. A service told to stop while it loaded stays shut."""
@@ -75,6 +85,13 @@ class Door:
     def fail(self) -> None:
         """Loading failed: it will never open."""
         self._decide(Phase.FAILED)
+
+    def leave(self) -> None:
+        """Say no longer that it is ready, but let in who comes. One that has not opened closes."""
+        if self.phase is Phase.READY:
+            self.phase = Phase.LEAVING
+        elif self.phase is Phase.STARTING:
+            self.close()
 
     def close(self) -> None:
         """For good: what is inside may finish."""
@@ -88,11 +105,19 @@ class Door:
         return self.phase
 
     def check(self) -> None:
-        """Raises NotReadyError."""
+        """May work come in? Raises NotReadyError."""
+        if self.phase not in _LETS_IN:
+            raise self._not_ready()
+
+    def check_ready(self) -> None:
+        """Should work be sent here? Raises NotReadyError."""
         if self.phase is not Phase.READY:
-            raise NotReadyError(f"the service is {self.phase.value}", retry_after_seconds=1)
+            raise self._not_ready()
 
     def _decide(self, phase: Phase) -> None:
         if self.phase is Phase.STARTING:
             self.phase = phase
         self._decided.set()
+
+    def _not_ready(self) -> NotReadyError:
+        return NotReadyError(f"the service is {self.phase.value}", retry_after_seconds=1)

@@ -73,10 +73,32 @@ def test_a_door_opens_once_and_closes_for_good() -> None:
     assert raised.value.retry_after_seconds
     door.open()
     door.check()
+    door.check_ready()
     door.close()
     door.open()
     with pytest.raises(NotReadyError, match="draining"):
         door.check()
+
+
+def test_a_door_that_is_left_lets_in_who_has_not_noticed() -> None:
+    door = Door()
+    door.open()
+    assert not door.is_ending
+    door.leave()
+    door.check()
+    assert door.is_ending
+    with pytest.raises(NotReadyError, match="leaving"):
+        door.check_ready()
+    door.close()
+    with pytest.raises(NotReadyError, match="draining"):
+        door.check()
+
+
+def test_a_door_that_is_left_while_it_is_shut_stays_shut() -> None:
+    door = Door()
+    door.leave()
+    door.open()
+    assert door.phase is Phase.DRAINING
 
 
 def test_a_start_that_failed_stays_failed() -> None:

@@ -1,0 +1,174 @@
+"""Applications on their sockets, from the first connection to the last answer. The only importer of uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+from service.scheduling.admission import Door, Phase
+from service.sockets import BACKLOG
+from service.stopping import Stop
+
+DRAIN_TICK_SECONDS = 0.02
+KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common proxies, or they would write to a closed connection
+CANCEL_SECONDS = 1.0  # for what was not done in time to notice that it is cancelled
+_log = logging.getLogger("service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Listener:
+    """An ASGI application and the sockets where it is found, which listen."""
+
+    app: Any
+    sockets: Sequence[socket.socket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the way out may take."""
+
+    lame_duck_seconds: float  # not ready, but those who have not noticed yet are answered
+    grace_seconds: float  # afterwards, for what is inside
+
+
+class Server:
+    """Serves several applications in one process, behind one door, until it is told to stop.
+
+    The first of them has the models, whose start and end decide over the door.
+    """
+
+    def __init__(self, listeners: Sequence[Listener], *, door: Door, patience: Patience, stop: Stop) -> None:
+        self._fronts = [Front(listener) for listener in listeners]
+        self._door = door
+        self._patience = patience
+        self._stop = stop
+
+    def run(self, on_ready: Callable[[], None]) -> int:
+        """The process's exit status: 0 after a drain, 1 if it could not start. ``on_ready`` is called once the door
+        is open."""
+        with asyncio.Runner(loop_factory=self._fronts[0].config.get_loop_factory()) as runner:
+            runner.run(self._serve(on_ready))
+        return 1 if self._door.phase is Phase.FAILED else 0
+
+    async def _serve(self, on_ready: Callable[[], None]) -> None:
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(self._leave, told)
+
+        self._stop.listen(tell)
+        for front in self._fronts:
+            await front.open()
+        if await self._door.decided() is Phase.READY:
+            on_ready()
+            await told.wait()
+            await self._drain()
+        for front in self._fronts:
+            await front.close()
+
+    def _leave(self, told: asyncio.Event) -> None:
+        """At once: between this and the drain the loop may have other work."""
+        if not told.is_set():
+            _log.info("stopping", extra={"inside": self._door.inside})
+        self._door.leave()
+        told.set()
+
+    async def _drain(self) -> None:
+        """Each front is open until what is inside is done; a caller who is still sending is not."""
+        await asyncio.sleep(self._patience.lame_duck_seconds)
+        self._door.close()
+        latest = time.monotonic() + self._patience.grace_seconds
+        await _until(lambda: not any(front.owes for front in self._fronts), latest=latest)
+        for front in self._fronts:
+            front.hang_up()
+        await _until(lambda: not any(front.is_busy for front in self._fronts), latest=latest)
+
+
+class Front(uvicorn.Server):
+    """uvicorn for one application, without its signals and with an end that waits for nobody who is idle."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(_config(listener.app))
+        self._sockets = listener.sockets
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """They are the server's."""
+        yield
+
+    async def open(self) -> None:
+        """Accept connections."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(list(self._sockets))
+        self._ticking = asyncio.create_task(self.main_loop())
+
+    @property
+    def owes(self) -> bool:
+        """Whether somebody has sent a whole request and not been answered."""
+        return any(map(_owes, self.server_state.connections))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a connection is open or a request is in the making."""
+        return bool(self.server_state.connections or self.server_state.tasks)
+
+    def hang_up(self) -> None:
+        """Accept no more, and close every connection: once its answer has been sent, if it has asked for one."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+            if not _owes(connection):
+                connection.transport.close()
+
+    async def close(self) -> None:
+        """Whatever is not done is given up."""
+        self.hang_up()
+        if self.server_state.tasks:
+            _log.warning("given up", extra={"requests": len(self.server_state.tasks)})
+        for task in self.server_state.tasks:
+            task.cancel()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=CANCEL_SECONDS)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        self._ticking.cancel()
+        await self.lifespan.shutdown()
+
+
+async def _until(is_so: Callable[[], bool], *, latest: float) -> None:
+    """uvicorn's connections tell nobody when they are done."""
+    while not is_so():
+        if time.monotonic() >= latest:
+            return
+        await asyncio.sleep(DRAIN_TICK_SECONDS)
+
+
+def _owes(connection: Any) -> bool:
+    cycle = connection.cycle
+    return cycle is not None and not cycle.more_body and not cycle.response_complete
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        ws="none",
+    )

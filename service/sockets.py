@@ -1,0 +1,71 @@
+"""The addresses that are listened on, bound before anything else is done."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from errno import EADDRNOTAVAIL, EAFNOSUPPORT
+
+from service.errors import AddressError
+
+_ABSENT = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})  # localhost may name ::1 where there is no IPv6
+
+
+BACKLOG = 2048  # connections that wait to be accepted, if the system allows as many
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """A socket for every address of ``host``, all with one port, which is any free one if ``port`` is 0. Nobody can
+    connect before they listen. Raises AddressError."""
+    try:
+        addresses = list(_addresses(host, port))
+    except OSError as error:
+        raise AddressError(f"{host}: {_reason(error)}") from error
+    bound: list[socket.socket] = []
+    for family, address in addresses:
+        chosen = bound[0].getsockname()[1] if bound else port
+        try:
+            bound.append(_bind_one(family, (address, chosen)))
+        except OSError as error:
+            if error.errno not in _ABSENT or len(addresses) == 1:
+                raise AddressError(f"{host}:{chosen}: {_reason(error)}") from error
+    if not bound:
+        raise AddressError(f"{host}: none of its addresses is this machine's")
+    return bound
+
+
+def listen(sockets: Sequence[socket.socket]) -> None:
+    """Raises AddressError if another process was quicker."""
+    for each in sockets:
+        try:
+            each.listen(BACKLOG)
+        except OSError as error:
+            raise AddressError(f"{url_of([each])}: {_reason(error)}") from error
+
+
+def url_of(sockets: Sequence[socket.socket]) -> str:
+    """Of the first."""
+    host, port = sockets[0].getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _addresses(host: str, port: int) -> Iterator[tuple[socket.AddressFamily, str]]:
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    yield from dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found)
+
+
+def _bind_one(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+    except BaseException:
+        bound.close()
+        raise
+    return bound

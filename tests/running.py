@@ -1,0 +1,104 @@
+"""The service as a process of its own, as users run it: for tests of ports, signals and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_SECONDS = 60
+
+
+def environment(models: Path, **choices: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RIBBON_")}
+    return kept | {"RIBBON_MODELS_DIR": str(models), "RIBBON_PORT": "0", "RIBBON_THREADS": "1"} | choices
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Running:
+    """``python -m service`` and what it has logged."""
+
+    popen: subprocess.Popen[str]
+    lines: list[Any] = field(default_factory=list)
+
+    def line(self, message: str) -> Any:
+        """The next one with this message."""
+        for line in self._rest():
+            if line["message"] == message:
+                return line
+        raise AssertionError(f"it never said {message!r} but {self.lines}")
+
+    def rest(self) -> list[Any]:
+        """Until it ends."""
+        return list(self._rest())
+
+    def terminate(self) -> None:
+        self.popen.send_signal(signal.SIGTERM)
+
+    def status(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Once it has ended."""
+        return self.popen.wait(seconds)
+
+    def _rest(self) -> Iterator[Any]:
+        assert self.popen.stderr is not None
+        for text in self.popen.stderr:
+            self.lines.append(json.loads(text))
+            yield self.lines[-1]
+
+
+@contextmanager
+def running(models: Path, **choices: str) -> Iterator[Running]:
+    """Gone after the block, whatever happened in it."""
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "service"],
+        cwd=ROOT,
+        env=environment(models, **choices),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Running(popen=popen)
+    finally:
+        popen.kill()
+        popen.communicate()
+
+
+def start_that_fails(models: Path, **choices: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service"],
+        cwd=ROOT,
+        env=environment(models, **choices),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+def client_of(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS)
+
+
+def get(url: str, path: str) -> httpx.Response:
+    """On a connection of its own."""
+    return httpx.get(f"{url}{path}", trust_env=False, timeout=PATIENCE_SECONDS)
+
+
+def say_hello(url: str) -> httpx.Response:
+    """A request that any worker answers, on a connection of its own."""
+    return httpx.post(f"{url}/tag", json={"text": "Alice"}, trust_env=False, timeout=PATIENCE_SECONDS)
+
+
+def seconds_since(moment: float) -> float:
+    return time.monotonic() - moment
