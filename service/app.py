@@ -32,7 +32,8 @@ from service.metrics import Metrics
 from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
-from service.runtime.session import OnnxSession
+from service.runtime.devices import FindObstacle, choose_device
+from service.runtime.session import find_obstacle, open_session
 from service.scheduling.admission import Door
 from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
@@ -116,9 +117,17 @@ class Engine:
         )
 
 
-def create_app(settings: Settings, *, open_session: OpenSession = OnnxSession) -> Litestar:
-    """The service as an ASGI application. Tests pass a session of their own."""
+def create_app(
+    settings: Settings, *, open_session: OpenSession = open_session, find_obstacle: FindObstacle = find_obstacle
+) -> Litestar:
+    """The service as an ASGI application. Tests pass a session and a device of their own.
+
+    Where models run is decided here, once for the process. Raises DeviceError.
+    """
+    device = choose_device(settings.device, find_obstacle)
+    settings = settings.model_copy(update={"device": device})
     engine = create_engine(settings, open_session)
+    engine.metrics.device.labels(device).set(1)
     app = Litestar(
         route_handlers=[tag, classify, translate, models, live, ready, metrics],
         dependencies=dependencies(engine),

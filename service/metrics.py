@@ -66,6 +66,9 @@ class Metrics:
             buckets=_RATIOS,
             registry=registry,
         )
+        self.device = Gauge(
+            "ribbon_device_info", "1 for the device on which this process runs models.", ["device"], registry=registry
+        )
         self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self._queues))
         self._gauge("ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues))
         self._gauge(

@@ -53,8 +53,10 @@ class Settings(BaseModel):
         meaning="the same for /translate, where several models serve the languages asked for",
         cost="what that model costs",
     )
-    device: Literal["cpu", "cuda"] = setting(
-        "cpu", meaning="where models run", cost="`cuda` needs a device, its memory and onnxruntime-gpu"
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "auto",
+        meaning="where models run; `auto`: on a GPU if there is one that works, else on the CPU",
+        cost="`cuda` takes memory of the GPU, and does not start without one",
     )
     precision: str | None = setting(
         None,

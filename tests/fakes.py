@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, VOCABULARIES, write_manifest
-from service.runtime.session import Arrays, Device, Session
+from service.runtime.devices import Device
+from service.runtime.session import Arrays, Session
 from service.settings import Settings
 from service.text.vocabulary import Vocabulary, dump_vocabularies
 from tests import letters
@@ -375,4 +376,4 @@ def _model(
 
 
 def settings_for(models_dir: Path, /, **choices: Any) -> Settings:
-    return Settings(**{"models_dir": models_dir, "threads": 1, **choices})
+    return Settings(**{"models_dir": models_dir, "threads": 1, "device": "cpu", **choices})

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from service.app import create_app
+from service.runtime.session import has_cuda
 from service.scheduling.admission import Door, Phase
 from service.server import Listener, Patience, Server
 from service.sockets import bind, listen, url_of
@@ -224,6 +225,23 @@ def test_a_wrong_variable_stops_the_start(models: Path, variable: str, value: st
     assert ended.returncode == 1
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(has_cuda(), reason="this onnxruntime may find a GPU")
+def test_a_gpu_that_is_insisted_on_and_not_there_stops_the_start(models: Path) -> None:
+    ended = start_that_fails(models, RIBBON_DEVICE="cuda")
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert json.loads(line)["message"].startswith("RIBBON_DEVICE=cuda: this onnxruntime has no CUDAExecutionProvider")
+
+
+@pytest.mark.skipif(has_cuda(), reason="this onnxruntime may find a GPU")
+def test_without_a_gpu_one_line_says_that_models_run_on_the_cpu_and_why(models: Path) -> None:
+    with running(models, RIBBON_DEVICE="auto") as service:
+        service.line("ready")
+    first = service.lines[0]
+    assert first["level"] == "info"
+    assert first["message"].startswith("models run on the CPU: this onnxruntime has no CUDAExecutionProvider")
 
 
 @pytest.mark.parametrize("workers", ["1"])

@@ -19,7 +19,8 @@ from service.predictors.predictor import RowPredictor
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
-from service.runtime.session import Device, Session
+from service.runtime.devices import Device
+from service.runtime.session import Session
 from service.settings import Settings
 from service.settings_rules import PREFIX
 
@@ -30,6 +31,9 @@ class OpenSession(Protocol):
     def __call__(self, path: Path, *, device: Device) -> Session: ...
 
 
+# What a device is better at than at the models' own: hardly an operator of an int8 graph has a CUDA kernel, and
+# every other one that has would wait for copies from and to the CPU.
+PRECISIONS: Mapping[Device, str] = {"cuda": "fp32"}
 AnyPredictor = Translator | RowPredictor[Any, Any]
 OpenGraph = Callable[[Path], Session]
 
@@ -121,15 +125,21 @@ def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
 
 
 def precision_of(bundle: Bundle, settings: Settings) -> str:
-    """The configured one, where this model has it; else the model's own."""
-    wanted, manifest = settings.precision, bundle.manifest
+    """The configured one, where this model has it; else the model's own, or on a GPU that for which it has kernels."""
+    manifest = bundle.manifest
+    wanted = settings.precision or PRECISIONS.get(device_of(settings))
     return wanted if wanted in manifest.precisions else manifest.default_precision
+
+
+def device_of(settings: Settings) -> Device:
+    """Where models run. ``auto`` is one of the others by the time that a model is loaded on a GPU: service.app."""
+    return "cuda" if settings.device == "cuda" else "cpu"
 
 
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
     """Loaded and proved. Raises BundleError or DeviceError."""
     precision = precision_of(bundle, settings)
-    predictor = KINDS[bundle.manifest.task].open(bundle, precision, partial(open_session, device=settings.device))
+    predictor = KINDS[bundle.manifest.task].open(bundle, precision, partial(open_session, device=device_of(settings)))
     replay(predictor, bundle, precision=precision)
     return predictor
 
@@ -145,6 +155,7 @@ def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCa
         labels={kind: plain_labels(tags) for kind, tags in manifest.labels.items()},
         default=is_default,
         precision=precision_of(bundle, settings),
+        device=device_of(settings),
         limits={**manifest.limits, **request_limits(settings).as_dict()},
         licence=manifest.licence,
         checksum=bundle.checksum,

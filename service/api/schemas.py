@@ -212,6 +212,7 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     labels: dict[str, list[str]]
     default: bool
     precision: str
+    device: str
     limits: dict[str, int]
     licence: str
     checksum: str

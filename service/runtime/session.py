@@ -2,47 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ctypes
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
 from service.errors import BundleError, DeviceError
+from service.runtime.binding import BoundSession
+from service.runtime.devices import Device, Obstacle
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-Device = Literal["cpu", "cuda"]
-PROVIDERS: Mapping[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+GPU_BYTES = 4 << 30
+CUDA_OPTIONS: Mapping[str, str] = {
+    # Memory grows by what is asked for and not by doubling: after the warm-up it has reached its bound. Each graph has
+    # an arena of its own; the limit is far above the largest run there can be, and keeps a mistake in the settings
+    # from taking the card from everybody else.
+    "arena_extend_strategy": "kSameAsRequested",
+    "gpu_mem_limit": str(GPU_BYTES),
+    # TF32 multiplies with 10 bits of mantissa: scores would drift further than the bundles promise.
+    "use_tf32": "0",
+}
+_CUDA_FIRST = ((CUDA, dict(CUDA_OPTIONS)), CPU)
+_WARNINGS, _SILENT = 2, 4  # severities of onnxruntime's log
+# ``product = factor @ factor``, (2, 2): the smallest graph for which a GPU has to compute something.
+PROBE = bytes.fromhex(
+    "08083a5b0a210a06666163746f720a06666163746f72120770726f6475637422064d61744d756c1201705a180a06666163746f72120e0a0c"
+    "080112080a0208020a02080262190a0770726f64756374120e0a0c080112080a0208020a02080242040a00100d"
+)
 
 
 class Session(Protocol):
-    """Named arrays in, named arrays out. May be called by several threads at once."""
+    """Named arrays in, named arrays out. May be called by several threads at once.
+
+    An input array that is read-only will never change as long as it lives: a copy of it may be kept where the graph
+    runs.
+    """
 
     def run(self, inputs: Arrays) -> Arrays: ...
 
 
+class Runtime(Protocol):
+    """What is used of the module ``onnxruntime``."""
+
+    __file__: str | None
+
+    @property
+    def InferenceSession(self) -> Any: ...  # noqa: N802
+    @property
+    def OrtValue(self) -> Any: ...  # noqa: N802
+    def get_available_providers(self) -> Sequence[str]: ...
+    def preload_dlls(self) -> None: ...
+    def set_default_logger_severity(self, severity: int, /) -> None: ...
+
+
 class OnnxSession:
-    """An ONNX file under onnxruntime.
+    """An ONNX file under onnxruntime, on the CPU. It starts no thread, so a process that has opened it may fork.
 
     Set up for several one-thread runs at once: spinning is off because a waiting thread would burn the core
     that another run needs. The arena is on: without it every run's large arrays are fresh pages, and to have them
     cleared costs up to a third of a run. It keeps what the largest runs at one time took, and no more: the service
     bounds a run's cells and makes the largest runs once before it is ready.
-    Raises BundleError if the file is no graph, DeviceError if the device is not there.
+    Raises BundleError if the file is no graph.
     """
 
-    def __init__(self, path: Path, *, device: Device = "cpu", num_threads: int = 1) -> None:
-        provider = _available(device)
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), sess_options=_options(num_threads), providers=[provider]
-            )
-        except Exception as error:
-            # onnxruntime raises a family of its own that shares no base; its message names no reader's fault.
-            raise BundleError(f"{path}: onnxruntime cannot load it ({type(error).__name__})") from error
-        if provider not in self._session.get_providers():  # it falls back to the CPU with no more than a warning
-            raise DeviceError(f"RIBBON_DEVICE={device}: onnxruntime could not start {provider}")
+    def __init__(self, path: Path, *, num_threads: int = 1) -> None:
+        self._session = _open(onnxruntime, path, [CPU], num_threads)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     @property
@@ -58,11 +90,79 @@ class OnnxSession:
         return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
 
 
-def _available(device: Device) -> str:
-    provider = PROVIDERS[device]
-    if provider not in onnxruntime.get_available_providers():
-        raise DeviceError(f"RIBBON_DEVICE={device}: this onnxruntime has no {provider}; install onnxruntime-gpu")
-    return provider
+def open_session(path: Path, *, device: Device) -> Session:
+    """Raises BundleError if the file is no graph, DeviceError if the device is not there."""
+    return OnnxSession(path) if device == "cpu" else open_on_cuda(path)
+
+
+def open_on_cuda(path: Path, *, runtime: Runtime = onnxruntime) -> BoundSession:
+    """The graph on the first GPU; what has no kernel there runs on the CPU beside it.
+    Raises BundleError if the file is no graph, DeviceError if CUDA does not start."""
+    native = _open(runtime, path, _CUDA_FIRST, num_threads=1)
+    if CUDA not in native.get_providers():
+        raise DeviceError(f"{path}: onnxruntime could not start {CUDA} for it")
+    return BoundSession(native, lambda array: runtime.OrtValue.ortvalue_from_numpy(array, "cuda", 0))
+
+
+def has_cuda(runtime: Runtime = onnxruntime) -> bool:
+    """Whether this onnxruntime was built for CUDA. Starts nothing: a process that is to fork may ask."""
+    return CUDA in runtime.get_available_providers()
+
+
+def find_obstacle(runtime: Runtime = onnxruntime) -> Obstacle | None:
+    """Why CUDA cannot be used, found out by using it; None if it can. Then it has been started: should this process
+    fork, its children cannot use it."""
+    if not has_cuda(runtime):
+        reason = f"this onnxruntime has no {CUDA}; onnxruntime-gpu has"
+        return Obstacle(reason=reason, log_level=logging.INFO)
+    try:
+        flaw = _flaw(runtime)
+    except Exception as error:  # onnxruntime's errors share no base
+        flaw = " ".join(str(error).split()) or type(error).__name__
+    if not flaw:
+        return None
+    return Obstacle(reason=f"onnxruntime could not start {CUDA}: {flaw}", log_level=logging.WARNING)
+
+
+def _flaw(runtime: Runtime) -> str:
+    """Let the GPU multiply two matrices; what is wrong, or nothing."""
+    with redirect_stdout(StringIO()):  # where onnxruntime prints which libraries it did not find
+        runtime.preload_dlls()  # those of the nvidia packages, if they are installed
+    runtime.set_default_logger_severity(_SILENT)
+    try:
+        native = _native(runtime, PROBE, _CUDA_FIRST, num_threads=1)
+    finally:
+        runtime.set_default_logger_severity(_WARNINGS)
+    if CUDA not in native.get_providers():
+        return _missing_library(runtime)
+    factor = np.array([[1, 2], [3, 4]], np.float32)
+    (product,) = native.run(["product"], {"factor": factor})
+    return "" if np.array_equal(product, factor @ factor) else "2 x 2 is not 4 there"
+
+
+def _missing_library(runtime: Runtime) -> str:
+    """onnxruntime says it on standard error only."""
+    library = Path(runtime.__file__ or "").parent / "capi" / "libonnxruntime_providers_cuda.so"
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return str(error)
+    return "no reason is known; is there a GPU, and its driver?"
+
+
+def _open(runtime: Runtime, path: Path, providers: Sequence[Any], num_threads: int) -> Any:
+    try:
+        return _native(runtime, str(path), providers, num_threads)
+    except Exception as error:
+        # onnxruntime raises a family of its own that shares no base; its message names no reader's fault.
+        raise BundleError(f"{path}: onnxruntime cannot load it ({type(error).__name__})") from error
+
+
+def _native(runtime: Runtime, graph: str | bytes, providers: Sequence[Any], num_threads: int) -> Any:
+    """What fails is raised: left alone, onnxruntime prints it and goes on with another provider."""
+    return runtime.InferenceSession(
+        graph, sess_options=_options(num_threads), providers=list(providers), enable_fallback=0
+    )
 
 
 def _options(num_threads: int) -> onnxruntime.SessionOptions:

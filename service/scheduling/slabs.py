@@ -23,6 +23,7 @@ class Slab:
         self.num_slots = 0
         self._lengths: Ids = np.zeros(0, np.int32)  # (slot,)
         self._memories: dict[str, Floats] = {}  # (slot, time, size) each
+        self._shown: Memories | None = None  # as long as nothing changes
 
     @property
     def lengths(self) -> Ids:
@@ -31,11 +32,15 @@ class Slab:
 
     @property
     def memories(self) -> Memories:
-        """(source, time, size) each, views."""
-        return {name: memory[: self.num_slots] for name, memory in self._memories.items()}
+        """(source, time, size) each, read-only: as long as nothing changes the very same arrays, which tells a session
+        that it need not copy them again."""
+        if self._shown is None:
+            self._shown = {name: _shown(memory[: self.num_slots]) for name, memory in self._memories.items()}
+        return self._shown
 
     def append(self, lengths: Ids, memories: Memories) -> None:
         """Put sources (batch,) with memories (batch, time or less, size) into the next slots."""
+        self._shown = None
         first, self.num_slots = self.num_slots, self.num_slots + len(lengths)
         self._grow(memories)
         self._lengths[first : self.num_slots] = lengths
@@ -44,6 +49,7 @@ class Slab:
 
     def remove(self, slot: int) -> None:
         """The last slot moves into this one's place."""
+        self._shown = None
         last = self.num_slots = self.num_slots - 1
         if slot != last:
             self._lengths[slot] = self._lengths[last]
@@ -62,6 +68,11 @@ class Slab:
         for name, memory in memories.items():
             known = self._memories.get(name, np.zeros((0, self.time, memory.shape[2]), np.float32))
             self._memories[name] = _grown(known, capacity)
+
+
+def _shown(view: Floats) -> Floats:
+    view.flags.writeable = False
+    return view
 
 
 def _grown(array: npt.NDArray[Number], capacity: int) -> npt.NDArray[Number]:

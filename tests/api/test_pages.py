@@ -40,6 +40,7 @@ def test_models_are_described(served: Served) -> None:
         "languages": ["en"],
         "default": True,
         "precision": "fp32",
+        "device": "cpu",
         "limits": {
             "max_tokens": MAX_TOKENS,
             "max_items": 128,

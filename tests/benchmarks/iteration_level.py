@@ -20,7 +20,7 @@ import uvloop
 from service.api.loading import OpenSession
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
-from service.runtime.session import OnnxSession
+from service.runtime.session import open_session
 from service.scheduling.beams import Admission, AtEveryStep, WhenEmpty
 from service.scheduling.decoder import Decoder
 from service.scheduling.search import Search
@@ -149,7 +149,7 @@ async def _measure_capacities(
     return saturated
 
 
-def main(arguments: Sequence[str] | None = None, *, open_session: OpenSession = OnnxSession) -> None:
+def main(arguments: Sequence[str] | None = None, *, open_session: OpenSession = open_session) -> None:
     parsed = parse_arguments(arguments)
     machine = this_machine()
     print_machine(machine)

@@ -12,7 +12,7 @@ from service.api.loading import OpenSession, find_unique, open_translator, preci
 from service.bundle import Bundle
 from service.errors import BundleError
 from service.predictors.translator import Pair, Translator, Wish
-from service.runtime.session import OnnxSession
+from service.runtime.session import open_session
 from service.scheduling.search import Hypotheses, Search
 from service.settings import Settings
 from tests.benchmarks.latency import percentile
@@ -56,7 +56,7 @@ def find_translator(models_dir: Path, name: str) -> Bundle:
     return bundles[name]
 
 
-def open_bare(bundle: Bundle, *, precision: str | None = None, open_session: OpenSession = OnnxSession) -> Translator:
+def open_bare(bundle: Bundle, *, precision: str | None = None, open_session: OpenSession = open_session) -> Translator:
     """As it is served, in this precision where the bundle has it, else in its own; on the processor."""
     chosen = precision_of(bundle, Settings(precision=precision))
     return open_translator(bundle, chosen, partial(open_session, device="cpu"))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from service.errors import BundleError, DeviceError
-from service.runtime.session import OnnxSession
+from service.errors import BundleError
+from service.runtime.session import OnnxSession, find_obstacle, has_cuda
 from tests.fakes import NUM_CHARACTERS, FakeSession, lexicon_graph
 
+ROOT = Path(__file__).parents[2]
 INPUTS = {"ids": np.full((2, 3, 2 + NUM_CHARACTERS), 4, np.int32), "lengths": np.array([3, 1], np.int32)}
 
 
@@ -46,10 +51,36 @@ def test_a_file_that_is_no_graph_is_named(tmp_path: Path) -> None:
         OnnxSession(path)
 
 
-def test_a_device_that_is_not_there_is_named(graph: Path) -> None:
+def test_opening_every_model_that_ships_starts_no_thread_so_that_a_process_may_fork_afterwards() -> None:
+    program = """
+import os, sys
+from pathlib import Path
+import numpy
+before = os.listdir("/proc/self/task")
+from service.runtime.session import open_session
+sessions = [open_session(path, device="cpu") for path in Path(sys.argv[1]).glob("*/*.onnx")]
+assert len(sessions) > 10, sessions
+assert os.listdir("/proc/self/task") == before, (before, os.listdir("/proc/self/task"))
+"""
+    if not Path("/proc/self/task").exists():
+        pytest.skip("threads are counted in /proc")
+    command = [sys.executable, "-c", program, str(ROOT / "models")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_onnxruntime_is_told_to_report_to_nobody() -> None:
+    assert os.environ["ORT_DISABLE_TELEMETRY"]
+
+
+def test_this_very_onnxruntime_says_truthfully_whether_it_has_cuda() -> None:
     import onnxruntime
 
+    obstacle = find_obstacle()
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this onnxruntime has CUDA")
-    with pytest.raises(DeviceError, match="RIBBON_DEVICE=cuda"):
-        OnnxSession(graph, device="cuda")
+        assert has_cuda()
+    else:
+        assert not has_cuda()
+        assert obstacle is not None
+        assert "onnxruntime-gpu" in obstacle.reason
+        assert obstacle.log_level == logging.INFO
