@@ -22,7 +22,11 @@ PATIENCE_SECONDS = 60
 
 def environment(models: Path, **choices: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RIBBON_")}
-    return kept | {"RIBBON_MODELS_DIR": str(models), "RIBBON_PORT": "0", "RIBBON_THREADS": "1", "RIBBON_DEVICE": "cpu"} | choices
+    return (
+        kept
+        | {"RIBBON_MODELS_DIR": str(models), "RIBBON_PORT": "0", "RIBBON_THREADS": "1", "RIBBON_DEVICE": "cpu"}
+        | choices
+    )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
