@@ -1,0 +1,109 @@
+"""SIGHUP with other bundles in the models folder: good ones are served at once, bad ones change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import signal
+
+from tests.chaos.asks import Ask, read_reply
+from tests.chaos.bundles import DAMAGES
+from tests.chaos.clock import now
+from tests.chaos.instances import Instance
+from tests.chaos.logs import errors_since
+from tests.chaos.stage import Stage
+from tests.chaos.wire import BrokenError, ask_once
+
+SETTLED_SECONDS, POLL_SECONDS = 60.0, 0.2
+AT_ONCE = 8  # probes, so that they meet every worker
+WATCH_SECONDS = 2.0
+BASE_VERSION = "1.0.0"
+_numbers = itertools.count(1)
+
+
+async def reload(stage: Stage, draw: random.Random) -> tuple[str, str]:
+    """A newer version comes; if there is one already, it goes again."""
+    instance, model = _choose(stage, draw)
+    current = stage.versions[instance.name, model][0]
+    if current == BASE_VERSION:
+        wanted = f"1.{next(_numbers)}.0"
+        await asyncio.to_thread(instance.models.add_version, model, wanted)
+    else:
+        wanted = BASE_VERSION
+        await asyncio.to_thread(instance.models.take_away, f"{model}-{current}")
+    since = now()
+    instance.send(signal.SIGHUP)
+    settled = await _serves(stage, instance, model, wanted)
+    stage.enthrone(instance.name, model, wanted, since)
+    if not settled:
+        stage.faults.append(f"{instance.name} did not serve {model} {wanted} within {SETTLED_SECONDS:.0f} s of SIGHUP")
+    return f"{instance.name} {model}", f"{current} -> {wanted} after {now() - since:.1f} s"
+
+
+async def reload_corrupt(stage: Stage, draw: random.Random) -> tuple[str, str]:
+    """Beside the good one or in its place; then all is put back."""
+    instance, model = _choose(stage, draw)
+    damage = draw.choice(sorted(DAMAGES))
+    version = f"9.{next(_numbers)}.0"
+    in_place = draw.random() < 0.5
+    folder = instance.models
+    since = now()
+    if in_place:
+        await asyncio.to_thread(folder.replace_with_damaged, model, DAMAGES[damage], draw)
+    else:
+        await asyncio.to_thread(folder.add_damaged, model, version, DAMAGES[damage], draw)
+    instance.send(signal.SIGHUP)
+    seconds = await _complains(stage, instance, since)
+    current = stage.versions[instance.name, model][0]
+    await asyncio.sleep(WATCH_SECONDS)
+    if await _versions(stage, instance, model) != {current} or await instance.health() != 200:
+        stage.faults.append(f"{instance.name}: a bundle with {damage} took {model} {current} away")
+    if in_place:
+        await asyncio.to_thread(folder.restore, model)
+    else:
+        await asyncio.to_thread(folder.take_away, f"{model}-{version}")
+    stage.explain(instance.name, since)
+    instance.send(signal.SIGHUP)
+    await asyncio.sleep(WATCH_SECONDS)
+    where = "in its place" if in_place else f"as {version} beside it"
+    return f"{instance.name} {model}", f"{damage}, {where}; refused after {seconds:.1f} s"
+
+
+def _choose(stage: Stage, draw: random.Random) -> tuple[Instance, str]:
+    return stage.instances[draw.choice(sorted(stage.instances))], draw.choice(sorted(stage.models))
+
+
+async def _serves(stage: Stage, instance: Instance, model: str, version: str) -> bool:
+    """Whether all probes are answered by this version before long."""
+    end = now() + SETTLED_SECONDS
+    while now() < end:
+        if await _versions(stage, instance, model) == {version}:
+            return True
+        await asyncio.sleep(POLL_SECONDS)
+    return False
+
+
+async def _complains(stage: Stage, instance: Instance, since: float) -> float:
+    """How long it took to say that a bundle is no good."""
+    end = now() + SETTLED_SECONDS
+    while now() < end:
+        if errors_since(instance.life.log, since):
+            return now() - since
+        await asyncio.sleep(POLL_SECONDS)
+    stage.faults.append(f"{instance.name}: no error in the log within {SETTLED_SECONDS:.0f} s of a corrupt reload")
+    return SETTLED_SECONDS
+
+
+async def _versions(stage: Stage, instance: Instance, model: str) -> set[str]:
+    """That answer when none is asked for."""
+    ask = stage.clients.ask_for(model)
+    return set(await asyncio.gather(*(_version(instance, ask, model) for _ in range(AT_ONCE))))
+
+
+async def _version(instance: Instance, ask: Ask, model: str) -> str:
+    try:
+        answer = await ask_once(instance.address, ask.encode("probe", {}), seconds=30.0)
+        return read_reply(answer).version if answer.status == 200 else f"status {answer.status}"
+    except (BrokenError, OSError) as error:
+        return f"{model}: {type(error).__name__}"
