@@ -32,12 +32,12 @@ STARTS_multi30k-fr = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format settings train-tagger train-classifier train-translator bench load clean
+.PHONY: help serve test test-all check format settings train-tagger train-classifier train-translator bench load chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-…); ARGS (test, bench, load, train-…); PYTHON"
+	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-…); ARGS (test, bench, load, chaos, train-…); PYTHON"
 
 serve: $(VENV)/.serve ## Install what serving needs and serve (PORT=8123 for another port)
 	@exec env RIBBON_HOST=$(HOST) RIBBON_PORT=$(PORT) $(BIN)/python -m service
@@ -96,6 +96,9 @@ bench: $(VENV)/.serve ## Measure throughput, latency and memory of every task (A
 
 load: $(VENV)/.serve $(VENV)/.load ## Raise the load on each endpoint until it is too much (ARGS="--host http://…" for a running service)
 	$(BIN)/python -m tests.load $(ARGS)
+
+chaos: $(VENV)/.serve ## Kill, restart, reload and annoy the service under load (ARGS="--minutes 10 --seed 1"); HAProxy is used if installed
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -24,6 +24,7 @@ START_SECONDS = 90.0
 DRAIN_SECONDS, DRAIN_TIMEOUT_SECONDS, BODY_TIMEOUT_SECONDS = 3.0, 20.0, 4.0
 POLL_SECONDS = 0.05
 HAS_SUPERVISOR = find_spec("service.supervisor") is not None
+HAS_RELOAD = find_spec("service.api.reloading") is not None
 Sample = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, labels) -> value
 
 
@@ -71,7 +72,7 @@ class Instance:
 
     @property
     def can_reload(self) -> bool:
-        return catches_hangup(self.pid)
+        return HAS_RELOAD and catches_hangup(self.pid)
 
     async def start(self) -> None:
         """Ready when it returns. Raises RuntimeError if it does not come to that."""

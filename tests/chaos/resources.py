@@ -133,5 +133,5 @@ def _excesses(peers: Sequence[Holdings], held: Holdings) -> Iterator[str]:
     threads = max(peer.threads for peer in peers)
     if held.threads > threads + THREAD_TOLERANCE:
         yield f"{held.threads} threads, {threads} after the warm-up"
-    if held.abandoned:
-        yield f"{held.abandoned} connections that their callers have closed are still held"
+    if held.connections:
+        yield f"{held.connections} connections are held although nobody is there; {held.abandoned} were closed by callers"

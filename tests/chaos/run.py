@@ -27,7 +27,6 @@ MODELS = ("en-sentiment", "en-tagger", "en-xx")
 SHARE_BY_PROXY = 0.7  # of requests; the others go straight to an instance, where no proxy mends what goes wrong
 NUM_SATURATING, SATURATE_SECONDS, WARM_UP_SECONDS = 12, 6.0, 8.0
 QUIET_SECONDS = 20.0  # at most, until all connections are closed and gauges have fallen
-HEALTH_CHECKS = 2  # connections that the proxy may have open at any moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +63,8 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
         before = await rest(stage)
         started = now()
         await make_trouble(stage, schedule, makers)
+        if stage.proxy:
+            await stage.proxy.stop()  # and with it its checks and the connections it keeps for later
         after = await rest(stage)
         reasons = await conclude(stage, before, after)
         return Outcome(
@@ -136,7 +137,7 @@ def choose_makers(stage: Stage) -> tuple[dict[Trouble, Make], dict[str, str]]:
     """What can be made of this service, and why the rest is left out."""
     left_out = {}
     if not all(instance.can_reload for instance in stage.instances.values()):
-        left_out = dict.fromkeys([Trouble.RELOAD, Trouble.CORRUPT_RELOAD], "the service does not catch SIGHUP")
+        left_out = dict.fromkeys([Trouble.RELOAD, Trouble.CORRUPT_RELOAD], "the service does not reload")
     return {trouble: make for trouble, make in MAKERS.items() if trouble not in left_out}, left_out
 
 
@@ -152,14 +153,15 @@ async def make_trouble(stage: Stage, schedule: Schedule, makers: Mapping[Trouble
 
 
 async def rest(stage: Stage) -> list[Holdings]:
-    """What all processes hold once nobody is connected any more and no gauge says that anything is going on."""
+    """What all processes hold once nobody is connected any more and no gauge says that anything is going on, or when
+    that does not come (as long as the proxy is there it keeps some connections)."""
     end = now() + QUIET_SECONDS
     while True:
         held = [each for name, one in stage.instances.items() for each in holdings_of(name, one.pid)]
         for instance in stage.instances.values():
             await instance.scrape()
-        is_quiet = sum(each.connections for each in held) <= HEALTH_CHECKS
-        if (is_quiet and not any(map(judge_gauges, stage.instances.values()))) or now() > end:
+        is_quiet = not any(each.connections for each in held) and not any(map(judge_gauges, stage.instances.values()))
+        if is_quiet or now() > end:
             return held
         await asyncio.sleep(1.0)
 

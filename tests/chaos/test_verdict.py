@@ -38,7 +38,7 @@ def held(role: str = "worker", **changes: object) -> Holdings:
         ({"resident_mb": 140.0}, "resident"),
         ({"descriptors": 40}, "descriptors"),
         ({"threads": 12}, "threads"),
-        ({"abandoned": 1}, "closed"),
+        ({"connections": 1}, "nobody is there"),
     ],
 )
 def test_whatever_grew_is_named(changes: dict[str, float], word: str) -> None:
@@ -48,6 +48,7 @@ def test_whatever_grew_is_named(changes: dict[str, float], word: str) -> None:
 
 def test_what_stayed_the_same_or_shrank_is_well() -> None:
     assert compare([held()], [held(), held(pid=2, resident_mb=50.0, threads=1)]) == []
+    assert compare([held(connections=3)], [held()]) == []
 
 
 def test_a_process_is_compared_with_those_of_its_role() -> None:
