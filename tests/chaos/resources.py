@@ -134,4 +134,4 @@ def _excesses(peers: Sequence[Holdings], held: Holdings) -> Iterator[str]:
     if held.threads > threads + THREAD_TOLERANCE:
         yield f"{held.threads} threads, {threads} after the warm-up"
     if held.connections:
-        yield f"{held.connections} connections are held although nobody is there; {held.abandoned} were closed by callers"
+        yield f"{held.connections} connections are held although nobody is there ({held.abandoned} closed by callers)"

@@ -26,7 +26,7 @@ def prove(folder: Path) -> None:
     """As the service does it before it serves a bundle."""
     bundle = load_bundle(folder)
     precision = bundle.manifest.default_precision
-    replay(Tagger(bundle, OnnxSession(bundle.graph(precision), device="cpu")), bundle, precision=precision)
+    replay(Tagger(bundle, OnnxSession(bundle.graph(precision))), bundle, precision=precision)
 
 
 def test_a_new_version_lies_beside_the_old_one_and_both_are_good(models: ModelsFolder) -> None:
