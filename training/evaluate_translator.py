@@ -151,7 +151,11 @@ def main() -> None:
         if arguments.url
         else engine_here(open_translator(bundle, arguments.precision), **search)
     )
-    measured = measure(engine, sets_of(bundle.manifest, arguments.split, arguments.data_dir))
+    print_figures(measure(engine, sets_of(bundle.manifest, arguments.split, arguments.data_dir)))
+
+
+def print_figures(measured: Sequence[TranslatedSet]) -> None:
+    """One a line, and how BLEU was computed."""
     for part in measured:
         for name, value in part.figures().items():
             print(f"{name:56} {value:6.2f}")
