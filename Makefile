@@ -32,7 +32,7 @@ STARTS_multi30k-fr = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check format settings train-tagger train-classifier train-translator bench load chaos clean
+.PHONY: help serve test test-all check check-deploy format settings train-tagger train-classifier train-translator bench load chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ check: $(VENV)/.dev ## Lint, check the format and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Programs that are not Python's come from Debian; INSTALL=--install fetches them (as root, for CI).
+check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs that read it: promtool, amtool, hadolint, kubectl, ...
+	$(BIN)/python -m tests.deploy.tools $(INSTALL)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m '' tests/deploy $(ARGS)
 
 format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -103,7 +108,7 @@ chaos: $(VENV)/.serve ## Kill, restart, reload and annoy the service under load 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# One recipe for all three: what follows the dot is the extra, and `serve` is the base.
+# One recipe for all: what follows the dot is the extra, and `serve` is the base.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ribbon needs Python 3.11 or later; name one: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV); the first time takes a minute"
@@ -113,6 +118,6 @@ $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	$(PIP) .
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.train $(VENV)/.load: $(VENV)/.%: pyproject.toml | $(BIN)/python
+$(VENV)/.dev $(VENV)/.train $(VENV)/.load $(VENV)/.deploy: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(PIP) '.[$*]'
 	@touch $@ $(VENV)/.serve

@@ -1,0 +1,1 @@
+"""The configuration of deploy/, held against the programs that will read it."""
