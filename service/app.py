@@ -14,17 +14,19 @@ from typing import Any
 from litestar import Litestar
 from litestar.di import Provide
 
-from service.api.body import JsonRequest
+from service.api.body import requests_within
 from service.api.catalogue import Catalogue, Scheduler, Served
 from service.api.classify import ClassifyDesk, classify
 from service.api.desk import Means
 from service.api.exchange import ExchangeMiddleware
+from service.api.gate import Gate, build_gate
 from service.api.health import live, metrics, ready
 from service.api.loading import AnyPredictor, Loaded, OpenSession, load_models, request_limits
 from service.api.models import models
 from service.api.offload import Offload
 from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
+from service.api.protection import cross_origin
 from service.api.tag import TagDesk, tag
 from service.api.translate import TranslateDesk, translate
 from service.errors import StartupError
@@ -51,6 +53,7 @@ class Engine:
     open_session: OpenSession
     metrics: Metrics
     door: Door
+    gate: Gate
     catalogue: Catalogue
     num_slots: int
     runs: ThreadPoolExecutor  # a thread a slot
@@ -122,7 +125,7 @@ def create_app(
 ) -> Litestar:
     """The service as an ASGI application. Tests pass a session and a device of their own.
 
-    Where models run is decided here, once for the process. Raises DeviceError.
+    Where models run is decided here, once for the process. Raises DeviceError or SettingsError.
     """
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
@@ -133,13 +136,18 @@ def create_app(
         dependencies=dependencies(engine),
         exception_handlers=HANDLERS,
         lifespan=[engine.running],
-        request_class=JsonRequest,
+        before_request=engine.gate if engine.gate.is_needed else None,
+        cors_config=cross_origin(settings.cors_origins),
+        request_class=requests_within(settings.body_timeout_seconds),
         request_max_body_size=settings.max_body_bytes,
         openapi_config=describe_api(request_limits(settings)),
         logging_config=None,
     )
     app.state.door = engine.door
-    app.asgi_handler = ExchangeMiddleware(app.asgi_handler, metrics=engine.metrics, door=engine.door)
+    app.state.count_problem = engine.metrics.count_problem
+    app.asgi_handler = ExchangeMiddleware(
+        app.asgi_handler, metrics=engine.metrics, door=engine.door, callers=engine.gate.callers(settings)
+    )
     return app
 
 
@@ -152,6 +160,7 @@ def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
         open_session=open_session,
         metrics=Metrics(),
         door=door,
+        gate=build_gate(settings),
         catalogue=Catalogue(door),
         num_slots=num_slots,
         runs=runs,
@@ -168,6 +177,7 @@ def dependencies(engine: Engine) -> dict[str, Provide]:
         limits=request_limits(settings),
         offload=Offload(engine.aside),
         default_timeout_ms=settings.default_timeout_ms,
+        gate=engine.gate,
     )
     parts = {
         "tag_desk": TagDesk(means),

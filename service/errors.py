@@ -5,17 +5,23 @@
     ServiceError                      500 internal_error
       RequestError
         MalformedRequestError         400 malformed_json
+        UnauthorizedError             401 unauthorized
         UnknownPathError              404 not_found
         UnknownModelError             404 unknown_model
         MethodNotAllowedError         405 method_not_allowed
+        BodyTimeoutError              408 body_timeout
         BodyTooLargeError             413 body_too_large
         UnsupportedMediaTypeError     415 unsupported_media_type
         InvalidRequestError           422 invalid_request
           InputTooLongError           422 input_too_long
+        HeadTooLargeError             431 head_too_large
         CallerLeftError               499 caller_left (counted, never sent)
+          UnreadAnswerError           499 answer_unread (counted, never sent)
       CapacityError
         OverloadedError               429 overloaded
+        RateLimitedError              429 rate_limited
         NotReadyError                 503 not_ready
+        TooManyConnectionsError       503 too_many_connections
         DeadlineExceededError         504 deadline_exceeded
       ModelFailedError                500 model_failed
 
@@ -28,7 +34,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,6 +53,7 @@ class ServiceError(Exception):
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
+    headers: ClassVar[Mapping[str, str]] = {}  # of the answer
 
     def __init__(
         self,
@@ -73,6 +80,13 @@ class MalformedRequestError(RequestError):
     kind, title = "malformed_json", "Malformed JSON"
 
 
+class UnauthorizedError(RequestError):
+    """The service wants a key, and there is none or one it does not know."""
+
+    status, kind, title = 401, "unauthorized", "Unauthorized"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
 class UnknownPathError(RequestError):
     """Nothing lives at this path."""
 
@@ -89,6 +103,13 @@ class MethodNotAllowedError(RequestError):
     """The path is right, the method is not."""
 
     status, kind, title = 405, "method_not_allowed", "Method not allowed"
+
+
+class BodyTimeoutError(RequestError):
+    """The request did not arrive whole in time."""
+
+    status, kind, title = 408, "body_timeout", "Request too slow"
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}  # the rest of it may still come
 
 
 class BodyTooLargeError(RequestError):
@@ -115,10 +136,22 @@ class InputTooLongError(InvalidRequestError):
     kind, title = "input_too_long", "Input too long"
 
 
+class HeadTooLargeError(RequestError):
+    """The path and the headers have more bytes than the service reads."""
+
+    status, kind, title = 431, "head_too_large", "Headers too large"
+
+
 class CallerLeftError(RequestError):
     """The connection closed before the answer was there. For the books: nobody reads it."""
 
     status, kind, title = 499, "caller_left", "Caller left"
+
+
+class UnreadAnswerError(CallerLeftError):
+    """The caller took longer to read the answer than anybody may."""
+
+    kind, title = "answer_unread", "Answer not read"
 
 
 class CapacityError(ServiceError):
@@ -131,10 +164,22 @@ class OverloadedError(CapacityError):
     status, kind, title = 429, "overloaded", "Overloaded"
 
 
+class RateLimitedError(CapacityError):
+    """This caller has sent more items than it may; the service may well be idle."""
+
+    status, kind, title = 429, "rate_limited", "Rate limited"
+
+
 class NotReadyError(CapacityError):
     """Models are still loading, or the process is about to end."""
 
     status, kind, title = 503, "not_ready", "Not ready"
+
+
+class TooManyConnectionsError(CapacityError):
+    """As many are open as the service keeps."""
+
+    status, kind, title = 503, "too_many_connections", "Too many connections"
 
 
 class DeadlineExceededError(CapacityError):

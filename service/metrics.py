@@ -7,6 +7,8 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from service.errors import ServiceError
+
 CONTENT_TYPE = "text/plain; version=0.0.4"  # the charset is added where it is answered
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEP_SECONDS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
@@ -44,6 +46,7 @@ class Metrics:
             "ribbon_requests", "Answers by route and status.", ["route", "status"], registry=registry
         )
         self.errors = Counter("ribbon_errors", "Problems by kind.", ["kind"], registry=registry)
+        self.key_items = Counter("ribbon_key_items", "Items answered by key.", ["key"], registry=registry)
         self.in_flight = Gauge("ribbon_requests_in_flight", "Requests being answered.", registry=registry)
         stages = Histogram(
             "ribbon_stage_seconds",
@@ -86,6 +89,10 @@ class Metrics:
     def watch_decoder(self, decoder: DecoderGauge) -> None:
         """Count this decoder in the gauge of live rows, which is read when scraped."""
         self._decoders.append(decoder)
+
+    def count_problem(self, error: ServiceError) -> None:
+        """One that no request stands for: a connection refused or ended."""
+        self.errors.labels(error.kind).inc()
 
     def render(self) -> bytes:
         """The Prometheus text format."""

@@ -6,10 +6,11 @@ import re
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from service.errors import SettingsError
 from service.settings_rules import PREFIX, impossible, variable
@@ -26,6 +27,23 @@ _LINK_HINT = (
 def setting(default: Any, *, meaning: str, cost: str, **constraints: Any) -> Any:
     """A field with what the table for people says of it: what it means, and what turning it up costs."""
     return Field(default, description=meaning, json_schema_extra={"cost": cost}, **constraints)
+
+
+def _parts(value: Any) -> Any:
+    """What stands between the commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _networks(value: Any) -> Any:
+    """One address is a network too. Raises ValueError, once for all."""
+    parts = _parts(value)
+    return tuple(map(ip_network, parts)) if isinstance(value, str) else value
+
+
+Network = IPv4Network | IPv6Network
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+)$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(_parts)]
 
 
 class Settings(BaseModel):
@@ -113,6 +131,53 @@ class Settings(BaseModel):
         meaning="deadline of a request that names none",
         cost="late answers nobody may wait for any more, in place of early refusals",
     )
+
+    api_keys_file: Path | None = setting(
+        None,
+        meaning="file of names and hashes of the keys that are let in; default: nobody needs a key",
+        cost="every key in it: under a microsecond of each request",
+    )
+    rate_limit_items: float | None = setting(
+        None,
+        gt=0,
+        meaning="texts a second of one key, or of one address where there are no keys; default: no limit",
+        cost="one caller may take more of what others share",
+    )
+    rate_limit_burst: int | None = setting(
+        None,
+        ge=1,
+        meaning="texts at once of a caller who was quiet; default: those of a second, at least `RIBBON_MAX_ITEMS`",
+        cost="longer waits for others behind one caller",
+    )
+    trusted_proxies: Networks | None = setting(
+        None,
+        meaning="addresses and networks, comma-separated, whose X-Forwarded-For or Forwarded is believed",
+        cost="whoever can send from these addresses can pass for anybody",
+    )
+    cors_origins: Origins | None = setting(
+        None,
+        meaning="origins, comma-separated, whose pages may call the service from a browser, or `*`",
+        cost="scripts of those pages can use the service as their visitors could",
+    )
+    max_connections: int | None = setting(
+        None,
+        ge=1,
+        meaning="connections open at once; default: 10000, or what the limit of open files leaves",
+        cost="some 10 KB of memory and an open file each",
+    )
+    body_timeout_seconds: float = setting(
+        30.0,
+        gt=0,
+        meaning="most time for a request's headers to arrive, and again for its body; above, 408",
+        cost="slow callers hold their connections longer",
+    )
+    answer_timeout_seconds: float = setting(
+        60.0,
+        gt=0,
+        meaning="most time for a caller to read an answer; above, the connection is cut",
+        cost="callers who do not read hold memory and connections longer",
+    )
+
     drain_seconds: float = setting(
         0.0,
         ge=0,

@@ -6,13 +6,14 @@ does the standard library read the body again, slowly, to say what is wrong and 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import msgspec
 from litestar import Request
@@ -20,6 +21,7 @@ from litestar.exceptions import InternalServerException
 from msgspec import inspect
 
 from service.errors import (
+    BodyTimeoutError,
     CallerLeftError,
     FieldError,
     InvalidRequestError,
@@ -38,10 +40,17 @@ _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 class JsonRequest(Request[Any, Any, Any]):
     """Litestar's request, whose ``json`` is already of the type that the endpoint's ``data`` asks for."""
 
+    body_timeout_seconds: ClassVar[float] = 30.0
+
     async def body(self) -> bytes:
-        """All of it. Raises MalformedRequestError if there is none although the endpoint reads one."""
+        """All of it. Raises MalformedRequestError if there is none although the endpoint reads one, BodyTimeoutError
+        if it does not arrive."""
         try:
-            body = await super().body()
+            async with asyncio.timeout(self.body_timeout_seconds):
+                body = await super().body()
+        except TimeoutError as error:
+            seconds = self.body_timeout_seconds
+            raise BodyTimeoutError(f"the body was not complete {seconds:g} s after its headers") from error
         except InternalServerException as error:  # what Litestar raises when the caller hangs up while sending
             raise CallerLeftError("the connection closed before the body was complete") from error
         if not body and self.route_handler.parsed_data_field:
@@ -52,6 +61,11 @@ class JsonRequest(Request[Any, Any, Any]):
         _check_media_type(self)
         field = self.route_handler.parsed_data_field
         return decode(await self.body(), field.annotation if field else Any)
+
+
+def requests_within(body_timeout_seconds: float) -> type[JsonRequest]:
+    """Requests that wait so long for their bodies."""
+    return type("JsonRequest", (JsonRequest,), {"__slots__": (), "body_timeout_seconds": body_timeout_seconds})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from litestar import Request
 from service.api.catalogue import Catalogue, Served
 from service.api.departure import watching
 from service.api.exchange import Exchange, deadline_of, exchange_of
+from service.api.gate import Gate
 from service.api.inputs import MAX_REPORTED, Item, Limits
 from service.api.offload import Offload
 from service.bundle import Task
@@ -58,6 +59,7 @@ class Means:
     limits: Limits
     offload: Offload
     default_timeout_ms: int
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,6 +116,7 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         served = self.find(data)
         items = self.read(data, self.means.limits)
         served.scheduler.check(deadline=deadline)
+        self.means.gate.take(exchange_of(request), len(items))
         length = sum(item.length for item in items)
         encoded = await self.means.offload(length, self._encode_all, items, data, served.predictor, deadline)
         return Admitted(served=served, items=encoded, deadline=deadline, length=length)

@@ -6,14 +6,16 @@ import logging
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.callers import NOBODY, Caller, Callers
 from service.api.logs import log_request
+from service.api.protection import protections
 from service.errors import FieldError, InvalidRequestError
 from service.metrics import Metrics
 from service.scheduling.admission import Door
@@ -23,6 +25,7 @@ MAX_TIMEOUT_MS = 3_600_000
 UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
 FAREWELL = ((b"connection", b"close"),)  # the next request should go to another process
+_WORTH_AN_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whom to look at
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 
 _log = logging.getLogger("service.requests")
@@ -33,6 +36,7 @@ class Exchange:
     """What is known about a request beside its body; filled in while it is answered."""
 
     request_id: str
+    caller: Caller = NOBODY
     started_at: float = field(default_factory=time.monotonic)
     status: int = 0
     kind: str | None = None  # of the problem, if it came to that
@@ -40,6 +44,7 @@ class Exchange:
     model_seconds: float = 0.0
     items: int = 0
     tokens: int = 0
+    more_headers: Sequence[tuple[bytes, bytes]] = ()
 
     @property
     def total_seconds(self) -> float:
@@ -50,26 +55,31 @@ class Exchange:
             f"queue;dur={1000 * self.queue_seconds:.2f}, model;dur={1000 * self.model_seconds:.2f}, "
             f"total;dur={1000 * self.total_seconds:.2f}"
         )
-        return [(b"x-request-id", self.request_id.encode()), (b"server-timing", timing.encode())]
+        return [(b"x-request-id", self.request_id.encode()), (b"server-timing", timing.encode()), *self.more_headers]
 
 
 class ExchangeMiddleware:
     """Outermost of all, so that unknown paths and wrong methods are counted like everything else."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, door: Door) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, door: Door, callers: Callers) -> None:
         self._app = app
         self._metrics = metrics
         self._door = door
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(request_id=request_id_of(scope["headers"]))
+        exchange = Exchange(request_id=request_id_of(scope["headers"]), caller=self._callers.of(scope))
         scope.setdefault("state", {})["exchange"] = exchange
+        method, path = cast("dict[str, str]", scope).get("method", ""), scope["path"]
+        if method == "HEAD":
+            scope, send = cast("Scope", {**scope, "method": "GET"}), without_body(send)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                headers = message["headers"]
                 farewell = FAREWELL if self._door.is_ending else ()
-                message["headers"] = [*message["headers"], *exchange.headers(), *farewell]
+                message["headers"] = [*headers, *protections(method, path, headers), *exchange.headers(), *farewell]
             await send(message)
 
         self._door.inside += 1
@@ -91,6 +101,8 @@ class ExchangeMiddleware:
             metrics.model_seconds.observe(exchange.model_seconds)
             metrics.total_seconds.observe(total)
             metrics.tokens.inc(exchange.tokens)
+            if exchange.caller.key is not None:
+                metrics.key_items.labels(exchange.caller.key.name).inc(exchange.items)
         if route not in _QUIET_ROUTES and _log.isEnabledFor(logging.INFO):
             log_request(_log, _line(exchange, route, total))
 
@@ -106,7 +118,22 @@ def _line(exchange: Exchange, route: str, total_seconds: float) -> dict[str, Any
         "items": exchange.items,
         "tokens": exchange.tokens,
     }
+    if exchange.caller.key is not None:
+        line["key"] = exchange.caller.key.name
+    if exchange.kind in _WORTH_AN_ADDRESS:
+        line["address"] = exchange.caller.address
     return line if exchange.kind is None else line | {"kind": exchange.kind}
+
+
+def without_body(send: Send) -> Send:
+    """HEAD is answered as GET is, and then nothing follows the headers."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message["body"] = b""
+        await send(message)
+
+    return send_head
 
 
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from litestar import Response, get
 from litestar.di import NamedDependency
 
+from service.api.gate import OPEN
 from service.api.problems import problems
 from service.api.schemas import Health
 from service.metrics import CONTENT_TYPE, Metrics
 from service.scheduling.admission import Door
 
 
-@get("/health/live", summary="The process runs", sync_to_thread=False)
+@get("/health/live", summary="The process runs", opt=OPEN, sync_to_thread=False)
 def live() -> Health:
     """200 as long as anything answers at all."""
     return Health("live")
 
 
-@get("/health/ready", summary="Every model is loaded and warm", responses=problems(503), sync_to_thread=False)
+@get("/health/ready", summary="Every model is loaded and warm", responses=problems(503), opt=OPEN, sync_to_thread=False)
 def ready(door: NamedDependency[Door]) -> Health:
     """200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
     door.check_ready()

@@ -77,15 +77,12 @@ PROBLEMS = problems(400, 404, 413, 415, 422, 429, 500, 503, 504)  # of every tas
 
 
 def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Response[bytes]:
-    headers = {}
-    if error.retry_after_seconds is not None:
-        headers["Retry-After"] = str(max(1, ceil(error.retry_after_seconds)))
-    return _respond(request, error, headers)
+    return _respond(request, error, headers_of(error))
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses: unknown paths, wrong methods, bodies over the limit."""
-    return _respond(request, _translate(error), error.headers or {})
+    return _respond(request, _translate(error), _headers(error))
 
 
 def on_any_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -119,13 +116,21 @@ def _translate(error: HTTPException) -> ServiceError:
         case 404:
             return UnknownPathError("nothing lives at this path; GET /schema lists what there is")
         case 405:
-            allowed = (error.headers or {}).get("allow", "other methods")
+            allowed = _headers(error).get("allow", "other methods")
             return MethodNotAllowedError(f"this path takes {allowed}")
         case 413:
             return BodyTooLargeError("the body has more bytes than the service reads")
         case 415:
             return UnsupportedMediaTypeError(error.detail)
     return RequestError(error.detail)
+
+
+def _headers(error: HTTPException) -> dict[str, str]:
+    """Litestar does not know that HEAD is answered wherever GET is."""
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("allow", ""):
+        headers["allow"] = headers["allow"].replace("GET", "GET, HEAD")
+    return headers
 
 
 def _field_errors(extra: Any) -> list[FieldError]:
@@ -146,6 +151,18 @@ def _write(request: Request[Any, Any, Any], error: ServiceError) -> Problem:
     """The document; noted for the metrics and the log."""
     exchange = exchange_of(request)
     exchange.kind = error.kind
+    return document(error, exchange.request_id)
+
+
+def headers_of(error: ServiceError) -> dict[str, str]:
+    """Those that come with the document."""
+    headers = dict(error.headers)
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, ceil(error.retry_after_seconds)))
+    return headers
+
+
+def document(error: ServiceError, request_id: str) -> Problem:
     errors = [FieldProblem(_sendable(each.path), _sendable(each.message)) for each in error.errors]
     return Problem(
         type=f"urn:ribbon:problem:{error.kind}",
@@ -153,9 +170,13 @@ def _write(request: Request[Any, Any, Any], error: ServiceError) -> Problem:
         status=error.status,
         detail=_sendable(error.detail),
         kind=error.kind,
-        request_id=exchange.request_id,
+        request_id=request_id,
         errors=errors or msgspec.UNSET,
     )
+
+
+def document_bytes(error: ServiceError, request_id: str) -> bytes:
+    return msgspec.json.encode(document(error, request_id))
 
 
 def _sendable(text: str) -> str:

@@ -99,7 +99,7 @@ async def translate(
     return Response(await translate_desk.answer(data, request), media_type=MediaType.JSON)
 
 
-_UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}  # proxies pass events on as they come
+_UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come
 
 
 async def sentence_events(

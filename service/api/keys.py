@@ -1,0 +1,137 @@
+"""API keys: a file of names and hashes, so that who reads the file cannot use the keys."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.api.rates import Allowance, Terms
+from service.errors import SettingsError
+
+SETTING = "RIBBON_API_KEYS_FILE"
+KEY_PREFIX = "rbn_"  # so that scanners for leaked secrets, and people, know one when they see it
+RANDOM_BYTES = 32
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+_OPTIONS = {
+    "items": re.compile(r"(?=.*[1-9])[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII),
+    "burst": re.compile(r"(?=.*[1-9])[0-9]{1,9}", re.ASCII),
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """What is known of a key: not the key."""
+
+    name: str
+    digest: bytes  # SHA-256
+    allowance: Allowance | None = None  # in place of the common one
+
+
+class ApiKeys:
+    """Those that are let in, from a file that may be read again."""
+
+    def __init__(self, path: Path, *, terms: Terms) -> None:
+        """Raises SettingsError."""
+        self._path, self._terms = path, terms
+        self._keys = self._read()
+
+    @property
+    def names(self) -> list[str]:
+        return [key.name for key in self._keys]
+
+    def find(self, presented: bytes) -> ApiKey | None:
+        """Takes the same time whichever key it is, and if it is none."""
+        digest, found = hashlib.sha256(presented).digest(), None
+        for key in self._keys:
+            if hmac.compare_digest(key.digest, digest):
+                found = key
+        return found
+
+    def reload(self) -> None:
+        """Read the file again; what was known stays if it is bad. Raises SettingsError."""
+        self._keys = self._read()
+
+    def _read(self) -> tuple[ApiKey, ...]:
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            mode = self._path.stat().st_mode
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a text in UTF-8"
+            raise SettingsError(f"{SETTING}={self._path}: {reason}") from None
+        if mode & (stat.S_IWGRP | stat.S_IRWXO):
+            _log.warning("others may read or change the file of keys", extra={"file": str(self._path)})
+        keys = [
+            self._parse(line.strip(), f"{self._path}:{number}")
+            for number, line in enumerate(lines, start=1)
+            if line.strip() and not line.lstrip().startswith("#")
+        ]
+        _check_unique(keys, self._path)
+        return tuple(keys)
+
+    def _parse(self, line: str, place: str) -> ApiKey:
+        """The line is never quoted: it may be a key that was put there by mistake."""
+        name, _, rest = line.partition(":")
+        digest, *options = rest.split(":")
+        if not _NAME.fullmatch(name):
+            raise SettingsError(f"{place}: a name is 1 to 64 of the letters A-Z and a-z, digits, and . _ -")
+        if not _HASH.fullmatch(digest):
+            raise SettingsError(
+                f"{place}: after the name and a colon comes the key's SHA-256 in 64 hexadecimal digits, "
+                "as `python -m service.keys NAME` prints it"
+            )
+        return ApiKey(name=name, digest=bytes.fromhex(digest), allowance=self._allowance(options, place))
+
+    def _allowance(self, options: Sequence[str], place: str) -> Allowance | None:
+        """``items=50`` and ``burst=200``."""
+        given = dict(option.partition("=")[::2] for option in options)
+        if not all(name in _OPTIONS and _OPTIONS[name].fullmatch(value) for name, value in given.items()):
+            raise SettingsError(f"{place}: options are items=NUMBER (per second) and burst=WHOLE NUMBER, both above 0")
+        if not given:
+            return None
+        if "items" not in given:
+            raise SettingsError(f"{place}: burst needs items")
+        return self._terms.allowance(float(given["items"]), int(given["burst"]) if "burst" in given else None)
+
+
+def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """From ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``, whichever comes first."""
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, key = value.partition(b" ")
+            if scheme.lower() == b"bearer":
+                return key.strip()
+        elif name == b"x-api-key":
+            return value.strip()
+    return None
+
+
+def new_key() -> str:
+    """As random as can be, and safe in any header."""
+    return KEY_PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+
+
+def line_for(name: str, key: str) -> str:
+    """What the file has of it. Raises SettingsError."""
+    if not _NAME.fullmatch(name):
+        raise SettingsError(f"{name!r}: a name is 1 to 64 of the letters A-Z and a-z, digits, and . _ -")
+    return f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def _check_unique(keys: Sequence[ApiKey], path: Path) -> None:
+    if not keys:
+        raise SettingsError(f"{SETTING}={path}: it holds no key, so nobody could be let in")
+    for kind, values in (("name", [key.name for key in keys]), ("hash", [key.digest for key in keys])):
+        seen: set[object] = set()
+        for key, value in zip(keys, values, strict=True):
+            if value in seen:
+                raise SettingsError(f"{path}: the {kind} of {key.name} is there twice")
+            seen.add(value)
