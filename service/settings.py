@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from service.errors import SettingsError
 from service.settings_rules import PREFIX, impossible, variable
@@ -18,6 +18,7 @@ from service.settings_rules import PREFIX, impossible, variable
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
 # What the cluster puts into every pod beside a Service that is named ribbon, and the old links of Docker likewise.
 _LINK = re.compile(r"RIBBON_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 _LINK_HINT = (
     "set by Kubernetes, which describes a Service named 'ribbon' in variables that begin with RIBBON_; "
     "set enableServiceLinks: false in the pod's spec, or give the Service another name"
@@ -40,10 +41,18 @@ def _networks(value: Any) -> Any:
     return tuple(map(ip_network, parts)) if isinstance(value, str) else value
 
 
+def _origins(value: Any) -> Any:
+    """Raises ValueError for what no browser would ever send."""
+    parts = _parts(value)
+    for part in parts:
+        if not _ORIGIN.fullmatch(part):
+            raise ValueError(f"{part!r} is no origin: that is scheme://host or scheme://host:port, without a path")
+    return parts
+
+
 Network = IPv4Network | IPv6Network
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
-Origin = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+)$")]
-Origins = Annotated[tuple[Origin, ...], BeforeValidator(_parts)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 
 
 class Settings(BaseModel):

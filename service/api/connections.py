@@ -81,6 +81,11 @@ class Watch:
     def is_full(self) -> bool:
         return len(self.connections) >= self.patience.max_connections
 
+    @property
+    def is_flooded(self) -> bool:
+        """Even those who are told to go away would take the files that are kept free."""
+        return len(self.connections) >= self.patience.max_connections + FILES_KEPT_FREE // 2
+
     def add(self, connection: Connection) -> None:
         self.connections.add(connection)
         if self._timer is None:
@@ -130,9 +135,12 @@ class Connection(HttpToolsProtocol):
         self._head_stall, self._rest_stall, self._answer_stall = Stall(), Stall(), Stall()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        is_full = self.watch.is_full
+        is_full, is_flooded = self.watch.is_full, self.watch.is_flooded
         self.watch.add(self)
-        if is_full:
+        if is_flooded:
+            self.transport = transport
+            transport.abort()
+        elif is_full:
             self.transport = transport
             most = self.watch.patience.max_connections
             self._refuse(TooManyConnectionsError(f"{most} connections are open", retry_after_seconds=1))
@@ -186,6 +194,12 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._num_drains += 1
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        if self._refused:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def end_if_stalled(self, now: float) -> None:
         """Called once in a while."""
