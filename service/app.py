@@ -17,6 +17,7 @@ from litestar.di import Provide
 from service.api.body import requests_within
 from service.api.catalogue import Catalogue, Scheduler, Served
 from service.api.classify import ClassifyDesk, classify
+from service.api.contract import KEYS, NO_KEYS
 from service.api.desk import Means
 from service.api.exchange import ExchangeMiddleware
 from service.api.gate import Gate, build_gate
@@ -140,7 +141,7 @@ def create_app(
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_within(settings.body_timeout_seconds),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(settings)),
+        openapi_config=describe_api(request_limits(settings), KEYS if engine.gate.keys else NO_KEYS),
         logging_config=None,
     )
     app.state.door = engine.door

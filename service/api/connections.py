@@ -231,7 +231,7 @@ class Connection(HttpToolsProtocol):
 
     def _end_head(self, seconds: float) -> None:
         """Somebody who never sent a byte has asked nothing, and is answered nothing."""
-        if self._idle_bytes:
+        if self._num_heads or self._idle_bytes:
             self._refuse(BodyTimeoutError(f"the headers were not complete after {seconds:g} s"))
         else:
             self.transport.close()
@@ -272,7 +272,7 @@ def response_bytes(error: ServiceError, more: list[tuple[bytes, bytes]]) -> byte
         "x-request-id": request_id,
     }
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-    lines = [b"%b: %b\r\n" % header for header in [*more, *encoded, *protections("POST", "", ())]]
+    lines = [b"%b: %b\r\n" % header for header in [*more, *encoded, *protections("POST", ())]]
     status = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n".encode()
     return b"".join([status, *lines, b"\r\n", body])
 

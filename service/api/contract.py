@@ -7,6 +7,7 @@ headers, the problems that belong to each status, the events of a stream, and ex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -91,14 +92,36 @@ ANSWER_HEADERS: Mapping[str, Json] = {
         "description": "Seconds until it is worth another try",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "WWW-Authenticate": {"description": "How to send a key", "schema": {"type": "string", "const": "Bearer"}},
+    "RateLimit": {
+        "required": False,
+        "description": "Items left, and seconds until all are; where this caller has a limit",
+        "schema": {"type": "string", "pattern": r'^"items";r=\d+;t=\d+$'},
+    },
+    "RateLimit-Policy": {
+        "required": False,
+        "description": "Items, and the seconds in which so many may come (draft-ietf-httpapi-ratelimit-headers-10)",
+        "schema": {"type": "string", "pattern": r'^"items";q=\d+;w=\d+$'},
+    },
 }
+KEYS: Mapping[str, Json] = {
+    "Bearer": {"type": "http", "scheme": "bearer"},
+    "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+NO_KEYS: Mapping[str, Json] = {}
+OPEN = re.compile("/health/.*")
 EVERY_ANSWER = ("X-Request-ID", "Server-Timing")
-ONLY_WITH: Mapping[str, Sequence[str]] = {"429": ("Retry-After",), "503": ("Retry-After",)}
+ONLY_WITH: Mapping[str, Sequence[str]] = {
+    "401": ("WWW-Authenticate",),
+    "429": ("Retry-After",),
+    "503": ("Retry-After",),
+}
 EVERY_REQUEST, EVERY_TASK = ("RequestId",), ("RequestTimeout",)
+EVERY_TASK_ANSWER = ("RateLimit", "RateLimit-Policy")
 
 
-def complete(generated: Json, limits: Limits) -> Json:
-    """The whole description, from the one that Litestar made."""
+def complete(generated: Json, limits: Limits, keys: Mapping[str, Json]) -> Json:
+    """The whole description, from the one that Litestar made. ``keys`` are the ways to send one, if one is needed."""
     document = deepcopy(generated)
     parts = document.setdefault("components", {})
     parts["schemas"] = {**parts.get("schemas", {}), **schemas(limits)}
@@ -107,6 +130,10 @@ def complete(generated: Json, limits: Limits) -> Json:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete_operation(path, operation)
+        if "get" in operations:
+            operations["head"] = _head(operations["get"])
+    if keys:
+        _lock(document, keys)
     return document
 
 
@@ -141,10 +168,28 @@ def _complete_operation(path: str, operation: Json) -> None:
     if path == "/translate":
         operation["responses"]["200"]["content"][EVENT_STREAM] = _stream()
     for status, response in operation["responses"].items():
-        headers = (*EVERY_ANSWER, *ONLY_WITH.get(status, ()))
+        headers = (*EVERY_ANSWER, *ONLY_WITH.get(status, ()), *(EVERY_TASK_ANSWER if path in EXAMPLES else ()))
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         if PROBLEM_JSON in response.get("content", {}):
             response["content"][PROBLEM_JSON]["schema"] = _problem(int(status))
+
+
+def _head(operation: Json) -> Json:
+    """The same without what follows the headers."""
+    responses = {
+        status: {name: part for name, part in response.items() if name != "content"}
+        for status, response in operation["responses"].items()
+    }
+    name = operation["operationId"]
+    return {**operation, "operationId": f"Head{name}", "responses": responses}
+
+
+def _lock(document: Json, keys: Mapping[str, Json]) -> None:
+    """One of these on everything but probes."""
+    document["components"]["securitySchemes"] = dict(keys)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation["security"] = [] if OPEN.fullmatch(path) else [{name: []} for name in keys]
 
 
 def _problem(status: int) -> Json:

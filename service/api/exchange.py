@@ -22,6 +22,7 @@ from service.scheduling.admission import Door
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 MAX_TIMEOUT_MS = 3_600_000
+NO_CONTENT = 204  # of OPTIONS
 UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
 FAREWELL = ((b"connection", b"close"),)  # the next request should go to another process
@@ -70,16 +71,16 @@ class ExchangeMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(request_id=request_id_of(scope["headers"]), caller=self._callers.of(scope))
         scope.setdefault("state", {})["exchange"] = exchange
-        method, path = cast("dict[str, str]", scope).get("method", ""), scope["path"]
+        method = cast("dict[str, str]", scope)["method"]
         if method == "HEAD":
             scope, send = cast("Scope", {**scope, "method": "GET"}), without_body(send)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                headers = message["headers"]
+                headers = message["headers"] if exchange.status != NO_CONTENT else _with_head(message["headers"])
                 farewell = FAREWELL if self._door.is_ending else ()
-                message["headers"] = [*headers, *protections(method, path, headers), *exchange.headers(), *farewell]
+                message["headers"] = [*headers, *protections(method, headers), *exchange.headers(), *farewell]
             await send(message)
 
         self._door.inside += 1
@@ -123,6 +124,11 @@ def _line(exchange: Exchange, route: str, total_seconds: float) -> dict[str, Any
     if exchange.kind in _WORTH_AN_ADDRESS:
         line["address"] = exchange.caller.address
     return line if exchange.kind is None else line | {"kind": exchange.kind}
+
+
+def _with_head(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Litestar's answer to OPTIONS does not know that HEAD is answered wherever GET is."""
+    return [(name, value.replace(b"GET", b"GET, HEAD") if name == b"allow" else value) for name, value in headers]
 
 
 def without_body(send: Send) -> Send:

@@ -25,7 +25,13 @@ def ready(door: NamedDependency[Door]) -> Health:
     return Health(door.phase.value)
 
 
-@get("/metrics", summary="Prometheus metrics", sync_to_thread=False, media_type=CONTENT_TYPE)
+@get(
+    "/metrics",
+    summary="Prometheus metrics",
+    responses=problems(401),
+    sync_to_thread=False,
+    media_type=CONTENT_TYPE,
+)
 def metrics(metrics_of_app: NamedDependency[Metrics]) -> Response[bytes]:
     """The Prometheus text format."""
     return Response(metrics_of_app.render(), media_type=CONTENT_TYPE)

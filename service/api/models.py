@@ -10,7 +10,7 @@ from service.api.problems import problems
 from service.api.schemas import ModelsResponse
 
 
-@get("/models", summary="Models that are served", responses=problems(503), sync_to_thread=False)
+@get("/models", summary="Models that are served", responses=problems(401, 503), sync_to_thread=False)
 def models(catalogue: NamedDependency[Catalogue]) -> ModelsResponse:
     """Name, version, task, labels, limits, licence and measured quality of every model."""
     return ModelsResponse(catalogue.cards())

@@ -25,13 +25,14 @@ SCRIPT = "rapidoc-min.js"
 class Description:
     """The document, made once when it is first asked for."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, keys: Mapping[str, Json]) -> None:
         self._limits = limits
+        self._keys = keys
         self._document: Json = {}
 
     def of(self, generated: Json) -> Json:
         if not self._document:
-            self._document = complete(generated, self._limits)
+            self._document = complete(generated, self._limits, self._keys)
         return self._document
 
 
@@ -73,8 +74,9 @@ def script() -> Response[bytes]:
     return Response((WEB / "rapidoc" / SCRIPT).read_bytes(), media_type="text/javascript", headers=headers)
 
 
-def describe_api(limits: Limits) -> OpenAPIConfig:
-    description = Description(limits)
+def describe_api(limits: Limits, keys: Mapping[str, Json]) -> OpenAPIConfig:
+    """``keys`` are the ways to send one, where one is needed."""
+    description = Description(limits, keys)
     return OpenAPIConfig(
         title="Ribbon",
         version=VERSION,

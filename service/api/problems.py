@@ -58,6 +58,7 @@ MEANINGS = {
     413: "The body is too large",
     415: "The body is not declared as JSON",
     422: "A field or a text is wrong; errors names it",
+    431: "The path and the headers are too large; the connection is closed",
     429: "Overloaded, or too much from this caller; Retry-After says when to come back",
     500: "A bug; the log has more under the request's id",
     503: "Starting or draining; Retry-After says when to come back",
@@ -73,7 +74,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-PROBLEMS = problems(400, 404, 413, 415, 422, 429, 500, 503, 504)  # of every task
+PROBLEMS = problems(400, 401, 404, 408, 413, 415, 422, 429, 431, 500, 503, 504)  # of every task
 
 
 def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Response[bytes]:

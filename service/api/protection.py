@@ -13,32 +13,25 @@ _SHUT = b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # Nobody should see data as a page; if somebody does, it may load and do nothing.
 _DATA = [*_ALL, (b"content-security-policy", b"default-src 'none'; " + _SHUT)]
 _ANSWER = [*_DATA, (b"cache-control", b"no-store")]
-_PAGE = [*_ALL, (b"content-security-policy", b"default-src 'self'; " + _SHUT)]
-# The schema's page, Scalar, comes from its makers' network and writes its own styles.
-_CDN = b"https://cdn.jsdelivr.net"
-_SCHEMA_PAGE = [
+# A page has its scripts from here alone, and none written into it; the schema's writes its own styles.
+_PAGE = [
     *_ALL,
     (
         b"content-security-policy",
-        b"default-src 'none'; script-src %b; style-src %b 'unsafe-inline'; img-src 'self' data: blob: %b; "
-        b"font-src data: %b https://fonts.scalar.com; connect-src 'self' %b; worker-src blob:; "
-        % ((_CDN,) * 5)
-        + _SHUT,
+        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        b"font-src 'self' data:; connect-src 'self'; " + _SHUT,
     ),
 ]
-SCHEMA = "/schema"
 
 
-def protections(method: str, path: str, headers: Headers) -> Headers:
+def protections(method: str, headers: Headers) -> Headers:
     """What an answer with these headers gets; a page that has a content security policy keeps its own."""
     if method == "POST":
         return _ANSWER
     given = dict(headers)
     if b"content-security-policy" in given:
         return _ALL
-    if not given.get(b"content-type", b"").startswith(b"text/html"):
-        return _DATA
-    return _SCHEMA_PAGE if path.startswith(SCHEMA) else _PAGE
+    return _PAGE if given.get(b"content-type", b"").startswith(b"text/html") else _DATA
 
 
 def cross_origin(origins: Sequence[str] | None) -> CORSConfig | None:

@@ -1,0 +1,305 @@
+"""Callers who are slow, who never finish, who are too many, and who do not speak HTTP: over real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.__main__ import Server
+from service.api.connections import FILES_KEPT_FREE, MAX_CONNECTIONS, MAX_HEAD_BYTES, Patience, most_connections
+from service.api.keys import line_for
+from service.app import create_app
+from service.scheduling.admission import Phase
+from service.settings import Settings
+from tests.api.conftest import wait_until
+from tests.benchmarks.process import free_port
+from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_translator
+
+PATIENCE_SECONDS = 20
+SHORT = 0.3
+POST = b"POST /tag HTTP/1.1\r\nHost: x\r\n"
+GOOD_BODY = b'{"text": "a"}'
+GOOD = POST + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server on a port of this machine."""
+
+    port: int
+    server: Server
+    session: FakeSession
+
+    @contextmanager
+    def call(self, sent: bytes = b"") -> Iterator[socket.socket]:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as caller:
+            caller.sendall(sent)
+            yield caller
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=PATIENCE_SECONDS)
+
+    def errors(self, kind: str) -> float:
+        found = re.search(rf'ribbon_errors_total{{kind="{kind}"}} (\S+)', self.get("/metrics").text)
+        return float(found[1]) if found else 0.0
+
+
+Run = Callable[..., Running]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """``run(max_connections=2)``: a server with these settings, ready; gone after the test."""
+    with ExitStack() as stack:
+
+        def start(**choices: Any) -> Running:
+            write_bundle(tmp_path / "models")
+            write_translator(tmp_path / "models")
+            settings = settings_for(tmp_path / "models", port=free_port(), **choices)
+            session = FakeSession()
+            server = Server(create_app(settings, open_session=OpenFake(session)), settings, started_at=0.0)
+            pool = stack.enter_context(ThreadPoolExecutor(1))
+            pool.submit(server.run)
+            stack.callback(lambda: setattr(server, "should_exit", True))
+            stack.callback(session.gate.set)
+            wait_until(lambda: server.door.phase is Phase.READY)
+            return Running(port=settings.port, server=server, session=session)
+
+        yield start
+
+
+def everything(caller: socket.socket) -> bytes:
+    """Until the other side closes; a reset counts as closing."""
+    received = b""
+    try:
+        while part := caller.recv(65536):
+            received += part
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def problem_in(received: bytes, status: int, kind: str) -> Any:
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), received
+    assert b"\r\nconnection: close" in head.lower()
+    assert b"application/problem+json" in head
+    document = json.loads(body)
+    assert (document["status"], document["kind"]) == (status, kind)
+    assert document["request_id"].encode() in head
+    return document
+
+
+def test_a_body_that_does_not_come_is_answered_408(run: Run) -> None:
+    running = run(body_timeout_seconds=SHORT)
+    for framing in (b"Content-Length: 50\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
+        with running.call(POST + framing) as caller:
+            problem_in(everything(caller), 408, "body_timeout")
+
+
+def test_a_body_that_drips_is_not_waited_for_longer(run: Run) -> None:
+    running = run(body_timeout_seconds=SHORT)
+    with running.call(POST + b"Content-Length: 5000\r\n\r\n") as caller:
+        began = time.monotonic()
+        caller.settimeout(0.05)
+        received = b""
+        while not received and time.monotonic() < began + PATIENCE_SECONDS:
+            caller.sendall(b" ")
+            try:
+                received = caller.recv(65536)
+            except TimeoutError:
+                continue
+        problem_in(received, 408, "body_timeout")
+        assert time.monotonic() - began > 0.9 * SHORT
+
+
+@pytest.mark.parametrize("sent", [b"P", POST, POST + b"X-Slow: ", GOOD + b"GET / HT"])
+def test_headers_that_do_not_come_end_the_connection(run: Run, sent: bytes) -> None:
+    running = run(body_timeout_seconds=SHORT)
+    with running.call(sent) as caller:
+        received = everything(caller)
+    problem_in(received[received.rindex(b"HTTP/1.1 ") :], 408, "body_timeout")
+    assert running.errors("body_timeout") == 1
+
+
+def test_a_connection_on_which_nothing_is_asked_ends_too(run: Run) -> None:
+    running = run(body_timeout_seconds=SHORT)
+    with running.call() as caller:
+        assert everything(caller) == b""
+    with running.call(GOOD) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
+        caller.sendall(b"\r\n")  # no request, but uvicorn stops its clock for idle connections
+        problem_in(everything(caller), 408, "body_timeout")
+
+
+def test_headers_that_come_in_pieces_but_in_time_are_read(run: Run) -> None:
+    with run().call() as caller:
+        for place in range(0, len(GOOD), 7):
+            caller.sendall(GOOD[place : place + 7])
+            time.sleep(0.005)
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_idle_connection_may_wait_for_its_next_request(run: Run) -> None:
+    with run(body_timeout_seconds=SHORT, answer_timeout_seconds=SHORT).call(GOOD) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
+        time.sleep(3 * SHORT)
+        caller.sendall(GOOD)
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        POST + b"X: " + b"x" * (MAX_HEAD_BYTES + 10) + b"\r\n\r\n",
+        POST + b"X: " + b"x" * (10 * MAX_HEAD_BYTES),
+        POST + b"X: x\r\n" * 10_000,
+        b"GET /" + b"x" * (MAX_HEAD_BYTES + 10) + b" HTTP/1.1\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nX: " + b"x" * (10 * MAX_HEAD_BYTES),
+    ],
+)
+def test_headers_are_bounded(run: Run, sent: bytes) -> None:
+    running = run()
+    with running.call() as caller:
+        try:
+            caller.sendall(sent)
+        except ConnectionError:
+            pytest.fail("cut before it was told why")
+        problem_in(caller.recv(65536), 431, "head_too_large")
+
+
+def test_large_headers_and_large_bodies_are_taken(run: Run) -> None:
+    body = b'{"text": "%b"}' % (b"a " * 20_000)
+    sent = POST + b"X: " + b"x" * (MAX_HEAD_BYTES - 200) + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with run().call(sent) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 422 ")  # a sentence is over the model's limit
+
+
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"hello\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+def test_what_is_not_http_is_told_so(run: Run, sent: bytes) -> None:
+    with run().call(sent) as caller:
+        caller.shutdown(socket.SHUT_WR)
+        problem_in(everything(caller), 400, "bad_request")
+
+
+def test_a_body_over_the_limit_is_refused_unread(run: Run) -> None:
+    running = run()
+    with running.call(POST + b"Expect: 100-continue\r\nContent-Length: 999999999\r\n\r\n") as caller:
+        problem_in(everything(caller), 413, "body_too_large")  # nobody says 100 Continue first
+
+
+def test_a_chunked_body_is_cut_at_the_limit(run: Run) -> None:
+    running = run(max_request_length=256, max_text_length=256, max_body_bytes=1024)
+    with running.call(POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"400\r\n%b\r\n" % (b" " * 1024) * 2) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def is_cut_off(caller: socket.socket) -> bool:
+    try:
+        caller.sendall(b" " * 100)
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_one_who_goes_on_sending_after_the_answer_is_cut_off(run: Run) -> None:
+    running = run(body_timeout_seconds=SHORT)
+    running.server.config.http_protocol_class.watch.patience = Patience(linger_seconds=SHORT)
+    with running.call(POST + b"Content-Length: 999999999\r\n\r\n") as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
+        wait_until(lambda: is_cut_off(caller))
+
+
+def test_one_who_asks_to_go_on_is_told_so_and_the_connection_ends_after(run: Run) -> None:
+    head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(GOOD_BODY)
+    with run().call(head) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 100 ")
+        caller.sendall(GOOD_BODY)
+        assert everything(caller).startswith(b"HTTP/1.1 200 ")
+
+
+def test_without_a_key_nobody_is_told_to_go_on(run: Run, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(line_for("shop", "key"))
+    with run(api_keys_file=keys).call(POST + b"Expect: 100-continue\r\nContent-Length: 99\r\n\r\n") as caller:
+        problem_in(everything(caller), 401, "unauthorized")
+
+
+def test_one_too_many_is_told_so_at_once_and_room_is_made_again(run: Run) -> None:
+    running = run(max_connections=2)
+    with running.call(GOOD) as first, running.call(GOOD) as second:
+        for caller in (first, second):
+            assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
+        with running.call(GOOD) as third:
+            received = everything(third)
+        problem_in(received, 503, "too_many_connections")
+        assert b"\r\nretry-after: 1\r\n" in received
+    wait_until(lambda: running.get("/health/ready").status_code == 200)
+    assert running.errors("too_many_connections") >= 1
+
+
+def narrowed(running: Running) -> Running:
+    """The kernel takes in only little of an answer that is not read."""
+    [listener] = running.server.servers[0].sockets
+    with socket.socket(fileno=os.dup(listener.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return running
+
+
+def request(path: str, **fields: Any) -> bytes:
+    body = json.dumps(fields).encode()
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
+
+
+WORDY = request("/tag", text=["plays well with others. " * 400] * 13)  # answered with megabytes
+STREAM = request("/translate", text=["plays well. " * 800] * 4, target="es", attention=True, stream=True, beam_size=1)
+
+
+@pytest.mark.parametrize("sent", [WORDY, STREAM])
+def test_an_answer_that_nobody_reads_ends_the_connection(run: Run, sent: bytes) -> None:
+    running = narrowed(run(answer_timeout_seconds=SHORT))
+    with running.call(sent):
+        wait_until(lambda: running.errors("answer_unread") == 1)
+        wait_until(lambda: len(running.server.server_state.connections) <= 1)
+        wait_until(lambda: running.server.door.inside == 0)
+
+
+def test_an_answer_that_is_read_slowly_but_in_time_arrives_whole(run: Run) -> None:
+    running = narrowed(run(answer_timeout_seconds=PATIENCE_SECONDS))
+    with running.call(WORDY) as caller:
+        time.sleep(SHORT)
+        head, _, body = caller.recv(65536).partition(b"\r\n\r\n")
+        length = int(re.findall(rb"content-length: (\d+)", head)[0])
+        assert length > 1_000_000
+        while len(body) < length:
+            body += caller.recv(65536)
+        assert json.loads(body)["results"]
+
+
+def test_no_connection_is_left_behind(run: Run) -> None:
+    running = run(body_timeout_seconds=SHORT)
+    watch = running.server.config.http_protocol_class.watch
+    with ExitStack() as stack:
+        for sent in (b"", b"P", POST, GOOD, b"\x00") * 10:
+            stack.enter_context(running.call(sent))
+        wait_until(lambda: len(watch.connections) == 50 or running.errors("bad_request") == 10)
+    wait_until(lambda: not watch.connections)
+    assert not running.server.server_state.connections
+
+
+def test_the_most_connections_leave_files_for_others() -> None:
+    assert 1 <= most_connections() <= MAX_CONNECTIONS
+    assert Patience.of(Settings(max_connections=7)).max_connections == 7
+    assert FILES_KEPT_FREE > 0
