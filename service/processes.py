@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 
+from service.api.connections import ConnectionLimits, connections_within
 from service.api.logs import configure_logging
 from service.app import create_app
 from service.errors import StartupError
@@ -33,8 +34,9 @@ def serve_alone(settings: Settings, stop: Stop, *, started_at: float) -> int:
     sockets = bind(settings.host, settings.port)
     app = create_app(settings)
     listen(sockets)
+    connections = connections_within(ConnectionLimits.of(settings), app.state.count_problem)
     server = Server(
-        [Listener(app=app, sockets=sockets)],
+        [Listener(app=app, sockets=sockets, connections=connections)],
         door=app.state.door,
         patience=patience_of(settings),
         stop=stop,

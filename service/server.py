@@ -1,4 +1,4 @@
-"""Applications on their sockets, from the first connection to the last answer. The only importer of uvicorn."""
+"""Applications on their sockets, from the first connection to the last answer. Of uvicorn, what is not connections."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 
+from service.api.connections import DEFAULT_LIMITS, connections_within
 from service.scheduling.admission import Door, Phase
 from service.sockets import BACKLOG
 from service.stopping import Stop
@@ -29,6 +30,8 @@ class Listener:
 
     app: Any
     sockets: Sequence[socket.socket]
+    # What is made of each connection that is accepted.
+    connections: type[asyncio.Protocol] = field(default_factory=lambda: connections_within(DEFAULT_LIMITS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,7 @@ class Front(uvicorn.Server):
     """uvicorn for one application, without its signals and with an end that waits for nobody who is idle."""
 
     def __init__(self, listener: Listener) -> None:
-        super().__init__(_config(listener.app))
+        super().__init__(_config(listener))
         self._sockets = listener.sockets
 
     @contextmanager
@@ -159,11 +162,11 @@ def _owes(connection: Any) -> bool:
     return cycle is not None and not cycle.more_body and not cycle.response_complete
 
 
-def _config(app: Any) -> uvicorn.Config:
+def _config(listener: Listener) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        listener.app,
         loop="uvloop",
-        http="httptools",
+        http=listener.connections,
         lifespan="on",
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -13,7 +13,15 @@ ROOT = Path(__file__).parents[1]
 
 # Each room may use itself and those after it.
 ROOMS = ("app", "api", "predictors", "scheduling", "runtime", "bundle", "text", "errors")
-FRONT = ("__main__", "keys", "processes", "supervisor", "server", "sockets", "stopping")  # the process; no room knows of it
+FRONT = (
+    "__main__",
+    "keys",
+    "processes",
+    "supervisor",
+    "server",
+    "sockets",
+    "stopping",
+)  # processes
 LEAVES = ("settings", "settings_rules", "settings_table", "metrics")  # anybody may use them, and they use the errors
 TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it

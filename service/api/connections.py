@@ -39,7 +39,7 @@ MAX_SWEEP_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class ConnectionLimits:
     """What a connection may cost."""
 
     max_connections: int = MAX_CONNECTIONS
@@ -48,7 +48,7 @@ class Patience:
     linger_seconds: float = LINGER_SECONDS
 
     @classmethod
-    def of(cls, settings: Settings) -> Patience:
+    def of(cls, settings: Settings) -> ConnectionLimits:
         return cls(
             max_connections=settings.max_connections or most_connections(),
             head_seconds=settings.body_timeout_seconds,
@@ -62,6 +62,9 @@ class Patience:
         return min(MAX_SWEEP_SECONDS, shortest / SWEEPS_PER_TIMEOUT)
 
 
+DEFAULT_LIMITS = ConnectionLimits()
+
+
 def most_connections() -> int:
     """As many as are sane, and no more than the process may open files for."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -72,19 +75,19 @@ def most_connections() -> int:
 class Watch:
     """All connections of one server, looked at once in a while as long as there are any."""
 
-    patience: Patience
+    limits: ConnectionLimits
     count: Callable[[ServiceError], None]
     connections: set[Connection] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
 
     @property
     def is_full(self) -> bool:
-        return len(self.connections) >= self.patience.max_connections
+        return len(self.connections) >= self.limits.max_connections
 
     @property
     def is_flooded(self) -> bool:
         """Even those who are told to go away would take the files that are kept free."""
-        return len(self.connections) >= self.patience.max_connections + FILES_KEPT_FREE // 2
+        return len(self.connections) >= self.limits.max_connections + FILES_KEPT_FREE // 2
 
     def add(self, connection: Connection) -> None:
         self.connections.add(connection)
@@ -92,7 +95,7 @@ class Watch:
             self._sweep_later(connection.loop)
 
     def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(self.patience.sweep_seconds, self._sweep, loop)
+        self._timer = loop.call_later(self.limits.sweep_seconds, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -142,7 +145,7 @@ class Connection(HttpToolsProtocol):
             transport.abort()
         elif is_full:
             self.transport = transport
-            most = self.watch.patience.max_connections
+            most = self.watch.limits.max_connections
             self._refuse(TooManyConnectionsError(f"{most} connections are open", retry_after_seconds=1))
         else:
             super().connection_made(transport)
@@ -203,12 +206,12 @@ class Connection(HttpToolsProtocol):
 
     def end_if_stalled(self, now: float) -> None:
         """Called once in a while."""
-        patience = self.watch.patience
-        if self._rest_stall.seconds(self._rest_mark(), now) >= patience.linger_seconds:
+        limits = self.watch.limits
+        if self._rest_stall.seconds(self._rest_mark(), now) >= limits.linger_seconds:
             self.transport.abort()
-        elif self._head_stall.seconds(self._head_mark(), now) >= patience.head_seconds:
-            self._end_head(patience.head_seconds)
-        elif self._answer_stall.seconds(self._answer_mark(), now) >= patience.answer_seconds:
+        elif self._head_stall.seconds(self._head_mark(), now) >= limits.head_seconds:
+            self._end_head(limits.head_seconds)
+        elif self._answer_stall.seconds(self._answer_mark(), now) >= limits.answer_seconds:
             self.watch.count(UnreadAnswerError("the answer was not read"))
             self.transport.abort()
 
@@ -255,9 +258,11 @@ class Connection(HttpToolsProtocol):
             self.transport.write_eof()
 
 
-def connections_within(patience: Patience, count: Callable[[ServiceError], None] = lambda _: None) -> type[Connection]:
+def connections_within(
+    limits: ConnectionLimits, count: Callable[[ServiceError], None] = lambda _: None
+) -> type[Connection]:
     """For one server; ``count`` is told of every refusal that the application never hears of."""
-    return type("Connection", (Connection,), {"watch": Watch(patience=patience, count=count)})
+    return type("Connection", (Connection,), {"watch": Watch(limits=limits, count=count)})
 
 
 def response_bytes(error: ServiceError, more: list[tuple[bytes, bytes]]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import time
@@ -17,14 +16,23 @@ from typing import Any
 import httpx
 import pytest
 
-from service.__main__ import Server
-from service.api.connections import FILES_KEPT_FREE, MAX_CONNECTIONS, MAX_HEAD_BYTES, Patience, most_connections
+from service.api.connections import (
+    FILES_KEPT_FREE,
+    MAX_CONNECTIONS,
+    MAX_HEAD_BYTES,
+    ConnectionLimits,
+    Watch,
+    connections_within,
+    most_connections,
+)
 from service.api.keys import line_for
 from service.app import create_app
 from service.scheduling.admission import Phase
+from service.server import Listener, Patience, Server
 from service.settings import Settings
+from service.sockets import bind, listen
+from service.stopping import Stop
 from tests.api.conftest import wait_until
-from tests.benchmarks.process import free_port
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_translator
 
 PATIENCE_SECONDS = 20
@@ -39,8 +47,9 @@ class Running:
     """A server on a port of this machine."""
 
     port: int
-    server: Server
-    session: FakeSession
+    app: Any
+    listener: socket.socket
+    watch: Watch
 
     @contextmanager
     def call(self, sent: bytes = b"") -> Iterator[socket.socket]:
@@ -64,18 +73,25 @@ def run(tmp_path: Path) -> Iterator[Run]:
     """``run(max_connections=2)``: a server with these settings, ready; gone after the test."""
     with ExitStack() as stack:
 
-        def start(**choices: Any) -> Running:
+        def start(limits: ConnectionLimits | None = None, **choices: Any) -> Running:
             write_bundle(tmp_path / "models")
             write_translator(tmp_path / "models")
-            settings = settings_for(tmp_path / "models", port=free_port(), **choices)
-            session = FakeSession()
-            server = Server(create_app(settings, open_session=OpenFake(session)), settings, started_at=0.0)
+            settings, session = settings_for(tmp_path / "models", **choices), FakeSession()
+            app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), Stop()
+            listen(sockets)
+            connections = connections_within(limits or ConnectionLimits.of(settings), app.state.count_problem)
+            server = Server(
+                [Listener(app=app, sockets=sockets, connections=connections)],
+                door=app.state.door,
+                patience=Patience(lame_duck_seconds=0, grace_seconds=1),
+                stop=stop,
+            )
             pool = stack.enter_context(ThreadPoolExecutor(1))
-            pool.submit(server.run)
-            stack.callback(lambda: setattr(server, "should_exit", True))
-            stack.callback(session.gate.set)
-            wait_until(lambda: server.door.phase is Phase.READY)
-            return Running(port=settings.port, server=server, session=session)
+            pool.submit(server.run, lambda: None)
+            stack.callback(stop.tell)
+            wait_until(lambda: app.state.door.phase is Phase.READY)
+            [listener], port = sockets, sockets[0].getsockname()[1]
+            return Running(port=port, app=app, listener=listener, watch=connections.watch)
 
         yield start
 
@@ -215,8 +231,7 @@ def is_cut_off(caller: socket.socket) -> bool:
 
 
 def test_one_who_goes_on_sending_after_the_answer_is_cut_off(run: Run) -> None:
-    running = run(body_timeout_seconds=SHORT)
-    running.server.config.http_protocol_class.watch.patience = Patience(linger_seconds=SHORT)
+    running = run(ConnectionLimits(linger_seconds=SHORT))
     with running.call(POST + b"Content-Length: 999999999\r\n\r\n") as caller:
         assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
         wait_until(lambda: is_cut_off(caller))
@@ -252,9 +267,7 @@ def test_one_too_many_is_told_so_at_once_and_room_is_made_again(run: Run) -> Non
 
 def narrowed(running: Running) -> Running:
     """The kernel takes in only little of an answer that is not read."""
-    [listener] = running.server.servers[0].sockets
-    with socket.socket(fileno=os.dup(listener.fileno())) as same:
-        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    running.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     return running
 
 
@@ -272,8 +285,8 @@ def test_an_answer_that_nobody_reads_ends_the_connection(run: Run, sent: bytes) 
     running = narrowed(run(answer_timeout_seconds=SHORT))
     with running.call(sent):
         wait_until(lambda: running.errors("answer_unread") == 1)
-        wait_until(lambda: len(running.server.server_state.connections) <= 1)
-        wait_until(lambda: running.server.door.inside == 0)
+        wait_until(lambda: not running.watch.connections)
+        wait_until(lambda: running.app.state.door.inside == 0)
 
 
 def test_an_answer_that_is_read_slowly_but_in_time_arrives_whole(run: Run) -> None:
@@ -290,16 +303,15 @@ def test_an_answer_that_is_read_slowly_but_in_time_arrives_whole(run: Run) -> No
 
 def test_no_connection_is_left_behind(run: Run) -> None:
     running = run(body_timeout_seconds=SHORT)
-    watch = running.server.config.http_protocol_class.watch
+    watch = running.watch
     with ExitStack() as stack:
         for sent in (b"", b"P", POST, GOOD, b"\x00") * 10:
             stack.enter_context(running.call(sent))
         wait_until(lambda: len(watch.connections) == 50 or running.errors("bad_request") == 10)
     wait_until(lambda: not watch.connections)
-    assert not running.server.server_state.connections
 
 
 def test_the_most_connections_leave_files_for_others() -> None:
     assert 1 <= most_connections() <= MAX_CONNECTIONS
-    assert Patience.of(Settings(max_connections=7)).max_connections == 7
+    assert ConnectionLimits.of(Settings(max_connections=7)).max_connections == 7
     assert FILES_KEPT_FREE > 0
