@@ -32,7 +32,7 @@ STARTS_multi30k-fr = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy format settings train-tagger train-classifier train-translator bench load chaos clean
+.PHONY: help serve test test-all check check-deploy format settings conformance train-tagger train-classifier train-translator bench load chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs 
 format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+conformance: $(VENV)/.dev ## Schemathesis over the whole description, with all checks, for five minutes (ARGS="--seed 7")
+	$(BIN)/python -m tests.conformance --max-time 300 $(ARGS)
 
 settings: $(VENV)/.serve ## Write the table of settings in docs/operations.md anew
 	$(BIN)/python -m service.settings docs/operations.md

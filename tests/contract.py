@@ -52,7 +52,7 @@ class Contract:
         media_type = media_type_of(response.headers["content-type"])
         assert media_type in content, f"{where} {status} does not describe {media_type}"
         if media_type == EVENT_STREAM:
-            self._check_events(response.text, content[media_type]["x-events"])
+            self._check_events(response.text, content[media_type]["schema"])
         elif media_type.endswith("json"):
             self.validate(response.json(), content[media_type]["schema"])
 
@@ -74,12 +74,15 @@ class Contract:
                 self.validate(json.loads(value) if schema["type"] in ("integer", "number") else value, schema)
 
     def _check_events(self, text: str, described: Json) -> None:
-        names = []
-        for name, data in events(text):
-            names.append(name)
-            self.validate(data, described[name])
-        assert names, "a stream without events"
-        assert [name != "sentence" for name in names] == [False] * (len(names) - 1) + [True], names
+        found = list(events(text))
+        for event, data in found:
+            self.validate({"event": event, "data": data}, described)
+            [schema] = [
+                part["then"] for part in described["allOf"] if part["if"]["properties"]["event"]["const"] == event
+            ]
+            self.validate(json.loads(data), schema["properties"]["data"]["contentSchema"])
+        last = [event != "sentence" for event, _ in found]
+        assert last == [False] * (len(found) - 1) + [True], found
 
     def validate(self, value: Any, schema: Json) -> None:
         problem = next(self._validator(json.dumps(schema)).iter_errors(value), None)
@@ -113,8 +116,8 @@ def media_type_of(value: str) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-def events(text: str) -> Iterator[tuple[str, Any]]:
+def events(text: str) -> Iterator[tuple[str, str]]:
     """Name and data of each server-sent event."""
     for event in text.split("\n\n")[:-1]:
         fields = dict(line.split(": ", 1) for line in event.splitlines())
-        yield fields["event"], json.loads(fields["data"])
+        yield fields["event"], fields["data"]

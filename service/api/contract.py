@@ -47,6 +47,7 @@ TYPES = (
     Health,
     Problem,
 )
+EVENTS = {"sentence": "SentenceEvent", "done": "DoneEvent", "error": "Problem"}
 NO_NUL = r"^[^\u0000]*$"
 # What Python takes for white space, which JavaScript's \s alone is not.
 NO_SPACE = r"^[^\s\u0000\u001c-\u001f\u0085]+$"
@@ -204,15 +205,21 @@ def _problem(status: int) -> Json:
 
 
 def _stream() -> Json:
-    """OpenAPI 3.1 has no word for events, so their types stand under a name of ours."""
+    """The schema of one event: OpenAPI 3.2 will call it ``itemSchema``, which 3.1 does not know."""
     return {
-        "schema": {"type": "string", "description": "Server-sent events; x-events has the type of each one's data"},
-        "x-events": {
-            "sentence": {"$ref": REF.format(name="SentenceEvent")},
-            "done": {"$ref": REF.format(name="DoneEvent")},
-            "error": {"$ref": REF.format(name="Problem")},
-        },
+        "schema": {
+            "description": "One server-sent event; data is JSON of the type that belongs to the event",
+            "type": "object",
+            "required": ["event", "data"],
+            "properties": {"event": {"enum": list(EVENTS)}, "data": {"type": "string"}},
+            "allOf": [_event(name) for name in EVENTS],
+        }
     }
+
+
+def _event(name: str) -> Json:
+    data = {"contentMediaType": "application/json", "contentSchema": {"$ref": REF.format(name=EVENTS[name])}}
+    return {"if": {"properties": {"event": {"const": name}}}, "then": {"properties": {"data": data}}}
 
 
 def _errors(root: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:

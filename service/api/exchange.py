@@ -27,6 +27,7 @@ UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
 FAREWELL = ((b"connection", b"close"),)  # the next request should go to another process
 _WORTH_AN_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whom to look at
+_NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")  # as in JSON
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 
 _log = logging.getLogger("service.requests")
@@ -162,7 +163,7 @@ def deadline_of(connection: ASGIConnection[Any, Any, Any, Any], *, default_timeo
 
 
 def _milliseconds(value: str) -> float:
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value, re.ASCII) and 0 < float(value) <= MAX_TIMEOUT_MS:
+    if _NUMBER.fullmatch(value) and 0 < float(value) <= MAX_TIMEOUT_MS:
         return float(value)
     message = f"must be a number of milliseconds above 0 and at most {MAX_TIMEOUT_MS}"
     raise InvalidRequestError(

@@ -347,3 +347,15 @@ def test_the_shipped_limits_are_listed(served: Served) -> None:
     [card] = [card for card in served.client.get("/models").json()["models"] if card["task"] == "translate"]
     assert card["limits"]["max_tokens"] == MAX_SOURCE_TOKENS
     assert [f"{pair['source']}-{pair['target']}" for pair in card["pairs"]] == ["en-es", "en-de"]
+
+
+def test_to_json_a_whole_number_is_an_integer_however_it_is_written(served: Served) -> None:
+    """Schema and service agree: 2.0 is one, 2.5 is not."""
+    wanted = served.translate(text="a b", beam_size=3, num_hypotheses=2, max_length=7)
+    body = b'{"text": "a b", "target": "es", "beam_size": 3.0, "num_hypotheses": 20e-1, "max_length": 7.0}'
+    assert served.client.post("/translate", content=body).json() == wanted
+    for wrong in (b'"max_length": 7.5', b'"beam_size": 1e400', b'"beam_size": 3.0, "beam_size": 3.0'):
+        assert served.client.post("/translate", content=b'{"text": "a", "target": "es", %b}' % wrong).status_code in (
+            400,
+            422,
+        )

@@ -1,0 +1,35 @@
+"""Schemathesis finds nothing: the short form of ``make conformance``, on the service as users run it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.process import ROOT
+from tests.conformance.__main__ import run
+from tests.conformance.meaning import MEANT
+
+FEW = ("--max-examples", "5", "--generation-deterministic", "--seed", "1", "--request-timeout", "30")
+
+
+def test_schemathesis_finds_nothing() -> None:
+    ended = run(ROOT / "models", FEW)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "7 selected / 7 total" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "meant"),
+    [
+        ("/tag", {"text": "a"}, {"text": "a"}),
+        ("/tag", {"text": "a" * 101}, {"text": "a" * 101, "truncate": True}),
+        ("/classify", {"text": ["", "a"]}, {"text": [" word", "a word"]}),
+        ("/translate", {"text": "a", "target": "de"}, {"text": "a", "source": "en", "target": "de"}),
+        (
+            "/translate",
+            {"text": "a", "target": "", "source": "x", "beam_size": 2, "num_hypotheses": 3, "max_length": 99},
+            {"text": "a", "target": "es", "source": "en", "beam_size": 2, "num_hypotheses": 2, "max_length": 32},
+        ),
+    ],
+)
+def test_what_it_takes_for_good_is_given_a_meaning(path: str, body: dict[str, object], meant: object) -> None:
+    assert MEANT[path](body) == meant

@@ -1,0 +1,53 @@
+"""What a good request needs that no schema can say: Schemathesis' good requests are given it, its bad ones left bad.
+
+Which languages and how long a sentence may be is up to the models that are loaded; one field bounds another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import schemathesis
+
+LONG = 100  # characters without a sentence's end may be over a model's limit; such texts may be cut
+TARGETS = ("es", "de", "fr")
+MAX_LENGTH = 32  # subwords; every translator has at least so many
+Body = dict[str, Any]
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    """Called before every request of every phase."""
+    del context, kwargs
+    meant = MEANT.get(case.operation.path)
+    if meant and case.meta and case.meta.generation.mode.is_positive and isinstance(case.body, dict):
+        case.body = meant(case.body)
+
+
+def with_words(body: Body) -> Body:
+    """A text to classify has a word, whatever else it has."""
+    text = body["text"]
+    return cut({**body, "text": f"{text} word" if isinstance(text, str) else [f"{each} word" for each in text]})
+
+
+def with_a_pair(body: Body) -> Body:
+    """Languages that a model has, and numbers that go together."""
+    beam_size = body.get("beam_size", 4)
+    found = {**body, "source": "en"}
+    if body["target"] not in TARGETS:
+        found["target"] = TARGETS[len(body["target"]) % len(TARGETS)]
+    if "num_hypotheses" in body:
+        found["num_hypotheses"] = min(body["num_hypotheses"], beam_size)
+    if body.get("max_length") is not None:
+        found["max_length"] = min(body["max_length"], MAX_LENGTH)
+    return cut(found)
+
+
+def cut(body: Body) -> Body:
+    """Long texts are read as far as the model can."""
+    texts = str(body.get("text") or body.get("tokens") or "")
+    return {**body, "truncate": True} if len(texts) > LONG else body
+
+
+MEANT: Mapping[str, Callable[[Body], Body]] = {"/tag": cut, "/classify": with_words, "/translate": with_a_pair}
