@@ -109,7 +109,7 @@ chaos: $(VENV)/.serve ## Kill, restart, reload and annoy the service under load 
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 clean: ## Remove the environment and every cache
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
 
 # One recipe for all: what follows the dot is the extra, and `serve` is the base.
 $(BIN)/python:

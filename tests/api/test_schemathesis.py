@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.benchmarks.process import ROOT
@@ -14,7 +16,7 @@ FEW = ("--max-examples", "5", "--generation-deterministic", "--seed", "1", "--re
 def test_schemathesis_finds_nothing() -> None:
     ended = run(ROOT / "models", FEW)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "7 selected / 7 total" in ended.stdout
+    assert re.search(r"(\d+) selected / \1 total", ended.stdout)
 
 
 @pytest.mark.parametrize(
