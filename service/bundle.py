@@ -1,18 +1,21 @@
 """A model on disk: a folder whose manifest says what is in it, checked against its checksums.
 
 ``docs/bundle-format.md`` tells the format; ``training`` writes it. Nothing in it is code: JSON,
-Markdown and ONNX.
+Markdown and ONNX. Nothing in it names a file outside of its folder.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from packaging.version import InvalidVersion, Version
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from service.errors import BundleError
 
@@ -23,7 +26,16 @@ SUBWORDS = "subwords.model"
 EXAMPLES = "examples.json"
 CARD = "CARD.md"
 
+MAX_MANIFEST_BYTES = 2**20
+MAX_READ_BYTES = 2**26  # of a file that is read as a whole: vocabularies, subwords, examples, card
+MAX_FILE_BYTES = 2**32
+MAX_FILES = 64
+
 Task = Literal["tag", "classify", "translate"]  # and where it is asked for: /tag, /classify
+
+
+# A plain name: no folder, no way out of one, nothing hidden.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
 
 
 class _Part(BaseModel):
@@ -34,7 +46,7 @@ class File(_Part):
     """What a file of the bundle must be."""
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    size_bytes: int = Field(ge=0)
+    size_bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
 
 
 class Tensor(_Part):
@@ -48,8 +60,8 @@ class Tensor(_Part):
 class Precision(_Part):
     """One variant of the graph."""
 
-    file: str
-    encoder: str | None = Field(None, description="a translator's other graph; ``file`` is its decoder's step")
+    file: FileName
+    encoder: FileName | None = Field(None, description="a translator's other graph; ``file`` is its decoder's step")
     metrics: dict[str, float]
     max_drift: float = Field(ge=0, description="most by which a score may differ between this graph and its examples")
 
@@ -75,8 +87,8 @@ class Manifest(_Part):
     """Everything that is to be known of a model before it is loaded."""
 
     format_version: int
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
-    version: str
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)
+    version: str = Field(pattern=r"^[0-9][A-Za-z0-9.+-]*$", max_length=64)
     task: Task
     default: bool = Field(False, description="answers for its task when no model is named")
     languages: tuple[str, ...]
@@ -93,7 +105,7 @@ class Manifest(_Part):
     default_precision: str
     default_reason: str
     metrics: dict[str, Any]
-    files: dict[str, File]
+    files: dict[FileName, File] = Field(max_length=MAX_FILES)
 
     @field_validator("format_version")
     @classmethod
@@ -103,14 +115,36 @@ class Manifest(_Part):
             raise ValueError(f"this service reads {FORMAT_VERSION}, not {version}")
         return version
 
+    @field_validator("version")
+    @classmethod
+    def _ordered(cls, version: str) -> str:
+        """Of several versions one must be the highest."""
+        try:
+            Version(version)
+        except InvalidVersion as error:
+            raise ValueError("not a version such as 1.0.0, 1.1.0rc1 or 2.0") from error
+        return version
+
+    @model_validator(mode="after")
+    def _readable_at_once(self) -> Self:
+        for name in (VOCABULARIES, SUBWORDS, EXAMPLES, CARD):
+            if name in self.files and self.files[name].size_bytes > MAX_READ_BYTES:
+                raise ValueError(f"{name} is read as a whole and may have {MAX_READ_BYTES} bytes")
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A bundle whose every file is what its manifest says."""
+    """A folder and what its manifest says; :func:`verify` says whether that is so."""
 
     folder: Path
     manifest: Manifest
     checksum: str  # sha256 of the manifest, and so of everything
+
+    @property
+    def version(self) -> Version:
+        """1.10 is higher than 1.9, and 2.0 than 2.0rc1 (PEP 440)."""
+        return Version(self.manifest.version)
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -134,9 +168,44 @@ class Bundle:
         return self.manifest.precisions[wanted]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What changes when a file is written to, and when another takes its place."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        return cls(device=status.st_dev, inode=status.st_ino, size=status.st_size, changed_ns=status.st_ctime_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """The files of a bundle as they were verified."""
+
+    bundle: Bundle
+    folder: Identity
+    files: Mapping[str, Identity]
+
+    def check(self) -> None:
+        """Raises BundleError if a file was exchanged or written to since, even if all is back as it was: what was
+        read meanwhile may have been something else. Contents are compared again because the clock that stamps
+        changes is coarse."""
+        again = verify(self.bundle)
+        for name, identity in again.files.items():
+            if identity != self.files[name]:
+                raise BundleError(f"{self.bundle.path(name)}: changed while it was loaded")
+        if again.folder != self.folder:
+            raise BundleError(f"{self.bundle.folder}: changed while it was loaded")
+
+
 def find_bundles(models_dir: Path) -> list[Path]:
-    """Folders with a manifest, by name. Raises BundleError if there is none."""
-    folders = sorted(path.parent for path in models_dir.glob(f"*/{MANIFEST}"))
+    """Folders with a manifest, by name; hidden ones are none. Raises BundleError if there is none."""
+    manifests = models_dir.glob(f"*/{MANIFEST}")
+    folders = sorted(path.parent for path in manifests if not path.parent.name.startswith("."))
     if not folders:
         raise BundleError(f"{models_dir}: no bundle here (a folder with a {MANIFEST})")
     return folders
@@ -144,9 +213,19 @@ def find_bundles(models_dir: Path) -> list[Path]:
 
 def load_bundle(folder: Path) -> Bundle:
     """Read the manifest and check every file it lists. Raises BundleError that names the file at fault."""
+    bundle = read_bundle(folder)
+    verify(bundle)
+    return bundle
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read the manifest alone. Raises BundleError."""
     path = folder / MANIFEST
     try:
-        content = path.read_bytes()
+        with _open_inside(folder, MANIFEST) as file:
+            content = file.read(MAX_MANIFEST_BYTES + 1)
+        if len(content) > MAX_MANIFEST_BYTES:
+            raise BundleError(f"{path}: more than {MAX_MANIFEST_BYTES} bytes")
         manifest = Manifest.model_validate_json(content)
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error
@@ -157,9 +236,14 @@ def load_bundle(folder: Path) -> Bundle:
     for name in required_files(manifest):
         if name not in manifest.files:
             raise BundleError(f"{path}: lists no {name}")
-    for name, file in manifest.files.items():
-        _verify(folder / name, file)
     return Bundle(folder=folder, manifest=manifest, checksum=hashlib.sha256(content).hexdigest())
+
+
+def verify(bundle: Bundle) -> Seal:
+    """Check the manifest and every file it lists. Raises BundleError that names the file at fault."""
+    folder = Identity.of(bundle.folder.stat())
+    files = {name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}
+    return Seal(bundle=bundle, folder=folder, files=files)
 
 
 def required_files(manifest: Manifest) -> list[str]:
@@ -168,15 +252,33 @@ def required_files(manifest: Manifest) -> list[str]:
     return [words, EXAMPLES, CARD, *graphs]
 
 
-def _verify(path: Path, expected: File) -> None:
+def _verify_file(bundle: Bundle, name: str) -> Identity:
+    """The identity of a listed file, or of the manifest, that is what it should be. Raises BundleError."""
+    path, expected = bundle.path(name), bundle.manifest.files.get(name)
     try:
-        actual = describe(path)
+        with _open_inside(bundle.folder, name) as file:
+            identity = Identity.of(os.fstat(file.fileno()))
+            if expected is not None and identity.size != expected.size_bytes:
+                raise BundleError(f"{path}: {identity.size} bytes; the manifest says {expected.size_bytes}")
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error
-    if actual.size_bytes != expected.size_bytes:
-        raise BundleError(f"{path}: {actual.size_bytes} bytes; the manifest says {expected.size_bytes}")
-    if actual.sha256 != expected.sha256:
-        raise BundleError(f"{path}: checksum {actual.sha256[:12]}…; the manifest says {expected.sha256[:12]}…")
+    if expected is None and sha256 != bundle.checksum:
+        raise BundleError(f"{path}: changed while it was loaded")
+    if expected is not None and sha256 != expected.sha256:
+        raise BundleError(f"{path}: checksum {sha256[:12]}…; the manifest says {expected.sha256[:12]}…")
+    return identity
+
+
+def _open_inside(folder: Path, name: str) -> BinaryIO:
+    """A plain file of the folder. Raises OSError, and BundleError if it is something else or a link that leads out."""
+    path = folder / name
+    real = Path(os.path.realpath(path, strict=True))
+    if not real.is_relative_to(os.path.realpath(folder)):
+        raise BundleError(f"{path}: a link that leads out of its folder")
+    if not stat.S_ISREG(real.stat().st_mode):  # to open a pipe would wait for ever
+        raise BundleError(f"{path}: not a file")
+    return real.open("rb")
 
 
 def describe(path: Path) -> File:
