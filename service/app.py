@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import logging
+import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,22 +24,25 @@ from service.api.desk import Means
 from service.api.exchange import ExchangeMiddleware
 from service.api.gate import Gate, build_gate
 from service.api.health import live, metrics, ready
-from service.api.loading import AnyPredictor, Loaded, OpenSession, load_models, request_limits
+from service.api.loading import AnyPredictor, Loaded, OpenSession, Reloaded, load_models, reload_models, request_limits
 from service.api.models import models
-from service.api.offload import Offload
+from service.api.offload import RELEASE_AFTER_SECONDS, Offload
 from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
 from service.api.protection import cross_origin
+from service.api.reloading import report, write_down, write_down_failure, write_down_models
+from service.api.schemas import ReloadResponse
 from service.api.tag import TagDesk, tag
 from service.api.translate import TranslateDesk, translate
-from service.errors import StartupError
+from service.errors import ReloadFailedError, StartupError
 from service.metrics import Metrics
 from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
 from service.runtime.devices import FindObstacle, choose_device
+from service.runtime.memory import release_free_memory
 from service.runtime.session import find_obstacle, open_session
-from service.scheduling.admission import Door
+from service.scheduling.admission import Door, Phase
 from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
 from service.scheduling.slots import Slots
@@ -59,7 +64,9 @@ class Engine:
     num_slots: int
     runs: ThreadPoolExecutor  # a thread a slot
     slots: Slots  # shared by all models
-    aside: ThreadPoolExecutor  # loading, and requests too long for the event loop
+    aside: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
+    reloading: asyncio.Lock
+    preloaded: list[Loaded]  # until they are served
 
     @contextlib.asynccontextmanager
     async def running(self, _: Litestar) -> AsyncIterator[None]:
@@ -70,14 +77,15 @@ class Engine:
         finally:
             self.door.close()
             await loading
+            async with self.reloading:  # one that is under way ends without having changed anything
+                pass
             self.runs.shutdown()
             self.aside.shutdown()
 
     async def _load(self) -> None:
         """Ends with the door open, or failed and the reason logged."""
         try:
-            loop = asyncio.get_running_loop()
-            loaded = await loop.run_in_executor(self.aside, load_models, self.settings, self.open_session)
+            loaded = self._take_preloaded() or await self._load_first()
             await self._warm_up(loaded)
         except StartupError as error:
             _log.critical("%s", error)
@@ -86,11 +94,20 @@ class Engine:
             _log.critical("cannot start: unexpected error", exc_info=error)
             self.door.fail()
         else:
-            for each in loaded:
-                self.catalogue.add(self._serve(each))
+            self.serve(loaded)
             gc.collect()
-            gc.freeze()  # what was loaded stays: no collection need look at it again
+            gc.freeze()  # what was loaded stays, nearly always: no collection need look at it again
             self.door.open()
+
+    def _take_preloaded(self) -> list[Loaded]:
+        """What is held twice is freed by no reload."""
+        preloaded = list(self.preloaded)
+        self.preloaded.clear()
+        return preloaded
+
+    async def _load_first(self) -> list[Loaded]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.aside, load_models, self.settings, self.open_session)
 
     async def _warm_up(self, loaded: Sequence[Loaded]) -> None:
         """The largest batches on every slot at once, so that memory has reached its bound before the door opens."""
@@ -102,8 +119,73 @@ class Engine:
             runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_slots)]
             await asyncio.gather(*runs)
 
-    def _serve(self, loaded: Loaded) -> Served[Any, Any, Any]:
-        return Served(card=loaded.card, predictor=loaded.predictor, scheduler=self._schedule(loaded.predictor))
+    async def reload(self) -> ReloadResponse:
+        """Serve what is in the models' folder now, and what was served until then for as long as requests that found
+        it are under way. Where another reload is under way, after that one. Raises ReloadFailedError if anything of
+        the folder is not sound: then all is as it was."""
+        await self.door.decided()
+        async with self.reloading:
+            began_at = time.monotonic()
+            try:
+                reloaded = await self._load_again()
+                self._check_open()
+            except Exception as error:
+                raise write_down_failure(error, self.metrics) from error
+            self.serve(reloaded.models)
+            response = report(reloaded, seconds=time.monotonic() - began_at)
+            write_down(response, self.metrics)
+            return response
+
+    async def _load_again(self) -> Reloaded:
+        """On a thread of its own, because requests with long texts would wait for it on the one aside. Each model is
+        warmed up on one slot only, so that the others go on."""
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        current = [Loaded(card=each.card, predictor=each.predictor) for each in self.catalogue.models]
+        thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
+        try:
+            reloaded = await loop.run_in_executor(thread, reload_models, self.settings, self.open_session, current)
+        finally:
+            thread.shutdown(wait=False)
+        bounds = Bounds(cells=self.settings.max_batch_cells, decoder_rows=self.settings.max_decoder_rows)
+        for each in reloaded.fresh:
+            await loop.run_in_executor(self.runs, each.predictor.warm_up, bounds)
+        return reloaded
+
+    def _check_open(self) -> None:
+        """Raises ReloadFailedError."""
+        if self.door.phase is not Phase.READY:
+            raise ReloadFailedError(f"the service is {self.door.phase.value}")
+
+    def serve(self, models: Sequence[Loaded]) -> None:
+        """From now on requests find these; a predictor that is served already keeps its scheduler."""
+        before = {id(each.predictor): each for each in self.catalogue.models}
+        now = [self._served(each, before.get(id(each.predictor))) for each in models]
+        kept = {id(each.predictor) for each in now}
+        gone = [each for key, each in before.items() if key not in kept]
+        self.catalogue.switch(now)
+        write_down_models([each.card for each in now], [each.card for each in gone], self.metrics)
+        for each in gone:
+            each.scheduler.close()
+            self._release_memory_after(each.predictor)
+
+    def _release_memory_after(self, predictor: AnyPredictor) -> None:
+        """Once nobody uses it any more."""
+        loop = asyncio.get_running_loop()
+
+        def release() -> None:
+            with contextlib.suppress(RuntimeError):  # the service has ended meanwhile
+                loop.call_soon_threadsafe(loop.call_later, RELEASE_AFTER_SECONDS, self._release_memory)
+
+        weakref.finalize(predictor, release).atexit = False
+
+    def _release_memory(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            self.aside.submit(release_free_memory)
+
+    def _served(self, loaded: Loaded, before: Served[Any, Any, Any] | None) -> Served[Any, Any, Any]:
+        scheduler = self._schedule(loaded.predictor) if before is None else before.scheduler
+        return Served(card=loaded.card, predictor=loaded.predictor, scheduler=scheduler)
 
     def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
         """What is translated is decoded step by step; everything else is answered by one run."""
@@ -122,15 +204,20 @@ class Engine:
 
 
 def create_app(
-    settings: Settings, *, open_session: OpenSession = open_session, find_obstacle: FindObstacle = find_obstacle
+    settings: Settings,
+    *,
+    open_session: OpenSession = open_session,
+    find_obstacle: FindObstacle = find_obstacle,
+    preloaded: Sequence[Loaded] = (),
 ) -> Litestar:
-    """The service as an ASGI application. Tests pass a session and a device of their own.
+    """The service as an ASGI application. Tests pass a session and a device of their own, and processes that share
+    memory the models that were loaded already.
 
     Where models run is decided here, once for the process. Raises DeviceError or SettingsError.
     """
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
-    engine = create_engine(settings, open_session)
+    engine = create_engine(settings, open_session, preloaded)
     engine.metrics.device.labels(device).set(1)
     app = Litestar(
         route_handlers=[tag, classify, translate, models, live, ready, metrics],
@@ -145,6 +232,7 @@ def create_app(
         logging_config=None,
     )
     app.state.door = engine.door
+    app.state.engine = engine
     app.state.count_problem = engine.metrics.count_problem
     app.asgi_handler = ExchangeMiddleware(
         app.asgi_handler, metrics=engine.metrics, door=engine.door, callers=engine.gate.callers(settings)
@@ -152,7 +240,7 @@ def create_app(
     return app
 
 
-def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
+def create_engine(settings: Settings, open_session: OpenSession, preloaded: Sequence[Loaded]) -> Engine:
     door = Door()
     num_slots = settings.threads or max(1, available_cores() // settings.workers)
     runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run")
@@ -167,6 +255,8 @@ def create_engine(settings: Settings, open_session: OpenSession) -> Engine:
         runs=runs,
         slots=Slots(runs, num_slots=num_slots, max_cells=settings.max_batch_cells),
         aside=ThreadPoolExecutor(1, thread_name_prefix="aside"),
+        reloading=asyncio.Lock(),
+        preloaded=list(preloaded),
     )
 
 

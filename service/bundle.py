@@ -11,8 +11,9 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -270,7 +271,7 @@ def _verify_file(bundle: Bundle, name: str) -> Identity:
     return identity
 
 
-def _open_inside(folder: Path, name: str) -> BinaryIO:
+def _open_inside(folder: Path, name: str) -> BufferedReader:
     """A plain file of the folder. Raises OSError, and BundleError if it is something else or a link that leads out."""
     path = folder / name
     real = Path(os.path.realpath(path, strict=True))

@@ -24,6 +24,7 @@
         TooManyConnectionsError       503 too_many_connections
         DeadlineExceededError         504 deadline_exceeded
       ModelFailedError                500 model_failed
+      ReloadFailedError               409 reload_failed
 
     StartupError                      the process ends with its message
       SettingsError
@@ -192,6 +193,12 @@ class ModelFailedError(ServiceError):
     """The model's run raised, or gave back something that is not an answer. A bug."""
 
     kind, title = "model_failed", "Model failed"
+
+
+class ReloadFailedError(ServiceError):
+    """The models that were served before go on as they were; the detail says what is wrong with those in the folder."""
+
+    status, kind, title = 409, "reload_failed", "Reload failed"
 
 
 class StartupError(Exception):

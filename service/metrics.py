@@ -80,15 +80,24 @@ class Metrics:
             lambda: _longest(q.oldest_age_seconds for q in self._queues),
         )
         self._declare_decoder(registry)
+        self._declare_reloads(registry)
         ProcessCollector(registry=registry)
 
     def watch(self, queue: QueueGauge) -> None:
         """Count this queue in the queue gauges, which are read when scraped."""
         self._queues.append(queue)
 
+    def unwatch(self, queue: QueueGauge) -> None:
+        """It is gone."""
+        self._queues.remove(queue)
+
     def watch_decoder(self, decoder: DecoderGauge) -> None:
         """Count this decoder in the gauge of live rows, which is read when scraped."""
         self._decoders.append(decoder)
+
+    def unwatch_decoder(self, decoder: DecoderGauge) -> None:
+        """It is gone."""
+        self._decoders.remove(decoder)
 
     def count_problem(self, error: ServiceError) -> None:
         """One that no request stands for: a connection refused or ended."""
@@ -128,6 +137,28 @@ class Metrics:
             "ribbon_decoder_cancelled",
             "Sentences given up before they were answered, cancelled or expired.",
             ["reason"],
+            registry=registry,
+        )
+
+    def _declare_reloads(self, registry: CollectorRegistry) -> None:
+        """A model's labels come from its manifest and the settings."""
+        self.reloads = Counter(
+            "ribbon_reloads",
+            "Times that models were looked for again, by result: ok, unchanged, failed.",
+            ["result"],
+            registry=registry,
+        )
+        for result in ("ok", "unchanged", "failed"):
+            self.reloads.labels(result)  # 0 from the beginning: a rate needs a first value
+        self.models_loaded_at = Gauge(
+            "ribbon_models_loaded_timestamp_seconds",
+            "When the models that are served were last found to be those of the folder.",
+            registry=registry,
+        )
+        self.model_info = Gauge(
+            "ribbon_model_info",
+            "1 for each model that is served, 0 for one that was.",
+            ["name", "version", "task", "precision", "checksum"],
             registry=registry,
         )
 

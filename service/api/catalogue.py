@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from service.api.schemas import ModelCard, ModelName
+from service.api.versions import full_name
 from service.bundle import Task
 from service.errors import UnknownModelError
 from service.predictors.predictor import Predictor
@@ -33,6 +34,10 @@ class Scheduler(Protocol[Row_contra, Answer]):
         """The caller left."""
         ...
 
+    def close(self) -> None:
+        """The model is served no longer: leave the slots once its last request is answered."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Served(Generic[Model, Row, Answer]):
@@ -46,34 +51,79 @@ class Served(Generic[Model, Row, Answer]):
     def name(self) -> ModelName:
         return ModelName(self.card.name, self.card.version)
 
+    @property
+    def full_name(self) -> str:
+        return full_name(self.card.name, self.card.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shelf:
+    """One task's models."""
+
+    named: Mapping[str, Served[Any, Any, Any]]  # each by its full name, and the highest version by the name alone
+    ranked: Sequence[Served[Any, Any, Any]]  # the default, then the highest version of each name
+    full_names: Sequence[str]
+
+    @classmethod
+    def of(cls, models: Sequence[Served[Any, Any, Any]]) -> Self:
+        """From models by name, the highest version of each first."""
+        highest: dict[str, Served[Any, Any, Any]] = {}
+        for served in models:
+            highest.setdefault(served.card.name, served)
+        default = [served for served in models if served.card.default]
+        others = [served for served in highest.values() if not served.card.default]
+        by_full_name = {served.full_name: served for served in models}
+        return cls(named=highest | by_full_name, ranked=default + others, full_names=list(by_full_name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stock:
+    """All that is served at one time."""
+
+    models: Sequence[Served[Any, Any, Any]]  # by name, the highest version of each first
+    shelves: Mapping[str, Shelf]  # by task; none is empty
+
+    @classmethod
+    def of(cls, models: Sequence[Served[Any, Any, Any]]) -> Self:
+        tasks = dict.fromkeys(served.card.task for served in models)
+        shelves = {task: Shelf.of([served for served in models if served.card.task == task]) for task in tasks}
+        return cls(models=tuple(models), shelves=shelves)
+
 
 class Catalogue:
-    """Filled once while the service starts, read by every request."""
+    """Read by every request, and exchanged as a whole: who found a model keeps it."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._models: dict[str, Served[Any, Any, Any]] = {}
+        self._stock = Stock(models=(), shelves={})
 
-    def add(self, served: Served[Any, Any, Any]) -> None:
-        self._models[served.card.name] = served
+    @property
+    def models(self) -> Sequence[Served[Any, Any, Any]]:
+        """By name, the highest version of each first."""
+        return self._stock.models
+
+    def switch(self, models: Sequence[Served[Any, Any, Any]]) -> None:
+        """From now on these, by name and the highest version of each first, and no others."""
+        self._stock = Stock.of(models)
 
     def find(self, task: Task, name: str | None) -> Served[Any, Any, Any]:
         """The named one, or the task's default. Raises NotReadyError or UnknownModelError."""
         return self.candidates(task, name)[0]
 
-    def candidates(self, task: Task, name: str | None) -> list[Served[Any, Any, Any]]:
-        """The named one alone, or all of the task, its default first. Raises NotReadyError or UnknownModelError."""
+    def candidates(self, task: Task, name: str | None) -> Sequence[Served[Any, Any, Any]]:
+        """The named one alone, or all of the task, its default first. A name without a version is that of the highest.
+        Raises NotReadyError or UnknownModelError."""
         self._door.check()
-        of_task = {known: served for known, served in self._models.items() if served.card.task == task}
-        if not of_task:
+        shelf = self._stock.shelves.get(task)
+        if shelf is None:
             raise UnknownModelError(f"no model here answers /{task}; GET /models lists those there are")
         if name is None:
-            return sorted(of_task.values(), key=lambda served: not served.card.default)
-        if name not in of_task:
-            raise UnknownModelError(f"/{task} has no model named {name!r}; known: {', '.join(sorted(of_task))}")
-        return [of_task[name]]
+            return shelf.ranked
+        if name not in shelf.named:
+            raise UnknownModelError(f"/{task} has no model named {name!r}; known: {', '.join(shelf.full_names)}")
+        return [shelf.named[name]]
 
     def cards(self) -> list[ModelCard]:
         """Raises NotReadyError while they load."""
         self._door.check()
-        return [served.card for served in self._models.values()]
+        return [served.card for served in self._stock.models]

@@ -1,4 +1,5 @@
-"""Bundles on disk become predictors, proved and warm. All of it happens before the service is ready."""
+"""Bundles on disk become predictors, proved by their examples: when the service starts, and when it is told to look
+again."""
 
 from __future__ import annotations
 
@@ -12,14 +13,16 @@ from msgspec import UNSET
 
 from service.api.inputs import Limits
 from service.api.schemas import ModelCard, PairCard
-from service.bundle import MANIFEST, Bundle, Task, find_bundles, load_bundle
-from service.errors import BundleError, SettingsError
+from service.api.versions import default_of, find_versions, full_name, name_of
+from service.bundle import Bundle, Task, verify
+from service.errors import SettingsError
 from service.predictors.classifier import Classifier
 from service.predictors.predictor import RowPredictor
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
 from service.runtime.devices import Device
+from service.runtime.external_data import check_external_data
 from service.runtime.session import Session
 from service.settings import Settings
 from service.settings_rules import PREFIX
@@ -38,14 +41,6 @@ AnyPredictor = Translator | RowPredictor[Any, Any]
 OpenGraph = Callable[[Path], Session]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """What a task's models are."""
-
-    open: Callable[[Bundle, str, OpenGraph], AnyPredictor]  # in a precision
-    default_setting: str  # field of Settings that names the task's default model
-
-
 def open_tagger(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Tagger:
     return Tagger(bundle, open_graph(bundle.graph(precision)))
 
@@ -59,10 +54,10 @@ def open_translator(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Tr
     return Translator(bundle, encoder=encoder, step=step)
 
 
-KINDS: Mapping[Task, Kind] = {
-    "tag": Kind(open=open_tagger, default_setting="default_tagger"),
-    "classify": Kind(open=open_classifier, default_setting="default_classifier"),
-    "translate": Kind(open=open_translator, default_setting="default_translator"),
+OPENERS: Mapping[Task, Callable[[Bundle, str, OpenGraph], AnyPredictor]] = {
+    "tag": open_tagger,
+    "classify": open_classifier,
+    "translate": open_translator,
 }
 
 
@@ -73,48 +68,62 @@ class Loaded:
     card: ModelCard
     predictor: AnyPredictor
 
+    @property
+    def full_name(self) -> str:
+        return full_name(self.card.name, self.card.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reloaded:
+    """What is to be served from now on, by name and the highest version of each first, and by full name what of it is
+    new, what another than before, what as it was, and what is gone."""
+
+    models: Sequence[Loaded]
+    added: Sequence[str]
+    changed: Sequence[str]
+    kept: Sequence[str]
+    removed: Sequence[str]
+
+    @property
+    def fresh(self) -> list[Loaded]:
+        """Those that were loaded just now."""
+        return [each for each in self.models if each.full_name not in self.kept]
+
 
 def load_models(settings: Settings, open_session: OpenSession) -> list[Loaded]:
-    """Every bundle under ``models_dir``, checked and warm. Raises StartupError."""
-    bundles = find_unique(settings.models_dir)
-    check_precision(bundles.values(), settings.precision)
-    defaults = {default_of(task, bundles.values(), settings) for task in KINDS}
-    return [
-        Loaded(
-            card=describe(bundle, settings, is_default=name in defaults),
-            predictor=open_predictor(bundle, settings, open_session),
-        )
-        for name, bundle in bundles.items()
-    ]
+    """Every bundle under ``models_dir``, checked and proved. Raises StartupError."""
+    return list(reload_models(settings, open_session, ()).models)
 
 
-def find_unique(models_dir: Path) -> dict[str, Bundle]:
-    """Verified bundles by the name in their manifest."""
-    bundles: dict[str, Bundle] = {}
-    for folder in find_bundles(models_dir):
-        bundle = load_bundle(folder)
-        name = bundle.manifest.name
-        if name in bundles:
-            raise BundleError(f"{folder / MANIFEST}: {bundles[name].folder} is named {name!r} too")
-        bundles[name] = bundle
-    return bundles
+def reload_models(settings: Settings, open_session: OpenSession, current: Sequence[Loaded]) -> Reloaded:
+    """The same where some models are there already: of those whose manifest and precision are as they were the
+    predictors are kept. Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound."""
+    bundles = find_versions(settings.models_dir)
+    check_precision(bundles, settings.precision)
+    defaults = {default_of(task, bundles, settings) for task in OPENERS}
+    before = {each.full_name: each for each in current}
+    models, kept = list[Loaded](), list[str]()
+    for bundle in bundles:
+        name = name_of(bundle)
+        card = describe(bundle, settings, is_default=name in defaults)
+        if name in before and is_same(before[name].card, card):
+            kept.append(name)
+            models.append(Loaded(card=card, predictor=before[name].predictor))
+        else:
+            models.append(Loaded(card=card, predictor=open_predictor(bundle, settings, open_session)))
+    names = [each.full_name for each in models]
+    return Reloaded(
+        models=models,
+        added=[name for name in names if name not in before],
+        changed=[name for name in names if name in before and name not in kept],
+        kept=kept,
+        removed=[name for name in before if name not in names],
+    )
 
 
-def default_of(task: Task, bundles: Iterable[Bundle], settings: Settings) -> str | None:
-    """The model that answers when none is named: the configured one, else the one whose manifest says so, else the
-    first by name; none if the task has no model. Raises SettingsError or BundleError."""
-    of_task = {bundle.manifest.name: bundle for bundle in bundles if bundle.manifest.task == task}
-    field = KINDS[task].default_setting
-    wanted: str | None = getattr(settings, field)
-    if wanted is not None:
-        if wanted not in of_task:
-            known = ", ".join(of_task) or "none"
-            raise SettingsError(f"{PREFIX}{field.upper()}={wanted}: no such model for /{task}; known: {known}")
-        return wanted
-    named = [bundle for bundle in of_task.values() if bundle.manifest.default]
-    if len(named) > 1:
-        raise BundleError(f"{named[1].path(MANIFEST)}: {named[0].folder} is the default for /{task} too")
-    return named[0].manifest.name if named else min(of_task, default=None)
+def is_same(before: ModelCard, now: ModelCard) -> bool:
+    """Nothing needs to be loaded: every file is what it was, and the same graph is wanted."""
+    return (before.checksum, before.precision) == (now.checksum, now.precision)
 
 
 def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
@@ -137,10 +146,14 @@ def device_of(settings: Settings) -> Device:
 
 
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
-    """Loaded and proved. Raises BundleError or DeviceError."""
+    """Verified, loaded and proved, and nothing of it changed meanwhile. Raises BundleError or DeviceError."""
+    seal = verify(bundle)
+    check_external_data(bundle)
     precision = precision_of(bundle, settings)
-    predictor = KINDS[bundle.manifest.task].open(bundle, precision, partial(open_session, device=device_of(settings)))
+    open_graph = partial(open_session, device=device_of(settings))
+    predictor = OPENERS[bundle.manifest.task](bundle, precision, open_graph)
     replay(predictor, bundle, precision=precision)
+    seal.check()
     return predictor
 
 

@@ -22,7 +22,7 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     tokens: Annotated[
         list[list[str]] | None, Meta(description="Sentences that are tokenised already, in place of text")
     ] = None
-    model: Annotated[str | None, Meta(description="A name from GET /models")] = None
+    model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
     tasks: Annotated[list[Task], Meta(description="What to answer: pos, ner or both", min_length=1)] = field(
         default_factory=lambda: list(TASKS)
     )
@@ -34,7 +34,7 @@ class ClassifyRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     """Text to classify."""
 
     text: Annotated[str | list[str], Meta(description="One text or several", examples=["It was not bad at all."])]
-    model: Annotated[str | None, Meta(description="A name from GET /models")] = None
+    model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
     truncate: Annotated[bool, Meta(description="Read the beginning of a text over the model's limit")] = False
 
 
@@ -44,7 +44,7 @@ class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     text: Annotated[str | list[str], Meta(description="One text or several", examples=["I love this book."])]
     source: Annotated[str, Meta(description="The language it is in")] = "en"
     target: Annotated[str, Meta(description="The language it is wanted in", examples=["es"])]
-    model: Annotated[str | None, Meta(description="A name from GET /models")] = None
+    model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
     beam_size: Annotated[int, Meta(description="Hypotheses kept at each step", ge=1, le=MAX_BEAM_SIZE)] = 4
     num_hypotheses: Annotated[
         int, Meta(description="How many to answer for an item of one sentence; at most beam_size", ge=1)
@@ -224,6 +224,17 @@ class ModelsResponse(Struct, frozen=True):
     """Every model that is served."""
 
     models: list[ModelCard]
+
+
+class ReloadResponse(Struct, frozen=True, kw_only=True):
+    """What another look at the models' folder changed; models by full name, as ``en-tagger@1.0.0``."""
+
+    result: Literal["ok", "unchanged"]
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    kept: list[str]
+    seconds: float
 
 
 class Health(Struct, frozen=True):

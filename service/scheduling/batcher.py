@@ -15,6 +15,7 @@ from service.scheduling.failures import failure_of
 from service.scheduling.job import Answer, Done, Job, Row
 from service.scheduling.lines import RowLine
 from service.scheduling.slots import LONG_ROW_TOKENS, Slots
+from service.scheduling.stay import Stay, no_work
 from service.text.batch import Batch, Ids, pad
 
 
@@ -32,7 +33,7 @@ class Outcome(Generic[Answer]):
     error: Exception | None = None
 
 
-class Batcher(Generic[Answer]):
+class Batcher(Stay, Generic[Answer]):
     """Runs one model's rows on ``slots``, off the event loop, in batches of padded cells.
 
     There is no wait timer: a row that finds an idle slot starts at once. Rows of more than LONG_ROW_TOKENS wait in a
@@ -50,6 +51,7 @@ class Batcher(Generic[Answer]):
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self._run = run
         self._slots = slots
         self._admission = Admission(max_queued_cells=max_queued_cells)
@@ -58,9 +60,7 @@ class Batcher(Generic[Answer]):
         self._short: RowLine[Answer] = RowLine(is_long=False, work=self._work)
         self._long: RowLine[Answer] = RowLine(is_long=True, work=self._work)
         self._lines = (self._short, self._long)
-        for line in self._lines:
-            slots.add(line)
-        metrics.watch(self)
+        self._come()
 
     @property
     def queued_rows(self) -> int:
@@ -93,6 +93,7 @@ class Batcher(Generic[Answer]):
         parts = self._parts(job.rows)
         for line, part in parts:
             self._check(line, tokens=sum(row.length for row in part), deadline=deadline)
+        self._job_came()
         done.add_done_callback(lambda _: self._forget(job))
         for line, part in parts:
             line.queue.push(part)
@@ -129,6 +130,19 @@ class Batcher(Generic[Answer]):
             for line in self._lines:
                 line.queue.drop(job)
         job.rows.clear()  # they name the job: without this only the garbage collector would free both
+        self._job_went()
+
+    def _enter(self) -> None:
+        for line in self._lines:
+            line.work = self._work
+            self._slots.add(line)
+        self._metrics.watch(self)
+
+    def _leave(self) -> None:
+        for line in self._lines:
+            self._slots.remove(line)
+            line.work = no_work
+        self._metrics.unwatch(self)
 
     def _work(self, line: RowLine[Answer], rows: Sequence[Row[Answer]], loop: asyncio.AbstractEventLoop) -> None:
         """On a worker thread: pad, run, and hand the outcome back to the loop."""

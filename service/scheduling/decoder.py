@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
@@ -15,12 +16,13 @@ from service.scheduling.failures import failure_of
 from service.scheduling.job import Done, Job
 from service.scheduling.search import Hypotheses, Search, StepModel
 from service.scheduling.slots import Slots
+from service.scheduling.stay import Stay, no_work
 from service.scheduling.table import News, Table, share_of
 from service.scheduling.turns import TURN_SECONDS, TurnLine
 from service.scheduling.waiting import Sought, Tell, Waiting
 
 
-class Decoder:
+class Decoder(Stay):
     """Decodes one model's sentences on ``slots``, off the event loop, iteration by iteration.
 
     A table for each slot shares one queue. A table that has its slot goes on until it is empty or, if somebody else
@@ -40,6 +42,7 @@ class Decoder:
         admission: Admission = AtEveryStep(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__()
         self._slots = slots
         self._gate = Gate(max_queued_cells=max_queued_cells)
         self._metrics = metrics
@@ -49,10 +52,8 @@ class Decoder:
         self._steps = Throughput()
         beams = (Beams[Sought](model, max_rows=max_rows, admission=admission) for _ in range(slots.num_slots))
         self._tables = [Table(each, metrics=metrics, clock=clock) for each in beams]
-        self._line = TurnLine(tables=self._tables, waiting=self._waiting, work=self._work)
-        slots.add(self._line)
-        metrics.watch(self)
-        metrics.watch_decoder(self)
+        self._line = TurnLine(tables=self._tables, waiting=self._waiting, work=no_work)
+        self._come()
 
     @property
     def live_rows(self) -> int:
@@ -92,6 +93,7 @@ class Decoder:
             return job
         sentences = [Sought(row=row, search=search, tell=tell) for row, search in zip(job.rows, searches, strict=True)]
         self._check(self._own_seconds(sentences), deadline=deadline)
+        self._job_came()
         done.add_done_callback(lambda _: self._forget(job, sentences))
         self._waiting.push(sentences)
         self._slots.arrived(self._line, tokens=sum(each.row.length for each in sentences))
@@ -131,6 +133,19 @@ class Decoder:
                 self._metrics.decoder_cancelled.labels(reason).inc(job.remaining)
         job.rows.clear()  # they name the job: without this only the garbage collector would free both
         sentences.clear()
+        self._job_went()
+
+    def _enter(self) -> None:
+        self._line = replace(self._line, work=self._work)
+        self._slots.add(self._line)
+        self._metrics.watch(self)
+        self._metrics.watch_decoder(self)
+
+    def _leave(self) -> None:
+        self._slots.remove(self._line)
+        self._line = replace(self._line, work=no_work)
+        self._metrics.unwatch(self)
+        self._metrics.unwatch_decoder(self)
 
     def _work(self, line: TurnLine, tables: Sequence[Table], loop: asyncio.AbstractEventLoop) -> None:
         """On a worker thread: one table's turn."""

@@ -80,6 +80,10 @@ class Slots:
         """Serve this line too."""
         self._lines.append(line)
 
+    def remove(self, line: Line) -> None:
+        """Forget this line; nothing of it waits. A run of it that goes on is released as always."""
+        self._lines.remove(line)
+
     def wait_seconds(self, *, is_long: bool) -> float:
         """About how long a row that comes now waits, if it is served in the order of arrival."""
         long_seconds = sum(line.seconds for line in self._lines if line.is_long)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.conftest import NEEDED, Serve, Served
-from tests.fakes import CLASSIFIER, MAX_TOKENS, NAME, TRANSLATOR
+from tests.fakes import CLASSIFIER, MAX_TOKENS, NAME, TRANSLATOR, VERSION
 
 JSON = {"content-type": "application/json"}
 
@@ -216,7 +216,7 @@ def test_too_large_a_body_announced_or_not(serve: Serve, route: str) -> None:
 @pytest.mark.parametrize(("route", "known"), [("/tag", NAME), ("/classify", CLASSIFIER), ("/translate", TRANSLATOR)])
 def test_an_unknown_model_lists_the_known(served: Served, route: str, known: str) -> None:
     document = problem_of(served.post(route, text="a", model="nope\0"), 404, "unknown_model")
-    assert document["detail"].endswith(f"known: {known}")
+    assert document["detail"].endswith(f"known: {known}@{VERSION}")
 
 
 @pytest.mark.parametrize("path", ["/nope", "/tag/", "/tags", "/%00", "/schema/nope"])

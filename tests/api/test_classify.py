@@ -99,7 +99,7 @@ def test_a_model_of_another_task_is_unknown_here_and_the_known_are_listed(served
     for path, wrong, right in (("/classify", NAME, CLASSIFIER), ("/tag", CLASSIFIER, NAME)):
         response = served.client.post(path, json={"text": "a", "model": wrong})
         detail = problem_of(response, 404, "unknown_model")["detail"]
-        assert detail == f"{path} has no model named '{wrong}'; known: {right}"
+        assert detail == f"{path} has no model named '{wrong}'; known: {right}@{VERSION}"
 
 
 def test_a_long_request_goes_aside_and_answers_the_same(served: Served) -> None:
