@@ -160,43 +160,62 @@ class FakeClock:
         return self.now
 
 
-def write_bundle(models_dir: Path, *, name: str = NAME, graph: bytes = NO_GRAPH, default: bool = False) -> Path:
-    """A complete bundle of the tiny tagger; its folder."""
+def write_bundle(
+    models_dir: Path,
+    *,
+    name: str = NAME,
+    version: str = VERSION,
+    folder: str | None = None,
+    graph: bytes = NO_GRAPH,
+    default: bool = False,
+) -> Path:
+    """A complete bundle of the tiny tagger; its folder, called after the model unless it is said."""
     vocabularies = {
         "words": Vocabulary.of(LEXICON),
         "suffixes": Vocabulary.of(sorted({word[-3:] for word in LEXICON})),
         "characters": Vocabulary.of("abcdefghijklmnopqrstuvwxyz"),
     }
     examples = [example("Alice", "plays", "with", "Paris")]
-    return _write(models_dir / name, manifest(name) | {"default": default}, vocabularies, examples, graph)
+    chosen = {"version": version, "default": default}
+    return _write(models_dir / (folder or name), manifest(name) | chosen, vocabularies, examples, graph)
 
 
 def write_classifier(
-    models_dir: Path, *, name: str = CLASSIFIER, graph: bytes = NO_GRAPH, default: bool = False
+    models_dir: Path,
+    *,
+    name: str = CLASSIFIER,
+    version: str = VERSION,
+    folder: str | None = None,
+    graph: bytes = NO_GRAPH,
+    default: bool = False,
 ) -> Path:
-    """A complete bundle of the tiny classifier; its folder."""
+    """A complete bundle of the tiny classifier; its folder, called after the model unless it is said."""
     vocabularies = {"words": Vocabulary.of(SENTIMENT)}
     examples = [classified("An exciting plot"), classified("bad")]
-    return _write(models_dir / name, classifier_manifest(name) | {"default": default}, vocabularies, examples, graph)
+    chosen = {"version": version, "default": default}
+    return _write(models_dir / (folder or name), classifier_manifest(name) | chosen, vocabularies, examples, graph)
 
 
 def write_translator(
     models_dir: Path,
     *,
     name: str = TRANSLATOR,
+    version: str = VERSION,
+    folder: str | None = None,
     default: bool = False,
     targets: Sequence[str] = tuple(letters.LANGUAGES),
 ) -> Path:
-    """A complete bundle of the network of letters; its folder."""
-    folder = models_dir / name
-    folder.mkdir(parents=True)
-    (folder / SUBWORDS).write_bytes(letters.letters())
+    """A complete bundle of the network of letters; its folder, called after the model unless it is said."""
+    path = models_dir / (folder or name)
+    path.mkdir(parents=True)
+    (path / SUBWORDS).write_bytes(letters.letters())
     for graph in (ENCODER, STEP):
-        (folder / graph).write_bytes(NO_GRAPH)
+        (path / graph).write_bytes(NO_GRAPH)
     examples = [
         translated(text, target=target) for target in targets for text in ("Me too.", "See http://a.b and 1984")
     ]
-    return _complete(folder, translator_manifest(name, targets=targets) | {"default": default}, examples)
+    chosen = {"version": version, "default": default}
+    return _complete(path, translator_manifest(name, targets=targets) | chosen, examples)
 
 
 def translated(text: str, *, target: str = "es") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from service.bundle import (
     EXAMPLES,
     FORMAT_VERSION,
     MANIFEST,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_MANIFEST_BYTES,
+    MAX_READ_BYTES,
     SUBWORDS,
     VOCABULARIES,
     describe,
@@ -198,3 +203,106 @@ def test_bundles_are_found_by_name(tmp_path):
 def test_a_folder_without_bundles_is_named(tmp_path):
     with pytest.raises(BundleError, match=f"{tmp_path}: no bundle here"):
         find_bundles(tmp_path)
+
+
+OUTSIDE = [
+    "../secret",
+    "/etc/passwd",
+    "sub/weights.bin",
+    "sub\\weights.bin",
+    "..",
+    ".",
+    ".hidden",
+    "",
+    "a\0b",
+    "a" * 129,
+]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_listed_name_that_is_not_plain_is_refused(folder, name):
+    edit(folder, files={name: {"sha256": "0" * 64, "size_bytes": 1}})
+    with pytest.raises(BundleError, match=f"{MANIFEST}: files"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("field", ["file", "encoder"])
+def test_a_graph_s_name_that_is_not_plain_is_refused(folder, name, field):
+    precision = {"file": GRAPH, "metrics": {}, "max_drift": 1e-5} | {field: name}
+    edit(folder, precisions={"fp32": precision})
+    with pytest.raises(BundleError, match=f"{MANIFEST}: precisions.fp32.{field}"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("version", ["", "one", "1.0/2", "../1.0", "1.0@2", "v1", "1.0\n", "1..0", "1" * 65])
+def test_a_version_that_cannot_be_ordered_is_refused(folder, version):
+    edit(folder, version=version)
+    with pytest.raises(BundleError, match=f"{MANIFEST}: version"):
+        load_bundle(folder)
+
+
+def test_versions_are_ordered_as_people_count(tmp_path):
+    rising = ["1.0.0rc1", "1.0.0", "1.2.0", "1.10.0", "2.0"]
+    bundles = [load_bundle(write_bundle(tmp_path, version=version, folder=version)) for version in rising]
+    assert sorted(reversed(bundles), key=lambda bundle: bundle.version) == bundles
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD, MANIFEST])
+def test_a_link_out_of_the_folder_is_refused_even_to_the_same_content(folder, tmp_path, name):
+    outside = (folder / name).rename(tmp_path / "outside")
+    (folder / name).symlink_to(outside)
+    with pytest.raises(BundleError, match=f"{folder / name}: a link that leads out of its folder"):
+        load_bundle(folder)
+
+
+def test_links_within_a_folder_and_to_a_folder_are_as_good_as_files(folder, tmp_path):
+    """As Kubernetes mounts them: each file is a link into a hidden folder beside it."""
+    (folder / "..data").mkdir()
+    for name in (GRAPH, VOCABULARIES, EXAMPLES, CARD, MANIFEST):
+        (folder / name).rename(folder / "..data" / name)
+        (folder / name).symlink_to(Path("..data") / name)
+    (tmp_path / "elsewhere").symlink_to(folder)
+    assert load_bundle(tmp_path / "elsewhere").manifest.name == NAME
+
+
+def test_a_link_to_itself_is_refused(folder):
+    (folder / CARD).unlink()
+    (folder / CARD).symlink_to(CARD)
+    with pytest.raises(BundleError, match=f"{CARD}: Too many levels"):
+        load_bundle(folder)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(folder):
+    (folder / CARD).unlink()
+    os.mkfifo(folder / CARD)
+    with pytest.raises(BundleError, match=f"{CARD}: not a file"):
+        load_bundle(folder)
+
+
+def test_sizes_are_bounded_before_anything_is_read(folder):
+    files = json.loads((folder / MANIFEST).read_text())["files"]
+    for name, most in ((GRAPH, MAX_FILE_BYTES), (VOCABULARIES, MAX_READ_BYTES)):
+        edit(folder, files=files | {name: files[name] | {"size_bytes": most + 1}})
+        with pytest.raises(BundleError, match=MANIFEST):
+            load_bundle(folder)
+    edit(folder, files=files | {f"file-{number}": files[CARD] for number in range(MAX_FILES)})
+    with pytest.raises(BundleError, match=f"{MANIFEST}: files"):
+        load_bundle(folder)
+    edit(folder, files=files)
+    os.truncate(folder / GRAPH, 2**40)  # sparse: it takes no room, but days to read
+    with pytest.raises(BundleError, match=f"{GRAPH}: {2**40} bytes; the manifest says"):
+        load_bundle(folder)
+
+
+def test_a_manifest_without_end_is_not_read_to_it(folder):
+    os.truncate(folder / MANIFEST, 2**40)
+    with pytest.raises(BundleError, match=f"{MANIFEST}: more than {MAX_MANIFEST_BYTES} bytes"):
+        load_bundle(folder)
+
+
+def test_hidden_folders_are_no_bundles(tmp_path):
+    """So that one can be written beside the others and then renamed."""
+    seen = write_bundle(tmp_path)
+    write_bundle(tmp_path, folder=".coming")
+    assert find_bundles(tmp_path) == [seen]
