@@ -24,7 +24,8 @@ from service.api.loading import OpenSession, load_models
 from service.app import Engine, create_app
 from service.bundle import CARD, EXAMPLES, MANIFEST, write_manifest
 from service.errors import ReloadFailedError
-from service.runtime.session import Arrays, Device, OnnxSession, Session
+from service.runtime.devices import Device
+from service.runtime.session import Arrays, Session, open_session
 from tests.fakes import (
     CLASSIFIER,
     GRAPH,
@@ -373,10 +374,10 @@ class Opened:
     """Real sessions, and which of them are still there."""
 
     def __init__(self) -> None:
-        self.sessions: list[weakref.ref[OnnxSession]] = []
+        self.sessions: list[weakref.ref[Session]] = []
 
     def __call__(self, path: Path, *, device: Device) -> Session:
-        session = OnnxSession(path, device=device)
+        session = open_session(path, device=device)
         self.sessions.append(weakref.ref(session))
         return session
 

@@ -12,7 +12,7 @@ from service.api.loading import load_models, open_predictor
 from service.bundle import MANIFEST, load_bundle, write_manifest
 from service.errors import BundleError
 from service.runtime.external_data import INSIDE, TENSOR, check_external_data, external_files
-from service.runtime.session import OnnxSession
+from service.runtime.session import open_session
 from tests.fakes import CLASSIFIER, GRAPH, classifier_manifest, sentiment_graph, settings_for, weights, write_classifier
 
 onnx = pytest.importorskip("onnx")
@@ -46,7 +46,7 @@ def table() -> bytes:
 
 def test_weights_beside_the_graph_are_read(tmp_path: Path) -> None:
     classifier_with(tmp_path, "weights.bin", table())
-    [loaded] = load_models(settings_for(tmp_path), OnnxSession)
+    [loaded] = load_models(settings_for(tmp_path), open_session)
     assert loaded.card.name == CLASSIFIER
 
 
@@ -61,14 +61,14 @@ def test_a_graph_that_names_a_file_elsewhere_is_refused(tmp_path: Path, location
     folder = classifier_with(tmp_path / "models", location, table())
     (folder / "link").symlink_to(tmp_path)
     with pytest.raises(BundleError, match=f"{GRAPH}: reads '{location}', which {MANIFEST} does not list"):
-        load_models(settings_for(tmp_path / "models"), OnnxSession)
+        load_models(settings_for(tmp_path / "models"), open_session)
 
 
 def test_a_file_of_the_folder_that_nobody_has_checked_is_refused_too(tmp_path: Path) -> None:
     folder = classifier_with(tmp_path, "unlisted.bin", table())
     (folder / "unlisted.bin").write_bytes(table())
     with pytest.raises(BundleError, match=r"reads 'unlisted\.bin', which"):
-        load_models(settings_for(tmp_path), OnnxSession)
+        load_models(settings_for(tmp_path), open_session)
 
 
 def test_a_listed_file_that_is_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_listed_file_that_is_a_link_out_of_the_folder_is_refused(tmp_path: Pat
     (folder / "weights.bin").rename(tmp_path / "secret.bin")
     (folder / "weights.bin").symlink_to(tmp_path / "secret.bin")
     with pytest.raises(BundleError, match=r"weights\.bin: a link that leads out"):
-        load_models(settings_for(tmp_path / "models"), OnnxSession)
+        load_models(settings_for(tmp_path / "models"), open_session)
 
 
 def test_every_precision_is_looked_at_also_if_another_is_served(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_every_precision_is_looked_at_also_if_another_is_served(tmp_path: Path) 
     }
     write_manifest(folder, classifier_manifest(CLASSIFIER) | {"precisions": precisions})
     with pytest.raises(BundleError, match=r"other\.onnx: reads '\.\./x'"):
-        open_predictor(load_bundle(folder), settings_for(tmp_path), OnnxSession)
+        open_predictor(load_bundle(folder), settings_for(tmp_path), open_session)
 
 
 def test_tensors_are_found_wherever_they_may_be(tmp_path: Path) -> None:
