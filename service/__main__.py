@@ -16,6 +16,7 @@ def main() -> int:
     started_at = time.monotonic()
     stop = Stop()
     stop.heed()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: what multiplies here is onnxruntime
 
     from service.errors import StartupError
     from service.settings import Settings

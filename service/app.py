@@ -36,6 +36,7 @@ from service.api.tag import TagDesk, tag
 from service.api.translate import TranslateDesk, translate
 from service.errors import ReloadFailedError, StartupError
 from service.metrics import Metrics
+from service.metrics_exposition import Exposition
 from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
@@ -72,10 +73,12 @@ class Engine:
     async def running(self, _: Litestar) -> AsyncIterator[None]:
         """Load while the server already listens, so that /health/ready can say so; leave no thread behind."""
         loading = asyncio.create_task(self._load())
+        showing = asyncio.create_task(self.metrics.keep_fresh())
         try:
             yield
         finally:
             self.door.close()
+            showing.cancel()
             await loading
             async with self.reloading:  # one that is under way ends without having changed anything
                 pass
@@ -209,15 +212,16 @@ def create_app(
     open_session: OpenSession = open_session,
     find_obstacle: FindObstacle = find_obstacle,
     preloaded: Sequence[Loaded] = (),
+    exposition: Exposition | None = None,
 ) -> Litestar:
     """The service as an ASGI application. Tests pass a session and a device of their own, and processes that share
-    memory the models that were loaded already.
+    memory the models that were loaded already, if there are any; workers show their metrics together.
 
     Where models run is decided here, once for the process. Raises DeviceError or SettingsError.
     """
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
-    engine = create_engine(settings, open_session, preloaded)
+    engine = create_engine(settings, open_session, preloaded, Metrics(exposition))
     engine.metrics.device.labels(device).set(1)
     app = Litestar(
         route_handlers=[tag, classify, translate, models, live, ready, metrics],
@@ -240,14 +244,16 @@ def create_app(
     return app
 
 
-def create_engine(settings: Settings, open_session: OpenSession, preloaded: Sequence[Loaded]) -> Engine:
+def create_engine(
+    settings: Settings, open_session: OpenSession, preloaded: Sequence[Loaded], metrics: Metrics
+) -> Engine:
     door = Door()
     num_slots = settings.threads or max(1, available_cores() // settings.workers)
     runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run")
     return Engine(
         settings=settings,
         open_session=open_session,
-        metrics=Metrics(),
+        metrics=metrics,
         door=door,
         gate=build_gate(settings),
         catalogue=Catalogue(door),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.errors import ServiceError
+from service.metrics_exposition import Across, Exposition, OwnExposition
 
 CONTENT_TYPE = "text/plain; version=0.0.4"  # the charset is added where it is answered
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -36,10 +37,14 @@ class DecoderGauge(Protocol):
 
 
 class Metrics:
-    """One application's metrics, in a registry of their own so that two applications can share a process."""
+    """One application's metrics, in a registry of their own so that two applications can share a process.
 
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+    Every gauge says what becomes of it where several workers are seen as one: ``multiprocess_mode`` or ``across``.
+    """
+
+    def __init__(self, exposition: Exposition | None = None) -> None:
+        self._exposition = exposition or OwnExposition()
+        self.registry = registry = self._exposition.registry
         self._queues: list[QueueGauge] = []
         self._decoders: list[DecoderGauge] = []
         self.requests = Counter(
@@ -47,7 +52,9 @@ class Metrics:
         )
         self.errors = Counter("ribbon_errors", "Problems by kind.", ["kind"], registry=registry)
         self.key_items = Counter("ribbon_key_items", "Items answered by key.", ["key"], registry=registry)
-        self.in_flight = Gauge("ribbon_requests_in_flight", "Requests being answered.", registry=registry)
+        self.in_flight = Gauge(
+            "ribbon_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+        )
         stages = Histogram(
             "ribbon_stage_seconds",
             "Time of one answered request in a stage: queue, model, total.",
@@ -70,7 +77,11 @@ class Metrics:
             registry=registry,
         )
         self.device = Gauge(
-            "ribbon_device_info", "1 for the device on which this process runs models.", ["device"], registry=registry
+            "ribbon_device_info",
+            "1 for the device on which this process runs models.",
+            ["device"],
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self._queues))
         self._gauge("ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues))
@@ -78,10 +89,11 @@ class Metrics:
             "ribbon_queue_oldest_age_seconds",
             "How long the oldest row has waited; 0 when none does.",
             lambda: _longest(q.oldest_age_seconds for q in self._queues),
+            across="livemax",
         )
         self._declare_decoder(registry)
         self._declare_reloads(registry)
-        ProcessCollector(registry=registry)
+        self._exposition.describe_process()
 
     def watch(self, queue: QueueGauge) -> None:
         """Count this queue in the queue gauges, which are read when scraped."""
@@ -105,7 +117,11 @@ class Metrics:
 
     def render(self) -> bytes:
         """The Prometheus text format."""
-        return generate_latest(self.registry)
+        return self._exposition.render()
+
+    async def keep_fresh(self) -> None:
+        """Until cancelled: what other workers see of this one's gauges."""
+        await self._exposition.keep_fresh()
 
     def _declare_decoder(self, registry: CollectorRegistry) -> None:
         """A step is one run of the decoder's graph."""
@@ -154,16 +170,18 @@ class Metrics:
             "ribbon_models_loaded_timestamp_seconds",
             "When the models that are served were last found to be those of the folder.",
             registry=registry,
+            multiprocess_mode="livemin",
         )
         self.model_info = Gauge(
             "ribbon_model_info",
             "1 for each model that is served, 0 for one that was.",
             ["name", "version", "task", "precision", "checksum"],
             registry=registry,
+            multiprocess_mode="livemax",
         )
 
-    def _gauge(self, name: str, documentation: str, read: Callable[[], float]) -> None:
-        Gauge(name, documentation, registry=self.registry).set_function(read)
+    def _gauge(self, name: str, documentation: str, read: Callable[[], float], *, across: Across = "livesum") -> None:
+        self._exposition.gauge(name, documentation, read, across=across)
 
 
 def _longest(ages: Iterable[float]) -> float:

@@ -1,55 +1,162 @@
-"""One process that does everything, or a supervisor and workers: who binds, loads and serves."""
+"""One process that does everything, or a supervisor and its workers: who binds, loads and serves."""
 
 from __future__ import annotations
 
 import logging
 import signal
+import socket
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from service.accepting import Loads, take_turns
 from service.api.connections import ConnectionLimits, connections_within
-from service.api.logs import configure_logging
+from service.api.loading import Loaded, load_models
+from service.api.logs import configure_logging, name_worker
 from service.app import create_app
 from service.errors import StartupError
-from service.server import Listener, Patience, Server
+from service.forking import Seat, num_threads, share_memory
+from service.metrics_exposition import SharedExposition, forget_worker
+from service.runtime.devices import choose_device
+from service.runtime.session import find_obstacle, has_cuda, open_session
+from service.server import Accept, Listener, Patience, Server, WorkerServer, accept_all
 from service.settings import Settings
 from service.sockets import bind, listen, url_of
-from service.stopping import Stop
+from service.stopping import Stop, end_at_once
+from service.supervisor import Duties, Supervisor
 
 _log = logging.getLogger("service")
+Sockets = Sequence[socket.socket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shared:
+    """What a supervisor and its workers have in common."""
+
+    loaded: list[Loaded]  # none where each loads for itself
+    loads: Loads
+    metrics: Path  # a folder
+
+    def forget(self, number: int) -> None:
+        """The worker with this number is dead."""
+        self.loads.leave(number)
+        forget_worker(self.metrics, number)
 
 
 def serve(settings: Settings, stop: Stop, *, started_at: float) -> int:
     """The exit status."""
     configure_logging(level=settings.log_level, format=settings.log_format)
+    serve_here = serve_alone if settings.workers == 1 else supervise
     try:
-        return serve_alone(settings, stop, started_at=started_at)
+        sockets = bind(settings.host, settings.port)
+        return serve_here(settings, sockets, stop, started_at=started_at)
     except StartupError as error:
         _log.critical("%s", error)
         return 1
 
 
-def serve_alone(settings: Settings, stop: Stop, *, started_at: float) -> int:
-    """Raises AddressError; everything else that is wrong is logged. Listens while it loads."""
-    signal.signal(signal.SIGHUP, _ignore_reload)
-    sockets = bind(settings.host, settings.port)
+def serve_alone(settings: Settings, sockets: Sockets, stop: Stop, *, started_at: float) -> int:
+    """Listens while it loads. Raises AddressError; everything else that is wrong is logged."""
+    signal.signal(signal.SIGHUP, lambda *_: ignore_reload())
     app = create_app(settings)
     listen(sockets)
+    listeners = [listener_of(app, settings, sockets, accept_all)]
+    server = Server(listeners, door=app.state.door, patience=patience_of(settings), stop=stop)
+    return server.run(ready_line(sockets, started_at, workers=1))
+
+
+def supervise(settings: Settings, sockets: Sockets, stop: Stop, *, started_at: float) -> int:
+    """Loads before it listens. Raises StartupError."""
+    settings = settle_device(settings)
+    loaded = load_to_share(settings)
+    if stop.is_told:
+        return 0
+    listen(sockets)
+    with (folder := TemporaryDirectory(prefix="ribbon-metrics-")):
+        shared = Shared(loaded=loaded, loads=Loads(settings.workers), metrics=Path(folder.name))
+        supervisor = Supervisor(
+            partial(serve_as_worker, settings, sockets, shared),
+            num_workers=settings.workers,
+            sockets=sockets,
+            stop=stop,
+            way_out_seconds=patience_of(settings).seconds,
+            duties=Duties(
+                on_ready=ready_line(sockets, started_at, workers=settings.workers),
+                on_death=shared.forget,
+                reload=ignore_reload,
+            ),
+        )
+        stop.again = partial(kill_all, supervisor, folder)
+        return supervisor.run()
+
+
+def serve_as_worker(settings: Settings, sockets: Sockets, shared: Shared, seat: Seat) -> int:
+    """In a process of its own, with the models that its supervisor has loaded, if it has."""
+    name_worker(seat.number)
+    exposition = SharedExposition(shared.metrics, worker=seat.number)
+    app = create_app(settings, preloaded=shared.loaded, exposition=exposition)
+    shared.loaded.clear()  # what is held twice is freed by no reload
+    accept = partial(take_turns, loads=shared.loads, number=seat.number)
+    listeners = [listener_of(app, settings, sockets, accept)]
+    server = WorkerServer(listeners, door=app.state.door, patience=patience_of(settings), stop=seat.stop)
+    status = server.run(seat.say_ready, lines=[seat.line])
+    if seat.is_orphan:
+        rmtree(shared.metrics, ignore_errors=True)  # nobody else will
+    return status
+
+
+def settle_device(settings: Settings) -> Settings:
+    """Decided here for all workers if there can be no GPU. Where one may be each must see for itself: one that was
+    used before a fork cannot be used after it. Raises DeviceError."""
+    if has_cuda():
+        return settings
+    return settings.model_copy(update={"device": choose_device(settings.device, find_obstacle)})
+
+
+def load_to_share(settings: Settings) -> list[Loaded]:
+    """Models whose memory the workers will share; none where they must load them themselves: on a GPU, and beside a
+    second thread, which may hold a lock at the moment of the fork."""
+    if settings.device != "cpu":
+        return []
+    loaded = load_models(settings, open_session)
+    if num_threads() > 1:
+        _log.warning("each worker loads the models itself: loading has left a thread behind")
+        return []
+    share_memory()
+    return loaded
+
+
+def listener_of(app: Any, settings: Settings, sockets: Sockets, accept: Accept) -> Listener:
     connections = connections_within(ConnectionLimits.of(settings), app.state.count_problem)
-    server = Server(
-        [Listener(app=app, sockets=sockets, connections=connections)],
-        door=app.state.door,
-        patience=patience_of(settings),
-        stop=stop,
-    )
-    url = url_of(sockets)
-    return server.run(
-        lambda: _log.info("ready", extra={"url": url, "seconds": round(time.monotonic() - started_at, 2)})
-    )
+    return Listener(app=app, sockets=sockets, accept=accept, connections=connections)
 
 
 def patience_of(settings: Settings) -> Patience:
     return Patience(lame_duck_seconds=settings.drain_seconds, grace_seconds=settings.drain_timeout_seconds)
 
 
-def _ignore_reload(*_: object) -> None:
+def ready_line(sockets: Sockets, started_at: float, *, workers: int) -> Callable[[], None]:
+    url = url_of(sockets)
+
+    def say() -> None:
+        seconds = round(time.monotonic() - started_at, 2)
+        _log.info("ready", extra={"url": url, "workers": workers, "seconds": seconds})
+
+    return say
+
+
+def ignore_reload() -> bool:
     _log.warning("SIGHUP is ignored: models are read at the start only")
+    return False
+
+
+def kill_all(supervisor: Supervisor, folder: TemporaryDirectory[str], signum: int) -> None:
+    """Told to stop a second time."""
+    supervisor.kill()
+    folder.cleanup()
+    end_at_once(signum)

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 
+from service.accepting import MakeProtocol
 from service.api.connections import DEFAULT_LIMITS, connections_within
 from service.scheduling.admission import Door, Phase
 from service.sockets import BACKLOG
@@ -24,12 +25,27 @@ CANCEL_SECONDS = 1.0  # for what was not done in time to notice that it is cance
 _log = logging.getLogger("service")
 
 
+class Entrance(Protocol):
+    """Where connections are accepted until it is closed, and the socket with it."""
+
+    def close(self) -> None: ...
+
+
+Accept = Callable[[socket.socket, MakeProtocol, Sized], Awaitable[Entrance]]  # and the connections that are open
+
+
+async def accept_all(sock: socket.socket, make_protocol: MakeProtocol, connections: Sized) -> Entrance:
+    """As they come."""
+    return await asyncio.get_running_loop().create_server(make_protocol, sock=sock, backlog=BACKLOG)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Listener:
-    """An ASGI application and the sockets where it is found, which listen."""
+    """An application and the sockets where it is found, which listen already."""
 
-    app: Any
+    app: Any  # ASGI
     sockets: Sequence[socket.socket]
+    accept: Accept = accept_all
     # What is made of each connection that is accepted.
     connections: type[asyncio.Protocol] = field(default_factory=lambda: connections_within(DEFAULT_LIMITS))
 
@@ -41,11 +57,15 @@ class Patience:
     lame_duck_seconds: float  # not ready, but those who have not noticed yet are answered
     grace_seconds: float  # afterwards, for what is inside
 
+    @property
+    def seconds(self) -> float:
+        return self.lame_duck_seconds + self.grace_seconds
+
 
 class Server:
     """Serves several applications in one process, behind one door, until it is told to stop.
 
-    The first of them has the models, whose start and end decide over the door.
+    Accepts from the start: until it is ready it says so.
     """
 
     def __init__(self, listeners: Sequence[Listener], *, door: Door, patience: Patience, stop: Stop) -> None:
@@ -54,29 +74,45 @@ class Server:
         self._patience = patience
         self._stop = stop
 
-    def run(self, on_ready: Callable[[], None]) -> int:
+    def run(self, on_ready: Callable[[], None], *, lines: Sequence[socket.socket] = ()) -> int:
         """The process's exit status: 0 after a drain, 1 if it could not start. ``on_ready`` is called once the door
-        is open."""
+        is open. That one of the ``lines`` closes tells it to stop."""
         with asyncio.Runner(loop_factory=self._fronts[0].config.get_loop_factory()) as runner:
-            runner.run(self._serve(on_ready))
+            runner.run(self._serve(on_ready, lines))
         return 1 if self._door.phase is Phase.FAILED else 0
 
-    async def _serve(self, on_ready: Callable[[], None]) -> None:
+    async def _serve(self, on_ready: Callable[[], None], lines: Sequence[socket.socket]) -> None:
         told = asyncio.Event()
         loop = asyncio.get_running_loop()
+        for line in lines:
+            loop.add_reader(line, self._on_closed, line)
 
         def tell() -> None:
             loop.call_soon_threadsafe(self._leave, told)
 
         self._stop.listen(tell)
         for front in self._fronts:
-            await front.open()
-        if await self._door.decided() is Phase.READY:
+            await front.start()
+        if await self._opened() is Phase.READY:
             on_ready()
             await told.wait()
             await self._drain()
         for front in self._fronts:
             await front.close()
+
+    async def _opened(self) -> Phase:
+        """How the start ended."""
+        await self._accept()
+        return await self._door.decided()
+
+    async def _accept(self) -> None:
+        for front in self._fronts:
+            await front.accept()
+
+    def _on_closed(self, line: socket.socket) -> None:
+        """Nobody says anything into it."""
+        asyncio.get_running_loop().remove_reader(line)
+        self._stop.tell()
 
     def _leave(self, told: asyncio.Event) -> None:
         """At once: between this and the drain the loop may have other work."""
@@ -96,24 +132,48 @@ class Server:
         await _until(lambda: not any(front.is_busy for front in self._fronts), latest=latest)
 
 
+class WorkerServer(Server):
+    """One of several on the same sockets. Accepts only when it is ready: until then the others answer, or callers wait
+    a moment for the first."""
+
+    async def _opened(self) -> Phase:
+        phase = await self._door.decided()
+        if phase is Phase.READY:
+            await self._accept()
+        return phase
+
+
 class Front(uvicorn.Server):
     """uvicorn for one application, without its signals and with an end that waits for nobody who is idle."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(_config(listener))
-        self._sockets = listener.sockets
+        self._listener = listener
+        self._entrances: list[Entrance] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """They are the server's."""
         yield
 
-    async def open(self) -> None:
-        """Accept connections."""
+    async def start(self) -> None:
+        """Everything but the sockets."""
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
-        await self.startup(list(self._sockets))
+        await self.startup([])
         self._ticking = asyncio.create_task(self.main_loop())
+
+    async def accept(self) -> None:
+        """Connections, from now on."""
+        connections = self.server_state.connections
+        for sock in self._listener.sockets:
+            self._entrances.append(await self._listener.accept(sock, self._make_protocol, connections))
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     @property
     def owes(self) -> bool:
@@ -127,8 +187,8 @@ class Front(uvicorn.Server):
 
     def hang_up(self) -> None:
         """Accept no more, and close every connection: once its answer has been sent, if it has asked for one."""
-        for server in self.servers:
-            server.close()
+        for entrance in self._entrances:
+            entrance.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
             if not _owes(connection):

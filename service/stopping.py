@@ -21,7 +21,7 @@ class Stop:
 
     def __init__(self, *, again: Callable[[int], None] = end_at_once) -> None:
         self.is_told = False
-        self._again = again
+        self.again = again
         self._listeners: list[Callable[[], None]] = []
 
     def heed(self) -> None:
@@ -44,5 +44,5 @@ class Stop:
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         if self.is_told:
-            self._again(signum)
+            self.again(signum)
         self.tell()

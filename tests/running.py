@@ -7,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.benchmarks.process import family
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60
@@ -47,6 +48,11 @@ class Running:
         """Until it ends."""
         return list(self._rest())
 
+    @property
+    def workers(self) -> list[int]:
+        """Their process ids."""
+        return family(self.popen.pid)[1:]
+
     def terminate(self) -> None:
         self.popen.send_signal(signal.SIGTERM)
 
@@ -70,11 +76,13 @@ def running(models: Path, **choices: str) -> Iterator[Running]:
         env=environment(models, **choices),
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         yield Running(popen=popen)
     finally:
-        popen.kill()
+        with suppress(ProcessLookupError):  # all have ended
+            os.killpg(popen.pid, signal.SIGKILL)
         popen.communicate()
 
 
@@ -91,18 +99,23 @@ def start_that_fails(models: Path, **choices: str) -> subprocess.CompletedProces
 
 
 def client_of(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS)
+    """Without certificates, which take longer to read than most answers."""
+    return httpx.Client(base_url=url, trust_env=False, verify=False, timeout=PATIENCE_SECONDS)  # noqa: S501
 
 
 def get(url: str, path: str) -> httpx.Response:
     """On a connection of its own."""
-    return httpx.get(f"{url}{path}", trust_env=False, timeout=PATIENCE_SECONDS)
+    with client_of(url) as client:
+        return client.get(path)
+
+
+def metrics_of(url: str) -> dict[str, float]:
+    """Every sample by its name and labels, as they are written."""
+    lines = [line for line in get(url, "/metrics").text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def say_hello(url: str) -> httpx.Response:
     """A request that any worker answers, on a connection of its own."""
-    return httpx.post(f"{url}/tag", json={"text": "Alice"}, trust_env=False, timeout=PATIENCE_SECONDS)
-
-
-def seconds_since(moment: float) -> float:
-    return time.monotonic() - moment
+    with client_of(url) as client:
+        return client.post("/tag", json={"text": "Alice"})

@@ -13,16 +13,10 @@ ROOT = Path(__file__).parents[1]
 
 # Each room may use itself and those after it.
 ROOMS = ("app", "api", "predictors", "scheduling", "runtime", "bundle", "text", "errors")
-FRONT = (
-    "__main__",
-    "keys",
-    "processes",
-    "supervisor",
-    "server",
-    "sockets",
-    "stopping",
-)  # processes
-LEAVES = ("settings", "settings_rules", "settings_table", "metrics")  # anybody may use them, and they use the errors
+# What starts, binds, forks and ends; no room knows of it.
+FRONT = ("__main__", "keys", "processes", "supervisor", "forking", "server", "accepting", "sockets", "stopping")
+# Anybody may use them, and they use the errors.
+LEAVES = ("settings", "settings_rules", "settings_table", "metrics", "metrics_exposition")
 TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
 PROOFS = tuple(f"training/{stem}" for stem in ("evaluat", "export", "predict", "publish"))  # files begin so

@@ -244,7 +244,7 @@ def test_without_a_gpu_one_line_says_that_models_run_on_the_cpu_and_why(models: 
     assert first["message"].startswith("models run on the CPU: this onnxruntime has no CUDAExecutionProvider")
 
 
-@pytest.mark.parametrize("workers", ["1"])
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_taken_port_stops_the_start(models: Path, workers: str) -> None:
     [taken] = bind("127.0.0.1", 0)
     with taken:

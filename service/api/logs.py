@@ -50,6 +50,17 @@ def configure_logging(*, level: str, format: Literal["json", "text"]) -> None:  
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
+def name_worker(number: int) -> None:
+    """Every line says from now on which worker wrote it."""
+
+    def add(record: logging.LogRecord) -> bool:
+        record.worker = number
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(add)
+
+
 def log_request(log: logging.Logger, fields: Mapping[str, Any]) -> None:
     """``log.info("request", extra=fields)`` without its costly search for the calling line."""
     record = logging.LogRecord(log.name, logging.INFO, __file__, 0, "request", (), None)

@@ -1,0 +1,181 @@
+"""Several processes on one port: started together, watched, replaced when they die, told to stop together."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from service.forking import FAILED, READY, Work, Worker, fork_worker
+from service.stopping import Stop
+
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 10.0  # before one that died unready is replaced; doubled each time
+MOST_EARLY_DEATHS = 3  # in a row, before all were ready for the first time
+KILL_AFTER_SECONDS = 5.0  # beyond what the way out may take
+_log = logging.getLogger("service")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Duties:
+    """What a supervisor does for others when something happens."""
+
+    on_ready: Callable[[], None]  # all workers are, for the first time
+    on_death: Callable[[int], None]  # of the worker with this number
+    reload: Callable[[], bool]  # at SIGHUP; whether to pass it on
+
+
+class Supervisor:
+    """Keeps ``num_workers`` processes at ``work``.
+
+    What this process has in memory when ``run`` is called they share. One that dies is replaced: at once if it had been
+    ready, else later and later. SIGTERM and SIGINT are passed on as SIGTERM.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        *,
+        num_workers: int,
+        sockets: Sequence[socket.socket],
+        stop: Stop,
+        way_out_seconds: float,
+        duties: Duties,
+    ) -> None:
+        self._work = work
+        self._num_workers = num_workers
+        self._sockets = sockets  # where the workers listen
+        self._stop = stop
+        self._way_out_seconds = way_out_seconds
+        self._duties = duties
+        self._workers: dict[int, Worker] = {}  # by number
+        self._due: dict[int, float] = dict.fromkeys(range(1, num_workers + 1), 0.0)  # when missing ones are started
+        self._early_deaths = 0  # in a row
+        self._has_been_ready = False
+        self._wants_reload = False
+        self._status: int | None = None  # of this process, once it is on its way out
+        self._kill_at = inf
+        self._bell, self._rope = socket.socketpair()  # rung by signals
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """0 after all have drained, 1 if they could not start, or one did not end well."""
+        self._heed_signals()
+        while True:
+            self._obey()
+            if self._status is not None and not self._workers:
+                return self._status
+            self._start_missing()
+            self._wait()
+            self._reap()
+
+    def kill(self) -> None:
+        """All of them, at once."""
+        for worker in list(self._workers.values()):
+            worker.send(signal.SIGKILL)
+
+    def _heed_signals(self) -> None:
+        for end in (self._bell, self._rope):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # it rings
+        signal.signal(signal.SIGHUP, self._on_hangup)
+        self._selector.register(self._bell, selectors.EVENT_READ)
+
+    def _on_hangup(self, *_: object) -> None:
+        self._wants_reload = True
+
+    def _obey(self) -> None:
+        """Do what signals and the clock ask for."""
+        if self._stop.is_told and self._status is None:
+            self._end(0)
+        if self._wants_reload and self._status is None:
+            self._wants_reload = False
+            if self._duties.reload():
+                self._pass_on(signal.SIGHUP)
+        if time.monotonic() >= self._kill_at:
+            _log.error("killed: not done in time", extra={"workers": sorted(self._workers)})
+            self._kill_at = inf
+            self.kill()
+
+    def _end(self, status: int) -> None:
+        """Workers close the port one after the other; it must not stay open here, where nobody answers."""
+        self._status = status
+        self._kill_at = time.monotonic() + self._way_out_seconds + KILL_AFTER_SECONDS
+        for each in self._sockets:
+            each.close()
+        self._pass_on(signal.SIGTERM)
+
+    def _pass_on(self, signum: signal.Signals) -> None:
+        for worker in self._workers.values():
+            worker.send(signum)
+
+    def _start_missing(self) -> None:
+        now = time.monotonic()
+        for number in [number for number, due in self._due.items() if due <= now and self._status is None]:
+            del self._due[number]
+            strange = [self._bell, self._rope, *(worker.line for worker in self._workers.values())]
+            worker = fork_worker(number, self._work, strange=strange)
+            self._workers[number] = worker
+            self._selector.register(worker.line, selectors.EVENT_READ, worker)
+
+    def _wait(self) -> None:
+        """Until there is something to do."""
+        due = self._due.values() if self._status is None else ()
+        moment = min([self._kill_at, *due])
+        seconds = None if moment == inf else max(0.0, moment - time.monotonic())
+        for key, _ in self._selector.select(seconds):
+            if key.data is None:
+                self._bell.recv(4096)
+            else:
+                self._hear(key.data)
+
+    def _hear(self, worker: Worker) -> None:
+        if worker.line.recv(len(READY)) != READY:
+            self._selector.unregister(worker.line)  # it dies: its status will be here in a moment
+            return
+        worker.is_ready = True
+        self._early_deaths = 0
+        if not self._has_been_ready and sum(each.is_ready for each in self._workers.values()) == self._num_workers:
+            self._has_been_ready = True
+            self._duties.on_ready()
+
+    def _reap(self) -> None:
+        for worker in list(self._workers.values()):
+            status = worker.exit_code()
+            if status is not None:
+                self._bury(worker)
+                self._judge(worker, status)
+
+    def _bury(self, worker: Worker) -> None:
+        while worker.line in self._selector.get_map():  # it may have said something in its last moment
+            self._hear(worker)
+        worker.line.close()
+        del self._workers[worker.number]
+        self._duties.on_death(worker.number)
+
+    def _judge(self, worker: Worker, status: int) -> None:
+        if self._status is not None:
+            self._status = self._status or (1 if status else 0)
+            return
+        _log.warning("worker ended", extra={"number": worker.number, "pid": worker.pid, "status": describe(status)})
+        self._early_deaths += not worker.is_ready
+        if not self._has_been_ready and (status == FAILED or self._early_deaths >= MOST_EARLY_DEATHS):
+            _log.critical("the workers cannot start")
+            self._end(1)
+        else:
+            self._due[worker.number] = time.monotonic() + delay_after(self._early_deaths)
+
+
+def delay_after(early_deaths: int) -> float:
+    """Seconds before a worker is replaced, if so many in a row died before they were ready."""
+    return min(FIRST_DELAY_SECONDS * 2.0 ** (early_deaths - 1), LONGEST_DELAY_SECONDS) if early_deaths else 0.0
+
+
+def describe(status: int) -> str:
+    """``SIGKILL``, or ``exit 1``."""
+    return signal.Signals(-status).name if status < 0 else f"exit {status}"

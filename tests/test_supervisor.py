@@ -1,0 +1,265 @@
+"""Several workers on one port: seen as one from outside, whatever happens to one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.supervisor import LONGEST_DELAY_SECONDS, delay_after
+from tests.api.conftest import wait_until
+from tests.fakes import GRAPH, lexicon_graph, write_bundle
+from tests.running import (
+    PATIENCE_SECONDS,
+    ROOT,
+    Running,
+    client_of,
+    get,
+    metrics_of,
+    running,
+    say_hello,
+    start_that_fails,
+)
+from tests.test_main import QUICKLY_SECONDS, heeds
+
+REQUESTS = 'ribbon_requests_total{route="/tag",status="200"}'
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    write_bundle(tmp_path / "models", graph=lexicon_graph())
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """Where the service puts what it needs while it runs."""
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+@contextmanager
+def two_workers(models: Path, temporary: Path, **choices: str) -> Iterator[tuple[Running, str]]:
+    """Ready, and their address."""
+    with running(models, RIBBON_WORKERS="2", TMPDIR=str(temporary), **choices) as service:
+        ready = service.line("ready")
+        assert ready["workers"] == 2
+        yield service, ready["url"]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def ask_both(service: Running, url: str) -> int:
+    """Open connections and send a request on each until both workers have answered; how many requests."""
+    heard: set[int] = set()
+    with ExitStack() as stack:
+        for number in range(1, 100):
+            client = stack.enter_context(client_of(url))
+            assert client.post("/tag", json={"text": "Alice"}).status_code == 200
+            heard.add(service.line("request")["worker"])
+            if heard == {1, 2}:
+                return number
+    raise AssertionError(f"only {heard} have answered")
+
+
+def test_two_workers_answer_and_their_metrics_are_those_of_one_service(models: Path, temporary: Path) -> None:
+    with two_workers(models, temporary) as (service, url):
+        assert len(service.lines) == 1
+        answers = {say_hello(url).content for _ in range(4)}
+        assert len(answers) == 1
+        for _ in answers:
+            service.line("request")
+        num_requests = 4 + ask_both(service, url)
+        for _ in range(4):
+            samples = metrics_of(url)  # whichever worker is asked
+            assert samples[REQUESTS] == num_requests
+            assert samples['ribbon_stage_seconds_count{stage="total"}'] == num_requests
+            assert samples["ribbon_requests_in_flight"] == 1
+            assert samples["ribbon_queue_rows"] == 0
+            assert samples['ribbon_worker_resident_bytes{worker="1"}'] > 10_000_000
+            assert samples['ribbon_worker_resident_bytes{worker="2"}'] > 10_000_000
+            assert not any("pid=" in name for name in samples)
+        service.terminate()
+        assert service.status() == 0
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_killed_worker_is_replaced_and_what_it_counted_is_not_lost(models: Path, temporary: Path) -> None:
+    with two_workers(models, temporary) as (service, url):
+        num_requests = ask_both(service, url)
+        killed, other = service.workers
+        os.kill(killed, signal.SIGKILL)
+        ended = service.line("worker ended")
+        assert (ended["pid"], ended["status"]) == (killed, "SIGKILL")
+        for _ in range(5):
+            assert say_hello(url).status_code == 200
+        wait_until(lambda: metrics_of(url)["ribbon_worker_starts_total"] == 3)
+        wait_until(lambda: 'ribbon_worker_resident_bytes{worker="1"}' in metrics_of(url))
+        ask_both(service, url)
+        assert other in service.workers
+        assert killed not in service.workers
+        samples = metrics_of(url)
+        assert samples[REQUESTS] > num_requests + 5
+        assert samples["ribbon_requests_in_flight"] == 1
+        assert samples["ribbon_queue_oldest_age_seconds"] == 0
+        service.terminate()
+        assert service.status() == 0
+
+
+def test_a_worker_killed_at_work_leaves_nothing_in_the_gauges(models: Path, temporary: Path) -> None:
+    with two_workers(models, temporary) as (service, url):
+        at = httpx.URL(url)
+        with socket.create_connection((at.host, at.port)) as caller:
+            caller.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+            wait_until(lambda: metrics_of(url)["ribbon_requests_in_flight"] == 2)
+            for pid in service.workers:
+                os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: is_answered(url))
+            wait_until(lambda: metrics_of(url)["ribbon_worker_starts_total"] == 4)
+            assert metrics_of(url)["ribbon_requests_in_flight"] == 1
+
+
+def is_answered(url: str) -> bool:
+    try:
+        return get(url, "/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_all_of_them_answer_for_a_while_and_drain(
+    models: Path, temporary: Path, signum: signal.Signals
+) -> None:
+    """Told by a signal to the whole group: a terminal and some process managers do that."""
+    with two_workers(models, temporary, RIBBON_DRAIN_SECONDS="1") as (service, url):
+        os.killpg(service.popen.pid, signum)
+        stopping = {service.line("stopping")["worker"], service.line("stopping")["worker"]}
+        assert stopping == {1, 2}
+        assert get(url, "/health/ready").status_code == 503
+        answer = say_hello(url)
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert service.status() == 0
+
+
+def test_a_signal_while_they_start_ends_them_with_zero(models: Path, temporary: Path) -> None:
+    with running(models, RIBBON_WORKERS="2", TMPDIR=str(temporary)) as service:
+        wait_until(lambda: heeds(service.popen.pid, signal.SIGCHLD))  # about to fork
+        service.terminate()
+        assert service.status() == 0
+        assert not [line for line in service.rest() if line["level"] != "info"]
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_second_signal_ends_all_of_them_at_once(models: Path, temporary: Path) -> None:
+    with two_workers(models, temporary, RIBBON_DRAIN_SECONDS=str(PATIENCE_SECONDS)) as (service, _):
+        workers = service.workers
+        service.terminate()
+        service.line("stopping")
+        service.terminate()
+        assert service.status(QUICKLY_SECONDS) == 128 + signal.SIGTERM
+        wait_until(lambda: not any(map(is_alive, workers)), QUICKLY_SECONDS)
+    assert list(temporary.iterdir()) == []
+
+
+def test_without_their_supervisor_they_end(models: Path, temporary: Path) -> None:
+    with two_workers(models, temporary) as (service, _):
+        workers = service.workers
+        assert len(workers) == 2
+        service.popen.kill()
+        wait_until(lambda: not any(map(is_alive, workers)), QUICKLY_SECONDS)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
+    path = next(models.iterdir()) / GRAPH
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    ended = start_that_fails(models, RIBBON_WORKERS="2")
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert str(path) in json.loads(line)["message"]
+
+
+SCRIPT = """
+import os, signal, sys, time
+from service.api.logs import configure_logging
+from service.stopping import Stop
+from service.supervisor import Duties, Supervisor
+
+def wait(seat):
+    while not seat.stop.is_told:
+        time.sleep(0.01)
+    return 0
+
+def work(seat):
+    {work}
+
+configure_logging(level="info", format="json")
+stop = Stop()
+stop.heed()
+duties = Duties(on_ready=stop.tell, on_death=lambda number: print("buried", number), reload=lambda: False)
+supervisor = Supervisor(work, num_workers=2, sockets=(), stop=stop, way_out_seconds={patience}, duties=duties)
+sys.exit(supervisor.run())
+"""
+
+
+def supervise(work: str, *, patience: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
+    """In a process with one thread, as a fork needs it. Told to stop once all workers are ready."""
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(work=work, patience=patience)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+def messages(ended: subprocess.CompletedProcess[str]) -> list[str]:
+    return [json.loads(line)["message"] for line in ended.stderr.splitlines()]
+
+
+def test_workers_that_die_again_and_again_before_they_are_ready_are_given_up() -> None:
+    ended = supervise("os.kill(os.getpid(), signal.SIGKILL)")
+    assert ended.returncode == 1
+    assert messages(ended) == ["worker ended"] * 3 + ["the workers cannot start"]
+
+
+def test_a_worker_that_knows_it_cannot_start_is_not_asked_again() -> None:
+    ended = supervise("if seat.number == 2: return 1\n    return wait(seat)")
+    assert ended.returncode == 1
+    assert messages(ended) == ["worker ended", "the workers cannot start"]
+    assert sorted(ended.stdout.split()) == ["1", "2", "buried", "buried"]
+
+
+def test_one_that_does_not_end_in_time_is_killed() -> None:
+    ended = supervise("signal.signal(signal.SIGTERM, signal.SIG_IGN); seat.say_ready(); time.sleep(60)", patience=-4.8)
+    assert ended.returncode == 1
+    assert messages(ended) == ["killed: not done in time"]
+
+
+def test_workers_draw_different_random_numbers() -> None:
+    ended = supervise("import random; print(random.getrandbits(64), flush=True); seat.say_ready(); return wait(seat)")
+    assert ended.returncode == 0
+    drawn = [line for line in ended.stdout.splitlines() if not line.startswith("buried")]
+    assert len(set(drawn)) == len(drawn) == 2
+
+
+def test_one_that_was_ready_is_replaced_at_once_others_later_and_later() -> None:
+    delays = [delay_after(early_deaths) for early_deaths in range(20)]
+    assert delays[0] == 0
+    assert delays == sorted(delays)
+    assert 0 < delays[1] < delays[2] < delays[-1] == LONGEST_DELAY_SECONDS
