@@ -11,6 +11,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from litestar import Litestar
@@ -48,6 +49,7 @@ from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
 from service.scheduling.slots import Slots
 from service.settings import Settings
+from service.tracing.trace import Tracer, choose_tracer, tracing
 
 _log = logging.getLogger(__name__)
 
@@ -213,12 +215,14 @@ def create_app(
     find_obstacle: FindObstacle = find_obstacle,
     preloaded: Sequence[Loaded] = (),
     exposition: Exposition | None = None,
+    tracer: Tracer | None = None,
 ) -> Litestar:
-    """The service as an ASGI application. Tests pass a session and a device of their own, and processes that share
-    memory the models that were loaded already, if there are any; workers show their metrics together.
+    """The service as an ASGI application. Tests pass a session, a device and a tracer of their own, and processes that
+    share memory the models that were loaded already, if there are any; workers show their metrics together.
 
     Where models run is decided here, once for the process. Raises DeviceError or SettingsError.
     """
+    tracer = tracer or choose_tracer(settings.tracing)
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
     engine = create_engine(settings, open_session, preloaded, Metrics(exposition))
@@ -227,7 +231,7 @@ def create_app(
         route_handlers=[tag, classify, translate, models, live, ready, metrics],
         dependencies=dependencies(engine),
         exception_handlers=HANDLERS,
-        lifespan=[engine.running],
+        lifespan=[engine.running, partial(tracing, tracer)],
         before_request=engine.gate if engine.gate.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_within(settings.body_timeout_seconds),
@@ -239,7 +243,11 @@ def create_app(
     app.state.engine = engine
     app.state.count_problem = engine.metrics.count_problem
     app.asgi_handler = ExchangeMiddleware(
-        app.asgi_handler, metrics=engine.metrics, door=engine.door, callers=engine.gate.callers(settings)
+        app.asgi_handler,
+        metrics=engine.metrics,
+        door=engine.door,
+        callers=engine.gate.callers(settings),
+        tracer=tracer,
     )
     return app
 

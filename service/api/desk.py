@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
@@ -17,10 +18,12 @@ from service.api.exchange import Exchange, deadline_of, exchange_of
 from service.api.gate import Gate
 from service.api.inputs import MAX_REPORTED, Item, Limits
 from service.api.offload import Offload
+from service.api.schemas import ModelName
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InvalidRequestError
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Done
+from service.scheduling.job import Answer, Done, Work
+from service.tracing.trace import NO_TRACE, Trace
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
@@ -107,18 +110,25 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         """Check, encode, queue, write: in this order, so that only good rows ever wait."""
         admitted = await self.admit(data, request)
         done = await run_rows(admitted, request)
-        note(exchange_of(request), admitted.items, done)
-        return await self.means.offload(admitted.length, self._write, data, admitted, done.answers)
+        note(exchange_of(request), admitted, done)
+        answered_at = time.monotonic()
+        written = await self.means.offload(admitted.length, self._write, data, admitted, done.answers)
+        exchange_of(request).trace.add("write", since=answered_at, until=time.monotonic())
+        return written
 
     async def admit(self, data: Data, request: Request[Any, Any, Any]) -> Admitted[Model, Encoded, Row, Answer]:
         """Check and encode."""
         deadline = deadline_of(request, default_timeout_ms=self.means.default_timeout_ms)
+        exchange = exchange_of(request)
         served = self.find(data)
+        exchange.model = served.name
         items = self.read(data, self.means.limits)
         served.scheduler.check(deadline=deadline)
         self.means.gate.take(exchange_of(request), len(items))
         length = sum(item.length for item in items)
+        began_at = time.monotonic()
         encoded = await self.means.offload(length, self._encode_all, items, data, served.predictor, deadline)
+        exchange.trace.add("encode", since=began_at, until=time.monotonic())
         return Admitted(served=served, items=encoded, deadline=deadline, length=length)
 
     def _encode_all(self, items: Sequence[Item], data: Data, model: Model, deadline: float) -> list[Encoded]:
@@ -156,8 +166,27 @@ def _refusal(refused: Sequence[tuple[Item, InvalidRequestError]]) -> InvalidRequ
     return kind(f"{errors[0].path}: {errors[0].message}", errors=errors)
 
 
-def note(exchange: Exchange, items: Sequence[EncodedItem[Any]], done: Done[Any]) -> None:
-    """For the headers, the metrics and the log."""
-    exchange.items = len(items)
-    exchange.tokens = sum(item.num_tokens for item in items)
+def note(exchange: Exchange, admitted: Admitted[Any, Any, Any, Any], done: Done[Any]) -> None:
+    """For the headers, the metrics, the log and the trace."""
+    exchange.items = len(admitted.items)
+    exchange.tokens = sum(item.num_tokens for item in admitted.items)
     exchange.queue_seconds, exchange.model_seconds = done.queue_seconds, done.model_seconds
+    if exchange.trace is not NO_TRACE:
+        trace_work(exchange.trace, admitted.served.name, done)
+
+
+def trace_work(trace: Trace, model: ModelName, done: Done[Any]) -> None:
+    """From the queue to the last row's answer."""
+    if done.work:
+        began_at = min(each.began_at for each in done.work)
+        trace.add("queue", since=began_at - done.queue_seconds, until=began_at)
+    for each in spans_of(done.work):
+        name = f"{model.name}@{model.version}"
+        trace.add(each.stage, since=each.began_at, until=each.ended_at, model=name, **each.sizes)
+
+
+def spans_of(work: Sequence[Work]) -> list[Work]:
+    """Each run of a batch, and all that was decoded as one: there may be hundreds of sentences."""
+    runs = [each for each in work if each.stage == "model"]
+    decoded = [each for each in work if each.stage == "decode"]
+    return [*runs, reduce(Work.joined, decoded)] if decoded else runs

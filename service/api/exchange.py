@@ -16,9 +16,11 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.callers import NOBODY, Caller, Callers
 from service.api.logs import log_request
 from service.api.protection import protections
+from service.api.schemas import ModelName
 from service.errors import FieldError, InvalidRequestError
 from service.metrics import Metrics
 from service.scheduling.admission import Door
+from service.tracing.trace import NO_TRACE, Trace, Tracer
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 MAX_TIMEOUT_MS = 3_600_000
@@ -28,6 +30,8 @@ _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # aske
 FAREWELL = ((b"connection", b"close"),)  # the next request should go to another process
 _WORTH_AN_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whom to look at
 _NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")  # as in JSON
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "_OTHER"  # whatever else a caller makes up
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 
 _log = logging.getLogger("service.requests")
@@ -39,6 +43,8 @@ class Exchange:
 
     request_id: str
     caller: Caller = NOBODY
+    method: str = OTHER_METHOD
+    trace: Trace = NO_TRACE
     started_at: float = field(default_factory=time.monotonic)
     status: int = 0
     kind: str | None = None  # of the problem, if it came to that
@@ -47,6 +53,9 @@ class Exchange:
     items: int = 0
     tokens: int = 0
     more_headers: Sequence[tuple[bytes, bytes]] = ()
+    request_bytes: int = 0  # of the body, as far as it was read
+    answer_bytes: int = 0  # likewise sent
+    model: ModelName | None = None  # that was found for it
 
     @property
     def total_seconds(self) -> float:
@@ -63,14 +72,15 @@ class Exchange:
 class ExchangeMiddleware:
     """Outermost of all, so that unknown paths and wrong methods are counted like everything else."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, door: Door, callers: Callers) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, door: Door, callers: Callers, tracer: Tracer) -> None:
         self._app = app
+        self._tracer = tracer
         self._metrics = metrics
         self._door = door
         self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(request_id=request_id_of(scope["headers"]), caller=self._callers.of(scope))
+        exchange = self._begin(scope)
         scope.setdefault("state", {})["exchange"] = exchange
         method = cast("dict[str, str]", scope)["method"]
         if method == "HEAD":
@@ -82,16 +92,33 @@ class ExchangeMiddleware:
                 headers = message["headers"] if exchange.status != NO_CONTENT else _with_head(message["headers"])
                 farewell = FAREWELL if self._door.is_ending else ()
                 message["headers"] = [*headers, *protections(method, headers), *exchange.headers(), *farewell]
+            elif method != "HEAD":
+                exchange.answer_bytes += len(cast("dict[str, Any]", message).get("body", b""))
             await send(message)
+
+        async def receive_counted() -> Any:
+            message = await receive()
+            exchange.request_bytes += len(cast("dict[str, Any]", message).get("body", b""))
+            return message
 
         self._door.inside += 1
         self._metrics.in_flight.inc()
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive_counted, send_with_headers)
         finally:
             self._door.inside -= 1
             self._metrics.in_flight.dec()
             self._write_down(exchange, cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE)
+
+    def _begin(self, scope: Scope) -> Exchange:
+        headers, method = scope["headers"], cast("dict[str, str]", scope)["method"]
+        trace = NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers)
+        return Exchange(
+            request_id=request_id_of(headers),
+            caller=self._callers.of(scope),
+            method=method if method in _METHODS else OTHER_METHOD,
+            trace=trace,
+        )
 
     def _write_down(self, exchange: Exchange, route: str) -> None:
         metrics, total = self._metrics, exchange.total_seconds
@@ -105,26 +132,40 @@ class ExchangeMiddleware:
             metrics.tokens.inc(exchange.tokens)
             if exchange.caller.key is not None:
                 metrics.key_items.labels(exchange.caller.key.name).inc(exchange.items)
-        if route not in _QUIET_ROUTES and _log.isEnabledFor(logging.INFO):
-            log_request(_log, _line(exchange, route, total))
+        is_logged = route not in _QUIET_ROUTES and _log.isEnabledFor(logging.INFO)
+        if is_logged or exchange.trace is not NO_TRACE:
+            facts = _facts(exchange, route, total)
+            exchange.trace.end(facts)
+            if is_logged:
+                log_request(_log, facts)
 
 
-def _line(exchange: Exchange, route: str, total_seconds: float) -> dict[str, Any]:
-    line: dict[str, Any] = {
+def _facts(exchange: Exchange, route: str, total_seconds: float) -> dict[str, Any]:
+    """What is written down about a request: sizes, times and names of our own, and no word of anybody's."""
+    facts: dict[str, Any] = {
         "request_id": exchange.request_id,
+        "method": exchange.method,
         "route": route,
         "status": exchange.status,
+        "request_bytes": exchange.request_bytes,
+        "answer_bytes": exchange.answer_bytes,
+        "items": exchange.items,
+        "tokens": exchange.tokens,
         "queue_ms": round(1000 * exchange.queue_seconds, 2),
         "model_ms": round(1000 * exchange.model_seconds, 2),
         "total_ms": round(1000 * total_seconds, 2),
-        "items": exchange.items,
-        "tokens": exchange.tokens,
     }
+    if exchange.model is not None:
+        facts["model"] = f"{exchange.model.name}@{exchange.model.version}"
     if exchange.caller.key is not None:
-        line["key"] = exchange.caller.key.name
+        facts["key"] = exchange.caller.key.name
+    if exchange.kind is not None:
+        facts["kind"] = exchange.kind
     if exchange.kind in _WORTH_AN_ADDRESS:
-        line["address"] = exchange.caller.address
-    return line if exchange.kind is None else line | {"kind": exchange.kind}
+        facts["address"] = exchange.caller.address
+    if exchange.trace.id is not None:
+        facts["trace_id"] = exchange.trace.id
+    return facts
 
 
 def _with_head(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

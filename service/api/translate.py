@@ -115,7 +115,7 @@ async def sentence_events(
         places = list(_places(admitted.items, searched=True))
         while (told := await finished.get()) is not None:
             yield _sentence(admitted, places[told[0]], told[1])
-        note(exchange_of(request), admitted.items, job.done.result())
+        note(exchange_of(request), admitted, job.done.result())
         yield _event("done", DoneEvent(admitted.served.name))
     except Exception as error:  # the status is sent: all that can be done is to say it
         yield _event("error", problem_of(request, error))

@@ -12,7 +12,7 @@ from service.errors import CallerLeftError
 from service.metrics import Metrics
 from service.scheduling.admission import Admission
 from service.scheduling.failures import failure_of
-from service.scheduling.job import Answer, Done, Job, Row
+from service.scheduling.job import Answer, Done, Job, Row, Work
 from service.scheduling.lines import RowLine
 from service.scheduling.slots import LONG_ROW_TOKENS, Slots
 from service.scheduling.stay import Stay, no_work
@@ -31,6 +31,16 @@ class Outcome(Generic[Answer]):
     started_at: float
     finished_at: float
     error: Exception | None = None
+
+    @property
+    def padding(self) -> float:
+        """The share of its cells."""
+        return 1 - self.tokens / self.cells
+
+    @property
+    def work(self) -> Work:
+        sizes = {"rows": len(self.rows), "cells": self.cells, "padding": round(self.padding, 4)}
+        return Work(stage="model", began_at=self.started_at, ended_at=self.finished_at, sizes=sizes)
 
 
 class Batcher(Stay, Generic[Answer]):
@@ -173,8 +183,9 @@ class Batcher(Stay, Generic[Answer]):
             self._fail(outcome.rows, outcome.error)
         else:
             self._record(outcome)
+            work = outcome.work
             for row, answer in zip(outcome.rows, outcome.answers, strict=True):
-                row.job.put(row.index, answer, started_at=outcome.started_at, finished_at=outcome.finished_at)
+                row.job.put(row.index, answer, work)
 
     def _fail(self, rows: Sequence[Row[Answer]], error: Exception) -> None:
         failure = failure_of(error)
@@ -186,4 +197,4 @@ class Batcher(Stay, Generic[Answer]):
         outcome.line.throughput.learn(tokens=outcome.tokens, seconds=seconds)
         self._metrics.batch_rows.observe(len(outcome.rows))
         self._metrics.batch_cells.observe(outcome.cells)
-        self._metrics.padding_ratio.observe(1 - outcome.tokens / outcome.cells)
+        self._metrics.padding_ratio.observe(outcome.padding)

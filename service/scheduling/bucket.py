@@ -187,7 +187,7 @@ class Bucket(Generic[T]):
                     float(taken.totals[row]),
                     surface=self._model.surface,
                 )
-        return sentence.answer(self._attend(slot))
+        return sentence.answer(self._attend(slot), num_steps=int(self._slots["age"][slot]))
 
     def _attend(self, slot: int) -> Callable[[list[int]], Floats]:
         start, num_tokens = int(self._slots["start"][slot]), int(self._slab.lengths[slot])

@@ -13,8 +13,9 @@ from service.scheduling.admission import Admission as Gate
 from service.scheduling.admission import Throughput
 from service.scheduling.beams import Admission, AtEveryStep, Beams
 from service.scheduling.failures import failure_of
-from service.scheduling.job import Done, Job
+from service.scheduling.job import Done, Job, Work
 from service.scheduling.search import Hypotheses, Search, StepModel
+from service.scheduling.sentence import Finished
 from service.scheduling.slots import Slots
 from service.scheduling.stay import Stay, no_work
 from service.scheduling.table import News, Table, share_of
@@ -184,14 +185,16 @@ class Decoder(Stay):
         for late in news.late:
             late.row.job.fail(DeadlineExceededError("the deadline passed before the translation was finished"))
         for each in news.finished:
-            self._put(each.ticket, each.hypotheses, now)
+            self._put(each, now)
 
-    def _put(self, sought: Sought, hypotheses: Hypotheses, now: float) -> None:
+    def _put(self, finished: Finished[Sought], now: float) -> None:
+        sought, hypotheses = finished.ticket, finished.hypotheses
         job, index = sought.row.job, sought.row.index
         if job.is_open and sought.tell is not None:
             asyncio.get_running_loop().call_soon(sought.tell, index, hypotheses)  # should it raise, nobody else suffers
         self._metrics.decoder_target_tokens.inc(len(hypotheses[0].ids))
-        job.put(index, hypotheses, started_at=sought.started_at, finished_at=now)
+        sizes = {"sentences": 1, "steps": finished.num_steps, "target_tokens": len(hypotheses[0].ids)}
+        job.put(index, hypotheses, Work(stage="decode", began_at=sought.started_at, ended_at=now, sizes=sizes))
 
     def _fail(self, sentences: Sequence[Sought], error: Exception) -> None:
         failure = failure_of(error)

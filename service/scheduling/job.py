@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from service.errors import ServiceError
 from service.text.batch import Ids
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Work:
+    """What a model did for a job: one run of its batch, or all of a translation."""
+
+    stage: Literal["model", "decode"]
+    began_at: float
+    ended_at: float
+    sizes: Mapping[str, float]
+
+    def joined(self, other: Work) -> Work:
+        """One stretch of both, as large as they are together."""
+        return Work(
+            stage=self.stage,
+            began_at=min(self.began_at, other.began_at),
+            ended_at=max(self.ended_at, other.ended_at),
+            sizes={name: size + other.sizes[name] for name, size in self.sizes.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +39,7 @@ class Done(Generic[Answer]):
     answers: Sequence[Answer]
     queue_seconds: float = 0.0  # until its first row began to run
     model_seconds: float = 0.0  # from then until its last row was answered
+    work: Sequence[Work] = ()  # as it ended
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +63,7 @@ class Job(Generic[Answer]):
     rows: list[Row[Answer]] = field(init=False)
     answers: list[Answer | None] = field(init=False)
     remaining: int = field(init=False)
-    started_at: float = field(init=False, default=inf)
+    work: list[Work] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.rows = [Row(self, index, ids, len(ids)) for index, ids in enumerate(self.ids)]
@@ -60,17 +79,20 @@ class Job(Generic[Answer]):
         if self.is_open:
             self.done.set_exception(error)
 
-    def put(self, index: int, answer: Answer, *, started_at: float, finished_at: float) -> None:
-        """Place one row's answer from a run; the last one finishes the job."""
+    def put(self, index: int, answer: Answer, work: Work) -> None:
+        """Place one row's answer, which came of this work; the last one finishes the job."""
         self.answers[index] = answer
-        self.started_at = min(self.started_at, started_at)
+        if not self.work or self.work[-1] is not work:
+            self.work.append(work)
         self.remaining -= 1
         if self.remaining == 0 and self.is_open:
-            self.done.set_result(self._finished(finished_at))
+            self.done.set_result(self._finished(work.ended_at))
 
     def _finished(self, at: float) -> Done[Answer]:
+        began_at = min(each.began_at for each in self.work)
         return Done(
             answers=self.answers,  # type: ignore[arg-type]  # every place is filled
-            queue_seconds=self.started_at - self.submitted_at,
-            model_seconds=at - self.started_at,
+            queue_seconds=began_at - self.submitted_at,
+            model_seconds=at - began_at,
+            work=self.work,
         )

@@ -27,6 +27,7 @@ class Finished(Generic[T]):
 
     ticket: T
     hypotheses: Hypotheses
+    num_steps: int  # in which it took part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,7 +77,7 @@ class Sentence(Generic[T]):
         """A hypothesis has come to the cap: the best first, and after all complete ones."""
         self._add(ids, places, total, length=len(ids), is_complete=False, surface=surface)
 
-    def answer(self, attend: Attend) -> Finished[T]:
+    def answer(self, attend: Attend, *, num_steps: int) -> Finished[T]:
         """Raises ValueError if there is none: the model gave no candidate that has a score."""
         search = self.ticket.search
         ranked = sorted(self.ended, key=lambda each: (not each.is_complete, -each.score))
@@ -84,6 +85,7 @@ class Sentence(Generic[T]):
             raise ValueError("no hypothesis has a score")
         return Finished(
             ticket=self.ticket,
+            num_steps=num_steps,
             hypotheses=[
                 Hypothesis(
                     ids=tuple(each.ids),
