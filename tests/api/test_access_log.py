@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.api.keys import line_for
 from service.api.logs import JsonFormatter
 from tests.api.conftest import Serve, Served
 from tests.fakes import CLASSIFIER, NAME, TRANSLATOR, VERSION
@@ -92,6 +94,23 @@ def test_a_refusal_has_its_kind_and_nothing_of_what_was_sent(
     assert (line["kind"], line["status"]) == (kind, status)
     assert line["answer_bytes"] == len(response.content)
     assert not [word for word in SECRET.split() if word in json.dumps(line)]
+
+
+def test_a_caller_with_a_key_is_known_by_its_name_and_one_without_by_the_address(
+    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service.requests")
+    keys = tmp_path / "keys"
+    keys.write_text(line_for("shop", "rbn_secret"))
+    keys.chmod(0o600)
+    served = serve(api_keys_file=keys)
+    served.post("/tag", text="a", headers={"X-API-Key": "rbn_secret"})
+    served.post("/tag", text="a", headers={"X-API-Key": "rbn_guessed"})
+    known, unknown = [json.loads(JsonFormatter().format(each)) for each in caplog.records[-2:]]
+    assert set(known) == {*ALWAYS, "model", "key"}
+    assert known["key"] == "shop"
+    assert set(unknown) == {*ALWAYS, "kind", "address"}
+    assert "rbn_" not in json.dumps([known, unknown])
 
 
 def test_a_made_up_method_is_not_repeated(lines: Any) -> None:
