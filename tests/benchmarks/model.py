@@ -9,7 +9,8 @@ from typing import Any
 
 import onnxruntime
 
-from service.api.loading import KINDS, check_precision, default_of, find_unique, precision_of
+from service.api.loading import check_precision, precision_of
+from service.api.versions import DEFAULT_SETTINGS, default_of, find_versions, highest_of, name_of
 from service.bundle import Bundle, Task
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
@@ -52,7 +53,7 @@ class Model(ABC):
         self.title = f"{manifest.name} {manifest.version}, {precision}"
         self.path = f"/{manifest.task}"
         self.wishes: Mapping[str, str | int] = {}  # what a request says beside its texts
-        self.default_variable = PREFIX + KINDS[manifest.task].default_setting.upper()
+        self.default_variable = PREFIX + DEFAULT_SETTINGS[manifest.task].upper()
         self._session = BareSession(bundle.graph(precision))
 
     def run(self, batch: Batch) -> None:
@@ -141,16 +142,18 @@ MODELS: Mapping[Task, type[Model]] = {"tag": TaggerModel, "classify": Classifier
 
 
 def choose(models_dir: Path, *, name: str | None = None, precision: str | None = None) -> list[Bundle]:
-    """The named bundle, or the one that answers for each task by default. Raises BundleError or SettingsError."""
-    bundles = find_unique(models_dir)
-    check_precision(bundles.values(), precision)
+    """The named bundle in its highest version, or the one that answers for each task by default. Raises BundleError
+    or SettingsError."""
+    bundles = find_versions(models_dir)
+    check_precision(bundles, precision)
     if name is None:
         settings = Settings(models_dir=models_dir)
-        names = [default_of(task, bundles.values(), settings) for task in KINDS]
-        return [bundles[known] for known in names if known is not None]
-    if name not in bundles:
-        raise BundleError(f"{models_dir}: no bundle {name!r}; known: {', '.join(bundles)}")
-    return [bundles[name]]
+        names = [default_of(task, bundles, settings) for task in MODELS]
+        return [bundle for known in names for bundle in bundles if name_of(bundle) == known]
+    highest = highest_of(bundles)
+    if name not in highest:
+        raise BundleError(f"{models_dir}: no bundle {name!r}; known: {', '.join(highest)}")
+    return [highest[name]]
 
 
 def open_model(bundle: Bundle, *, precision: str | None = None) -> Model:

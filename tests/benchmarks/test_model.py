@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.api.loading import KINDS
+from service.api.loading import OPENERS
 from service.errors import BundleError, SettingsError
 from service.text.batch import pad
 from tests.benchmarks.client import text_request
@@ -32,7 +32,7 @@ def result(**changes: Any) -> dict[str, Any]:
 
 
 def test_every_task_can_be_measured() -> None:
-    assert set(MODELS) == set(KINDS)
+    assert set(MODELS) == set(OPENERS)
 
 
 def test_the_default_of_every_task_is_measured_or_the_one_that_is_named(models_dir: Path) -> None:

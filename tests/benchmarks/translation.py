@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from service.api.loading import OpenSession, find_unique, open_translator, precision_of
+from service.api.loading import OpenSession, open_translator, precision_of
+from service.api.versions import find_versions, highest_of
 from service.bundle import Bundle
 from service.errors import BundleError
 from service.predictors.translator import Pair, Translator, Wish
@@ -49,7 +50,7 @@ class Lengths:
 
 def find_translator(models_dir: Path, name: str) -> Bundle:
     """Raises BundleError."""
-    bundles = find_unique(models_dir)
+    bundles = highest_of(find_versions(models_dir))
     if name not in bundles or bundles[name].manifest.task != "translate":
         known = [each for each, bundle in bundles.items() if bundle.manifest.task == "translate"]
         raise BundleError(f"{models_dir}: no translator {name!r}; known: {', '.join(known) or 'none'}")
