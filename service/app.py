@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from service.api.offload import RELEASE_AFTER_SECONDS, Offload
 from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
 from service.api.protection import cross_origin
+from service.api.relief import ReliefMiddleware
 from service.api.reloading import report, write_down, write_down_failure, write_down_models
 from service.api.schemas import ReloadResponse
 from service.api.tag import TagDesk, tag
@@ -47,6 +48,8 @@ from service.runtime.session import find_obstacle, open_session
 from service.scheduling.admission import Door, Phase
 from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
+from service.scheduling.lag import LoopLag
+from service.scheduling.prediction import WarmUp
 from service.scheduling.slots import Slots
 from service.settings import Settings
 from service.tracing.trace import Tracer, choose_tracer, tracing
@@ -64,12 +67,14 @@ class Engine:
     door: Door
     gate: Gate
     catalogue: Catalogue
+    lag: LoopLag
     num_slots: int
     runs: ThreadPoolExecutor  # a thread a slot
     slots: Slots  # shared by all models
     aside: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
     reloading: asyncio.Lock
     preloaded: list[Loaded]  # until they are served
+    warm_ups: weakref.WeakKeyDictionary[AnyPredictor, WarmUp] = field(default_factory=weakref.WeakKeyDictionary)
 
     @contextlib.asynccontextmanager
     async def running(self, _: Litestar) -> AsyncIterator[None]:
@@ -122,7 +127,11 @@ class Engine:
             if self.door.is_ending:
                 return  # told to stop meanwhile: it will never open
             runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_slots)]
-            await asyncio.gather(*runs)
+            self._learn(each, max(await asyncio.gather(*runs), key=lambda run: run.longest_seconds))
+
+    def _learn(self, loaded: Loaded, warm_up: WarmUp) -> None:
+        self.warm_ups[loaded.predictor] = warm_up
+        self.metrics.longest_run_seconds.labels(loaded.full_name).set(warm_up.longest_seconds)
 
     async def reload(self) -> ReloadResponse:
         """Serve what is in the models' folder now, and what was served until then for as long as requests that found
@@ -154,7 +163,7 @@ class Engine:
             thread.shutdown(wait=False)
         bounds = Bounds(cells=self.settings.max_batch_cells, decoder_rows=self.settings.max_decoder_rows)
         for each in reloaded.fresh:
-            await loop.run_in_executor(self.runs, each.predictor.warm_up, bounds)
+            self._learn(each, await loop.run_in_executor(self.runs, each.predictor.warm_up, bounds))
         return reloaded
 
     def _check_open(self) -> None:
@@ -171,6 +180,7 @@ class Engine:
         self.catalogue.switch(now)
         write_down_models([each.card for each in now], [each.card for each in gone], self.metrics)
         for each in gone:
+            self.metrics.longest_run_seconds.labels(each.full_name).set(0)
             each.scheduler.close()
             self._release_memory_after(each.predictor)
 
@@ -194,7 +204,7 @@ class Engine:
 
     def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
         """What is translated is decoded step by step; everything else is answered by one run."""
-        settings = self.settings
+        settings, warm_up = self.settings, self.warm_ups.get(predictor)
         if isinstance(predictor, Translator):
             return Decoder(
                 predictor.graphs,
@@ -202,9 +212,14 @@ class Engine:
                 max_rows=settings.max_decoder_rows,
                 max_queued_cells=settings.max_queued_cells,
                 metrics=self.metrics,
+                warm_up=warm_up,
             )
         return Batcher(
-            predictor.run, slots=self.slots, max_queued_cells=settings.max_queued_cells, metrics=self.metrics
+            predictor.run,
+            slots=self.slots,
+            max_queued_cells=settings.max_queued_cells,
+            metrics=self.metrics,
+            warm_up=warm_up,
         )
 
 
@@ -242,6 +257,13 @@ def create_app(
     app.state.door = engine.door
     app.state.engine = engine
     app.state.count_problem = engine.metrics.count_problem
+    app.asgi_handler = ReliefMiddleware(
+        app.asgi_handler,
+        catalogue=engine.catalogue,
+        lag=engine.lag,
+        default_timeout_ms=settings.default_timeout_ms,
+        max_inside=settings.max_requests,
+    )
     app.asgi_handler = ExchangeMiddleware(
         app.asgi_handler,
         metrics=engine.metrics,
@@ -258,16 +280,18 @@ def create_engine(
     door = Door()
     num_slots = settings.threads or max(1, available_cores() // settings.workers)
     runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run")
+    lag = LoopLag(metrics=metrics)
     return Engine(
         settings=settings,
         open_session=open_session,
         metrics=metrics,
+        lag=lag,
         door=door,
         gate=build_gate(settings),
         catalogue=Catalogue(door),
         num_slots=num_slots,
         runs=runs,
-        slots=Slots(runs, num_slots=num_slots, max_cells=settings.max_batch_cells),
+        slots=Slots(runs, num_slots=num_slots, max_cells=settings.max_batch_cells, lag=lag),
         aside=ThreadPoolExecutor(1, thread_name_prefix="aside"),
         reloading=asyncio.Lock(),
         preloaded=list(preloaded),

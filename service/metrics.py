@@ -70,6 +70,19 @@ class Metrics:
         self.batch_cells = Histogram(
             "ribbon_batch_cells", "Rows x longest row of a run.", buckets=_CELLS, registry=registry
         )
+        self.run_seconds = Histogram(
+            "ribbon_run_seconds", "Time of a run on its thread.", buckets=_STEP_SECONDS, registry=registry
+        )
+        self.loop_lag_seconds = Histogram(
+            "ribbon_loop_lag_seconds", "How late the event loop's timers are.", buckets=_SECONDS, registry=registry
+        )
+        self.longest_run_seconds = Gauge(
+            "ribbon_longest_run_seconds",
+            "The longest time that one run of a model may hold a thread, measured before the service was ready.",
+            ["model"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.padding_ratio = Histogram(
             "ribbon_batch_padding_ratio",
             "Share of a run's cells that is padding.",

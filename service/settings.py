@@ -133,6 +133,12 @@ class Settings(BaseModel):
         meaning="tokens that may wait; above, 429",
         cost="longer waits before anybody is refused, and the memory of what waits",
     )
+    max_requests: int = setting(
+        4096,
+        ge=1,
+        meaning="requests that may be inside at once; above, 429",
+        cost="memory: the body of each, and connections",
+    )
     default_timeout_ms: int = setting(
         30_000,
         ge=1,

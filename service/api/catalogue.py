@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from service.api.schemas import ModelCard, ModelName
@@ -13,6 +13,8 @@ from service.errors import UnknownModelError
 from service.predictors.predictor import Predictor
 from service.scheduling.admission import Door
 from service.scheduling.job import Answer, Job
+from service.scheduling.prediction import Density
+from service.scheduling.virtual_time import Priority
 
 Model = TypeVar("Model", bound=Predictor[Any, Any])
 Row = TypeVar("Row")
@@ -22,11 +24,13 @@ Row_contra = TypeVar("Row_contra", contravariant=True)
 class Scheduler(Protocol[Row_contra, Answer]):
     """Where a model's rows wait and are run: a batcher, or a decoder."""
 
-    def check(self, *, deadline: float) -> None:
-        """Raises what ``enqueue`` would for the smallest row."""
+    def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
+        """Raises what ``enqueue`` would for about so many tokens."""
         ...
 
-    def enqueue(self, rows: Sequence[Row_contra], /, *, deadline: float) -> Job[Answer]:
+    def enqueue(
+        self, rows: Sequence[Row_contra], /, *, deadline: float, priority: Priority = Priority.INTERACTIVE
+    ) -> Job[Answer]:
         """Await the job's ``done``."""
         ...
 
@@ -46,6 +50,7 @@ class Served(Generic[Model, Row, Answer]):
     card: ModelCard
     predictor: Model
     scheduler: Scheduler[Row, Answer]
+    density: Density = field(default_factory=Density)
 
     @property
     def name(self) -> ModelName:
@@ -122,6 +127,10 @@ class Catalogue:
         if name not in shelf.named:
             raise UnknownModelError(f"/{task} has no model named {name!r}; known: {', '.join(shelf.full_names)}")
         return [shelf.named[name]]
+
+    def schedulers(self, task: Task) -> Iterator[Scheduler[Any, Any]]:
+        """Of all models of a task, none while they load."""
+        return (served.scheduler for served in self._stock.models if served.card.task == task)
 
     def cards(self) -> list[ModelCard]:
         """Raises NotReadyError while they load."""

@@ -30,6 +30,7 @@ from service.api.schemas import (
     TranslateResponse,
 )
 from service.errors import ServiceError
+from service.scheduling.virtual_time import Priority
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -79,6 +80,11 @@ REQUEST_HEADERS: Mapping[str, Json] = {
         "description": "How long the caller waits, in milliseconds. What cannot be done by then is refused or dropped",
         "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_TIMEOUT_MS},
     },
+    "Priority": {
+        "name": "X-Priority",
+        "description": "bulk work has a quarter of the share of what is interactive while both wait",
+        "schema": {"type": "string", "enum": [each.value for each in Priority], "default": Priority.INTERACTIVE.value},
+    },
 }
 ANSWER_HEADERS: Mapping[str, Json] = {
     "X-Request-ID": {
@@ -117,7 +123,7 @@ ONLY_WITH: Mapping[str, Sequence[str]] = {
     "429": ("Retry-After",),
     "503": ("Retry-After",),
 }
-EVERY_REQUEST, EVERY_TASK = ("RequestId",), ("RequestTimeout",)
+EVERY_REQUEST, EVERY_TASK = ("RequestId",), ("RequestTimeout", "Priority")
 EVERY_TASK_ANSWER = ("RateLimit", "RateLimit-Policy")
 
 

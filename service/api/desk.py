@@ -14,7 +14,7 @@ from litestar import Request
 
 from service.api.catalogue import Catalogue, Served
 from service.api.departure import watching
-from service.api.exchange import Exchange, deadline_of, exchange_of
+from service.api.exchange import Exchange, deadline_of, exchange_of, priority_of
 from service.api.gate import Gate
 from service.api.inputs import MAX_REPORTED, Item, Limits
 from service.api.offload import Offload
@@ -23,6 +23,7 @@ from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InvalidRequestError
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done, Work
+from service.scheduling.virtual_time import Priority
 from service.tracing.trace import NO_TRACE, Trace
 
 Row = TypeVar("Row")
@@ -52,6 +53,9 @@ Data = TypeVar("Data", bound=TaskRequest)
 Model = TypeVar("Model", bound=Predictor[Any, Any])
 Encoded = TypeVar("Encoded", bound=EncodedItem[Any])
 _encoder = msgspec.json.Encoder()
+# Of what a request probably costs, judged by its characters, so much is certain enough to refuse it for before it is
+# encoded, which takes longer than all else that the event loop does for it.
+ESTIMATED = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +77,8 @@ class Admitted(Generic[Model, Encoded, Row, Answer]):
     items: Sequence[Encoded]
     deadline: float
     length: int  # characters
+    priority: Priority = Priority.INTERACTIVE
+    weight: float = 1.0  # what a token costs, beside one of a row that is run once
 
     @property
     def rows(self) -> list[Row]:
@@ -106,6 +112,10 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         """The model that will answer. Raises NotReadyError or UnknownModelError."""
         return self.means.catalogue.find(self.task, data.model)
 
+    def weigh(self, data: Data) -> float:
+        """What a token costs, beside one of a row that is run once."""
+        return 1.0
+
     async def answer(self, data: Data, request: Request[Any, Any, Any]) -> bytes:
         """Check, encode, queue, write: in this order, so that only good rows ever wait."""
         admitted = await self.admit(data, request)
@@ -118,18 +128,23 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
 
     async def admit(self, data: Data, request: Request[Any, Any, Any]) -> Admitted[Model, Encoded, Row, Answer]:
         """Check and encode."""
-        deadline = deadline_of(request, default_timeout_ms=self.means.default_timeout_ms)
-        exchange = exchange_of(request)
+        means, exchange = self.means, exchange_of(request)
+        deadline = deadline_of(request, default_timeout_ms=means.default_timeout_ms)
+        priority = priority_of(request)
         served = self.find(data)
         exchange.model = served.name
-        items = self.read(data, self.means.limits)
-        served.scheduler.check(deadline=deadline)
-        self.means.gate.take(exchange_of(request), len(items))
-        length = sum(item.length for item in items)
+        items = self.read(data, means.limits)
+        length, weight = sum(item.length for item in items), self.weigh(data)
+        tokens = int(ESTIMATED * weight * served.density.cost_of(length))
+        served.scheduler.check(deadline=deadline, tokens=max(1, tokens), priority=priority)
+        means.offload.check(length, deadline=deadline)
+        means.gate.take(exchange, len(items))
         began_at = time.monotonic()
-        encoded = await self.means.offload(length, self._encode_all, items, data, served.predictor, deadline)
+        encoded = await means.offload(length, self._encode_all, items, data, served.predictor, deadline)
         exchange.trace.add("encode", since=began_at, until=time.monotonic())
-        return Admitted(served=served, items=encoded, deadline=deadline, length=length)
+        return Admitted(
+            served=served, items=encoded, deadline=deadline, priority=priority, length=length, weight=weight
+        )
 
     def _encode_all(self, items: Sequence[Item], data: Data, model: Model, deadline: float) -> list[Encoded]:
         """Raises InvalidRequestError naming each item that cannot be encoded, and DeadlineExceededError as soon as
@@ -154,7 +169,8 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
 async def run_rows(admitted: Admitted[Any, Any, Any, Answer], request: Request[Any, Any, Any]) -> Done[Answer]:
     """Every row's answer, in order; given up as soon as the caller leaves."""
     scheduler = admitted.served.scheduler
-    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline)
+    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+    admitted.served.density.learn(length=admitted.length, cost=job.cost / admitted.weight)
     with watching(request.receive, lambda: scheduler.withdraw(job)):
         return await job.done
 

@@ -20,8 +20,10 @@ from service.api.schemas import ModelName
 from service.errors import FieldError, InvalidRequestError
 from service.metrics import Metrics
 from service.scheduling.admission import Door
+from service.scheduling.virtual_time import Priority
 from service.tracing.trace import NO_TRACE, Trace, Tracer
 
+PRIORITY_HEADER = "X-Priority"
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 MAX_TIMEOUT_MS = 3_600_000
 NO_CONTENT = 204  # of OPTIONS
@@ -201,6 +203,17 @@ def deadline_of(connection: ASGIConnection[Any, Any, Any, Any], *, default_timeo
     value = connection.headers.get(TIMEOUT_HEADER)
     milliseconds = float(default_timeout_ms) if value is None else _milliseconds(value)
     return exchange_of(connection).started_at + milliseconds / 1000
+
+
+def priority_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Priority:
+    """Raises InvalidRequestError."""
+    value = connection.headers.get(PRIORITY_HEADER, Priority.INTERACTIVE.value)
+    try:
+        return Priority(value)
+    except ValueError:
+        message = f"must be {' or '.join(each.value for each in Priority)}"
+        error = FieldError(path=f"headers.{PRIORITY_HEADER}", message=message)
+        raise InvalidRequestError(f"{PRIORITY_HEADER} {message}", errors=[error]) from None
 
 
 def _milliseconds(value: str) -> float:

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
 from service.api.exchange import exchange_of
 from service.api.logs import describe
@@ -81,6 +82,15 @@ def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Re
     return _respond(request, error, headers_of(error))
 
 
+async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> None:
+    """The same answer to a request that nothing has been read of but its head."""
+    body = msgspec.json.encode(_write(ASGIConnection(scope), error))
+    headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **headers_of(error)}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses: unknown paths, wrong methods, bodies over the limit."""
     return _respond(request, _translate(error), _headers(error))
@@ -148,7 +158,7 @@ def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapp
     )
 
 
-def _write(request: Request[Any, Any, Any], error: ServiceError) -> Problem:
+def _write(request: ASGIConnection[Any, Any, Any, Any], error: ServiceError) -> Problem:
     """The document; noted for the metrics and the log."""
     exchange = exchange_of(request)
     exchange.kind = error.kind

@@ -55,6 +55,9 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
         _check_at_most(data.max_length, served.predictor.max_target_tokens, "max_length", "this model's limit")
         return served
 
+    def weigh(self, data: TranslateRequest) -> float:
+        return data.beam_size
+
     def read(self, data: TranslateRequest, limits: Limits) -> list[Item]:
         _check_at_most(data.num_hypotheses, data.beam_size, "num_hypotheses", "beam_size")
         return read_texts(data.text, limits)
@@ -78,8 +81,12 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
         finished: Finished = asyncio.Queue()
         decoder = cast("Decoder", admitted.served.scheduler)
         job = decoder.enqueue(
-            admitted.rows, deadline=admitted.deadline, tell=lambda place, answer: finished.put_nowait((place, answer))
+            admitted.rows,
+            deadline=admitted.deadline,
+            priority=admitted.priority,
+            tell=lambda place, answer: finished.put_nowait((place, answer)),
         )
+        admitted.served.density.learn(length=admitted.length, cost=job.cost / admitted.weight)
         job.done.add_done_callback(partial(_end, finished))
         return sentence_events(admitted, job, finished, request)
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.predictor import Bounds, drift, largest_batches
+from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
 from service.runtime.session import Session
+from service.scheduling.prediction import WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
@@ -116,10 +117,9 @@ class Classifier:
             return f"labels are {', '.join(self._labels)}, expected {', '.join(example.scores)}"
         return drift([example.scores[label] for label in self._labels], answer.scores, max_drift)
 
-    def warm_up(self, bounds: Bounds) -> None:
+    def warm_up(self, bounds: Bounds) -> WarmUp:
         """Run the largest batches there will be: of so many cells, and of one text as long as the limit."""
-        for batch in largest_batches(cells=bounds.cells, max_tokens=self._max_tokens):
-            self.run(batch)
+        return timed_runs(self.run, largest_batches(cells=bounds.cells, max_tokens=self._max_tokens))
 
     def run(self, batch: Batch) -> list[ClassifiedRow]:
         """One answer a row, each as if it had come alone."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
+from service.scheduling.prediction import Speed, WarmUp
 from service.text.batch import Batch
 
 Example = TypeVar("Example")
@@ -49,8 +51,9 @@ class Predictor(Protocol[Example, Answer]):
         """In what the answer is not the example's, scores being equal within ``max_drift``; empty if in nothing."""
         ...
 
-    def warm_up(self, bounds: Bounds) -> None:
-        """Make the largest runs there will be: as large as the bounds, and of one row as long as the limit."""
+    def warm_up(self, bounds: Bounds) -> WarmUp:
+        """Make the largest runs there will be: as large as the bounds, and of one row as long as the limit. How long
+        they took."""
         ...
 
 
@@ -69,6 +72,18 @@ def largest_batches(*, cells: int, max_tokens: int, features: tuple[int, ...] = 
             ids=np.zeros((rows, length, *features), np.int32),
             lengths=np.full(rows, length, np.int32),
         )
+
+
+def timed_runs(run: Callable[[Batch], object], batches: Iterable[Batch]) -> WarmUp:
+    """Make the runs of :func:`largest_batches`."""
+    many, one = (_timed(run, batch) for batch in batches)
+    return WarmUp(short=many, long=one, longest_seconds=max(many.seconds, one.seconds))
+
+
+def _timed(run: Callable[[Batch], object], batch: Batch) -> Speed:
+    started_at = time.perf_counter()
+    run(batch)
+    return Speed(tokens=int(batch.lengths.sum()), seconds=time.perf_counter() - started_at)
 
 
 def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -> str:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.predictor import Bounds, drift, largest_batches
+from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
 from service.predictors.viterbi import decode_legal
 from service.runtime.session import Session
+from service.scheduling.prediction import WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import Encoding, WordEncoder
 from service.text.sentence import Sentence
@@ -123,11 +124,11 @@ class Tagger:
                 return f"{name} is {' '.join(found)}, expected {' '.join(expected)}"
         return drift(example.scores, [span.score for span in answer.spans], max_drift)
 
-    def warm_up(self, bounds: Bounds) -> None:
+    def warm_up(self, bounds: Bounds) -> WarmUp:
         """Run the largest batches there will be: of so many cells, and of one sentence as long as the limit."""
         features = (self._encoder.num_features,)
-        for batch in largest_batches(cells=bounds.cells, max_tokens=self._max_tokens, features=features):
-            self.run(batch)
+        batches = largest_batches(cells=bounds.cells, max_tokens=self._max_tokens, features=features)
+        return timed_runs(self.run, batches)
 
     def run(self, batch: Batch) -> list[TaggedRow]:
         """One answer a row, each as if it had come alone."""

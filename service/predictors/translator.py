@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from typing import NamedTuple
 
 import msgspec
@@ -15,8 +17,11 @@ from service.errors import BundleError, InputTooLongError, InvalidRequestError
 from service.predictors.graphs import TranslationGraphs
 from service.predictors.predictor import Bounds, drift, largest_batches
 from service.runtime.session import Session
+from service.scheduling.beams import MAX_ENCODED_CELLS
 from service.scheduling.direct import search_all
+from service.scheduling.prediction import Speed, WarmUp
 from service.scheduling.search import Floats, Hypotheses, Hypothesis, Search, StepInputs
+from service.scheduling.turns import TURN_SECONDS
 from service.text.batch import Batch, Ids
 from service.text.copying import assign, has_words, mask, restore
 from service.text.subwords import EOS_ID, Subwords
@@ -86,6 +91,13 @@ class TranslateExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     translation: str
     score: float
     source: str = "en"
+
+
+class _Timed(NamedTuple):
+    """Seconds of an encoder run and of a step."""
+
+    encoding: float
+    step: float
 
 
 class Translator:
@@ -227,13 +239,20 @@ class Translator:
             return f"translation is {answer.text!r}, expected {example.translation!r}"
         return drift([example.score], [answer.score], max_drift)
 
-    def warm_up(self, bounds: Bounds) -> None:
-        """Encode the largest batches there will be, and make the largest step of hypotheses of each."""
-        for batch in largest_batches(cells=bounds.cells, max_tokens=self._max_tokens):
-            self._step_once(batch, bounds.decoder_rows)
+    def warm_up(self, bounds: Bounds) -> WarmUp:
+        """Encode the largest batches there will be, and make the largest step of hypotheses of each. The longest turn
+        is over when a table that came to the end of its time has taken in as many sentences as it has rows, of the
+        longest, and made one more step."""
+        batches = largest_batches(cells=bounds.cells, max_tokens=self._max_tokens)
+        many, one = (self._step_once(batch, bounds.decoder_rows) for batch in batches)
+        most_encoded = ceil(bounds.decoder_rows * self._max_tokens / MAX_ENCODED_CELLS)
+        longest = TURN_SECONDS + most_encoded * many.encoding + max(many.step, one.step)
+        return WarmUp(short=Speed(tokens=bounds.decoder_rows, seconds=many.step), longest_seconds=longest)
 
-    def _step_once(self, batch: Batch, num_rows: int) -> None:
+    def _step_once(self, batch: Batch, num_rows: int) -> _Timed:
+        began_at = time.perf_counter()
         encoded = self.graphs.encode(batch)
+        encoded_at = time.perf_counter()
         sources = np.arange(num_rows, dtype=np.int32) % len(batch.lengths)
         self.graphs.step(
             StepInputs(
@@ -245,6 +264,7 @@ class Translator:
                 num_candidates=4 * EXAMPLE_BEAM_SIZE,
             )
         )
+        return _Timed(encoding=encoded_at - began_at, step=time.perf_counter() - encoded_at)
 
 
 def cap_of(source_tokens: int) -> int:

@@ -9,48 +9,66 @@ from math import ceil
 
 from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
 
-MEMORY = 0.95  # of what earlier runs taught, this much is kept at each new one
+LONGEST_RETRY_SECONDS = 60  # no prediction reaches further
 
 
-class Throughput:
-    """Tokens per second of one slot, learned from its runs; big runs count for more, old ones for less."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a request would meet if it were let in now."""
 
-    def __init__(self) -> None:
-        self._tokens = 0.0
-        self._seconds = 0.0
-
-    def learn(self, *, tokens: int, seconds: float) -> None:
-        self._tokens = MEMORY * self._tokens + tokens
-        self._seconds = MEMORY * self._seconds + seconds
-
-    def seconds_for(self, tokens: int) -> float:
-        """0 as long as nothing ran."""
-        return tokens * self._seconds / self._tokens if self._tokens else 0.0
+    queued_cells: int  # in the same queue
+    own_cells: int
+    seconds: float  # until it is answered, as predicted
+    best_seconds: float  # the same if it had the service to itself, at the best speed there ever was
+    is_idle: bool  # nothing waits, and a slot is free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Refuses at the door what would wait too long. Where nothing waits everything is let in, so that a request
-    larger than the bound is served when its turn comes; a full queue refuses one text and many alike."""
+    """Refuses at the door what would be answered too late, whether it is one text or many.
+
+    An idle service lets in all that it could answer in time at its best, whatever was predicted: a speed that was
+    learned in a bad moment corrects itself. While others wait a request may take half of the room that is left in its
+    queue, so that a few huge ones never fill it against everybody; where nothing waits any request is let in.
+    """
 
     max_queued_cells: int
 
-    def check(self, *, queued_cells: int, wait_seconds: float, own_seconds: float, deadline: float, now: float) -> None:
-        """``queued_cells`` wait in the same queue, and ``wait_seconds`` pass until these rows' turn; their runs take
-        ``own_seconds``. Raises DeadlineExceededError or OverloadedError."""
-        if deadline <= now:
+    def check(self, outlook: Outlook, *, deadline: float, now: float) -> None:
+        """Raises DeadlineExceededError or OverloadedError."""
+        left = deadline - now
+        if left <= 0:
             raise DeadlineExceededError("the deadline passed before the work could be queued")
-        if queued_cells >= self.max_queued_cells:
+        if outlook.queued_cells and outlook.own_cells > self._room(outlook):
             raise OverloadedError(
-                f"{queued_cells} tokens are waiting; the limit is {self.max_queued_cells}",
-                retry_after_seconds=max(1, ceil(wait_seconds)),
+                f"{outlook.queued_cells} tokens are waiting and the limit is {self.max_queued_cells}: there is no room "
+                f"for {outlook.own_cells} more",
+                retry_after_seconds=_retry_seconds(outlook.seconds),
             )
-        if wait_seconds and now + wait_seconds + own_seconds > deadline:
-            raise OverloadedError(
-                f"{queued_cells} tokens are waiting; this would take about "
-                f"{1000 * (wait_seconds + own_seconds):.0f} ms, and {1000 * (deadline - now):.0f} ms are left",
-                retry_after_seconds=max(1, ceil(wait_seconds)),
-            )
+        if (outlook.best_seconds if outlook.is_idle else outlook.seconds) > left:
+            raise OverloadedError(_too_late(outlook, left), retry_after_seconds=_retry_seconds(outlook.seconds - left))
+
+    def _room(self, outlook: Outlook) -> int:
+        """For one request. The last cells are for those of one cell: a queue is full when it is."""
+        left = self.max_queued_cells - outlook.queued_cells
+        return max(left // 2, min(left, 1))
+
+
+def _too_late(outlook: Outlook, left: float) -> str:
+    if outlook.is_idle:
+        return (
+            f"nothing waits, but this takes {1000 * outlook.best_seconds:.0f} ms at best, and {1000 * left:.0f} ms are "
+            "left: give it more time or send less at once"
+        )
+    return (
+        f"{outlook.queued_cells} tokens are waiting; this would take about {1000 * outlook.seconds:.0f} ms, and "
+        f"{1000 * left:.0f} ms are left"
+    )
+
+
+def _retry_seconds(excess: float) -> int:
+    """By then so much work will have been done."""
+    return min(LONGEST_RETRY_SECONDS, max(1, ceil(excess)))
 
 
 class Phase(Enum):

@@ -10,13 +10,21 @@ from typing import Generic
 
 from service.errors import CallerLeftError
 from service.metrics import Metrics
-from service.scheduling.admission import Admission
+from service.scheduling.admission import Admission, Outlook
 from service.scheduling.failures import failure_of
 from service.scheduling.job import Answer, Done, Job, Row, Work
 from service.scheduling.lines import RowLine
+from service.scheduling.prediction import Margin, Promise, WarmUp
+from service.scheduling.queue import RowQueue
 from service.scheduling.slots import LONG_ROW_TOKENS, Slots
 from service.scheduling.stay import Stay, no_work
+from service.scheduling.virtual_time import Priority
 from service.text.batch import Batch, Ids, pad
+
+Part = tuple[RowLine[Answer], list[Row[Answer]]]
+
+
+TYPICAL_ROW_TOKENS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,6 +67,7 @@ class Batcher(Stay, Generic[Answer]):
         slots: Slots,
         max_queued_cells: int,
         metrics: Metrics,
+        warm_up: WarmUp | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -67,9 +76,12 @@ class Batcher(Stay, Generic[Answer]):
         self._admission = Admission(max_queued_cells=max_queued_cells)
         self._metrics = metrics
         self._clock = clock
-        self._short: RowLine[Answer] = RowLine(is_long=False, work=self._work)
-        self._long: RowLine[Answer] = RowLine(is_long=True, work=self._work)
+        self._short: RowLine[Answer] = RowLine(is_long=False, work=self._work, queue=RowQueue(slots.clock))
+        self._long: RowLine[Answer] = RowLine(is_long=True, work=self._work, queue=RowQueue(slots.clock))
         self._lines = (self._short, self._long)
+        self._margin = Margin()
+        if warm_up is not None:
+            self._learn_from(warm_up)
         self._come()
 
     @property
@@ -82,63 +94,86 @@ class Batcher(Stay, Generic[Answer]):
 
     @property
     def oldest_age_seconds(self) -> float:
-        oldest = [row.job.submitted_at for line in self._lines if (row := line.queue.oldest()) is not None]
+        oldest = [job.submitted_at for line in self._lines if (job := line.queue.oldest()) is not None]
         return self._clock() - min(oldest) if oldest else 0.0
 
-    def check(self, *, deadline: float) -> None:
-        """Raises what ``enqueue`` would for the smallest row: a look before the work of making rows."""
-        self._check(self._short, tokens=1, deadline=deadline)
+    def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
+        """Raises what ``enqueue`` would for so many tokens in short rows: a look before the work of making rows."""
+        offset = max(0, tokens - TYPICAL_ROW_TOKENS) / priority.share
+        self._check(self._short, cells=tokens, offset=offset, deadline=deadline, priority=priority)
 
-    def enqueue(self, rows: Sequence[Ids], *, deadline: float) -> Job[Answer]:
+    def enqueue(
+        self, rows: Sequence[Ids], *, deadline: float, priority: Priority = Priority.INTERACTIVE
+    ) -> Job[Answer]:
         """Let rows (time, ...) in, none of them empty; await the job's ``done``.
 
         ``deadline`` is a reading of the clock. Raises OverloadedError or DeadlineExceededError at the door;
         ``done`` raises DeadlineExceededError, ModelFailedError or CallerLeftError.
         """
         done: asyncio.Future[Done[Answer]] = asyncio.get_running_loop().create_future()
-        job = Job(ids=rows, done=done, submitted_at=self._clock(), deadline=deadline)
+        job = Job(ids=rows, done=done, submitted_at=self._clock(), deadline=deadline, priority=priority)
         if not rows:
             done.set_result(Done(answers=()))
             return job
         parts = self._parts(job.rows)
-        for line, part in parts:
-            self._check(line, tokens=sum(row.length for row in part), deadline=deadline)
+        job.promise = Promise(seconds=max(self._check_part(part, job) for part in parts), margin=self._margin)
         self._job_came()
-        done.add_done_callback(lambda _: self._forget(job))
+        done.add_done_callback(lambda _: self._forget(job, parts))
         for line, part in parts:
             line.queue.push(part)
         for line, part in parts:
-            self._slots.arrived(line, tokens=sum(row.length for row in part))
+            self._slots.arrived(line, tokens=sum(row.length for row in part), offset=part[-1].offset)
         return job
 
-    async def submit(self, rows: Sequence[Ids], *, deadline: float) -> Done[Answer]:
+    async def submit(
+        self, rows: Sequence[Ids], *, deadline: float, priority: Priority = Priority.INTERACTIVE
+    ) -> Done[Answer]:
         """Enqueue and wait. To cancel it is to withdraw the rows."""
-        return await self.enqueue(rows, deadline=deadline).done
+        return await self.enqueue(rows, deadline=deadline, priority=priority).done
 
     def withdraw(self, job: Job[Answer]) -> None:
         """The caller left: drop what did not start yet."""
         job.fail(CallerLeftError("the connection closed before the answer was ready"))
 
-    def _parts(self, rows: Sequence[Row[Answer]]) -> list[tuple[RowLine[Answer], Sequence[Row[Answer]]]]:
+    def _learn_from(self, warm_up: WarmUp) -> None:
+        for line, speed in ((self._short, warm_up.short), (self._long, warm_up.long or warm_up.short)):
+            line.throughput.learn(tokens=speed.tokens, seconds=speed.seconds)
+
+    def _parts(self, rows: list[Row[Answer]]) -> list[Part[Answer]]:
         """The short rows and the long ones, each with their line."""
         long = [row for row in rows if row.length > LONG_ROW_TOKENS]
         short = [row for row in rows if row.length <= LONG_ROW_TOKENS] if long else rows
         return [(line, part) for line, part in ((self._short, short), (self._long, long)) if part]
 
-    def _check(self, line: RowLine[Answer], *, tokens: int, deadline: float) -> None:
-        self._admission.check(
-            queued_cells=line.queue.cells,
-            wait_seconds=self._slots.wait_seconds(is_long=line.is_long),
-            own_seconds=line.throughput.seconds_for(tokens) / self._slots.num_slots,
-            deadline=deadline,
-            now=self._clock(),
+    def _check_part(self, part: Part[Answer], job: Job[Answer]) -> float:
+        line, rows = part
+        return self._check(
+            line,
+            cells=sum(row.length for row in rows),
+            offset=rows[-1].offset,
+            deadline=job.deadline,
+            priority=job.priority,
         )
 
-    def _forget(self, job: Job[Answer]) -> None:
+    def _check(self, line: RowLine[Answer], *, cells: int, offset: float, deadline: float, priority: Priority) -> float:
+        """The seconds that it will probably take."""
+        seconds = self._slots.completion_seconds(line, cells=cells, offset=offset, priority=priority)
+        outlook = Outlook(
+            queued_cells=line.queue.cells,
+            own_cells=cells,
+            seconds=self._margin.factor * seconds + self._slots.overhead_seconds,
+            best_seconds=line.throughput.best_seconds_for(cells) / self._slots.num_slots,
+            is_idle=self._slots.is_idle,
+        )
+        self._admission.check(outlook, deadline=deadline, now=self._clock())
+        return seconds
+
+    def _forget(self, job: Job[Answer], parts: Sequence[Part[Answer]]) -> None:
         """A job that ended early, by failure or because its waiter was cancelled, takes its rows along."""
         if job.remaining:
-            for line in self._lines:
-                line.queue.drop(job)
+            for line, rows in parts:
+                line.queue.drop(rows)
+        job.settle(self._clock())
         job.rows.clear()  # they name the job: without this only the garbage collector would free both
         self._job_went()
 
@@ -195,6 +230,7 @@ class Batcher(Stay, Generic[Answer]):
     def _record(self, outcome: Outcome[Answer]) -> None:
         seconds = outcome.finished_at - outcome.started_at
         outcome.line.throughput.learn(tokens=outcome.tokens, seconds=seconds)
+        self._metrics.run_seconds.observe(seconds)
         self._metrics.batch_rows.observe(len(outcome.rows))
         self._metrics.batch_cells.observe(outcome.cells)
         self._metrics.padding_ratio.observe(outcome.padding)

@@ -5,22 +5,51 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.admission import Admission as Gate
-from service.scheduling.admission import Throughput
+from service.scheduling.admission import Outlook
 from service.scheduling.beams import Admission, AtEveryStep, Beams
 from service.scheduling.failures import failure_of
 from service.scheduling.job import Done, Job, Work
+from service.scheduling.prediction import Inflow, Margin, Promise, Throughput, WarmUp, completion_seconds
 from service.scheduling.search import Hypotheses, Search, StepModel
 from service.scheduling.sentence import Finished
 from service.scheduling.slots import Slots
 from service.scheduling.stay import Stay, no_work
 from service.scheduling.table import News, Table, share_of
 from service.scheduling.turns import TURN_SECONDS, TurnLine
-from service.scheduling.waiting import Sought, Tell, Waiting
+from service.scheduling.virtual_time import Priority
+from service.scheduling.waiting import Sought, Tell, Waiting, row_steps_of
+
+# While rows of other models wait each of their runs, of as many tokens as a batch may have, comes between two turns.
+RUNS_PER_TURN = 3.0
+TYPICAL_STEPS = 24  # of a sentence
+TYPICAL_ROW_STEPS = 4 * TYPICAL_STEPS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a prediction needs of a request."""
+
+    cells: int
+    row_steps: int
+    longest: int  # tokens of one sentence
+    offset: float  # by virtual time, of its last sentence
+    priority: Priority
+
+    @classmethod
+    def of(cls, sentences: Sequence[Sought], priority: Priority) -> Self:
+        return cls(
+            cells=sum(each.row.length for each in sentences),
+            row_steps=sum(each.row_steps for each in sentences),
+            longest=max(each.row.length for each in sentences),
+            offset=sentences[-1].row.offset,
+            priority=priority,
+        )
 
 
 class Decoder(Stay):
@@ -41,6 +70,7 @@ class Decoder(Stay):
         max_queued_cells: int,
         metrics: Metrics,
         admission: Admission = AtEveryStep(),
+        warm_up: WarmUp | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -51,6 +81,11 @@ class Decoder(Stay):
         self._waiting = Waiting()
         self._row_steps = Throughput()
         self._steps = Throughput()
+        self._margin = Margin()
+        self._inflow = Inflow()
+        if warm_up is not None:
+            self._row_steps.learn(tokens=warm_up.short.tokens, seconds=warm_up.short.seconds)
+            self._steps.learn(tokens=1, seconds=warm_up.short.seconds)
         beams = (Beams[Sought](model, max_rows=max_rows, admission=admission) for _ in range(slots.num_slots))
         self._tables = [Table(each, metrics=metrics, clock=clock) for each in beams]
         self._line = TurnLine(tables=self._tables, waiting=self._waiting, work=no_work)
@@ -60,6 +95,11 @@ class Decoder(Stay):
     def live_rows(self) -> int:
         """Places of all beams that are being decoded."""
         return sum(table.live_rows for table in self._tables)
+
+    @property
+    def _live_row_steps(self) -> float:
+        """About what is being decoded costs from its beginning to its end."""
+        return self.live_rows * TYPICAL_STEPS
 
     @property
     def queued_rows(self) -> int:
@@ -74,13 +114,22 @@ class Decoder(Stay):
     @property
     def oldest_age_seconds(self) -> float:
         oldest = self._waiting.oldest()
-        return 0.0 if oldest is None else self._clock() - oldest.row.job.submitted_at
+        return 0.0 if oldest is None else self._clock() - oldest.submitted_at
 
-    def check(self, *, deadline: float) -> None:
-        """Raises what ``enqueue`` would for the smallest sentence: a look before the work of making them."""
-        self._check(0.0, deadline=deadline)
+    def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
+        """Raises what ``enqueue`` would for searches of so many row steps: a look before the work of making them."""
+        offset = max(0, tokens - TYPICAL_ROW_STEPS) / priority.share
+        request = _Asked(cells=1, row_steps=tokens, longest=1, offset=offset, priority=priority)
+        self._check(request, deadline=deadline)
 
-    def enqueue(self, searches: Sequence[Search], *, deadline: float, tell: Tell | None = None) -> Job[Hypotheses]:
+    def enqueue(
+        self,
+        searches: Sequence[Search],
+        *,
+        deadline: float,
+        priority: Priority = Priority.INTERACTIVE,
+        tell: Tell | None = None,
+    ) -> Job[Hypotheses]:
         """Let sentences in; await the job's ``done``. ``tell`` is called on the event loop for each sentence as soon
         as it is finished, in the order in which they finish and before anybody who awaits ``done`` goes on.
 
@@ -88,12 +137,22 @@ class Decoder(Stay):
         ``done`` raises DeadlineExceededError, ModelFailedError or CallerLeftError.
         """
         done: asyncio.Future[Done[Hypotheses]] = asyncio.get_running_loop().create_future()
-        job = Job(ids=[each.ids for each in searches], done=done, submitted_at=self._clock(), deadline=deadline)
+        job = Job(
+            ids=[each.ids for each in searches],
+            done=done,
+            submitted_at=self._clock(),
+            deadline=deadline,
+            priority=priority,
+            costs=[row_steps_of(each) for each in searches],
+        )
         if not searches:
             done.set_result(Done(answers=()))
             return job
         sentences = [Sought(row=row, search=search, tell=tell) for row, search in zip(job.rows, searches, strict=True)]
-        self._check(self._own_seconds(sentences), deadline=deadline)
+        asked = _Asked.of(sentences, priority)
+        job.promise = Promise(seconds=self._check(asked, deadline=deadline), margin=self._margin)
+        seconds = self._row_steps.seconds_for(asked.row_steps) / len(self._tables)
+        self._inflow.note(seconds, offset=asked.offset, now=self._clock())
         self._job_came()
         done.add_done_callback(lambda _: self._forget(job, sentences))
         self._waiting.push(sentences)
@@ -101,29 +160,52 @@ class Decoder(Stay):
         return job
 
     async def submit(
-        self, searches: Sequence[Search], *, deadline: float, tell: Tell | None = None
+        self,
+        searches: Sequence[Search],
+        *,
+        deadline: float,
+        priority: Priority = Priority.INTERACTIVE,
+        tell: Tell | None = None,
     ) -> Done[Hypotheses]:
         """Enqueue and wait. To cancel it is to withdraw the sentences."""
-        return await self.enqueue(searches, deadline=deadline, tell=tell).done
+        return await self.enqueue(searches, deadline=deadline, priority=priority, tell=tell).done
 
     def withdraw(self, job: Job[Hypotheses]) -> None:
         """The caller left: what waits is dropped, what is being decoded leaves before its next step."""
         job.fail(CallerLeftError("the connection closed before the answer was ready"))
 
-    def _check(self, own_seconds: float, *, deadline: float) -> None:
-        waits = self._row_steps.seconds_for(self._waiting.row_steps) / self._slots.num_slots
-        self._gate.check(
+    def _check(self, asked: _Asked, *, deadline: float) -> float:
+        """The seconds that it will probably take."""
+        seconds = self._completion_seconds(asked)
+        outlook = Outlook(
             queued_cells=self._waiting.cells,
-            wait_seconds=waits + self._slots.wait_seconds(is_long=False),
-            own_seconds=own_seconds,
-            deadline=deadline,
-            now=self._clock(),
+            own_cells=asked.cells,
+            seconds=self._margin.factor * seconds + self._slots.overhead_seconds,
+            best_seconds=self._row_steps.best_seconds_for(asked.row_steps) / len(self._tables),
+            is_idle=not len(self._waiting) and not self.live_rows and self._slots.is_idle,
         )
+        self._gate.check(outlook, deadline=deadline, now=self._clock())
+        return seconds
 
-    def _own_seconds(self, sentences: Sequence[Sought]) -> float:
-        """As many steps as the longest takes, or as long as it all takes on every slot."""
-        steps = self._steps.seconds_for(max(each.row.length for each in sentences))
-        return max(steps, self._row_steps.seconds_for(sum(each.row_steps for each in sentences)) / len(self._tables))
+    def _completion_seconds(self, asked: _Asked) -> float:
+        """As many steps as the longest takes, or as long as it all takes on every slot; and what others' rows take."""
+        num_tables = len(self._tables)
+        own = self._row_steps.seconds_for(asked.row_steps) / num_tables
+        shares = self._waiting.shares + asked.priority.share
+        seconds = completion_seconds(
+            ahead=self._row_steps.seconds_for(self._before(asked)) / num_tables,
+            own=max(own, self._steps.seconds_for(asked.longest)),
+            inflow=self._inflow.share_before(asked.offset, now=self._clock()),
+            if_steady=self._row_steps.seconds_for(asked.offset * shares) / num_tables,
+        )
+        return seconds + min(self._slots.wait_seconds(is_long=False), RUNS_PER_TURN * seconds)
+
+    def _before(self, asked: _Asked) -> float:
+        """Row steps of those who come first, and of half of what is being decoded, which is half done, if one waits
+        for it."""
+        if not len(self._waiting):
+            return 0.0
+        return self._waiting.row_steps_before(asked.offset) + self._live_row_steps / 2
 
     def _forget(self, job: Job[Hypotheses], sentences: list[Sought]) -> None:
         """A job that ended early takes those of its sentences along that wait; the others are seen to be closed."""
@@ -132,6 +214,7 @@ class Decoder(Stay):
             reason = _reason(job)
             if reason is not None:
                 self._metrics.decoder_cancelled.labels(reason).inc(job.remaining)
+        job.settle(self._clock())
         job.rows.clear()  # they name the job: without this only the garbage collector would free both
         sentences.clear()
         self._job_went()

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from service.errors import ServiceError
+from service.errors import DeadlineExceededError, ServiceError
+from service.scheduling.prediction import Promise
+from service.scheduling.virtual_time import Place, Priority, offsets
 from service.text.batch import Ids
 
 Answer = TypeVar("Answer")
@@ -50,6 +52,8 @@ class Row(Generic[Answer]):
     index: int
     ids: Ids  # (time, ...)
     length: int
+    offset: float  # of its virtual time to that at which its job came
+    place: Place | None = None  # while it waits
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -60,15 +64,25 @@ class Job(Generic[Answer]):
     done: asyncio.Future[Done[Answer]]
     submitted_at: float
     deadline: float
+    priority: Priority = Priority.INTERACTIVE
+    costs: Sequence[int] = ()  # of each row, in what its scheduler counts; none: tokens
+    promise: Promise | None = None
     rows: list[Row[Answer]] = field(init=False)
     answers: list[Answer | None] = field(init=False)
     remaining: int = field(init=False)
     work: list[Work] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.rows = [Row(self, index, ids, len(ids)) for index, ids in enumerate(self.ids)]
+        lengths = list(map(len, self.ids))
+        places = zip(self.ids, lengths, offsets(self.costs or lengths, self.priority), strict=True)
+        self.rows = [Row(self, index, *each) for index, each in enumerate(places)]
         self.remaining = len(self.rows)
         self.answers = [None] * self.remaining
+
+    @property
+    def cost(self) -> int:
+        """Of all its rows."""
+        return sum(self.costs or map(len, self.ids))
 
     @property
     def is_open(self) -> bool:
@@ -87,6 +101,13 @@ class Job(Generic[Answer]):
         self.remaining -= 1
         if self.remaining == 0 and self.is_open:
             self.done.set_result(self._finished(work.ended_at))
+
+    def settle(self, now: float) -> None:
+        """It is over: compare what was predicted. Who left or failed says nothing, who was too late does."""
+        if self.promise is None or self.done.cancelled():
+            return
+        if self.done.exception() is None or isinstance(self.done.exception(), DeadlineExceededError):
+            self.promise.settle(now - self.submitted_at)
 
     def _finished(self, at: float) -> Done[Answer]:
         began_at = min(each.began_at for each in self.work)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol
 
 from service.errors import DeadlineExceededError
-from service.scheduling.admission import Throughput
 from service.scheduling.job import Answer, Row
+from service.scheduling.prediction import Throughput
 from service.scheduling.queue import RowQueue
 
 
@@ -37,8 +37,8 @@ class Line(Protocol):
         ...
 
     @property
-    def waiting_since(self) -> float | None:
-        """A reading of the clock; None if nothing could start."""
+    def rank(self) -> tuple[float, int] | None:
+        """To be compared with others' of its kind, the least goes first; None if nothing could start."""
         ...
 
     @property
@@ -46,9 +46,12 @@ class Line(Protocol):
         """Something waits that no run under way will take along."""
         ...
 
-    @property
-    def seconds(self) -> float:
-        """About how long one slot is taken by what waits, before anybody else's turn."""
+    def seconds_before(self, time: float) -> float:
+        """About how long one slot is taken by what waits and comes before a moment of virtual time."""
+        ...
+
+    def seconds_for(self, cells: float) -> float:
+        """About how long one slot takes for so much."""
         ...
 
     def take(self, max_cells: int, *, now: float) -> Sequence[Any]:
@@ -69,7 +72,7 @@ class RowLine(Generic[Answer]):
 
     is_long: bool
     work: Callable[[RowLine[Answer], Sequence[Row[Answer]], asyncio.AbstractEventLoop], None]
-    queue: RowQueue[Answer] = field(default_factory=RowQueue)
+    queue: RowQueue[Answer]
     throughput: Throughput = field(default_factory=Throughput)
 
     @property
@@ -81,18 +84,19 @@ class RowLine(Generic[Answer]):
         return self.queue.cells
 
     @property
-    def waiting_since(self) -> float | None:
-        row = self.queue.oldest()
-        return None if row is None else row.job.submitted_at
+    def rank(self) -> tuple[float, int] | None:
+        return self.queue.rank
 
     @property
     def needs_slot(self) -> bool:
         return len(self.queue) > 0
 
-    @property
-    def seconds(self) -> float:
-        """What one slot would need for all that waits, judged by earlier runs."""
-        return self.throughput.seconds_for(self.queue.cells)
+    def seconds_before(self, time: float) -> float:
+        """Judged by earlier runs."""
+        return self.throughput.seconds_for(self.queue.cells_before(time))
+
+    def seconds_for(self, cells: float) -> float:
+        return self.throughput.seconds_for(cells)
 
     def take(self, max_cells: int, *, now: float) -> list[Row[Answer]]:
         """The next batch without the rows that are too late, which are told so; possibly none."""

@@ -1,13 +1,13 @@
-"""Rows that wait, kept by arrival and by length at once."""
+"""Rows that wait, kept by virtual time and by length at once."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Generic
 
 from service.scheduling.job import Answer, Job, Row
+from service.scheduling.virtual_time import Backlog, Places, VirtualClock, vacate
 
 # Measured on a BiLSTM tagger on one core: four rows take half the time a token that one row does, sixteen a little
 # less, more no less. So a few rows share a run at almost any length; a run that has enough takes equals alone.
@@ -17,70 +17,115 @@ SPREAD_TOKENS = 2
 
 
 class RowQueue(Generic[Answer]):
-    """Hands out batches that begin with the oldest row, filled up with those nearest to it in length.
+    """Hands out batches that begin with the row whose virtual time is least, filled up with those nearest to it in
+    length, of one length again by virtual time.
 
-    That is the age bound: a row is passed over by at most as many batches as there were rows before it.
-    Not thread-safe.
+    That is the bound: a row is passed over by at most as many batches as there are rows before it, and how many may
+    yet come to stand before it is the clock's promise. Queues of one clock share its order. Not thread-safe.
     """
 
-    def __init__(self) -> None:
-        # Ordered dictionaries as ordered sets: any row is removed in constant time, and counts are exact.
-        self._arrivals: OrderedDict[Row[Answer], None] = OrderedDict()
-        self._by_length: dict[int, OrderedDict[Row[Answer], None]] = {}
-        self.cells = 0  # tokens: what a wait is estimated from
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._order: Places[Row[Answer]] = Places()
+        self._by_length: dict[int, Places[Row[Answer]]] = {}
+        self._jobs: dict[Job[Answer], int] = {}  # rows of each that wait, by arrival
+        self._backlog = Backlog()
 
     def __len__(self) -> int:
-        return len(self._arrivals)
+        return len(self._order)
+
+    @property
+    def cells(self) -> int:
+        """Tokens: what a wait is estimated from."""
+        return self._backlog.total
+
+    @property
+    def rank(self) -> tuple[float, int] | None:
+        """Where its first row stands among all of the clock; None if none waits."""
+        return self._order.rank()
+
+    def cells_before(self, time: float) -> int:
+        """Tokens of the rows that stand before a moment of virtual time."""
+        return self._backlog.before(time)
 
     def push(self, rows: Iterable[Row[Answer]]) -> None:
+        """Rows of requests that come now, in the order of each request."""
         for row in rows:
-            self._arrivals[row] = None
-            self._by_length.setdefault(row.length, OrderedDict())[row] = None
-            self.cells += row.length
+            row.place = place = self._clock.place(row.offset, row)
+            self._order.push(place)
+            if row.length not in self._by_length:
+                self._by_length[row.length] = Places()
+            self._by_length[row.length].push(place)
+            self._backlog.add(place, row.length)
+            self._count(row.job)
 
-    def oldest(self) -> Row[Answer] | None:
-        """The first to have come of those that wait."""
-        return next(iter(self._arrivals), None)
+    def oldest(self) -> Job[Answer] | None:
+        """Of the requests that have a row waiting the first to have come."""
+        return next(iter(self._jobs), None)
 
-    def drop(self, job: Job[Answer]) -> None:
-        """Forget those of the job's rows that still wait."""
-        for row in job.rows:
-            if row in self._arrivals:
-                self._remove(row)
+    def drop(self, rows: Iterable[Row[Answer]]) -> None:
+        """Forget those of these rows, which were pushed here, that still wait."""
+        for row in rows:
+            if row.place is not None:
+                self._vacate(row)
+                self._discount(row.job)
 
     def take(self, max_cells: int) -> list[Row[Answer]]:
         """The next batch: at most ``max_cells`` padded cells, or one row that is longer; or no row."""
-        oldest = self.oldest()
-        if oldest is None:
+        first = self._order.first()
+        if first is None:
             return []
-        self._remove(oldest)
-        taken, shortest, longest = [oldest], oldest.length, oldest.length
+        taken = self._fill(first, max_cells)
+        self._clock.serve(sum(row.length for row in taken))  # while those it is shared with still count as waiting
+        for row in taken:
+            self._discount(row.job)
+        return taken
+
+    def _fill(self, first: Row[Answer], max_cells: int) -> list[Row[Answer]]:
+        self._vacate(first)
+        taken, shortest, longest = [first], first.length, first.length
         lengths = sorted(self._by_length)
-        above = bisect_left(lengths, oldest.length)
+        above = bisect_left(lengths, first.length)
         below = above - 1
-        while (length := _nearest(oldest.length, lengths, below, above)) is not None:
+        while (length := _nearest(first.length, lengths, below, above)) is not None:
             shortest, longest = min(shortest, length), max(longest, length)
             room = max_cells // longest - len(taken)
             if room <= 0 or not _worth(shortest, longest, len(taken)):
                 break
             taken += self._take_of(length, room)
-            below, above = (below, above + 1) if length >= oldest.length else (below - 1, above)
+            below, above = (below, above + 1) if length >= first.length else (below - 1, above)
         return taken
 
     def _take_of(self, length: int, room: int) -> list[Row[Answer]]:
-        """The oldest ``room`` rows of one length."""
-        rows = [row for row, _ in zip(self._by_length[length], range(room), strict=False)]
-        for row in rows:
-            self._remove(row)
+        """The first ``room`` rows of one length."""
+        places, rows = self._by_length[length], list[Row[Answer]]()
+        while len(rows) < room and (row := places.first()) is not None:
+            self._vacate(row)
+            rows.append(row)
         return rows
 
-    def _remove(self, row: Row[Answer]) -> None:
-        del self._arrivals[row]
-        rows = self._by_length[row.length]
-        del rows[row]
-        if not rows:
+    def _vacate(self, row: Row[Answer]) -> None:
+        assert row.place is not None  # noqa: S101  # it waits here
+        self._backlog.remove(row.place, row.length)
+        vacate(row.place)
+        row.place = None
+        self._order.count_gone()
+        places = self._by_length[row.length]
+        places.count_gone()
+        if not len(places):
             del self._by_length[row.length]
-        self.cells -= row.length
+
+    def _count(self, job: Job[Answer]) -> None:
+        if job not in self._jobs:
+            self._jobs[job] = 0
+            self._clock.joined(job.priority)
+        self._jobs[job] += 1
+
+    def _discount(self, job: Job[Answer]) -> None:
+        self._jobs[job] -= 1
+        if not self._jobs[job]:
+            del self._jobs[job]
+            self._clock.left(job.priority)
 
 
 def _nearest(length: int, lengths: list[int], below: int, above: int) -> int | None:

@@ -38,21 +38,24 @@ class TurnLine:
         return self.waiting.cells
 
     @property
-    def waiting_since(self) -> float | None:
-        """A paused table waits since its last turn: its sentences may be as old as they like."""
+    def rank(self) -> tuple[float, int] | None:
+        """Since when it waits. A paused table waits since its last turn: its sentences may be as old as they like."""
         since = [table.paused_at for table in self._paused()]
         if self._empty() and (oldest := self.waiting.oldest()) is not None:
-            since.append(oldest.row.job.submitted_at)
-        return min(since, default=None)
+            since.append(oldest.submitted_at)
+        return (min(since), 0) if since else None
 
     @property
     def needs_slot(self) -> bool:
         """A table under way takes in those who wait."""
         return bool(self._paused() or (len(self.waiting) and not self.running))
 
-    @property
-    def seconds(self) -> float:
+    def seconds_before(self, time: float) -> float:
+        """A turn each: its time is not the rows'."""
         return TURN_SECONDS * self.num_waiting
+
+    def seconds_for(self, cells: float) -> float:
+        return TURN_SECONDS
 
     def take(self, max_cells: int, *, now: float) -> list[Table]:
         """The table that was paused first, or an empty one if somebody waits."""

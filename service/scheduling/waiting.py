@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from service.scheduling.job import Row
+from service.scheduling.job import Job, Row
 from service.scheduling.search import Hypotheses, Search
+from service.scheduling.virtual_time import Backlog, Places, VirtualClock, vacate
 
 Tell = Callable[[int, Hypotheses], None]  # the sentence's place in its job, and its answer
 
@@ -33,7 +33,12 @@ class Sought:
     @property
     def row_steps(self) -> int:
         """About how many rows of decoder steps it takes: a translation is about as long as its source."""
-        return self.row.length * self.search.beam_size
+        return row_steps_of(self.search)
+
+
+def row_steps_of(search: Search) -> int:
+    """What a sentence costs, before it is known."""
+    return len(search.ids) * search.beam_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,36 +50,54 @@ class TakenIn:
 
 
 class Waiting:
-    """First come, first served: one that is too wide for the room there is holds up those behind it, so that its turn
-    comes. Its counts may be read from any thread."""
+    """By virtual time, in row steps: one that is too wide for the room there is holds up those behind it, so that its
+    turn comes. Its counts may be read from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sentences: OrderedDict[Sought, None] = OrderedDict()  # as an ordered set: any one is removed at once
+        self._clock = VirtualClock()
+        self._places: Places[Sought] = Places()
+        self._backlog = Backlog()
+        self._jobs: dict[Job[Hypotheses], int] = {}  # sentences of each that wait, by arrival
         self.cells = 0  # source tokens
         self.rows = 0  # places of all beams
-        self.row_steps = 0
 
     def __len__(self) -> int:
-        return len(self._sentences)
+        return len(self._places)
+
+    @property
+    def row_steps(self) -> int:
+        return self._backlog.total
+
+    @property
+    def shares(self) -> float:
+        """Of all requests that wait."""
+        return self._clock.shares
+
+    def row_steps_before(self, offset: float) -> int:
+        """Of what stands before one that comes now, so much later by virtual time."""
+        with self._lock:
+            return self._backlog.before(self._clock.now + offset)
 
     def push(self, sentences: Iterable[Sought]) -> None:
         with self._lock:
             for each in sentences:
-                self._sentences[each] = None
+                each.row.place = place = self._clock.place(each.row.offset, each)
+                self._places.push(place)
+                self._backlog.add(place, each.row_steps)
                 self._count(each, 1)
 
     def drop(self, sentences: Iterable[Sought]) -> None:
         """Forget those of them that still wait."""
         with self._lock:
             for each in sentences:
-                if each in self._sentences:
+                if each.row.place is not None:
                     self._remove(each)
 
-    def oldest(self) -> Sought | None:
-        """The first to have come of those that wait."""
+    def oldest(self) -> Job[Hypotheses] | None:
+        """Of the requests that have a sentence waiting the first to have come."""
         with self._lock:
-            return next(iter(self._sentences), None)
+            return next(iter(self._jobs), None)
 
     def take(self, *, room: int, share: int, is_empty: bool, now: float) -> TakenIn:
         """Those who come next, until ``share`` rows are reached and within ``room`` rows; where the table ``is_empty``
@@ -82,7 +105,7 @@ class Waiting:
         admitted: list[Sought] = []
         late: list[Sought] = []
         with self._lock:
-            while (first := next(iter(self._sentences), None)) is not None:
+            while (first := self._places.first()) is not None:
                 width = first.search.beam_size
                 if not first.is_open:
                     self._remove(first)
@@ -90,6 +113,7 @@ class Waiting:
                     self._remove(first)
                     late.append(first)
                 elif (share > 0 and width <= room) or (is_empty and not admitted):
+                    self._clock.serve(first.row_steps)
                     self._remove(first)
                     admitted.append(first)
                     room, share = room - width, share - width
@@ -98,10 +122,22 @@ class Waiting:
         return TakenIn(admitted=admitted, late=late)
 
     def _remove(self, each: Sought) -> None:
-        del self._sentences[each]
+        place = each.row.place
+        assert place is not None  # noqa: S101  # it waits here
+        self._backlog.remove(place, each.row_steps)
+        vacate(place)
+        each.row.place = None
+        self._places.count_gone()
         self._count(each, -1)
 
     def _count(self, each: Sought, sign: int) -> None:
         self.cells += sign * each.row.length
         self.rows += sign * each.search.beam_size
-        self.row_steps += sign * each.row_steps
+        job = each.row.job
+        if job not in self._jobs:
+            self._jobs[job] = 0
+            self._clock.joined(job.priority)
+        self._jobs[job] += sign
+        if not self._jobs[job]:
+            del self._jobs[job]
+            self._clock.left(job.priority)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from service.api.offload import LONG_TEXT, RELEASE_AFTER_SECONDS, Offload
+from service.api.offload import LONG_TEXT, MAX_WAITING, RELEASE_AFTER_SECONDS, Offload
+from service.errors import OverloadedError
 
 
 @pytest.mark.parametrize(("length", "is_aside"), [(0, False), (LONG_TEXT, False), (LONG_TEXT + 1, True)])
@@ -32,6 +34,28 @@ def test_memory_is_given_back_afterwards_even_if_the_service_has_ended() -> None
         await offload(LONG_TEXT + 1, list)
         executor.shutdown()
         await asyncio.sleep(2 * RELEASE_AFTER_SECONDS)
+
+    with ThreadPoolExecutor(1) as executor:
+        asyncio.run(scenario(executor))
+
+
+def test_who_would_wait_too_long_aside_is_refused_and_nobody_who_is_inside() -> None:
+    async def scenario(executor: ThreadPoolExecutor) -> None:
+        offload, gate = Offload(executor), threading.Event()
+        await offload(LONG_TEXT + 1, time.sleep, 0.02)
+        offload.check(LONG_TEXT + 1, deadline=time.monotonic() + 0.001)  # nobody waits
+        waiting = [asyncio.create_task(offload(LONG_TEXT + 1, gate.wait, 20)) for _ in range(3)]
+        await asyncio.sleep(0)
+        offload.check(LONG_TEXT, deadline=time.monotonic())  # short
+        offload.check(LONG_TEXT + 1, deadline=time.monotonic() + 5)
+        with pytest.raises(OverloadedError) as raised:
+            offload.check(LONG_TEXT + 1, deadline=time.monotonic() + 0.05)
+        assert raised.value.retry_after_seconds == 1
+        with pytest.raises(OverloadedError):
+            offload.check(MAX_WAITING, deadline=time.monotonic() + 10_000)
+        gate.set()
+        assert await asyncio.gather(*waiting) == [True] * 3
+        assert offload.waiting == 0
 
     with ThreadPoolExecutor(1) as executor:
         asyncio.run(scenario(executor))

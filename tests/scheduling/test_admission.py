@@ -8,62 +8,73 @@ from contextlib import suppress
 import pytest
 
 from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
-from service.scheduling.admission import Admission, Door, Phase, Throughput
+from service.scheduling.admission import LONGEST_RETRY_SECONDS, Admission, Door, Outlook, Phase
 
 NOW = 100.0
 
 
-def refuses(*, queued_cells: int = 0, wait: float = 0.0, own: float = 0.0, left: float = 60.0) -> bool:
-    gate = Admission(max_queued_cells=100)
+def check(
+    *, queued: int = 0, own: int = 1, seconds: float = 0.0, best: float = 0.0, left: float = 60.0, idle: bool = False
+) -> None:
+    outlook = Outlook(queued_cells=queued, own_cells=own, seconds=seconds, best_seconds=best, is_idle=idle)
+    Admission(max_queued_cells=100).check(outlook, deadline=NOW + left, now=NOW)
+
+
+def refuses(**outlook: float) -> bool:
     with suppress(OverloadedError):
-        gate.check(queued_cells=queued_cells, wait_seconds=wait, own_seconds=own, deadline=NOW + left, now=NOW)
+        check(**outlook)  # type: ignore[arg-type]
         return False
     return True
 
 
-@pytest.mark.parametrize("own", [0.0, 10.0])
-def test_where_nothing_waits_anything_is_let_in(own: float) -> None:
-    assert not refuses(own=own, left=0.001)
+def test_where_nothing_waits_a_request_may_be_larger_than_the_bound() -> None:
+    assert not refuses(own=1000)
 
 
-@pytest.mark.parametrize("own", [0.0, 10.0])
-def test_one_text_and_many_are_refused_alike(own: float) -> None:
-    assert not refuses(queued_cells=99, wait=1, own=own)
-    assert refuses(queued_cells=100, wait=1, own=own)
-    assert refuses(queued_cells=100, own=own)
+def test_an_idle_service_lets_in_what_it_could_do_at_its_best() -> None:
+    assert not refuses(idle=True, seconds=9, best=0.4, left=0.5)
+    assert refuses(idle=True, seconds=9, best=0.6, left=0.5)
+
+
+@pytest.mark.parametrize("own", [1, 50])
+def test_one_text_and_many_are_refused_alike_by_a_full_queue(own: int) -> None:
+    assert refuses(queued=100, own=own)
+
+
+def test_while_others_wait_a_request_may_have_half_of_the_room_that_is_left() -> None:
+    assert not refuses(queued=40, own=30)
+    assert refuses(queued=40, own=31)
+    assert not refuses(queued=99, own=1)
+
+
+def test_however_many_huge_requests_come_a_small_one_has_room() -> None:
+    queued = 10
+    for _ in range(1000):
+        for huge in (50, 20, 10):
+            if not refuses(queued=queued, own=huge):
+                queued += huge
+    assert not refuses(queued=queued, own=5)
 
 
 def test_a_deadline_that_cannot_be_met_is_refused() -> None:
-    assert not refuses(queued_cells=80, wait=0.4, own=0.1, left=0.51)
-    assert refuses(queued_cells=80, wait=0.4, own=0.1, left=0.49)
+    assert not refuses(queued=80, seconds=0.5, left=0.51)
+    assert refuses(queued=80, seconds=0.5, left=0.49)
 
 
 def test_a_wait_behind_other_queues_counts_too() -> None:
-    assert refuses(queued_cells=0, wait=0.4, own=0.1, left=0.49)
+    assert refuses(queued=0, seconds=0.5, left=0.49)
 
 
-def test_the_time_to_come_back_is_that_of_the_queue() -> None:
-    gate = Admission(max_queued_cells=100)
+@pytest.mark.parametrize(("seconds", "left", "retry"), [(4.2, 1, 4), (0.6, 0.5, 1), (9999, 1, LONGEST_RETRY_SECONDS)])
+def test_the_time_to_come_back_is_when_it_would_have_been_accepted(seconds: float, left: float, retry: int) -> None:
     with pytest.raises(OverloadedError) as raised:
-        gate.check(queued_cells=100, wait_seconds=4.2, own_seconds=0, deadline=NOW + 60, now=NOW)
-    assert raised.value.retry_after_seconds == 5
+        check(queued=50, seconds=seconds, left=left)
+    assert raised.value.retry_after_seconds == retry
 
 
 def test_a_deadline_in_the_past_is_not_an_overload() -> None:
-    gate = Admission(max_queued_cells=100)
     with pytest.raises(DeadlineExceededError):
-        gate.check(queued_cells=0, wait_seconds=0, own_seconds=0, deadline=NOW, now=NOW)
-
-
-def test_throughput_follows_what_runs_take() -> None:
-    throughput = Throughput()
-    assert throughput.seconds_for(1000) == 0
-    for _ in range(200):
-        throughput.learn(tokens=100, seconds=1)
-    assert throughput.seconds_for(1000) == pytest.approx(10)
-    for _ in range(200):
-        throughput.learn(tokens=100, seconds=0.1)
-    assert throughput.seconds_for(1000) == pytest.approx(1, rel=0.01)
+        check(left=0)
 
 
 def test_a_door_opens_once_and_closes_for_good() -> None:

@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from service.scheduling.job import Job, Row
 from service.scheduling.queue import RowQueue
+from service.scheduling.virtual_time import Priority, VirtualClock
 
 LENGTHS = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=8), min_size=1, max_size=20)
 MAX_CELLS = st.integers(1, 300)
 
 
-def job_of(lengths: Sequence[int]) -> Job[int]:
+def job_of(lengths: Sequence[int], priority: Priority = Priority.INTERACTIVE) -> Job[int]:
     ids = [np.ones(length, np.int32) for length in lengths]
     loop = asyncio.new_event_loop()
     try:
-        return Job(ids=ids, done=loop.create_future(), submitted_at=0.0, deadline=1.0)
+        return Job(ids=ids, done=loop.create_future(), submitted_at=0.0, deadline=1.0, priority=priority)
     finally:
         loop.close()
 
@@ -30,7 +31,7 @@ def cells_of(rows: Sequence[Row[int]]) -> int:
 
 
 def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowQueue[int], list[Job[int]]]:
-    queue: RowQueue[int] = RowQueue()
+    queue: RowQueue[int] = RowQueue(VirtualClock())
     made = [job_of(lengths) for lengths in jobs]
     for job in made:
         queue.push(job.rows)
@@ -50,9 +51,9 @@ def test_every_row_comes_out_once_in_batches_within_the_limit(jobs: list[list[in
 
 
 @given(LENGTHS, MAX_CELLS)
-def test_every_batch_begins_with_the_oldest(jobs: list[list[int]], max_cells: int) -> None:
+def test_every_batch_begins_with_the_least_virtual_time(jobs: list[list[int]], max_cells: int) -> None:
     queue, made = filled(jobs)
-    waiting = [row for job in made for row in job.rows]
+    waiting = sorted((row for job in made for row in job.rows), key=lambda row: row.offset)  # it is stable
     while batch := queue.take(max_cells):
         assert batch[0] is waiting[0]
         waiting = [row for row in waiting if row not in set(batch)]
@@ -66,11 +67,12 @@ def test_dropped_jobs_are_gone_and_the_counts_are_true(
     taken = set(queue.take(max_cells))
     dropped = data.draw(st.sets(st.sampled_from(range(len(made)))))
     for index in dropped:
-        queue.drop(made[index])
-        queue.drop(made[index])  # twice is once
+        queue.drop(made[index].rows)
+        queue.drop(made[index].rows)  # twice is once
     left = [row for i, job in enumerate(made) if i not in dropped for row in job.rows if row not in taken]
     assert (len(queue), queue.cells) == (len(left), sum(row.length for row in left))
-    assert queue.oldest() is (left[0] if left else None)
+    assert queue.oldest() is (left[0].job if left else None)
+    assert queue.cells_before(1e9) == queue.cells
     rest: list[Row[int]] = []
     while batch := queue.take(max_cells):
         rest += batch
@@ -97,6 +99,6 @@ def test_a_few_rows_share_a_run_even_if_they_differ() -> None:
     assert lengths_of(queue.take(100)) == [10, 18]
 
 
-def test_of_one_length_the_older_go_first() -> None:
+def test_of_one_length_each_request_has_its_first_before_any_its_second() -> None:
     queue, made = filled([[7, 7], [7, 7]])
-    assert queue.take(21) == [*made[0].rows, made[1].rows[0]]
+    assert queue.take(21) == [made[0].rows[0], made[1].rows[0], made[0].rows[1]]
