@@ -125,15 +125,25 @@ HEADROOM = Row(
             when_red="as above; a daily rhythm asks for autoscaling (deploy/kubernetes).",
         ),
         Panel(
+            title="Memory of a worker",
+            unit="bytes",
+            queries=[
+                Query(expr=f"avg by (instance) (ribbon_worker_resident_bytes{{{HERE}}})", legend="{{instance}}"),
+            ],
+            says="What one worker more would hold at most, where RIBBON_WORKERS is above 1.",
+            red=RedAbove(value=700 * 1024 * 1024),
+            when_red="fewer models, fewer threads a worker, or a smaller RIBBON_MAX_BATCH_CELLS.",
+        ),
+        Panel(
             title="Memory of an instance",
             unit="bytes",
             queries=[
                 Query(
-                    expr=f'sum by (instance) (process_resident_memory_bytes{{{HERE},job="ribbon"}})',
+                    expr=f"instance:ribbon_resident_bytes:sum{{{HERE}}}",
                     legend="{{instance}}",
                 )
             ],
-            says="Resident memory, all workers of the instance.",
+            says="Resident memory of the instance; what its workers share counts for each.",
             red=RedAbove(value=900 * 1024 * 1024),
             when_red="fewer workers or models, a smaller RIBBON_MAX_BATCH_CELLS, or a higher limit. Runbook RibbonMemoryHigh.",
         ),

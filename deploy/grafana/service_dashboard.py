@@ -267,6 +267,94 @@ DECODER = Row(
         ),
     ],
 )
+MODELS = Row(
+    title="Models",
+    panels=[
+        Panel(
+            title="Served",
+            unit="none",
+            queries=[
+                Query(
+                    expr=f"count by (name, version, task, precision) (ribbon_model_info{{{HERE}}} == 1)",
+                    legend="{{task}}: {{name}}@{{version}}, {{precision}}",
+                )
+            ],
+            kind="stat",
+            says="On how many instances each version of each model is served.",
+            red=RedBelow(value=1),
+            when_red="nobody serves it any more. Numbers that differ for long: runbook RibbonModelsDiffer.",
+        ),
+        Panel(
+            title="Reloads",
+            unit="ops",
+            queries=[
+                Query(expr=f"sum by (result) (rate(ribbon_reloads_total{{{HERE}}}{RATE}))", legend="{{result}}"),
+            ],
+            says="How often models were looked for again, by result; failed in red.",
+            red=RedAbove(value=1_000),
+            red_series="/failed/",
+            when_red="the models from before are still served; the log says which bundle could not be taken, and why. Runbook RibbonReloadFailed.",
+        ),
+        Panel(
+            title="Age of the models",
+            unit="s",
+            queries=[
+                Query(
+                    expr=f"time() - min by (instance) (ribbon_models_loaded_timestamp_seconds{{{HERE}}})",
+                    legend="{{instance}}",
+                )
+            ],
+            says="Since when the models are known to be those of the folder.",
+            red=RedAbove(value=90 * 24 * 3600),
+            when_red="for three months nobody has looked for newer models: is the way from training to here broken?",
+        ),
+    ],
+)
+WORKERS = Row(
+    title="Workers (where RIBBON_WORKERS is above 1)",
+    panels=[
+        Panel(
+            title="Workers",
+            unit="suffix: workers",
+            queries=[
+                Query(expr=f"count by (instance) (ribbon_worker_resident_bytes{{{HERE}}})", legend="{{instance}}"),
+            ],
+            says="Processes that serve.",
+            red=RedBelow(value=1),
+            when_red="none is left: the instance is about to end. Runbook RibbonWorkersDie.",
+        ),
+        Panel(
+            title="Replaced",
+            unit="ops",
+            queries=[
+                Query(
+                    expr=f"sum by (instance) (rate(ribbon_worker_starts_total{{{HERE}}}{RATE}))", legend="{{instance}}"
+                ),
+            ],
+            says="Workers started a second, in place of ones that ended.",
+            red=RedAbove(value=0.01),
+            when_red="workers die again and again. Runbook RibbonWorkersDie.",
+        ),
+        Panel(
+            title="Memory of a worker",
+            unit="bytes",
+            queries=[Query(expr=f"ribbon_worker_resident_bytes{{{HERE}}}", legend="{{instance}} {{worker}}")],
+            says="Resident memory of each; models that were loaded before the workers were forked count in every one and are held once.",
+            red=RedAbove(value=700 * 1024 * 1024),
+            when_red="one grows and the others do not: a leak; restart the instance. All have grown: as for Memory.",
+        ),
+        Panel(
+            title="Cores of a worker",
+            unit="suffix: cores",
+            queries=[
+                Query(expr=f"rate(ribbon_worker_cpu_seconds{{{HERE}}}{RATE})", legend="{{instance}} {{worker}}"),
+            ],
+            says="Processor time a second of each: even among workers, or the kernel gives one more connections than the others.",
+            red=RedAbove(value=8),
+            when_red="one worker has more than its share: long-lived connections all went to it; let clients or the balancer open new ones now and then.",
+        ),
+    ],
+)
 SATURATION = Row(
     title="Saturation",
     panels=[
@@ -283,18 +371,18 @@ SATURATION = Row(
             unit="bytes",
             queries=[
                 Query(
-                    expr=f'sum by (instance) (process_resident_memory_bytes{{{HERE},job="ribbon"}})',
+                    expr=f"instance:ribbon_resident_bytes:sum{{{HERE}}}",
                     legend="{{instance}}",
                 )
             ],
-            says="Resident memory of each instance. It hardly grows once the instance is ready.",
+            says="Resident memory of each instance; what its workers share counts for each. It hardly grows once the instance is ready.",
             red=RedAbove(value=900 * 1024 * 1024),
             when_red="the limit of 1 GiB is near. Runbook RibbonMemoryHigh.",
         ),
         Panel(
             title="Open files",
             unit="suffix: files",
-            queries=[Query(expr=f'sum by (instance) (process_open_fds{{{HERE},job="ribbon"}})', legend="{{instance}}")],
+            queries=[Query(expr=f"instance:ribbon_open_files:sum{{{HERE}}}", legend="{{instance}}")],
             says="Open files, nearly all of them connections.",
             red=RedAbove(value=800),
             when_red="1,024 is a common limit: bound connections at the balancer (maxconn), or raise the limit.",
@@ -314,6 +402,6 @@ SERVICE = dashboard(
     uid="ribbon-service",
     title="Ribbon: service",
     says="Is it well, and if not, where does it hurt?",
-    rows=[TRAFFIC, ERRORS, LATENCY, QUEUE, BATCHES, DECODER, SATURATION],
+    rows=[TRAFFIC, ERRORS, LATENCY, QUEUE, BATCHES, DECODER, MODELS, WORKERS, SATURATION],
     variables=[],
 )

@@ -1,14 +1,16 @@
-"""A real Prometheus watches a running service: every expression of the dashboards and the rules is held against it."""
+"""A real Prometheus watches two running services, one with several workers: every expression of the dashboards, the
+rules and the autoscaler is held against it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -49,15 +51,15 @@ def rules(name: str) -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def watching(folder: Path, *, service: int, prometheus: int) -> Path:
+def watching(folder: Path, *, services: Sequence[int], prometheus: int) -> Path:
     """The configuration that ships, with these addresses and every interval a second."""
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(DEPLOY / "prometheus" / "rules" / "*.yml")]
     del config["alerting"]
-    addresses = {"ribbon": service, "prometheus": prometheus}
+    ports = {"ribbon": services, "prometheus": [prometheus]}
     for job in config["scrape_configs"]:
-        job["static_configs"] = [{"targets": [f"127.0.0.1:{addresses[job['job_name']]}"]}]
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{port}" for port in ports[job["job_name"]]]}]
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config), "utf-8")
     return path
@@ -75,14 +77,17 @@ def put_load_on(base: str, stop: threading.Event) -> None:
 def query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
     """Asks a Prometheus that has watched a service under load for some seconds."""
     folder = tmp_path_factory.mktemp("prometheus")
-    service, port = free_port(), free_port()
-    base, prometheus = f"http://127.0.0.1:{service}", f"http://127.0.0.1:{port}"
-    config = watching(folder, service=service, prometheus=port)
-    environment = {**os.environ, "RIBBON_PORT": str(service), "RIBBON_LOG_LEVEL": "warning"}
-    serving = Program(command=[sys.executable, "-m", "service"], ready=f"{base}/health/live", environment=environment)
-    database = f"--storage.tsdb.path={folder / 'data'}"
+    one, several, port = free_port(), free_port(), free_port()
+    prometheus = f"http://127.0.0.1:{port}"
+    config = watching(folder, services=(one, several), prometheus=port)
+    bases = [f"http://127.0.0.1:{each}" for each in (one, several)]
     watcher = Program(
-        command=[need("prometheus"), f"--config.file={config}", database, f"--web.listen-address=127.0.0.1:{port}"],
+        command=[
+            need("prometheus"),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
         ready=f"{prometheus}/-/ready",
     )
 
@@ -92,11 +97,10 @@ def query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         return json.loads(answer)["data"]["result"]
 
     stop = threading.Event()
-    with serving, watcher:
-        assert ask(f"{base}/tag", LOAD[0][1])[0] == 503  # its models are not loaded yet: a failed request
-        wait_for(lambda: answers(f"{base}/health/ready"), seconds=60, what="the service's readiness")
-        loading = threading.Thread(target=put_load_on, args=(base, stop), daemon=True)
-        loading.start()
+    with serving(one, workers=1), serving(several, workers=2), watcher:
+        loading = [threading.Thread(target=put_load_on, args=(base, stop), daemon=True) for base in bases]
+        for thread in loading:
+            thread.start()
         try:
             wait_for(lambda: bool(asked("job:ribbon_slow:ratio_rate3d >= 0")), seconds=40, what="recorded ratios")
             wait_for(lambda: asked("sum(ribbon_decoder_steps_total) > 500") != [], seconds=40, what="translations")
@@ -104,7 +108,22 @@ def query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
             yield asked
         finally:
             stop.set()
-            loading.join(35)
+            for thread in loading:
+                thread.join(35)
+
+
+@contextlib.contextmanager
+def serving(port: int, *, workers: int) -> Iterator[None]:
+    """A service that has refused one request, before it was ready, if it says so in time."""
+    base = f"http://127.0.0.1:{port}"
+    chosen = {"RIBBON_PORT": str(port), "RIBBON_WORKERS": str(workers), "RIBBON_THREADS": "1"}
+    environment = {**os.environ, **chosen, "RIBBON_LOG_LEVEL": "warning", "RIBBON_DEVICE": "cpu"}
+    listening = f"{base}/health/live"
+    with Program(command=[sys.executable, "-m", "service"], ready=listening, environment=environment):
+        early = ask(f"{base}/tag", LOAD[0][1])[0]
+        assert early == 503 or workers > 1, "one process listens before its models are loaded"
+        wait_for(lambda: answers(f"{base}/health/ready"), seconds=60, what="the service's readiness")
+        yield
 
 
 def numbers(result: list[dict[str, Any]]) -> list[float]:
@@ -118,6 +137,17 @@ def test_a_panel_shows_something_under_load(query: Callable[..., Any], panel: st
     shown = numbers(query(expression))
     assert shown, f"{panel} is empty: {expression}"
     assert any(math.isfinite(number) for number in shown), f"{panel} shows {shown}: {expression}"
+
+
+def test_the_autoscalers_metric_has_a_value(query: Callable[..., Any]) -> None:
+    values = yaml.safe_load((DEPLOY / "kubernetes" / "prometheus-adapter-values.yaml").read_text("utf-8"))
+    (rule,) = values["rules"]["custom"]
+    series = rule["seriesQuery"].partition("{")[0]  # the labels namespace and pod are the operator's
+    chosen = {"<<.Series>>": series, "<<.LabelMatchers>>": 'job="ribbon"', "<<.GroupBy>>": "instance"}
+    expression = rule["metricsQuery"]
+    for placeholder, value in chosen.items():
+        expression = expression.replace(placeholder, value)
+    assert len(numbers(query(expression))) == 2
 
 
 @pytest.mark.parametrize("name", [rule["record"] for rule in rules("recording.yml")])
