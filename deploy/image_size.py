@@ -45,15 +45,25 @@ def run_stage(stage: str, target: str, folder: Path) -> None:
             subprocess.run(["sh", "-ec", command], cwd=ROOT / "deploy", env=environment, check=True)
 
 
+def copy_context(stage: str, tree: Path) -> None:
+    """Follow the stage's COPY lines from this folder, with ``tree`` as its working directory."""
+    for line in instructions_of(stage):
+        if line.startswith("COPY ") and "--from" not in line:
+            source, target = line.split()[1:]
+            name = Path(source).name if target == "./" else target
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, tree / name)
+
+
 def build(tree: Path) -> None:
     """Lay out /opt/ribbon of the CPU image in ``tree``. Raises CalledProcessError where packages cannot be had."""
-    tree.mkdir(parents=True, exist_ok=True)
     run_stage("packages-cpu", "/packages", tree / "packages")
-    unwanted = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "service", tree / "service", ignore=unwanted)
+    shutil.copytree(ROOT / "service", tree / "service", ignore=shutil.ignore_patterns("__pycache__"))
     run_stage("code", "/code/service", tree / "service")
-    shutil.copytree(ROOT / "models", tree / "models")
-    shutil.copy(ROOT / "deploy" / "healthcheck.py", tree)
+    copy_context("service", tree)
 
 
 def parts(tree: Path) -> dict[str, int]:

@@ -32,10 +32,16 @@ def needed_for_training() -> list[str]:
     return PROJECT["dependencies"] + PROJECT["optional-dependencies"]["train"]
 
 
+def needed_for_load() -> list[str]:
+    """The base too: load tests share their arithmetic with the benchmarks, which run models themselves."""
+    return PROJECT["dependencies"] + PROJECT["optional-dependencies"]["load"]
+
+
 LOCKS = {
     "requirements.lock": needed_for_cpu,
     "requirements-cuda.lock": needed_for_cuda,
     "requirements-train.lock": needed_for_training,
+    "requirements-load.lock": needed_for_load,
 }
 
 

@@ -35,6 +35,7 @@ def pins_of(lock: str) -> dict[str, str]:
         ("requirements.lock", PROJECT["dependencies"] + EXTRAS["tracing"]),
         ("requirements-cuda.lock", WITHOUT_ONNXRUNTIME + EXTRAS["tracing"] + EXTRAS["gpu"]),
         ("requirements-train.lock", PROJECT["dependencies"] + EXTRAS["train"]),
+        ("requirements-load.lock", PROJECT["dependencies"] + EXTRAS["load"]),
     ],
 )
 def test_the_locks_pin_what_the_project_asks_for(lock: str, needed: list[str]) -> None:
@@ -45,7 +46,7 @@ def test_the_locks_pin_what_the_project_asks_for(lock: str, needed: list[str]) -
         assert each.specifier.contains(pinned), f"{lock} pins {each.name} {pinned}: python deploy/lock.py {lock}"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-cuda.lock", "requirements-train.lock"])
+@pytest.mark.parametrize("lock", sorted(path.name for path in DEPLOY.glob("*.lock")))
 def test_every_pin_of_a_lock_has_hashes(lock: str) -> None:
     text = (DEPLOY / lock).read_text("utf-8")
     pins = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
@@ -88,13 +89,16 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     if sys.version_info[:2] != (3, 11):
         pytest.skip("the image's wheels are those of Python 3.11")
     folder = tmp_path_factory.mktemp("image") / "ribbon"
-    done = subprocess.run(
-        [sys.executable, "deploy/image_size.py", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    return folder, fetched([sys.executable, "deploy/image_size.py", str(folder)])
+
+
+def fetched(command: list[str]) -> str:
+    """What a command said that fetches packages; a skipped test where they cannot be had."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if "No matching distribution" in done.stderr or "Max retries" in done.stderr:
         pytest.skip("the package registry cannot be reached: the image's packages were not fetched")
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder, done.stdout
+    return done.stdout
 
 
 @pytest.mark.tools
@@ -142,3 +146,16 @@ def test_the_tree_serves_every_route_as_nobody_on_a_read_only_file_system(tree: 
         assert subprocess.run(probe, env=environment, check=False).returncode == 0
     assert subprocess.run(probe, env=environment, check=False).returncode == 1
     assert service.process.returncode == 0
+
+
+@pytest.mark.tools
+def test_the_load_image_has_all_that_locust_needs(tmp_path: Path) -> None:
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("the image's wheels are those of Python 3.11")
+    stage = "import sys, pathlib; sys.path.insert(0, 'deploy'); import image_size as image; "
+    lay = "image.run_stage('packages-load', '/packages', folder / 'packages'); image.copy_context('load', folder)"
+    fetched([sys.executable, "-c", f"{stage}folder = pathlib.Path(sys.argv[1]); {lay}", str(tmp_path)])
+    (entry,) = re.findall(r'^ENTRYPOINT (\["python", "-m", "locust".*\])$', DOCKERFILE, re.MULTILINE)
+    environment = {"PYTHONPATH": str(tmp_path / "packages"), "PATH": "/usr/bin:/bin", "MPLCONFIGDIR": str(tmp_path)}
+    command = [os.path.realpath(sys.executable), "-S", *json.loads(entry)[1:], "--host", "http://localhost", "--list"]
+    assert "Reader" in check(command, cwd=tmp_path, env=environment)
