@@ -32,7 +32,7 @@ STARTS_multi30k-fr = runs/multi30k/.done
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy format settings conformance train-tagger train-classifier train-translator bench load chaos clean
+.PHONY: help serve test test-all check check-deploy smoke format settings conformance train-tagger train-classifier train-translator bench load chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ check: $(VENV)/.dev ## Lint, check the format and the types
 check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs that read it: promtool, amtool, hadolint, kubectl, ...
 	$(BIN)/python -m tests.deploy.tools $(INSTALL)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m '' tests/deploy $(ARGS)
+
+smoke: $(VENV)/.dev $(VENV)/.deploy ## Start the stack from Debian's packages, kill an instance under load, watch its alert come and go
+	$(BIN)/python -m tests.deploy.smoke
 
 format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
