@@ -8,7 +8,7 @@ import gc
 import logging
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,9 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 
+from service.api.admin import Reload, ReloadHere, reload
 from service.api.body import requests_within
 from service.api.catalogue import Catalogue, Scheduler, Served
 from service.api.classify import ClassifyDesk, classify
@@ -32,7 +34,7 @@ from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
 from service.api.protection import cross_origin
 from service.api.relief import ReliefMiddleware
-from service.api.reloading import report, write_down, write_down_failure, write_down_models
+from service.api.reloading import Hangup, report, write_down, write_down_failure, write_down_models
 from service.api.schemas import ReloadResponse
 from service.api.tag import TagDesk, tag
 from service.api.translate import TranslateDesk, translate
@@ -73,6 +75,7 @@ class Engine:
     slots: Slots  # shared by all models
     aside: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
     reloading: asyncio.Lock
+    hangup: Hangup
     preloaded: list[Loaded]  # until they are served
     warm_ups: weakref.WeakKeyDictionary[AnyPredictor, WarmUp] = field(default_factory=weakref.WeakKeyDictionary)
 
@@ -81,6 +84,7 @@ class Engine:
         """Load while the server already listens, so that /health/ready can say so; leave no thread behind."""
         loading = asyncio.create_task(self._load())
         showing = asyncio.create_task(self.metrics.keep_fresh())
+        obeying = asyncio.create_task(self.hangup.obey(self.reload))
         try:
             yield
         finally:
@@ -88,7 +92,8 @@ class Engine:
             showing.cancel()
             await loading
             async with self.reloading:  # one that is under way ends without having changed anything
-                pass
+                obeying.cancel()
+            await asyncio.wait([obeying])
             self.runs.shutdown()
             self.aside.shutdown()
 
@@ -231,6 +236,7 @@ def create_app(
     preloaded: Sequence[Loaded] = (),
     exposition: Exposition | None = None,
     tracer: Tracer | None = None,
+    hangup: Hangup | None = None,
 ) -> Litestar:
     """The service as an ASGI application. Tests pass a session, a device and a tracer of their own, and processes that
     share memory the models that were loaded already, if there are any; workers show their metrics together.
@@ -240,10 +246,10 @@ def create_app(
     tracer = tracer or choose_tracer(settings.tracing)
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
-    engine = create_engine(settings, open_session, preloaded, Metrics(exposition))
+    engine = create_engine(settings, open_session, preloaded, Metrics(exposition), hangup or Hangup())
     engine.metrics.device.labels(device).set(1)
     app = Litestar(
-        route_handlers=[tag, classify, translate, models, live, ready, metrics],
+        route_handlers=[tag, classify, translate, models, live, ready, *here_or_admin(settings)],
         dependencies=dependencies(engine),
         exception_handlers=HANDLERS,
         lifespan=[engine.running, partial(tracing, tracer)],
@@ -274,8 +280,36 @@ def create_app(
     return app
 
 
+def here_or_admin(settings: Settings) -> list[HTTPRouteHandler]:
+    """What is on the main port unless there is another one for it."""
+    return [metrics] if settings.admin_port is None else []
+
+
+def create_admin_app(app: Litestar, reload_models: Reload | None = None) -> Litestar:
+    """What operators see of an application, for a port of its own in the same event loop. No key is asked for."""
+    engine: Engine = app.state.engine
+    parts = {"reload_models": reload_models or ReloadHere(engine.reload)}
+    admin = Litestar(
+        route_handlers=[metrics, live, ready, models, reload],
+        dependencies=dependencies(engine) | provided(parts),
+        exception_handlers=HANDLERS,
+        request_max_body_size=engine.settings.max_body_bytes,
+        openapi_config=describe_api(request_limits(engine.settings), NO_KEYS),
+        logging_config=None,
+    )
+    admin.state.count_problem = app.state.count_problem
+    admin.asgi_handler = ExchangeMiddleware(
+        admin.asgi_handler, metrics=engine.metrics, door=engine.door, callers=engine.gate.callers(engine.settings)
+    )
+    return admin
+
+
 def create_engine(
-    settings: Settings, open_session: OpenSession, preloaded: Sequence[Loaded], metrics: Metrics
+    settings: Settings,
+    open_session: OpenSession,
+    preloaded: Sequence[Loaded],
+    metrics: Metrics,
+    hangup: Hangup,
 ) -> Engine:
     door = Door()
     num_slots = settings.threads or max(1, available_cores() // settings.workers)
@@ -294,6 +328,7 @@ def create_engine(
         slots=Slots(runs, num_slots=num_slots, max_cells=settings.max_batch_cells, lag=lag),
         aside=ThreadPoolExecutor(1, thread_name_prefix="aside"),
         reloading=asyncio.Lock(),
+        hangup=hangup,
         preloaded=list(preloaded),
     )
 
@@ -316,6 +351,10 @@ def dependencies(engine: Engine) -> dict[str, Provide]:
         "door": engine.door,
         "metrics_of_app": engine.metrics,
     }
+    return provided(parts)
+
+
+def provided(parts: Mapping[str, object]) -> dict[str, Provide]:
     return {name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()}
 
 

@@ -66,6 +66,19 @@ class Settings(BaseModel):
     port: int = setting(
         8000, ge=0, le=65535, meaning="port to listen on; 0 picks a free one", cost="nothing; under 1024 needs a right"
     )
+    admin_host: str | None = setting(
+        None,
+        meaning="address that the admin port listens on; default: that of `RIBBON_HOST`",
+        cost="no key is asked for there: whoever reaches it can reload models",
+    )
+    admin_port: int | None = setting(
+        None,
+        ge=0,
+        le=65535,
+        meaning="port for `/metrics`, `/health`, `/models` and `/admin/reload`; 0 picks a free one; default: none, "
+        "`/metrics` is on the main port and models are reloaded by SIGHUP only",
+        cost="nothing; under 1024 needs a right",
+    )
     models_dir: Path = setting(
         Path("models"), meaning="folder of bundles", cost="each bundle: memory in every worker, and time to start"
     )

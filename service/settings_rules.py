@@ -90,6 +90,7 @@ RULES: Sequence[Rule] = (
         greater="max_queued_cells",
         because="a run would take more tokens than may wait for it",
     ),
+    Needs(one="admin_host", other="admin_port", because="an address alone is not listened on"),
     Needs(one="rate_limit_burst", other="rate_limit_items", because="a burst alone limits nothing"),
 )
 

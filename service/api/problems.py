@@ -55,6 +55,7 @@ MEANINGS = {
     400: "The body is not JSON",
     401: "A key is asked for here, and there is none or a wrong one",
     404: "No such model",
+    409: "The models in the folder are not sound; those before are still served",
     408: "The body did not arrive in time; the connection is closed",
     413: "The body is too large",
     415: "The body is not declared as JSON",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from service.api.loading import Reloaded
 from service.api.logs import describe
@@ -13,6 +15,54 @@ from service.errors import ReloadFailedError, StartupError
 from service.metrics import Metrics
 
 _log = logging.getLogger(__name__)
+
+
+class Hangup:
+    """SIGHUP, or whatever else asks for a reload without waiting for it. What comes before anybody listens is not lost;
+    what comes while another one waits is the same."""
+
+    def __init__(self) -> None:
+        self._listener: Callable[[], None] | None = None
+        self._is_told = False
+
+    def heed(self) -> None:
+        """From now on SIGHUP tells it. Only the main thread may call this."""
+        signal.signal(signal.SIGHUP, lambda *_: self.tell())
+
+    def tell(self) -> None:
+        """May be called from any thread, and by a signal at any moment."""
+        self._is_told = True
+        if self._listener is not None:
+            self._listener()
+
+    async def obey(self, reload: Callable[[], Awaitable[object]]) -> None:
+        """Until cancelled."""
+        heard = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def listen() -> None:
+            loop.call_soon_threadsafe(heard.set)
+
+        self._listener = listen
+        if self._is_told:
+            heard.set()
+        try:
+            while await heard.wait():
+                heard.clear()
+                self._is_told = False
+                await _try(reload)
+        finally:
+            self._listener = None
+
+
+async def _try(reload: Callable[[], Awaitable[object]]) -> None:
+    """The next one must still be heard."""
+    try:
+        await reload()
+    except ReloadFailedError:
+        pass  # it has been written down
+    except Exception as error:
+        _log.error("models not reloaded: unexpected error", extra=describe(error))
 
 
 def report(reloaded: Reloaded, *, seconds: float) -> ReloadResponse:

@@ -237,6 +237,12 @@ class ReloadResponse(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+class ReloadAccepted(Struct, frozen=True):
+    """Somebody else is told to look."""
+
+    detail: str
+
+
 class Health(Struct, frozen=True):
     """``live``, or the phase the service is in."""
 

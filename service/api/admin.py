@@ -1,0 +1,66 @@
+"""POST /admin/reload, on a port for operators alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+from litestar import MediaType, Response, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+
+from service.api.problems import problems
+from service.api.schemas import ReloadAccepted, ReloadResponse
+from service.errors import ReloadFailedError
+
+
+class Reload(Protocol):
+    """How models are looked for again from here."""
+
+    async def __call__(self) -> ReloadResponse | ReloadAccepted:
+        """Raises ReloadFailedError."""
+        ...
+
+
+class ReloadHere:
+    """Where one process does everything: the answer is what came of it."""
+
+    def __init__(self, reload: Callable[[], Awaitable[ReloadResponse]]) -> None:
+        self._reload = reload
+
+    async def __call__(self) -> ReloadResponse:
+        return await self._reload()
+
+
+class TellSupervisor:
+    """Where several do: it loads first, and then tells all of them."""
+
+    def __init__(self, supervisor: int) -> None:
+        self._supervisor = supervisor  # its process id
+
+    async def __call__(self) -> ReloadAccepted:
+        if os.getppid() != self._supervisor:
+            raise ReloadFailedError("the supervisor of this worker has died")
+        os.kill(self._supervisor, signal.SIGHUP)
+        return ReloadAccepted("the supervisor is told; the log and ribbon_reloads_total tell what comes of it")
+
+
+ACCEPTED = ResponseSpec(ReloadAccepted, description="With several workers: told, not done", generate_examples=False)
+DONE = ResponseSpec(ReloadResponse, description="What it changed; all of it is served", generate_examples=False)
+
+
+@post(
+    "/admin/reload",
+    status_code=200,
+    summary="Look for models again",
+    responses={200: DONE, 202: ACCEPTED, **problems(409)},
+)
+async def reload(reload_models: NamedDependency[Reload]) -> Response[Any]:
+    """Load what is new or changed, prove it, warm it up and switch to it; drop what is gone. Whatever is wrong, all
+    stays as it was."""
+    answer = await reload_models()
+    status = 202 if isinstance(answer, ReloadAccepted) else 200
+    return Response(msgspec.json.encode(answer), status_code=status, media_type=MediaType.JSON)
