@@ -18,7 +18,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
-from service.api.admin import Reload, ReloadHere, reload
+from service.api.admin import Reload, reload
 from service.api.body import requests_within
 from service.api.catalogue import Catalogue, Scheduler, Served
 from service.api.classify import ClassifyDesk, classify
@@ -149,10 +149,10 @@ class Engine:
                 reloaded = await self._load_again()
                 self._check_open()
             except Exception as error:
-                raise write_down_failure(error, self.metrics) from error
+                raise write_down_failure(error, self.metrics.reloads) from error
             self.serve(reloaded.models)
             response = report(reloaded, seconds=time.monotonic() - began_at)
-            write_down(response, self.metrics)
+            write_down(response, self.metrics.reloads)
             return response
 
     async def _load_again(self) -> Reloaded:
@@ -285,10 +285,10 @@ def here_or_admin(settings: Settings) -> list[HTTPRouteHandler]:
     return [metrics] if settings.admin_port is None else []
 
 
-def create_admin_app(app: Litestar, reload_models: Reload | None = None) -> Litestar:
+def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
     """What operators see of an application, for a port of its own in the same event loop. No key is asked for."""
     engine: Engine = app.state.engine
-    parts = {"reload_models": reload_models or ReloadHere(engine.reload)}
+    parts = {"reload_models": reload_models}
     admin = Litestar(
         route_handlers=[metrics, live, ready, models, reload],
         dependencies=dependencies(engine) | provided(parts),

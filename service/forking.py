@@ -124,10 +124,10 @@ def _become(seat: Seat, work: Work, *, strange: Iterable[socket.socket]) -> NoRe
 
 
 def _take_over_signals(stop: Stop) -> None:
-    """A terminal sends SIGINT to everybody: the supervisor passes it on. SIGHUP waits for whoever heeds it."""
+    """A terminal sends SIGINT to everybody: the supervisor passes it on. SIGHUP is held back for whoever heeds it."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent's handler is nothing for us
     stop.heed()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED - {signal.SIGHUP})

@@ -171,14 +171,7 @@ class Metrics:
 
     def _declare_reloads(self, registry: CollectorRegistry) -> None:
         """A model's labels come from its manifest and the settings."""
-        self.reloads = Counter(
-            "ribbon_reloads",
-            "Times that models were looked for again, by result: ok, unchanged, failed.",
-            ["result"],
-            registry=registry,
-        )
-        for result in ("ok", "unchanged", "failed"):
-            self.reloads.labels(result)  # 0 from the beginning: a rate needs a first value
+        self.reloads = count_reloads(registry)
         self.models_loaded_at = Gauge(
             "ribbon_models_loaded_timestamp_seconds",
             "When the models that are served were last found to be those of the folder.",
@@ -195,6 +188,19 @@ class Metrics:
 
     def _gauge(self, name: str, documentation: str, read: Callable[[], float], *, across: Across = "livesum") -> None:
         self._exposition.gauge(name, documentation, read, across=across)
+
+
+def count_reloads(registry: CollectorRegistry) -> Counter:
+    """What a supervisor counts too."""
+    reloads = Counter(
+        "ribbon_reloads",
+        "Times that models were looked for again, by result: ok, unchanged, failed.",
+        ["result"],
+        registry=registry,
+    )
+    for result in ("ok", "unchanged", "failed"):
+        reloads.labels(result)  # 0 from the beginning: a rate needs a first value
+    return reloads
 
 
 def _longest(ages: Iterable[float]) -> float:

@@ -8,6 +8,8 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
+from prometheus_client import Counter
+
 from service.api.loading import Reloaded
 from service.api.logs import describe
 from service.api.schemas import ModelCard, ReloadResponse
@@ -26,8 +28,9 @@ class Hangup:
         self._is_told = False
 
     def heed(self) -> None:
-        """From now on SIGHUP tells it. Only the main thread may call this."""
+        """From now on SIGHUP tells it, and one that was held back until now. Only the main thread may call this."""
         signal.signal(signal.SIGHUP, lambda *_: self.tell())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def tell(self) -> None:
         """May be called from any thread, and by a signal at any moment."""
@@ -76,16 +79,16 @@ def report(reloaded: Reloaded, *, seconds: float) -> ReloadResponse:
     )
 
 
-def write_down(response: ReloadResponse, metrics: Metrics) -> None:
-    metrics.reloads.labels(response.result).inc()
+def write_down(response: ReloadResponse, reloads: Counter) -> None:
+    reloads.labels(response.result).inc()
     names = {"added": response.added, "changed": response.changed, "removed": response.removed, "kept": response.kept}
     told = {what: ", ".join(models) for what, models in names.items() if models}
     _log.info("models reloaded", extra={"result": response.result, **told, "seconds": response.seconds})
 
 
-def write_down_failure(error: Exception, metrics: Metrics) -> ReloadFailedError:
+def write_down_failure(error: Exception, reloads: Counter) -> ReloadFailedError:
     """What the caller gets. Only what is written for operators is told as it is."""
-    metrics.reloads.labels("failed").inc()
+    reloads.labels("failed").inc()
     if isinstance(error, StartupError | ReloadFailedError):
         _log.error("models not reloaded; those before are still served: %s", error)
         return ReloadFailedError(f"those before are still served: {error}")

@@ -1,0 +1,173 @@
+"""The operators' port: what is there, and what is not on the callers' any more."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.api.admin import ReloadHere, TellSupervisor
+from service.app import Engine, create_admin_app, create_app
+from service.errors import ReloadFailedError
+from tests.fakes import (
+    CLASSIFIER,
+    GRAPH,
+    NAME,
+    VERSION,
+    FakeSession,
+    OpenFake,
+    settings_for,
+    write_bundle,
+    write_classifier,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Both applications in one event loop."""
+
+    main: httpx.AsyncClient
+    admin: httpx.AsyncClient
+    engine: Engine
+
+
+@asynccontextmanager
+async def service(models: Path, **choices: Any) -> AsyncIterator[Service]:
+    app = create_app(settings_for(models, **{"admin_port": 0, **choices}), open_session=OpenFake(FakeSession()))
+    engine: Engine = app.state.engine
+    admin = create_admin_app(app, ReloadHere(engine.reload))
+    async with engine.running(app), client_of(app) as on_main, client_of(admin) as on_admin:
+        await engine.door.decided()
+        yield Service(main=on_main, admin=on_admin, engine=engine)
+
+
+def client_of(app: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    write_bundle(tmp_path)
+    return tmp_path
+
+
+def test_a_reload_answers_with_what_it_changed(models: Path) -> None:
+    async def test() -> None:
+        async with service(models) as served:
+            write_classifier(models)
+            shutil.move(write_bundle(models, version="2.0.0", folder=".beside"), models / "second")
+            response = await served.admin.post("/admin/reload")
+            assert response.status_code == 200
+            answer = response.json()
+            assert answer.pop("seconds") > 0
+            assert answer == {
+                "result": "ok",
+                "added": [f"{CLASSIFIER}@{VERSION}", f"{NAME}@2.0.0"],
+                "changed": [],
+                "removed": [],
+                "kept": [f"{NAME}@{VERSION}"],
+            }
+            assert response.headers["x-request-id"]
+            tagged = await served.main.post("/tag", json={"text": "x"})
+            assert tagged.json()["model"]["version"] == "2.0.0"
+            assert len((await served.admin.get("/models")).json()["models"]) == 3
+            assert (await served.admin.post("/admin/reload")).json()["result"] == "unchanged"
+
+    run(test)
+
+
+def test_a_reload_that_fails_is_a_problem_with_the_reason(models: Path) -> None:
+    async def test() -> None:
+        async with service(models) as served:
+            path = write_classifier(models) / GRAPH
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+            response = await served.admin.post("/admin/reload")
+            assert response.status_code == 409
+            assert response.headers["content-type"] == "application/problem+json"
+            problem = response.json()
+            assert problem["kind"] == "reload_failed"
+            assert problem["detail"].startswith(f"those before are still served: {path}: checksum")
+            assert (await served.main.post("/tag", json={"text": "x"})).status_code == 200
+            metrics = (await served.admin.get("/metrics")).text
+            assert 'ribbon_reloads_total{result="failed"} 1.0' in metrics
+            assert 'ribbon_errors_total{kind="reload_failed"} 1.0' in metrics
+
+    run(test)
+
+
+def test_with_an_admin_port_callers_see_neither_metrics_nor_admin_routes(models: Path) -> None:
+    async def test() -> None:
+        async with service(models) as served:
+            for client, paths in (
+                (served.main, {"/metrics": 404, "/admin/reload": 404, "/health/live": 200, "/health/ready": 200}),
+                (served.admin, {"/metrics": 200, "/admin/reload": 405, "/health/live": 200, "/health/ready": 200}),
+            ):
+                for path, status in paths.items():
+                    assert (await client.get(path)).status_code == status, path
+            assert (await served.main.post("/admin/reload")).status_code == 404
+            assert (await served.admin.post("/tag", json={"text": "x"})).status_code == 404
+            described = (await served.admin.get("/schema/openapi.json")).json()["paths"]
+            assert set(described) == {"/metrics", "/health/live", "/health/ready", "/models", "/admin/reload"}
+            assert set(described["/admin/reload"]["post"]["responses"]) == {"200", "202", "409"}
+            assert "/metrics" not in (await served.main.get("/schema/openapi.json")).json()["paths"]
+
+    run(test)
+
+
+def test_without_one_metrics_are_on_the_main_port(models: Path) -> None:
+    async def test() -> None:
+        async with service(models, admin_port=None) as served:
+            assert (await served.main.get("/metrics")).status_code == 200
+            assert (await served.main.post("/admin/reload")).status_code == 404
+
+    run(test)
+
+
+def test_operators_need_no_key(models: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    keys = tmp_path_factory.mktemp("keys") / "keys"
+    keys.write_text(f"somebody {hashlib.sha256(b'secret-secret-secret').hexdigest()}\n")
+
+    async def test() -> None:
+        async with service(models, api_keys_file=keys) as served:
+            assert (await served.main.get("/models")).status_code == 401
+            for path in ("/models", "/metrics", "/health/ready"):
+                assert (await served.admin.get(path)).status_code == 200, path
+            assert (await served.admin.post("/admin/reload")).status_code == 200
+
+    run(test)
+
+
+def test_it_answers_while_the_service_drains(models: Path) -> None:
+    async def test() -> None:
+        async with service(models) as served:
+            served.engine.door.close()
+            assert (await served.admin.get("/health/live")).status_code == 200
+            assert (await served.admin.get("/health/ready")).status_code == 503
+            assert (await served.admin.get("/metrics")).status_code == 200
+            problem = (await served.admin.post("/admin/reload")).json()
+            assert (problem["status"], "draining" in problem["detail"]) == (409, True)
+
+    run(test)
+
+
+def test_a_supervisor_that_died_is_not_told() -> None:
+    """Its number may be somebody else's by now."""
+
+    async def test() -> None:
+        with pytest.raises(ReloadFailedError, match="supervisor of this worker has died"):
+            await TellSupervisor(os.getpid())()
+
+    run(test)

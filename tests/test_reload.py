@@ -1,0 +1,162 @@
+"""SIGHUP and POST /admin/reload in processes of their own, one and several."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.conftest import wait_until
+from tests.benchmarks.process import free_port
+from tests.fakes import GRAPH, NAME, VERSION, lexicon_graph, write_bundle
+from tests.running import Running, client_of, get, running, say_hello, start_that_fails
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    write_bundle(tmp_path / "models", graph=lexicon_graph())
+    return tmp_path / "models"
+
+
+def write_second(models: Path) -> Path:
+    folder = write_bundle(models, version="2.0.0", folder=".beside", graph=lexicon_graph())
+    return folder.rename(models / "second")
+
+
+def damage(folder: Path) -> None:
+    path = folder / GRAPH
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+def versions(url: str, *, num: int = 8) -> set[str]:
+    """Of so many answers on connections of their own, which any worker gives."""
+    return {say_hello(url).json()["model"]["version"] for _ in range(num)}
+
+
+def reloads(admin: str) -> dict[str, float]:
+    """By result."""
+    families = text_string_to_metric_families(get(admin, "/metrics").text)
+    samples = [sample for family in families for sample in family.samples if sample.name == "ribbon_reloads_total"]
+    return {sample.labels["result"]: sample.value for sample in samples}
+
+
+def post_reload(admin: str) -> httpx.Response:
+    return httpx.post(f"{admin}/admin/reload", trust_env=False, timeout=60)
+
+
+def test_one_process_reloads_on_sighup_and_when_it_is_asked_to(models: Path) -> None:
+    with running(models, RIBBON_ADMIN_PORT="0") as process:
+        ready = process.line("ready")
+        url, admin = ready["url"], ready["admin"]
+        write_second(models)
+        process.popen.send_signal(signal.SIGHUP)
+        assert process.line("models reloaded")["added"] == f"{NAME}@2.0.0"
+        assert versions(url, num=2) == {"2.0.0"}
+        damage(models / "second")
+        manifest = models / "second" / "manifest.json"
+        manifest.write_text(manifest.read_text() + "\n")  # or nobody would look at the graph again
+        failed = post_reload(admin)
+        assert (failed.status_code, failed.json()["kind"]) == (409, "reload_failed")
+        process.popen.send_signal(signal.SIGHUP)
+        while "those before are still served" not in next(process._rest())["message"]:
+            pass
+        assert versions(url, num=2) == {"2.0.0"}
+        shutil.rmtree(models / "second")
+        assert post_reload(admin).json()["removed"] == [f"{NAME}@2.0.0"]
+        assert versions(url, num=2) == {VERSION}
+        assert reloads(admin) == {"ok": 2, "unchanged": 0, "failed": 2}
+        assert get(url, "/metrics").status_code == 404
+        process.terminate()
+        assert process.status() == 0
+
+
+def test_a_supervisor_loads_first_and_then_tells_the_workers(models: Path) -> None:
+    with running(models, RIBBON_ADMIN_PORT="0", RIBBON_WORKERS="2") as process:
+        ready = process.line("ready")
+        url, admin = ready["url"], ready["admin"]
+        write_second(models)
+        accepted = post_reload(admin)
+        assert accepted.status_code == 202
+        assert "detail" in accepted.json()
+        wait_until(lambda: reloads(admin) == {"ok": 2, "unchanged": 0, "failed": 0})
+        assert versions(url) == {"2.0.0"}
+
+        damage(write_bundle(models, version="3.0.0", folder="third", graph=lexicon_graph()))
+        process.popen.send_signal(signal.SIGHUP)
+        wait_until(lambda: reloads(admin)["failed"] == 1)  # the supervisor's alone: workers were not told
+        assert versions(url) == {"2.0.0"}
+        assert get(admin, "/health/ready").status_code == 200
+
+        shutil.rmtree(models / "third")
+        os.kill(worker_of(process), signal.SIGKILL)
+        wait_until(lambda: process_count(process) == 2)
+        assert versions(url) == {"2.0.0"}  # of the one who took its place too
+        process.terminate()
+        assert process.status() == 0
+
+
+def children(process: Running) -> Iterator[int]:
+    pid = process.popen.pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        yield from map(int, (task / "children").read_text().split())
+
+
+def worker_of(process: Running) -> int:
+    return next(children(process))
+
+
+def process_count(process: Running) -> int:
+    return len(list(children(process)))
+
+
+def test_a_taken_admin_port_stops_the_start(models: Path) -> None:
+    port = str(free_port())
+    with running(models, RIBBON_PORT=port) as process:
+        process.line("ready")
+        ended = start_that_fails(models, RIBBON_ADMIN_PORT=port)
+    assert ended.returncode == 1
+    assert f":{port}: address already in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"RIBBON_ADMIN_HOST": "127.0.0.1"}, "RIBBON_ADMIN_HOST=127.0.0.1 needs RIBBON_ADMIN_PORT"),
+        ({"RIBBON_ADMIN_PORT": "65536"}, "RIBBON_ADMIN_PORT=65536"),
+    ],
+)
+def test_an_admin_port_that_cannot_be_stops_the_start(models: Path, choices: dict[str, str], message: str) -> None:
+    ended = start_that_fails(models, **choices)
+    assert ended.returncode == 1
+    assert message in ended.stderr
+
+
+def test_requests_under_way_during_a_reload_are_answered(models: Path) -> None:
+    with running(models, RIBBON_ADMIN_PORT="0") as process:
+        ready = process.line("ready")
+        with client_of(ready["url"]) as client:
+            seen: set[Any] = set()
+            for _ in range(3):
+                write_second(models)
+                process.popen.send_signal(signal.SIGHUP)
+                while "2.0.0" not in (answer := answer_of(client)):
+                    seen.add(answer)
+                shutil.rmtree(models / "second")
+                process.popen.send_signal(signal.SIGHUP)
+                while VERSION not in (answer := answer_of(client)):
+                    seen.add(answer)
+            assert seen <= {VERSION, "2.0.0"}
+
+
+def answer_of(client: httpx.Client) -> str:
+    response = client.post("/tag", json={"text": "Alice plays"})
+    assert response.status_code == 200, response.text
+    return str(response.json()["model"]["version"])
