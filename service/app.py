@@ -270,13 +270,14 @@ def create_app(
         default_timeout_ms=settings.default_timeout_ms,
         max_inside=settings.max_requests,
     )
-    app.asgi_handler = ExchangeMiddleware(
-        app.asgi_handler,
+    app.state.outermost = partial(
+        ExchangeMiddleware,
         metrics=engine.metrics,
         door=engine.door,
         callers=engine.gate.callers(settings),
         tracer=tracer,
     )
+    app.asgi_handler = app.state.outermost(app.asgi_handler)
     return app
 
 
@@ -298,9 +299,7 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
         logging_config=None,
     )
     admin.state.count_problem = app.state.count_problem
-    admin.asgi_handler = ExchangeMiddleware(
-        admin.asgi_handler, metrics=engine.metrics, door=engine.door, callers=engine.gate.callers(engine.settings)
-    )
+    admin.asgi_handler = app.state.outermost(admin.asgi_handler)
     return admin
 
 
