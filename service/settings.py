@@ -84,7 +84,8 @@ class Settings(BaseModel):
     )
     default_tagger: str | None = setting(
         None,
-        meaning="answers /tag when no model is named; default: the bundle that says so, else the first by name",
+        meaning="answers /tag when no model is named: a name, and with it its highest version, or `name@version`; "
+        "default: the bundle that says so, else the first by name",
         cost="what that model costs",
     )
     default_classifier: str | None = setting(None, meaning="the same for /classify", cost="what that model costs")

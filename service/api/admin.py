@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from litestar import MediaType, Response, post
@@ -17,15 +18,15 @@ from service.api.schemas import ReloadAccepted, ReloadResponse
 from service.errors import ReloadFailedError
 
 
-class Reload(Protocol):
+class Reload(ABC):
     """How models are looked for again from here."""
 
+    @abstractmethod
     async def __call__(self) -> ReloadResponse | ReloadAccepted:
         """Raises ReloadFailedError."""
-        ...
 
 
-class ReloadHere:
+class ReloadHere(Reload):
     """Where one process does everything: the answer is what came of it."""
 
     def __init__(self, reload: Callable[[], Awaitable[ReloadResponse]]) -> None:
@@ -35,7 +36,7 @@ class ReloadHere:
         return await self._reload()
 
 
-class TellSupervisor:
+class TellSupervisor(Reload):
     """Where several do: it loads first, and then tells all of them."""
 
     def __init__(self, supervisor: int) -> None:

@@ -138,7 +138,7 @@ def test_without_one_metrics_are_on_the_main_port(models: Path) -> None:
 
 def test_operators_need_no_key(models: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     keys = tmp_path_factory.mktemp("keys") / "keys"
-    keys.write_text(f"somebody {hashlib.sha256(b'secret-secret-secret').hexdigest()}\n")
+    keys.write_text(f"somebody:{hashlib.sha256(b'secret-secret-secret').hexdigest()}\n")
 
     async def test() -> None:
         async with service(models, api_keys_file=keys) as served:
