@@ -184,8 +184,9 @@ class Engine:
         gone = [each for key, each in before.items() if key not in kept]
         self.catalogue.switch(now)
         write_down_models([each.card for each in now], [each.card for each in gone], self.metrics)
+        for name in {each.full_name for each in gone} - {each.full_name for each in now}:
+            self.metrics.longest_run_seconds.labels(name).set(0)
         for each in gone:
-            self.metrics.longest_run_seconds.labels(each.full_name).set(0)
             each.scheduler.close()
             self._release_memory_after(each.predictor)
 
