@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.benchmarks.client import Address, Connection, encode_request
 from tests.benchmarks.model import Model
@@ -22,9 +24,17 @@ class ServiceProcess:
     """``python -m service`` on a free port, with every model of the folder; ready once entered, gone once left.
 
     ``model``, if given, answers for its task. ``precision`` is every model's that has it; none: each model's own.
+    ``variables`` are further ones of its environment.
     """
 
-    def __init__(self, *, models_dir: Path, model: Model | None = None, precision: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        models_dir: Path,
+        model: Model | None = None,
+        precision: str | None = None,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.address = Address(host="127.0.0.1", port=free_port())
         self._environment = os.environ | {
             "RIBBON_HOST": self.address.host,
@@ -36,6 +46,7 @@ class ServiceProcess:
         self._environment.pop("RIBBON_PRECISION", None)
         if precision is not None:
             self._environment["RIBBON_PRECISION"] = precision
+        self._environment |= variables
         self.seconds_to_ready = 0.0
 
     def __enter__(self) -> ServiceProcess:
