@@ -32,6 +32,7 @@ from service.errors import (
 MAX_REPORTED = 20  # of many mistakes in one body
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a pair too
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")  # nobody escapes those, but a key might be hidden so
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`", re.DOTALL)
 _WHOLE_EXPECTED = re.compile(r"Expected `int(?: \| null)?`, got `float`")
@@ -105,7 +106,7 @@ def decode(body: bytes, type: Any) -> Any:  # noqa: A002
             return _decode_whole(body, type, form)
         _explain(body, error, form)
     # msgspec keeps the last of repeated keys. A quoted name seen twice may also be a value: look closer.
-    if any(body.count(b'"%b"' % name.encode()) > 1 for name in form.fields):
+    if _ESCAPED_LETTER.search(body) or any(body.count(b'"%b"' % name.encode()) > 1 for name in form.fields):
         _parse(body)
     return decoded
 
@@ -120,11 +121,14 @@ def _decode_whole(body: bytes, type: Any, form: Form) -> Any:  # noqa: A002
 
 def _check_media_type(request: JsonRequest) -> None:
     """No content type at all is taken for JSON."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    headers = request.headers
+    if headers.get("content-encoding", "identity").lower() != "identity" or (
+        headers.get("transfer-encoding", "chunked").lower() != "chunked"
+    ):
         raise UnsupportedMediaTypeError("the body is compressed; send it as it is")
     media_type, options = request.content_type
     charset = options.get("charset", "utf-8").lower()
-    is_json = media_type in ("", "application/json") or media_type.endswith("+json")
+    is_json = media_type == "application/json" or media_type.endswith("+json") or not headers.get("content-type")
     if not is_json or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaTypeError("send application/json in UTF-8")
 

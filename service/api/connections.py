@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ MAX_CONNECTIONS = 10_000
 FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
 MAX_HEAD_BYTES = 32 * 1024
 LINGER_SECONDS = 5.0  # for what a caller still sends although it is refused: closing at once would lose the answer
+_OFFER = re.compile(rb"(\r\n)upgrade(?=:)", re.IGNORECASE)
 SWEEPS_PER_TIMEOUT = 4
 MAX_SWEEP_SECONDS = 1.0
 
@@ -160,8 +162,8 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._idle_bytes += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # nothing but HTTP/1.1 is spoken here, and that is what is answered
+            self.parser.feed_data(_without_upgrade(data) if self._in_head else data)
+        except httptools.HttpParserUpgrade:  # CONNECT: nothing but HTTP/1.1 is spoken here, and that is answered
             pass
         except httptools.HttpParserError as error:
             self._refuse(_cause(error))
@@ -280,6 +282,15 @@ def response_bytes(error: ServiceError, more: list[tuple[bytes, bytes]]) -> byte
     lines = [b"%b: %b\r\n" % header for header in [*more, *encoded, *protections("POST", ())]]
     status = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n".encode()
     return b"".join([status, *lines, b"\r\n", body])
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """The parser would stop after the head of a request that offers another protocol, as those of Java's client do,
+    and its body would be lost. The offer is renamed, and so declined: RFC 9110, section 7.8."""
+    if not _OFFER.search(data):
+        return data
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _OFFER.sub(rb"\1x-offer", head) + end + rest
 
 
 def _cause(error: httptools.HttpParserError) -> ServiceError:

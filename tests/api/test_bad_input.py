@@ -57,6 +57,7 @@ every_route = pytest.mark.parametrize("route", list(NEEDED))
         b'{"text":' + b"[" * 100_000,
         b'{"x":' * 50_000,
         b'{"text": "a", "text": "b"}',
+        b'{"text": "a", "target": "es", "te\\u0078t": "b"}',
         b'{"text": "a", "x": {"y": 1, "y": 2}, "text": "b"}',
         b'{"text": ' + b"1" * 5000 + b"}",
         b'{"text": "\\ud8"}',

@@ -34,8 +34,8 @@ VALUES: Mapping[str, bytes] = {
     "minus nothing": b"-0",
     "minus nothing, with a point": b"-0.0",
     "ten to the five thousandth": b"1" + b"0" * 5000,
-    "a million digits": b"9" * 1_000_000,
-    "a million decimals": b"0." + b"3" * 1_000_000,
+    "a million digits": b"9" * 300_000,
+    "a million decimals": b"0." + b"3" * 300_000,
     "a long exponent": b"1e" + b"9" * 10_000,
     "a leading zero": b"01",
     "hexadecimal": b"0x10",
@@ -52,23 +52,16 @@ VALUES: Mapping[str, bytes] = {
     "deep lists": b"[" * 100_000 + b"]" * 100_000,
     "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
     "a wide list of words": json.dumps(["a"] * 100_000).encode(),
-    "a wide list of lists": b"[" + b"[]," * 300_000 + b"[]]",
+    "a wide list of lists": b"[" + b"[]," * 100_000 + b"[]]",
     "a wide object": json.dumps({str(i): i for i in range(100_000)}).encode(),
-    "a long word": json.dumps("a" * (ALMOST - 100)).encode(),
-    "a long word of escapes": b'"' + b"\\u00e9" * 600_000 + b'"',
+    "a long word": json.dumps("a" * 1_000_000).encode(),
+    "a long word of escapes": b'"' + b"\\u00e9" * 100_000 + b'"',
 }
-FIELDS = (
-    "text",
-    "tokens",
-    "model",
-    "tasks",
-    "target",
-    "beam_size",
-    "length_penalty",
-    "max_length",
-    "stream",
-    "truncate",
-)
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "/tag": ("text", "tokens", "model", "tasks", "truncate"),
+    "/classify": ("text", "colour"),
+    "/translate": ("text", "target", "beam_size", "length_penalty", "max_length"),
+}
 
 WHOLE: Mapping[str, bytes] = {
     "nothing": b"",
@@ -123,13 +116,11 @@ MEDIA_TYPES = (
         ";",
         "a/b/c",
     ),
-    *("application/json, text/plain", "application/json; charset=" + "x" * 8000, "application/json" + ";a=b" * 2000),
-    *("application/json; charset=\xff\xfe", "application/json\t; charset", "application/x+json; charset=undefined"),
+    *("application/json, text/plain", "application/json; charset=" + "x" * 8000),
+    "application/x+json; charset=undefined",
 )
-MEANT_MEDIA_TYPES = (
-    "application/json",
-    "APPLICATION/JSON",
-    "application/json; charset=UTF-8",
-    "application/a+json",
-    "",
+MEANT_MEDIA_TYPES = (  # what cannot be read as an option is none
+    *("application/json; charset=\xff\xfe", "application/json\t; charset"),
+    *("application/json", "APPLICATION/JSON", "application/json; charset=UTF-8", "application/a+json", ""),
+    "application/json" + ";a=b" * 2000,
 )

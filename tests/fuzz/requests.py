@@ -79,6 +79,7 @@ HEADERS: Mapping[str, bytes] = {
     "something expected": WHOLE.replace(b"Host: a", b"Host: a\r\nExpect: 100-continue"),
     "something else expected": WHOLE.replace(b"Host: a", b"Host: a\r\nExpect: a miracle"),
     "an upgrade": WHOLE.replace(b"Host: a", b"Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c"),
+    "an upgrade to a socket": WHOLE.replace(b"Host: a", b"Host: a\r\nconnection: upgrade\r\nUPGRADE: websocket"),
     "a socket wanted": get(
         b"/tag",
         b"Connection: Upgrade",
@@ -112,6 +113,7 @@ LENGTHS: Mapping[str, bytes] = {
     "chunks": HEAD + CHUNKED + b"\r\n" + CHUNK + END,
     "a chunk a byte": HEAD + CHUNKED + b"\r\n" + b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + END,
     "chunks of nothing but extensions": HEAD + CHUNKED + b"\r\nd;" + b"a=b;" * 5000 + b"\r\n" + BODY + b"\r\n" + END,
+    "many trailers": HEAD + CHUNKED + b"\r\n" + CHUNK + b"0\r\n" + b"X-A: b\r\n" * 20 + b"\r\n",
     "trailers": HEAD + CHUNKED + b"\r\n" + CHUNK + b"0\r\nContent-Length: 5\r\nX-A: b\r\n\r\n",
     "trailers without end": HEAD + CHUNKED + b"\r\n" + CHUNK + b"0\r\n" + b"X-A: b\r\n" * 20_000 + b"\r\n",
     "a chunk of 64 bits": HEAD + CHUNKED + b"\r\nffffffffffffffff\r\n" + BODY,
