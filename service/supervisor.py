@@ -140,6 +140,8 @@ class Supervisor:
             return
         worker.is_ready = True
         self._early_deaths = 0
+        if self._has_been_ready:
+            _log.info("worker replaced", extra={"number": worker.number, "pid": worker.pid})
         if not self._has_been_ready and sum(each.is_ready for each in self._workers.values()) == self._num_workers:
             self._has_been_ready = True
             self._duties.on_ready()

@@ -107,8 +107,8 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_not_lost(models: Pat
         assert (ended["pid"], ended["status"]) == (killed, "SIGKILL")
         for _ in range(5):
             assert say_hello(url).status_code == 200
-        wait_until(lambda: metrics_of(url)["ribbon_worker_starts_total"] == 3)
-        wait_until(lambda: 'ribbon_worker_resident_bytes{worker="1"}' in metrics_of(url))
+        assert service.line("worker replaced")["number"] == ended["number"]
+        assert metrics_of(url)["ribbon_worker_starts_total"] == 3
         ask_both(service, url)
         assert other in service.workers
         assert killed not in service.workers

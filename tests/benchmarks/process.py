@@ -18,6 +18,7 @@ from tests.benchmarks.model import Model
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS, STOP_SECONDS = 60.0, 20.0
+_LOG_BYTES = 1 << 20  # from the beginning; more than what is logged before it is ready
 
 
 class ServiceProcess:
@@ -93,6 +94,18 @@ class ServiceProcess:
             return False
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_for_line(self, message: str) -> None:
+        """Until it has logged it: with several workers the first one is ready before all are."""
+        deadline = time.perf_counter() + START_SECONDS
+        while f'"message":"{message}"'.encode() not in os.pread(self._log.fileno(), _LOG_BYTES, 0):
+            if time.perf_counter() > deadline:
+                raise RuntimeError(f"the service did not say {message!r} within {START_SECONDS:.0f} s")
+            time.sleep(0.02)
+
+    @property
     def resident_megabytes(self) -> float:
         """VmRSS of the process and of those it started."""
         return sum(status_megabytes(pid, "VmRSS") for pid in family(self._process.pid))
@@ -124,6 +137,12 @@ def family(pid: int) -> list[int]:
 
 def status_megabytes(pid: int, field: str) -> float:
     found = re.search(rf"^{field}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def memory_of(pid: int, field: str) -> float:
+    """``Rss`` or ``Pss``, in megabytes."""
+    found = re.search(rf"^{field}:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
 
 
