@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, Protocol
 
 import prometheus_client.values
@@ -15,10 +16,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollecto
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import MultiProcessValue
 
+from service.errors import SettingsError
+
 Read = Callable[[], float]
 Across = Literal["livesum", "livemax"]  # what becomes of the workers' values
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client whenever it opens a file
 REFRESH_SECONDS = 0.25
+IN_MEMORY = "/dev/shm"  # noqa: S108 (the folder made there is nobody else's)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -124,6 +128,19 @@ class SharedExposition:
     def _refresh(self) -> None:
         for each in self._gauges:
             each.refresh()
+
+
+def make_folder() -> TemporaryDirectory[str]:
+    """For the workers' values: in memory where the system has such a place, unless TMPDIR names another.
+    Raises SettingsError."""
+    in_memory = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+    try:
+        return TemporaryDirectory(prefix="ribbon-metrics-", dir=os.environ.get("TMPDIR") or in_memory)
+    except OSError as error:
+        raise SettingsError(
+            f"several workers keep their metrics in a folder, and none can be written ({error.strerror}); "
+            "set TMPDIR to one that can, or RIBBON_WORKERS to 1"
+        ) from error
 
 
 def forget_worker(folder: Path, worker: int) -> None:

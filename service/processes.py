@@ -26,7 +26,7 @@ from service.app import create_admin_app, create_app
 from service.errors import StartupError
 from service.forking import Seat, num_threads, share_memory
 from service.metrics import count_reloads
-from service.metrics_exposition import SharedExposition, forget_worker
+from service.metrics_exposition import SharedExposition, forget_worker, make_folder
 from service.runtime.devices import choose_device
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.server import Accept, Listener, Patience, Server, WorkerServer, accept_all
@@ -105,7 +105,7 @@ def supervise(settings: Settings, ports: Ports, stop: Stop, *, started_at: float
     if stop.is_told:
         return 0
     listen(ports.all)
-    with (folder := TemporaryDirectory(prefix="ribbon-metrics-")):
+    with (folder := make_folder()):
         shared = Shared(
             loaded=loaded,
             loads=Loads(settings.workers),

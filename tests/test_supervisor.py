@@ -262,3 +262,10 @@ def test_one_that_was_ready_is_replaced_at_once_others_later_and_later() -> None
     assert delays[0] == 0
     assert delays == sorted(delays)
     assert 0 < delays[1] < delays[2] < delays[-1] == LONGEST_DELAY_SECONDS
+
+
+def test_where_no_folder_can_be_written_the_start_says_what_to_do(models: Path) -> None:
+    ended = start_that_fails(models, RIBBON_WORKERS="2", TMPDIR="/proc")
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert "set TMPDIR" in json.loads(line)["message"]
