@@ -97,7 +97,8 @@ def load_models(settings: Settings, open_session: OpenSession) -> list[Loaded]:
 
 def reload_models(settings: Settings, open_session: OpenSession, current: Sequence[Loaded]) -> Reloaded:
     """The same where some models are there already: of those whose manifest and precision are as they were the
-    predictors are kept. Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound."""
+    predictors are kept, and the files compared with their checksums all the same: what is damaged would not start again.
+    Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound."""
     bundles = find_versions(settings.models_dir)
     check_precision(bundles, settings.precision)
     defaults = {default_of(task, bundles, settings) for task in OPENERS}
@@ -107,6 +108,7 @@ def reload_models(settings: Settings, open_session: OpenSession, current: Sequen
         name = name_of(bundle)
         card = describe(bundle, settings, is_default=name in defaults)
         if name in before and is_same(before[name].card, card):
+            verify(bundle)
             kept.append(name)
             models.append(Loaded(card=card, predictor=before[name].predictor))
         else:

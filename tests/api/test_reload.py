@@ -191,6 +191,12 @@ def corrupt(models: Path) -> Path:
     return path
 
 
+def damaged_where_it_is_served(models: Path) -> Path:
+    path = models / NAME / GRAPH
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    return path
+
+
 def wrong_example(models: Path) -> Path:
     folder = write_second(models)
     wrong = json.loads((folder / EXAMPLES).read_text())
@@ -217,7 +223,10 @@ def nothing_left(models: Path) -> Path:
     return models
 
 
-@pytest.mark.parametrize("damage", [corrupt, wrong_example, no_manifest_at_all, second_of_a_version, nothing_left])
+@pytest.mark.parametrize(
+    "damage",
+    [corrupt, damaged_where_it_is_served, wrong_example, no_manifest_at_all, second_of_a_version, nothing_left],
+)
 def test_a_reload_that_fails_changes_nothing_and_says_why(
     models: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], Path]
 ) -> None:
