@@ -28,6 +28,7 @@ from service.forking import Seat, num_threads, share_memory
 from service.metrics import count_reloads
 from service.metrics_exposition import SharedExposition, forget_worker, make_folder
 from service.runtime.devices import choose_device
+from service.runtime.memory import release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.server import Accept, Listener, Patience, Server, WorkerServer, accept_all
 from service.settings import Settings
@@ -180,6 +181,7 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
     if num_threads() > 1:
         _log.warning("workers that start from now on load the models themselves: loading has left a thread behind")
         shared.loaded.clear()
+    release_free_memory()
     share_memory()
     return True
 

@@ -97,7 +97,7 @@ def load_models(settings: Settings, open_session: OpenSession) -> list[Loaded]:
 
 def reload_models(settings: Settings, open_session: OpenSession, current: Sequence[Loaded]) -> Reloaded:
     """The same where some models are there already: of those whose manifest and precision are as they were the
-    predictors are kept, and the files compared with their checksums all the same: what is damaged would not start again.
+    predictors are kept; the files are compared with their checksums all the same, since a damaged one starts no more.
     Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound."""
     bundles = find_versions(settings.models_dir)
     check_precision(bundles, settings.precision)
