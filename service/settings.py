@@ -6,53 +6,22 @@ import re
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from service.errors import SettingsError
+from service.settings_fields import Networks, Origins, setting
 from service.settings_rules import PREFIX, impossible, variable
 
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
 # What the cluster puts into every pod beside a Service that is named ribbon, and the old links of Docker likewise.
 _LINK = re.compile(r"RIBBON_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
-_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+")
 _LINK_HINT = (
     "set by Kubernetes, which describes a Service named 'ribbon' in variables that begin with RIBBON_; "
     "set enableServiceLinks: false in the pod's spec, or give the Service another name"
 )
-
-
-def setting(default: Any, *, meaning: str, cost: str, **constraints: Any) -> Any:
-    """A field with what the table for people says of it: what it means, and what turning it up costs."""
-    return Field(default, description=meaning, json_schema_extra={"cost": cost}, **constraints)
-
-
-def _parts(value: Any) -> Any:
-    """What stands between the commas."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _networks(value: Any) -> Any:
-    """One address is a network too. Raises ValueError, once for all."""
-    parts = _parts(value)
-    return tuple(map(ip_network, parts)) if isinstance(value, str) else value
-
-
-def _origins(value: Any) -> Any:
-    """Raises ValueError for what no browser would ever send."""
-    parts = _parts(value)
-    for part in parts:
-        if not _ORIGIN.fullmatch(part):
-            raise ValueError(f"{part!r} is no origin: that is scheme://host or scheme://host:port, without a path")
-    return parts
-
-
-Network = IPv4Network | IPv6Network
-Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
-Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 
 
 class Settings(BaseModel):

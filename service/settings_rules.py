@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 PREFIX = "RIBBON_"
 MAX_UTF8_BYTES = 4  # of one character
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 
 
 class Rule(Protocol):
@@ -40,20 +41,24 @@ class AtMost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Differ:
-    """Two settings must not be the same, unless they are ``free``."""
+class Apart:
+    """Two ports must not be the same, unless they are free to be found or belong to different addresses."""
 
     one: str
     other: str
-    free: object = None
+    hosts: tuple[str, str]
     because: str
 
     def broken(self, settings: BaseModel) -> str | None:
-        value = getattr(settings, self.one)
-        if value is None or value == self.free or value != getattr(settings, self.other):
+        port = getattr(settings, self.one)
+        if not port or port != getattr(settings, self.other) or self._are_elsewhere(settings):
             return None
         both = f"{told(settings, self.one)} and {told(settings, self.other)}"
         return f"{both} cannot go together: {self.because}; give one of them another value"
+
+    def _are_elsewhere(self, settings: BaseModel) -> bool:
+        one, other = (getattr(settings, host) for host in self.hosts)
+        return one is not None and one != other and not {one, other} & EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,18 @@ RULES: Sequence[Rule] = (
         greater="max_queued_cells",
         because="a run would take more tokens than may wait for it",
     ),
+    Apart(
+        one="admin_port",
+        other="port",
+        hosts=("admin_host", "host"),
+        because="two listeners cannot have one address",
+    ),
     Needs(one="admin_host", other="admin_port", because="an address alone is not listened on"),
+    AtMost(
+        lesser="max_items",
+        greater="rate_limit_burst",
+        because="a request with all the texts it may have would never be let in",
+    ),
     Needs(one="rate_limit_burst", other="rate_limit_items", because="a burst alone limits nothing"),
 )
 

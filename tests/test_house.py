@@ -16,7 +16,7 @@ ROOMS = ("app", "api", "predictors", "scheduling", "runtime", "bundle", "text", 
 # What starts, binds, forks and ends; no room knows of it.
 FRONT = ("__main__", "keys", "processes", "supervisor", "forking", "server", "accepting", "sockets", "stopping")
 # Anybody may use them, and they use the errors.
-LEAVES = ("settings", "settings_rules", "settings_table", "metrics", "metrics_exposition", "tracing")
+LEAVES = ("settings", "settings_fields", "settings_rules", "settings_table", "metrics", "metrics_exposition", "tracing")
 TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
 PROOFS = tuple(f"training/{stem}" for stem in ("evaluat", "export", "predict", "publish"))  # files begin so

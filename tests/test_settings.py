@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from service.errors import SettingsError
 from service.settings import Settings, variables
-from service.settings_rules import Differ, Needs
+from service.settings_rules import Needs, impossible
 from service.settings_table import BEGIN, END, cost_of, main, rewritten, table
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operations.md"
@@ -104,10 +104,28 @@ def test_a_setting_that_needs_another_says_so() -> None:
     )
 
 
-def test_settings_that_must_differ_say_so_unless_they_are_free() -> None:
-    rule = Differ(one="port", other="workers", free=0, because="it is a test")
-    assert rule.broken(Settings(port=2)) is None
-    assert "RIBBON_PORT=1 and RIBBON_WORKERS=1 (the default) cannot" in str(rule.broken(Settings(port=1)))
+@pytest.mark.parametrize(
+    ("choices", "is_told"),
+    [
+        ({"port": 9000, "admin_port": 9000}, True),
+        ({"port": 9000, "admin_port": 9000, "admin_host": "127.0.0.1"}, True),
+        ({"port": 9000, "admin_port": 9000, "host": "0.0.0.0", "admin_host": "127.0.0.1"}, True),
+        ({"port": 9000, "admin_port": 9000, "host": "10.0.0.1", "admin_host": "127.0.0.1"}, False),
+        ({"port": 0, "admin_port": 0}, False),
+        ({"port": 9000, "admin_port": 9001}, False),
+        ({"port": 9000}, False),
+    ],
+)
+def test_two_listeners_need_two_addresses(choices: Mapping[str, str | int], is_told: bool) -> None:
+    told = "".join(impossible(Settings(**choices)))
+    assert ("RIBBON_ADMIN_PORT=9000 and RIBBON_PORT=9000 cannot go together" in told) is is_told
+
+
+def test_a_burst_has_room_for_a_whole_request() -> None:
+    with pytest.raises(
+        SettingsError, match="set RIBBON_MAX_ITEMS to at most 100 or RIBBON_RATE_LIMIT_BURST to at least"
+    ):
+        Settings.from_environment({"RIBBON_RATE_LIMIT_ITEMS": "50", "RIBBON_RATE_LIMIT_BURST": "100"})
 
 
 def test_what_kubernetes_sets_for_a_service_of_our_name_is_told_as_such() -> None:

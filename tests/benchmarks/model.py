@@ -19,7 +19,8 @@ from service.predictors.translator import Translator, Wish, cap_of
 from service.runtime.session import Arrays
 from service.scheduling.direct import search_all
 from service.scheduling.search import Search
-from service.settings import PREFIX, Settings
+from service.settings import Settings
+from service.settings_rules import PREFIX
 from service.text.batch import Batch, Ids
 from service.text.paragraphs import cut
 from service.text.tokenizer import split_sentences

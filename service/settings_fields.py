@@ -1,0 +1,41 @@
+"""How a setting is declared, and what is read from more than a number or a word."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+")
+
+
+def setting(default: Any, *, meaning: str, cost: str, **constraints: Any) -> Any:
+    """A field with what the table for people says of it: what it means, and what turning it up costs."""
+    return Field(default, description=meaning, json_schema_extra={"cost": cost}, **constraints)
+
+
+def _parts(value: Any) -> Any:
+    """What stands between the commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _networks(value: Any) -> Any:
+    """One address is a network too. Raises ValueError, once for all."""
+    parts = _parts(value)
+    return tuple(map(ip_network, parts)) if isinstance(value, str) else value
+
+
+def _origins(value: Any) -> Any:
+    """Raises ValueError for what no browser would ever send."""
+    parts = _parts(value)
+    for part in parts:
+        if not _ORIGIN.fullmatch(part):
+            raise ValueError(f"{part!r} is no origin: that is scheme://host or scheme://host:port, without a path")
+    return parts
+
+
+Network = IPv4Network | IPv6Network
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
