@@ -35,8 +35,10 @@ from service.settings import Settings
 from service.sockets import bind, listen, url_of
 from service.stopping import Stop, end_at_once
 from service.supervisor import Duties, Supervisor
+from service.tracing.trace import choose_tracer
 
-SUPERVISOR = 0  # among those who count; workers begin with 1
+SUPERVISOR = 0  # among those who count; workers begin with 1from service.tracing.trace import choose_tracer
+
 _log = logging.getLogger("service")
 Sockets = Sequence[socket.socket]
 
@@ -102,6 +104,7 @@ def serve_alone(settings: Settings, ports: Ports, stop: Stop, *, started_at: flo
 def supervise(settings: Settings, ports: Ports, stop: Stop, *, started_at: float) -> int:
     """Loads before it listens. Raises StartupError."""
     settings = settle_device(settings)
+    choose_tracer(settings.tracing)  # what is missing for it is said once, and loaded once
     loaded = load_to_share(settings)
     if stop.is_told:
         return 0

@@ -39,6 +39,15 @@ PROBE = bytes.fromhex(
 )
 
 
+# One arena for all sessions: of their own each would keep its largest runs for good, though few run at one time.
+onnxruntime.create_and_register_allocator(
+    onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    ),
+    None,
+)
+
+
 class Session(Protocol):
     """Named arrays in, named arrays out. May be called by several threads at once.
 
@@ -68,8 +77,8 @@ class OnnxSession:
 
     Set up for several one-thread runs at once: spinning is off because a waiting thread would burn the core
     that another run needs. The arena is on: without it every run's large arrays are fresh pages, and to have them
-    cleared costs up to a third of a run. It keeps what the largest runs at one time took, and no more: the service
-    bounds a run's cells and makes the largest runs once before it is ready.
+    cleared costs up to a third of a run. All sessions of the process share it. It keeps what the largest runs at one
+    time took, and no more: the service bounds a run's cells and makes the largest runs once before it is ready.
     Raises BundleError if the file is no graph.
     """
 
@@ -172,5 +181,6 @@ def _options(num_threads: int) -> onnxruntime.SessionOptions:
     options.enable_cpu_mem_arena = True
     options.enable_mem_pattern = False  # plans are kept by shape, and there is no end of shapes
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 3  # errors only: they reach us as exceptions too
     return options

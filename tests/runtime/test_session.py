@@ -69,6 +69,34 @@ assert os.listdir("/proc/self/task") == before, (before, os.listdir("/proc/self/
     assert ended.returncode == 0, ended.stderr
 
 
+def test_what_one_models_largest_run_took_serves_the_next_models_too() -> None:
+    program = """
+import sys
+from pathlib import Path
+import numpy as np
+from service.runtime.session import OnnxSession
+
+def resident():
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmRSS:")]
+    return int(line.split()[1])
+
+sessions = [OnnxSession(Path(sys.argv[1]) / name / "model.onnx") for name in ("en-sentiment", "en-sentiment-5")]
+inputs = {"ids": np.ones((16, 256), np.int32), "lengths": np.full(16, 256, np.int32)}
+growth = []
+for session in sessions:
+    before = resident()
+    session.run(inputs)
+    growth.append(resident() - before)
+assert growth[0] > 20_000, growth
+assert growth[1] < growth[0] / 3, growth
+"""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("memory is read in /proc")
+    command = [sys.executable, "-c", program, str(ROOT / "models")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_onnxruntime_is_told_to_report_to_nobody() -> None:
     assert os.environ["ORT_DISABLE_TELEMETRY"]
 

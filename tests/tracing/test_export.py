@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from tests.fakes import lexicon_graph, write_bundle
-from tests.running import client_of, running
+from tests.running import client_of, running, start_that_fails
 
 
 @dataclass(slots=True)
@@ -74,12 +75,15 @@ def models(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
-def test_what_a_collector_gets_when_the_service_has_ended(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_a_collector_gets_when_the_service_has_ended(
+    models: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with collecting() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")  # nothing is sent before the end
-        with running(models, RIBBON_TRACING="otlp") as service:
+        with running(models, RIBBON_TRACING="otlp", RIBBON_WORKERS=workers) as service:
             with client_of(service.line("ready")["url"]) as client:
                 assert client.post("/tag", json={"text": "Alice plays"}).status_code == 200
             service.terminate()
@@ -89,3 +93,14 @@ def test_what_a_collector_gets_when_the_service_has_ended(models: Path, monkeypa
     assert collector.services == {"ribbon"}
     assert [span.name for span in collector.spans] == ["encode", "queue", "model", "write", "POST /tag"]
     assert {span.trace_id.hex() for span in collector.spans} == {line["trace_id"]}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_packages_that_are_missing_stop_the_start(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str
+) -> None:
+    (tmp_path / "opentelemetry.py").write_text("raise ModuleNotFoundError(name='opentelemetry')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ended = start_that_fails(models, RIBBON_TRACING="otlp", RIBBON_WORKERS=workers)
+    assert ended.returncode == 1
+    assert json.loads(ended.stderr.splitlines()[-1])["message"].startswith("RIBBON_TRACING=otlp: opentelemetry is not")
