@@ -48,10 +48,11 @@ test: $(VENV)/.dev ## Run the tests; those of training too where torch is instal
 test-all: $(VENV)/.dev $(VENV)/.train ## Install torch, then run every test
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: $(VENV)/.dev ## Lint, check the format and the types
+check: $(VENV)/.dev ## Lint, check the format and the types, ask whether weaknesses of dependencies are known
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.audit
 
 # Programs that are not Python's come from Debian; INSTALL=--install fetches them (as root, for CI).
 check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs that read it: promtool, amtool, hadolint, kubectl, ...

@@ -37,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -54,7 +55,7 @@ class ServiceError(Exception):
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
-    headers: ClassVar[Mapping[str, str]] = {}  # of the answer
+    headers: Mapping[str, str] = MappingProxyType({})  # that belong to the answer
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class UnauthorizedError(RequestError):
     """The service wants a key, and there is none or one it does not know."""
 
     status, kind, title = 401, "unauthorized", "Unauthorized"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class UnknownPathError(RequestError):
@@ -110,7 +111,7 @@ class BodyTimeoutError(RequestError):
     """The request did not arrive whole in time."""
 
     status, kind, title = 408, "body_timeout", "Request too slow"
-    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}  # the rest of it may still come
+    headers = MappingProxyType({"Connection": "close"})  # the rest of it may still come
 
 
 class BodyTooLargeError(RequestError):

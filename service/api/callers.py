@@ -98,12 +98,17 @@ def forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
 
 def address_in(hop: str) -> str | None:
     """``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1``, ``"[2001:db8::1]:80"``; none if it is anything else."""
+    return _address_in(hop) if len(hop) <= MAX_ADDRESS_LENGTH else None  # before it is remembered
+
+
+@lru_cache(_REMEMBERED)
+def _address_in(hop: str) -> str | None:
     text = hop.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
-    address = parsed(text) if len(text) <= MAX_ADDRESS_LENGTH else None
+    address = parsed(text)
     return None if address is None else str(address)
 
 

@@ -32,14 +32,13 @@ class Gate:
         if self.keys is not None and exchange.caller.key is None and not self._is_open(request, method):
             raise _unauthorized(request)
         if method == "POST" and (allowance := self._allowance(exchange)) is not None:
-            bucket = exchange.caller.bucket
-            exchange.more_headers = self.rates.standing(bucket, allowance).headers()
-            self.rates.check(bucket, allowance)
+            self.rates.check(exchange.caller.bucket, allowance)
 
     def take(self, exchange: Exchange, items: int) -> None:
         """Count them against the caller. Raises RateLimitedError, or InvalidRequestError if they can never pass."""
         if (allowance := self._allowance(exchange)) is not None:
-            exchange.more_headers = self.rates.take(exchange.caller.bucket, allowance, items).headers()
+            standing = self.rates.take(exchange.caller.bucket, allowance, items)
+            exchange.more_headers = [(name.encode(), value.encode()) for name, value in standing.headers().items()]
 
     def callers(self, settings: Settings) -> Callers:
         return Callers(trusted=settings.trusted_proxies or (), keys=self.keys)

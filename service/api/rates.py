@@ -17,8 +17,6 @@ from service.errors import FieldError, InvalidRequestError, RateLimitedError
 MAX_CALLERS = 10_000  # whose buckets are remembered; the longest unseen is forgotten first, and is full again then
 _ROUNDING = 1e-9  # of an item: sums of floating-point times
 
-Headers = tuple[tuple[bytes, bytes], ...]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
@@ -61,10 +59,11 @@ class Standing:
     def remaining(self) -> int:
         return max(0, floor(self.allowance.burst - self.fill_seconds * self.allowance.items_per_second + _ROUNDING))
 
-    def headers(self) -> Headers:
-        policy = f'"items";q={self.allowance.burst};w={ceil(self.allowance.seconds_to_fill)}'
-        now = f'"items";r={self.remaining};t={ceil(self.fill_seconds)}'
-        return (b"ratelimit-policy", policy.encode()), (b"ratelimit", now.encode())
+    def headers(self) -> dict[str, str]:
+        return {
+            "ratelimit-policy": f'"items";q={self.allowance.burst};w={ceil(self.allowance.seconds_to_fill)}',
+            "ratelimit": f'"items";r={self.remaining};t={ceil(self.fill_seconds)}',
+        }
 
 
 class Rates:
@@ -104,11 +103,13 @@ def _check_wait(standing: Standing, items: int) -> None:
     allowance = standing.allowance
     too_early = standing.fill_seconds + (items - _ROUNDING) * allowance.seconds_per_item - allowance.seconds_to_fill
     if too_early > 0:
-        raise RateLimitedError(
+        error = RateLimitedError(
             f"{items} more would be over {allowance.items_per_second:g} items a second "
             f"and {allowance.burst} at once; {standing.remaining} are left now",
             retry_after_seconds=too_early,
         )
+        error.headers = standing.headers()
+        raise error
 
 
 def _never(items: int, allowance: Allowance) -> InvalidRequestError:
