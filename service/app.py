@@ -140,16 +140,18 @@ class Engine:
 
     async def reload(self) -> ReloadResponse:
         """Serve what is in the models' folder now, and what was served until then for as long as requests that found
-        it are under way. Where another reload is under way, after that one. Raises ReloadFailedError if anything of
-        the folder is not sound: then all is as it was."""
+        it are under way; let in whom the file of keys names now. Where another reload is under way, after that one.
+        Raises ReloadFailedError if anything of the folder or the file is not sound: then all is as it was."""
         await self.door.decided()
         async with self.reloading:
             began_at = time.monotonic()
             try:
+                adopt_keys = self.gate.reread_keys()
                 reloaded = await self._load_again()
                 self._check_open()
             except Exception as error:
                 raise write_down_failure(error, self.metrics.reloads) from error
+            adopt_keys()
             self.serve(reloaded.models)
             response = report(reloaded, seconds=time.monotonic() - began_at)
             write_down(response, self.metrics.reloads)

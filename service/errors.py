@@ -4,6 +4,7 @@
 
     ServiceError                      500 internal_error
       RequestError
+        MalformedHttpError            400 malformed_http
         MalformedRequestError         400 malformed_json
         UnauthorizedError             401 unauthorized
         UnknownPathError              404 not_found
@@ -74,6 +75,12 @@ class RequestError(ServiceError):
     """The caller must change the request."""
 
     status, kind, title = 400, "bad_request", "Bad request"
+
+
+class MalformedHttpError(RequestError):
+    """What came over the connection is not HTTP/1.1."""
+
+    kind, title = "malformed_http", "Malformed HTTP"
 
 
 class MalformedRequestError(RequestError):

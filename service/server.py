@@ -233,5 +233,6 @@ def _config(listener: Listener) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe X-Forwarded-For from 127.0.0.1: whom to believe is a setting here
         ws="none",
     )

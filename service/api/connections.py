@@ -24,7 +24,7 @@ from service.api.protection import protections
 from service.errors import (
     BodyTimeoutError,
     HeadTooLargeError,
-    RequestError,
+    MalformedHttpError,
     ServiceError,
     TooManyConnectionsError,
     UnreadAnswerError,
@@ -296,7 +296,7 @@ def _without_upgrade(data: bytes) -> bytes:
 def _cause(error: httptools.HttpParserError) -> ServiceError:
     """What a callback of ours raised, else the parser's own complaint."""
     cause = error.__context__
-    return cause if isinstance(cause, ServiceError) else RequestError("what was sent is not HTTP/1.1")
+    return cause if isinstance(cause, ServiceError) else MalformedHttpError("this is not a request in HTTP/1.1")
 
 
 def _head_too_large() -> HeadTooLargeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,10 @@ class Gate:
             standing = self.rates.take(exchange.caller.bucket, allowance, items)
             exchange.more_headers = [(name.encode(), value.encode()) for name, value in standing.headers().items()]
 
+    def reread_keys(self) -> Callable[[], None]:
+        """Read the file of keys again; what is returned puts it in force. Raises SettingsError if the file is bad."""
+        return _nothing if self.keys is None else self.keys.reread()
+
     def callers(self, settings: Settings) -> Callers:
         return Callers(trusted=settings.trusted_proxies or (), keys=self.keys)
 
@@ -53,6 +57,10 @@ class Gate:
     def _allowance(self, exchange: Exchange) -> Allowance | None:
         key = exchange.caller.key
         return (key.allowance if key else None) or self.usual
+
+
+def _nothing() -> None:
+    """There is no file."""
 
 
 def build_gate(settings: Settings) -> Gate:

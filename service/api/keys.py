@@ -8,7 +8,7 @@ import logging
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,9 +56,16 @@ class ApiKeys:
                 found = key
         return found
 
-    def reload(self) -> None:
-        """Read the file again; what was known stays if it is bad. Raises SettingsError."""
-        self._keys = self._read()
+    def reread(self) -> Callable[[], None]:
+        """Read the file again; what is returned puts it in force. Raises SettingsError if the file is bad."""
+        keys = self._read()
+
+        def adopt() -> None:
+            before, self._keys = self._keys, keys
+            if before != keys:
+                _log.info("keys reloaded", extra={"names": ", ".join(self.names)})
+
+        return adopt
 
     def _read(self) -> tuple[ApiKey, ...]:
         try:

@@ -15,8 +15,10 @@ from httpx import Response
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from service.api.connections import ConnectionLimits
 from service.app import create_app
 from service.settings import Settings
+from tests.api.listening import Run, Running, start
 from tests.contract import Contract
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_classifier, write_translator
 
@@ -111,3 +113,18 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 @pytest.fixture
 def served(serve: Serve) -> Served:
     return serve()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """``run(max_connections=2)``: the same on a port; every task has a model. Gone after the test."""
+    with ExitStack() as stack:
+
+        def start_ready(limits: ConnectionLimits | None = None, **choices: Any) -> Running:
+            for write in (write_bundle, write_classifier, write_translator):
+                write(tmp_path / "models")
+            running = start(stack, tmp_path / "models", limits, **choices)
+            wait_until(lambda: running.get("/health/ready").status_code == 200)
+            return running
+
+        yield start_ready

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from service.api.connections import (
@@ -21,90 +18,17 @@ from service.api.connections import (
     MAX_CONNECTIONS,
     MAX_HEAD_BYTES,
     ConnectionLimits,
-    Watch,
-    connections_within,
     most_connections,
 )
 from service.api.keys import line_for
-from service.app import create_app
-from service.scheduling.admission import Phase
-from service.server import Listener, Patience, Server
 from service.settings import Settings
-from service.sockets import bind, listen
-from service.stopping import Stop
 from tests.api.conftest import wait_until
-from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_translator
+from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, request
 
-PATIENCE_SECONDS = 20
 SHORT = 0.3
 POST = b"POST /tag HTTP/1.1\r\nHost: x\r\n"
 GOOD_BODY = b'{"text": "a"}'
 GOOD = POST + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """A server on a port of this machine."""
-
-    port: int
-    app: Any
-    listener: socket.socket
-    watch: Watch
-
-    @contextmanager
-    def call(self, sent: bytes = b"") -> Iterator[socket.socket]:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS) as caller:
-            caller.sendall(sent)
-            yield caller
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=PATIENCE_SECONDS)
-
-    def errors(self, kind: str) -> float:
-        found = re.search(rf'ribbon_errors_total{{kind="{kind}"}} (\S+)', self.get("/metrics").text)
-        return float(found[1]) if found else 0.0
-
-
-Run = Callable[..., Running]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    """``run(max_connections=2)``: a server with these settings, ready; gone after the test."""
-    with ExitStack() as stack:
-
-        def start(limits: ConnectionLimits | None = None, **choices: Any) -> Running:
-            write_bundle(tmp_path / "models")
-            write_translator(tmp_path / "models")
-            settings, session = settings_for(tmp_path / "models", **choices), FakeSession()
-            app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), Stop()
-            listen(sockets)
-            connections = connections_within(limits or ConnectionLimits.of(settings), app.state.count_problem)
-            server = Server(
-                [Listener(app=app, sockets=sockets, connections=connections)],
-                door=app.state.door,
-                patience=Patience(lame_duck_seconds=0, grace_seconds=1),
-                stop=stop,
-            )
-            pool = stack.enter_context(ThreadPoolExecutor(1))
-            pool.submit(server.run, lambda: None)
-            stack.callback(stop.tell)
-            wait_until(lambda: app.state.door.phase is Phase.READY)
-            [listener], port = sockets, sockets[0].getsockname()[1]
-            return Running(port=port, app=app, listener=listener, watch=connections.watch)
-
-        yield start
-
-
-def everything(caller: socket.socket) -> bytes:
-    """Until the other side closes; a reset counts as closing."""
-    received = b""
-    try:
-        while part := caller.recv(65536):
-            received += part
-    except ConnectionResetError:
-        pass
-    return received
 
 
 def problem_in(received: bytes, status: int, kind: str) -> Any:
@@ -207,7 +131,7 @@ def test_large_headers_and_large_bodies_are_taken(run: Run) -> None:
 def test_what_is_not_http_is_told_so(run: Run, sent: bytes) -> None:
     with run().call(sent) as caller:
         caller.shutdown(socket.SHUT_WR)
-        problem_in(everything(caller), 400, "bad_request")
+        problem_in(everything(caller), 400, "malformed_http")
 
 
 def test_a_body_over_the_limit_is_refused_unread(run: Run) -> None:
@@ -271,11 +195,6 @@ def narrowed(running: Running) -> Running:
     return running
 
 
-def request(path: str, **fields: Any) -> bytes:
-    body = json.dumps(fields).encode()
-    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
-
-
 WORDY = request("/tag", text=["plays well with others. " * 400] * 13)  # answered with megabytes
 STREAM = request("/translate", text=["plays well. " * 800] * 4, target="es", attention=True, stream=True, beam_size=1)
 
@@ -301,13 +220,30 @@ def test_an_answer_that_is_read_slowly_but_in_time_arrives_whole(run: Run) -> No
         assert json.loads(body)["results"]
 
 
+@pytest.mark.parametrize(
+    ("proxies", "address"),
+    [({}, "127.0.0.1"), ({"trusted_proxies": "10.0.0.1"}, "127.0.0.1"), ({"trusted_proxies": "127.0.0.1"}, "9.9.9.9")],
+)
+def test_where_a_request_comes_from_is_believed_of_nobody_but_trusted_proxies(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, proxies: dict[str, str], address: str
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text(line_for("shop", "key"))
+    running = run(api_keys_file=keys, **proxies)
+    caplog.set_level(logging.INFO, "service")
+    with running.call(GOOD.replace(b"Host", b"X-Forwarded-For: 9.9.9.9\r\nHost")) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 401 ")
+    wait_until(lambda: any("address" in vars(record) for record in caplog.records))
+    assert [vars(record)["address"] for record in caplog.records if "address" in vars(record)] == [address]
+
+
 def test_no_connection_is_left_behind(run: Run) -> None:
     running = run(body_timeout_seconds=SHORT)
     watch = running.watch
     with ExitStack() as stack:
         for sent in (b"", b"P", POST, GOOD, b"\x00") * 10:
             stack.enter_context(running.call(sent))
-        wait_until(lambda: len(watch.connections) == 50 or running.errors("bad_request") == 10)
+        wait_until(lambda: len(watch.connections) == 50 or running.errors("malformed_http") == 10)
     wait_until(lambda: not watch.connections)
 
 

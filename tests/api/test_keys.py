@@ -9,14 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
 
 from service import keys as program
 from service.api.keys import ApiKeys, line_for, new_key
 from service.api.logs import JsonFormatter
 from service.api.rates import Terms
-from service.errors import SettingsError
-from tests.api.conftest import Serve, Served
+from service.app import create_app
+from service.errors import ReloadFailedError, SettingsError
+from tests.api.conftest import Serve, Served, is_ready, wait_until
 from tests.api.test_bad_input import every_route, problem_of
+from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
 
 KEY, OTHER = "rbn_shop-key", "rbn_archive-key"
 HASH = hashlib.sha256(KEY.encode()).hexdigest()
@@ -124,12 +128,32 @@ def test_a_limit_is_that_of_each_key(serve: Serve, write: Write) -> None:
 def test_the_file_can_be_read_again_and_a_bad_one_changes_nothing(write: Write) -> None:
     keys = ApiKeys(write(), terms=Terms())
     write(line_for("new", "rbn_new"))
-    keys.reload()
+    adopt = keys.reread()
+    assert keys.names == ["shop", "archive"]
+    adopt()
     assert (keys.names, keys.find(KEY.encode())) == (["new"], None)
     write("shop")
     with pytest.raises(SettingsError):
-        keys.reload()
+        keys.reread()
     assert keys.names == ["new"]
+
+
+def test_a_reload_lets_in_whom_the_file_names_now_or_changes_nothing(tmp_path: Path, write: Write) -> None:
+    write_bundle(tmp_path / "models")
+    app = create_app(settings_for(tmp_path / "models", api_keys_file=write()), open_session=OpenFake(FakeSession()))
+
+    def status(client: TestClient[Litestar], key: str) -> int:
+        return client.get("/models", headers=bearer(key)).status_code
+
+    with TestClient(app) as client, client.portal() as portal:
+        wait_until(lambda: is_ready(client))
+        write(line_for("new", "rbn_new"))
+        portal.call(app.state.engine.reload)
+        assert (status(client, "rbn_new"), status(client, KEY)) == (200, 401)
+        write("shop")
+        with pytest.raises(ReloadFailedError, match="keys:1"):
+            portal.call(app.state.engine.reload)
+        assert status(client, "rbn_new") == 200
 
 
 @pytest.mark.parametrize(
