@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from service.accepting import Loads, take_turns
 from service.api.admin import Reload, ReloadHere, TellSupervisor
 from service.api.connections import ConnectionLimits, connections_within
+from service.api.gate import build_gate
 from service.api.loading import Loaded, load_models, reload_models
 from service.api.logs import configure_logging, name_worker
 from service.api.reloading import Hangup, write_down_failure
@@ -103,6 +104,7 @@ def serve_alone(settings: Settings, ports: Ports, stop: Stop, *, started_at: flo
 
 def supervise(settings: Settings, ports: Ports, stop: Stop, *, started_at: float) -> int:
     """Loads before it listens. Raises StartupError."""
+    build_gate(settings)  # for its complaint: each worker reads the keys itself, and would only end again and again
     settings = settle_device(settings)
     choose_tracer(settings.tracing)  # what is missing for it is said once, and loaded once
     loaded = load_to_share(settings)

@@ -150,7 +150,7 @@ class Settings(BaseModel):
     trusted_proxies: Networks | None = setting(
         None,
         meaning="addresses and networks, comma-separated, whose X-Forwarded-For or Forwarded is believed",
-        cost="whoever can send from these addresses can pass for anybody",
+        cost="whoever can send from these addresses passes for anybody",
     )
     cors_origins: Origins | None = setting(
         None,
@@ -160,7 +160,7 @@ class Settings(BaseModel):
     max_connections: int | None = setting(
         None,
         ge=1,
-        meaning="connections open at once; default: 10000, or what the limit of open files leaves",
+        meaning="connections open at once in a worker; default: 10000, or what the limit of open files leaves",
         cost="some 10 KB of memory and an open file each",
     )
     body_timeout_seconds: float = setting(
