@@ -178,6 +178,7 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
     if not shared.loaded:
         return True
     try:
+        build_gate(settings)  # for its complaint about the keys
         reloaded = reload_models(settings, open_session, shared.loaded)
     except Exception as error:  # whatever it is, workers must still be watched
         write_down_failure(error, shared.reloads)

@@ -162,7 +162,7 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._idle_bytes += len(data)
         try:
-            self.parser.feed_data(_without_upgrade(data) if self._in_head else data)
+            self.parser.feed_data(data if self._in_body else _without_upgrade(data))
         except httptools.HttpParserUpgrade:  # CONNECT: nothing but HTTP/1.1 is spoken here, and that is answered
             pass
         except httptools.HttpParserError as error:
@@ -287,7 +287,7 @@ def response_bytes(error: ServiceError, more: list[tuple[bytes, bytes]]) -> byte
 def _without_upgrade(data: bytes) -> bytes:
     """The parser would stop after the head of a request that offers another protocol, as those of Java's client do,
     and its body would be lost. The offer is renamed, and so declined: RFC 9110, section 7.8."""
-    if not _OFFER.search(data):
+    if b"\r\nupgrade:" not in data.lower():
         return data
     head, end, rest = data.partition(b"\r\n\r\n")
     return _OFFER.sub(rb"\1x-offer", head) + end + rest

@@ -8,20 +8,16 @@ from litestar.config.cors import CORSConfig
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-_ALL = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
-_SHUT = b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_ALL = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 # Nobody should see data as a page; if somebody does, it may load and do nothing.
-_DATA = [*_ALL, (b"content-security-policy", b"default-src 'none'; " + _SHUT)]
+_DATA = [*_ALL, (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")]
 _ANSWER = [*_DATA, (b"cache-control", b"no-store")]
 # A page has its scripts from here alone, and none written into it; the schema's writes its own styles.
-_PAGE = [
-    *_ALL,
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        b"font-src 'self' data:; connect-src 'self'; " + _SHUT,
-    ),
-]
+_PAGE_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    b"font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE = [*_ALL, (b"x-frame-options", b"DENY"), (b"content-security-policy", _PAGE_POLICY)]
 
 
 def protections(method: str, headers: Headers) -> Headers:

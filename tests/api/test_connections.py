@@ -169,6 +169,14 @@ def test_one_who_asks_to_go_on_is_told_so_and_the_connection_ends_after(run: Run
         assert everything(caller).startswith(b"HTTP/1.1 200 ")
 
 
+def test_an_offer_of_another_protocol_is_declined_on_every_request_of_a_connection(run: Run) -> None:
+    offer = GOOD.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUPGRADE: h2c")
+    with run().call() as caller:
+        for sent in (GOOD, offer):
+            caller.sendall(sent)
+            assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_without_a_key_nobody_is_told_to_go_on(run: Run, tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text(line_for("shop", "key"))
