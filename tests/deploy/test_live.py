@@ -10,14 +10,16 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.deploy.programs import DEPLOY, Program, answers, ask, free_port, need, wait_for
+from tests.deploy.programs import DEPLOY, Program, answers, ask, free_ports, need, wait_for
 
 yaml = pytest.importorskip("yaml")
 pytestmark = pytest.mark.tools
@@ -27,7 +29,6 @@ LOAD = [  # path, body, the deadline in milliseconds
     ("/tag", {"text": ["Kim moved to Hong Kong on Friday.", "It rains."]}, 30_000),
     ("/classify", {"text": "I love this book."}, 30_000),
     ("/translate", {"text": LONG, "target": "es"}, 30_000),
-    ("/translate", {"text": LONG, "target": "de", "beam_size": 16}, 20),  # given up
     ("/tag", {"text": LONG}, 0.001),  # refused at once
     ("/tag", {"text": 3}, 30_000),  # the caller's mistake
 ]
@@ -69,15 +70,25 @@ def put_load_on(base: str, stop: threading.Event) -> None:
     while not stop.is_set():
         for path, body, milliseconds in LOAD:
             ask(f"{base}{path}", body, timeout=30, headers={"X-Request-Timeout-Ms": str(milliseconds)})
+        hang_up_on(base)
         ask(f"{base}/health/ready")
         stop.wait(0.1)
+
+
+def hang_up_on(base: str) -> None:
+    """Ask for much, and leave before there is an answer."""
+    connection = HTTPConnection(base.removeprefix("http://"), timeout=10)
+    body = json.dumps({"text": LONG, "target": "de", "beam_size": 16})
+    connection.request("POST", "/translate", body, {"content-type": "application/json"})
+    time.sleep(0.03)
+    connection.close()
 
 
 @pytest.fixture(scope="module")
 def query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
     """Asks a Prometheus that has watched a service under load for some seconds."""
     folder = tmp_path_factory.mktemp("prometheus")
-    one, several, port = free_port(), free_port(), free_port()
+    one, several, port = free_ports(3)
     prometheus = f"http://127.0.0.1:{port}"
     config = watching(folder, services=(one, several), prometheus=port)
     bases = [f"http://127.0.0.1:{each}" for each in (one, several)]
@@ -104,6 +115,8 @@ def query(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         try:
             wait_for(lambda: bool(asked("job:ribbon_slow:ratio_rate3d >= 0")), seconds=40, what="recorded ratios")
             wait_for(lambda: asked("sum(ribbon_decoder_steps_total) > 500") != [], seconds=40, what="translations")
+            given_up = "count(rate(ribbon_decoder_cancelled_total[1m])) > 0"
+            wait_for(lambda: asked(given_up) != [], seconds=40, what="sentences given up")
             stop.wait(5)
             yield asked
         finally:
