@@ -67,9 +67,10 @@ def worst_requests(sentences: Sequence[str]) -> Iterator[Worst]:
     yield Worst(what="128 texts, greedy", path="/translate", text=many, wishes={"target": "es", "beam_size": 1})
     yield Worst(what="the longest, greedy", path="/translate", text=longest, wishes={"target": "fr", "beam_size": 1})
     some = [text[:256] for text in many]
-    yield Worst(
-        what="128 texts, beam of 16, attention", path="/translate", text=some, wishes={**BEAM, "truncate": True}
-    )
+    yield Worst(what="128 texts, beam of 16, attention", path="/translate", text=some, wishes=BEAM)
+    endless = [" ".join(text.replace(".", "").lower().split()) for text in many]
+    yield Worst(what="sentences without end", path="/tag", text=endless)
+    yield Worst(what="sentences without end, beam of 16, attention", path="/translate", text=endless, wishes=BEAM)
 
 
 def prose(sentences: Sequence[str], num_characters: int, draw: random.Random) -> str:
