@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from service.api.keys import line_for
 from tests.benchmarks.process import ROOT
 from tests.conformance.__main__ import run
 from tests.conformance.meaning import MEANT
@@ -17,6 +19,15 @@ def test_schemathesis_finds_nothing() -> None:
     ended = run(ROOT / "models", FEW)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert re.search(r"(\d+) selected / \1 total", ended.stdout)
+
+
+def test_nor_does_it_where_keys_are_asked_for(tmp_path: Path) -> None:
+    """Without a key, or with a wrong one, every route but the probes must refuse; Schemathesis tries."""
+    keys, key = tmp_path / "keys", "a-key-that-is-long-enough"
+    keys.write_text(f"{line_for('tests', key)}\n", encoding="utf-8")
+    arguments = (*FEW, "--header", f"Authorization: Bearer {key}")
+    ended = run(ROOT / "models", arguments, {"RIBBON_API_KEYS_FILE": str(keys)})
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize(

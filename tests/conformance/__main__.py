@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.benchmarks.process import ROOT, ServiceProcess
 
@@ -13,9 +14,12 @@ EVERYTHING = ("--checks", "all")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-def run(models_dir: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Schemathesis' own exit status and what it printed: 0 and no failure, or all there are."""
-    with ServiceProcess(models_dir=models_dir) as service:
+def run(
+    models_dir: Path, arguments: Sequence[str], variables: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    """Schemathesis' own exit status and what it printed: 0 and no failure, or all there are. ``variables`` are of the
+    service's environment."""
+    with ServiceProcess(models_dir=models_dir, variables=variables) as service:
         url = f"http://{service.address.host}:{service.address.port}/schema/openapi.json"
         command = [
             sys.executable,
