@@ -6,7 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.chaos.wire import Address, Answer, Connection, encode
@@ -28,6 +28,7 @@ class Ask:
     path: str
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    pinned: str = ""  # the only version that may answer
 
     def encode(self, request_id: str, headers: Mapping[str, str]) -> bytes:
         return encode("POST", self.path, self.body, {ID_HEADER: request_id, **self.headers, **headers})
@@ -64,6 +65,14 @@ def make_asks() -> list[Ask]:
         *(_ask("translate 6", "/translate", draw.sample(lines, 6), **_wish(draw)) for _ in range(3)),
         *(_ask("stream 5", "/translate", draw.sample(lines, 5), stream=True, **_wish(draw)) for _ in range(5)),
     ]
+
+
+def pinned_asks(version: str) -> list[Ask]:
+    """By full name: other versions may come and go."""
+    draw = random.Random(_SEED)
+    lines = SENTENCES.read_text("utf-8").splitlines()
+    asks = [_ask("tag pinned", "/tag", [line], model=f"en-tagger@{version}") for line in draw.sample(lines, 3)]
+    return [replace(ask, pinned=version) for ask in asks]
 
 
 def _wish(draw: random.Random) -> dict[str, object]:

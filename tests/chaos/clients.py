@@ -14,7 +14,7 @@ from tests.chaos.clock import now
 from tests.chaos.ledger import Entry, close
 from tests.chaos.wire import Address, BrokenError, Connection
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 75.0  # longer than the proxy's
 MAX_IDLE = 24  # connections kept for later, through each door
 
 
@@ -91,6 +91,7 @@ class Clients:
             door=door.name,
             sent_at=now(),
             has_deadline=bool(headers),
+            pinned=ask.pinned,
         )
         self.entries.append(entry)
         try:

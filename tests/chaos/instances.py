@@ -21,7 +21,7 @@ from tests.chaos.resources import catches_hangup
 from tests.chaos.wire import Address, BrokenError, ask_once, encode
 
 START_SECONDS = 90.0
-DRAIN_SECONDS, DRAIN_TIMEOUT_SECONDS, BODY_TIMEOUT_SECONDS = 3.0, 20.0, 4.0
+DRAIN_SECONDS, DRAIN_TIMEOUT_SECONDS, BODY_TIMEOUT_SECONDS = 3.0, 30.0, 4.0
 POLL_SECONDS = 0.05
 HAS_SUPERVISOR = find_spec("service.supervisor") is not None
 HAS_RELOAD = find_spec("service.api.reloading") is not None

@@ -40,6 +40,7 @@ class Entry:
     door: str  # through which it was sent: the proxy, or straight to an instance
     sent_at: float
     has_deadline: bool = False
+    pinned: str = ""  # the version that was asked for
     ended_at: float = 0.0
     status: int = 0
     fate: Fate = Fate.LOST
@@ -170,8 +171,14 @@ def attribute(entries: Iterable[Entry], kills: Sequence[Kill]) -> None:
 def check_versions(entries: Iterable[Entry], reigns: Sequence[Reign]) -> None:
     """An answer of a version that the instance should not have served then is wrong, however right its bytes."""
     for entry in entries:
-        if entry.fate is Fate.RIGHT and entry.instance and not any(reign.covers(entry) for reign in reigns):
+        if entry.fate is Fate.RIGHT and not _may_be(entry, reigns):
             entry.fate, entry.detail = Fate.WRONG, f"answered by {entry.model} {entry.version}, not served at that time"
+
+
+def _may_be(entry: Entry, reigns: Sequence[Reign]) -> bool:
+    if entry.pinned:
+        return entry.version == entry.pinned
+    return not entry.instance or any(reign.covers(entry) for reign in reigns)
 
 
 def count(entries: Iterable[Entry]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from tests.chaos.stage import Stage
 from tests.chaos.wire import BrokenError, ask_once
 
 SETTLED_SECONDS, POLL_SECONDS = 60.0, 0.2
-AT_ONCE = 8  # probes, so that they meet every worker
+AT_ONCE, PASSES = 8, 3  # probes, so that they meet every worker
 WATCH_SECONDS = 2.0
 BASE_VERSION = "1.0.0"
 _numbers = itertools.count(1)
@@ -76,9 +76,10 @@ def _choose(stage: Stage, draw: random.Random) -> tuple[Instance, str]:
 
 async def _serves(stage: Stage, instance: Instance, model: str, version: str) -> bool:
     """Whether all probes are answered by this version before long."""
-    end = now() + SETTLED_SECONDS
+    end, num_passes = now() + SETTLED_SECONDS, 0
     while now() < end:
-        if await _versions(stage, instance, model) == {version}:
+        num_passes = num_passes + 1 if await _versions(stage, instance, model) == {version} else 0
+        if num_passes == PASSES:
             return True
         await asyncio.sleep(POLL_SECONDS)
     return False

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.process import ROOT
-from tests.chaos.asks import Ask, Reply, make_asks, record
+from tests.chaos.asks import Ask, Reply, make_asks, pinned_asks, record
 from tests.chaos.bundles import ModelsFolder
 from tests.chaos.clients import Clients, Door
 from tests.chaos.clock import now
 from tests.chaos.instances import Instance
 from tests.chaos.proxy import SERVERS, Proxy
+from tests.chaos.pulse import Pulse
 from tests.chaos.reloading import BASE_VERSION
 from tests.chaos.resources import Holdings, compare, holdings_of, zombies
 from tests.chaos.schedule import Schedule, Trouble
@@ -53,6 +54,7 @@ class Outcome:
     after: Sequence[Holdings]
     reasons: Sequence[Reason]
     left_out: Mapping[str, str]
+    machine: Mapping[str, float]  # how it kept up
 
 
 async def run(options: Options, schedule: Schedule) -> Outcome:
@@ -61,8 +63,10 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
         capacity = await warm_up(stage, options.share)
         makers, left_out = choose_makers(stage)
         before = await rest(stage)
-        started = now()
+        started, pulse = now(), Pulse()
+        beating = asyncio.create_task(pulse.beating())
         await make_trouble(stage, schedule, makers)
+        beating.cancel()
         if stage.proxy:
             await stage.proxy.stop()  # and with it its checks and the connections it keeps for later
         after = await rest(stage)
@@ -75,6 +79,7 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
             after=after,
             reasons=reasons,
             left_out=left_out,
+            machine=pulse.read(),
         )
 
 
@@ -116,7 +121,7 @@ async def make_stage(instances: Mapping[str, Instance], proxy: Proxy | None, see
 
 async def record_everywhere(instances: Sequence[Instance]) -> dict[Ask, Reply]:
     """Raises RuntimeError if two instances do not answer alike, byte for byte."""
-    asks = make_asks()
+    asks = make_asks() + (pinned_asks(BASE_VERSION) if all(each.can_reload for each in instances) else [])
     first, *others = [await record(each.address, asks) for each in instances]
     for other in others:
         if different := [ask.name for ask in asks if first[ask] != other[ask]]:

@@ -133,5 +133,12 @@ def test_an_answer_of_a_version_that_was_not_served_then_is_wrong(since: float, 
     assert written.fate is fate
 
 
+def test_who_asks_for_a_version_gets_no_other() -> None:
+    right, wrong = entry(fate=Fate.RIGHT), entry(fate=Fate.RIGHT)
+    right.pinned, wrong.pinned = "1.0.0", "1.1.0"
+    check_versions([right, wrong], [])
+    assert [right.fate, wrong.fate] == [Fate.RIGHT, Fate.WRONG]
+
+
 def test_the_count_names_every_fate() -> None:
     assert count([entry(), entry(fate=Fate.RIGHT)]) == {"right": 1, "refused": 0, "killed": 0, "wrong": 0, "lost": 1}
