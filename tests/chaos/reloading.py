@@ -6,9 +6,11 @@ import asyncio
 import itertools
 import random
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from tests.chaos.asks import Ask, read_reply
-from tests.chaos.bundles import DAMAGES
+from tests.chaos.bundles import DAMAGES, ModelsFolder
 from tests.chaos.clock import now
 from tests.chaos.instances import Instance
 from tests.chaos.logs import errors_since
@@ -44,30 +46,34 @@ async def reload(stage: Stage, draw: random.Random) -> tuple[str, str]:
 async def reload_corrupt(stage: Stage, draw: random.Random) -> tuple[str, str]:
     """Beside the good one or in its place; then all is put back."""
     instance, model = _choose(stage, draw)
-    damage = draw.choice(sorted(DAMAGES))
-    version = f"9.{next(_numbers)}.0"
-    in_place = draw.random() < 0.5
-    folder = instance.models
+    damage, place = draw.choice(sorted(DAMAGES)), draw.choice((_beside, _in_its_place))
     since = now()
-    if in_place:
-        await asyncio.to_thread(folder.replace_with_damaged, model, DAMAGES[damage], draw)
-    else:
-        await asyncio.to_thread(folder.add_damaged, model, version, DAMAGES[damage], draw)
-    instance.send(signal.SIGHUP)
-    seconds = await _complains(stage, instance, since)
-    current = stage.versions[instance.name, model][0]
-    await asyncio.sleep(WATCH_SECONDS)
-    if await _versions(stage, instance, model) != {current} or await instance.health() != 200:
-        stage.faults.append(f"{instance.name}: a bundle with {damage} took {model} {current} away")
-    if in_place:
-        await asyncio.to_thread(folder.restore, model)
-    else:
-        await asyncio.to_thread(folder.take_away, f"{model}-{version}")
+    async with place(instance.models, model, damage, draw):
+        instance.send(signal.SIGHUP)
+        seconds = await _complains(stage, instance, since)
+        await asyncio.sleep(WATCH_SECONDS)
+        current = stage.versions[instance.name, model][0]
+        if await _versions(stage, instance, model) != {current} or await instance.health() != 200:
+            stage.faults.append(f"{instance.name}: a bundle with {damage} took {model} {current} away")
     stage.explain(instance.name, since)
     instance.send(signal.SIGHUP)
     await asyncio.sleep(WATCH_SECONDS)
-    where = "in its place" if in_place else f"as {version} beside it"
-    return f"{instance.name} {model}", f"{damage}, {where}; refused after {seconds:.1f} s"
+    return f"{instance.name} {model}", f"{damage}, {place.__name__.strip('_')}; refused after {seconds:.1f} s"
+
+
+@asynccontextmanager
+async def _beside(models: ModelsFolder, model: str, damage: str, draw: random.Random) -> AsyncIterator[None]:
+    version = f"9.{next(_numbers)}.0"
+    await asyncio.to_thread(models.add_damaged, model, version, DAMAGES[damage], draw)
+    yield
+    await asyncio.to_thread(models.take_away, f"{model}-{version}")
+
+
+@asynccontextmanager
+async def _in_its_place(models: ModelsFolder, model: str, damage: str, draw: random.Random) -> AsyncIterator[None]:
+    await asyncio.to_thread(models.replace_with_damaged, model, DAMAGES[damage], draw)
+    yield
+    await asyncio.to_thread(models.restore, model)
 
 
 def _choose(stage: Stage, draw: random.Random) -> tuple[Instance, str]:

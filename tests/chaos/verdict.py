@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from tests.chaos import logs
 from tests.chaos.instances import Instance, Life, Sample
@@ -47,13 +48,15 @@ def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
 def judge(stage: Stage) -> list[Reason]:
     """Of the requests. Needs :func:`settle`."""
     entries = stage.clients.entries
+    broken = {
+        "no request lost or wrong": [each for each in entries if each.fate in DEFECTS],
+        "nobody is sent to a process that is not ready": [each for each in entries if each.status == 503],
+        "no request fails in a rolling restart": [each for each in entries if _fails_in_restart(each, stage)],
+        "the proxy helps only around kills and restarts": [each for each in entries if _odd_retry(each, stage)],
+    }
     return [
         *(Reason(of="while it happened", what=fault) for fault in stage.faults),
-        *_named("no request lost or wrong", [entry for entry in entries if entry.fate in DEFECTS]),
-        *_named("no request fails in a rolling restart", [each for each in entries if _fails_in_restart(each, stage)]),
-        *_named(
-            "the proxy helps only around kills and restarts", [each for each in entries if _odd_retry(each, stage)]
-        ),
+        *chain.from_iterable(_named(promise, by) for promise, by in broken.items()),
         *_meaning(entries),
     ]
 
