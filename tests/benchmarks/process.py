@@ -12,9 +12,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
 
 from tests.benchmarks.client import Address, Connection, encode_request
-from tests.benchmarks.model import Model
+
+if TYPE_CHECKING:  # others watch processes too, and need no onnxruntime for it
+    from tests.benchmarks.model import Model
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS, STOP_SECONDS = 60.0, 20.0
