@@ -26,6 +26,7 @@ from service.api.contract import KEYS, NO_KEYS
 from service.api.desk import Means
 from service.api.exchange import ExchangeMiddleware
 from service.api.gate import Gate, build_gate
+from service.api.giving_up import GivingUpMiddleware
 from service.api.health import live, metrics, ready
 from service.api.loading import AnyPredictor, Loaded, OpenSession, Reloaded, load_models, reload_models, request_limits
 from service.api.models import models
@@ -280,7 +281,7 @@ def create_app(
         callers=engine.gate.callers(settings),
         tracer=tracer,
     )
-    app.asgi_handler = app.state.outermost(app.asgi_handler)
+    app.asgi_handler = app.state.outermost(GivingUpMiddleware(app.asgi_handler, door=engine.door))
     return app
 
 
@@ -302,7 +303,7 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
         logging_config=None,
     )
     admin.state.count_problem = app.state.count_problem
-    admin.asgi_handler = app.state.outermost(admin.asgi_handler)
+    admin.asgi_handler = app.state.outermost(GivingUpMiddleware(admin.asgi_handler, door=engine.door))
     return admin
 
 

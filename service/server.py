@@ -199,6 +199,8 @@ class Front(uvicorn.Server):
         self.hang_up()
         if self.server_state.tasks:
             _log.warning("given up", extra={"requests": len(self.server_state.tasks)})
+            self._break_off()
+            await asyncio.sleep(0)  # which they notice
         for task in self.server_state.tasks:
             task.cancel()
         if self.server_state.tasks:
@@ -208,6 +210,12 @@ class Front(uvicorn.Server):
         self._ticking.cancel()
         await self.lifespan.shutdown()
 
+    def _break_off(self) -> None:
+        """Answers that have begun; of the others there may still be one, a refusal."""
+        for connection in list(self.server_state.connections):
+            if _is_answering(connection):
+                connection.transport.abort()
+
 
 async def _until(is_so: Callable[[], bool], *, latest: float) -> None:
     """uvicorn's connections tell nobody when they are done."""
@@ -215,6 +223,10 @@ async def _until(is_so: Callable[[], bool], *, latest: float) -> None:
         if time.monotonic() >= latest:
             return
         await asyncio.sleep(DRAIN_TICK_SECONDS)
+
+
+def _is_answering(connection: Any) -> bool:
+    return _owes(connection) and connection.cycle.response_started
 
 
 def _owes(connection: Any) -> bool:

@@ -48,14 +48,16 @@ class InThread:
 
 
 @contextmanager
-def in_thread(models: Path, session: FakeSession, *, lame_duck_seconds: float = 0.0) -> Iterator[InThread]:
+def in_thread(
+    models: Path, session: FakeSession, *, lame_duck_seconds: float = 0.0, grace_seconds: float = PATIENCE_SECONDS
+) -> Iterator[InThread]:
     sockets, stop = bind("127.0.0.1", 0), Stop()
     app = create_app(settings_for(models), open_session=OpenFake(session))
     listen(sockets)
     server = Server(
         [Listener(app=app, sockets=sockets)],
         door=app.state.door,
-        patience=Patience(lame_duck_seconds=lame_duck_seconds, grace_seconds=PATIENCE_SECONDS),
+        patience=Patience(lame_duck_seconds=lame_duck_seconds, grace_seconds=grace_seconds),
         stop=stop,
     )
     url = url_of(sockets)
@@ -117,6 +119,25 @@ def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> Non
         session.gate.set()
         assert answer.result().status_code == 200
         assert server.status.result(PATIENCE_SECONDS) == 0
+
+
+def test_what_is_not_done_in_time_is_refused_and_no_bug(models: Path, caplog: pytest.LogCaptureFixture) -> None:
+    session = FakeSession()
+    with in_thread(models, session, grace_seconds=0.1) as server, ThreadPoolExecutor(1) as pool:
+        wait_until(lambda: server.door.phase is Phase.READY)
+        session.gate.clear()
+        session.shapes.clear()
+        answer = pool.submit(say_hello, server.url)
+        wait_until(lambda: bool(session.shapes))
+        server.stop.tell()
+        refused = answer.result(PATIENCE_SECONDS)
+        assert (refused.status_code, refused.json()["kind"]) == (503, "not_ready")
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("1", "close")
+        assert refused.headers["x-request-id"] == refused.json()["request_id"]
+        session.gate.set()
+        assert server.status.result(PATIENCE_SECONDS) == 0
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_told_to_stop_while_it_loads_it_never_opens(models: Path) -> None:

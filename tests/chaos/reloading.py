@@ -28,19 +28,38 @@ async def reload(stage: Stage, draw: random.Random) -> tuple[str, str]:
     """A newer version comes; if there is one already, it goes again."""
     instance, model = _choose(stage, draw)
     current = stage.versions[instance.name, model][0]
-    if current == BASE_VERSION:
-        wanted = f"1.{next(_numbers)}.0"
-        await asyncio.to_thread(instance.models.add_version, model, wanted)
-    else:
-        wanted = BASE_VERSION
-        await asyncio.to_thread(instance.models.take_away, f"{model}-{current}")
+    change = _bring if current == BASE_VERSION else _withdraw
+    wanted, seconds = await change(stage, instance, model, current)
+    return f"{instance.name} {model}", f"{current} -> {wanted} after {seconds:.1f} s"
+
+
+async def _bring(stage: Stage, instance: Instance, model: str, _: str) -> tuple[str, float]:
+    wanted = f"1.{next(_numbers)}.0"
+    await asyncio.to_thread(instance.models.add_version, model, wanted)
+    return wanted, await _hang_up(stage, instance, model, wanted)
+
+
+async def _withdraw(stage: Stage, instance: Instance, model: str, current: str) -> tuple[str, float]:
+    await asyncio.to_thread(instance.models.take_away, f"{model}-{current}")
+    return BASE_VERSION, await _hang_up(stage, instance, model, BASE_VERSION)
+
+
+async def _hang_up(stage: Stage, instance: Instance, model: str, wanted: str) -> float:
+    """SIGHUP, and the seconds until the version that is wanted answers."""
     since = now()
     instance.send(signal.SIGHUP)
     settled = await _serves(stage, instance, model, wanted)
     stage.enthrone(instance.name, model, wanted, since)
     if not settled:
         stage.faults.append(f"{instance.name} did not serve {model} {wanted} within {SETTLED_SECONDS:.0f} s of SIGHUP")
-    return f"{instance.name} {model}", f"{current} -> {wanted} after {now() - since:.1f} s"
+    return now() - since
+
+
+async def back_to_the_first(stage: Stage) -> None:
+    """Only the versions there were at first, so that memory can be compared."""
+    for (name, model), (current, _) in list(stage.versions.items()):
+        if current != BASE_VERSION:
+            await _withdraw(stage, stage.instances[name], model, current)
 
 
 async def reload_corrupt(stage: Stage, draw: random.Random) -> tuple[str, str]:

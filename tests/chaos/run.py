@@ -17,7 +17,7 @@ from tests.chaos.clock import now
 from tests.chaos.instances import Instance
 from tests.chaos.proxy import SERVERS, Proxy
 from tests.chaos.pulse import Pulse
-from tests.chaos.reloading import BASE_VERSION
+from tests.chaos.reloading import BASE_VERSION, back_to_the_first
 from tests.chaos.resources import Holdings, compare, holdings_of, zombies
 from tests.chaos.schedule import Schedule, Trouble
 from tests.chaos.stage import Stage
@@ -147,10 +147,11 @@ def choose_makers(stage: Stage) -> tuple[dict[Trouble, Make], dict[str, str]]:
 
 
 async def make_trouble(stage: Stage, schedule: Schedule, makers: Mapping[Trouble, Make]) -> None:
-    """Under load, until the last trouble is over and the last answer there."""
+    """Under load, until the last trouble is over, the models are those of the beginning and the last answer is there."""
     load = asyncio.create_task(stage.clients.pace(stage.rate))
     try:
         await unleash(stage, schedule, makers)
+        await back_to_the_first(stage)
     finally:
         load.cancel()
         await asyncio.gather(load, return_exceptions=True)
