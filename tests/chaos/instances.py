@@ -24,7 +24,7 @@ START_SECONDS = 90.0
 DRAIN_SECONDS, DRAIN_TIMEOUT_SECONDS, BODY_TIMEOUT_SECONDS = 3.0, 30.0, 4.0
 POLL_SECONDS = 0.05
 HAS_SUPERVISOR = find_spec("service.supervisor") is not None
-HAS_RELOAD = find_spec("service.api.reloading") is not None
+HAS_RELOAD = "SIGHUP is ignored" not in (ROOT / "service" / "processes.py").read_text("utf-8")
 Sample = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, labels) -> value
 
 

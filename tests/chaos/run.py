@@ -147,7 +147,7 @@ def choose_makers(stage: Stage) -> tuple[dict[Trouble, Make], dict[str, str]]:
 
 
 async def make_trouble(stage: Stage, schedule: Schedule, makers: Mapping[Trouble, Make]) -> None:
-    """Under load, until the last trouble is over, the models are those of the beginning and the last answer is there."""
+    """Under load, until the last trouble is over, the models are those of the beginning and all answers are there."""
     load = asyncio.create_task(stage.clients.pace(stage.rate))
     try:
         await unleash(stage, schedule, makers)
