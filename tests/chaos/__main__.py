@@ -55,8 +55,6 @@ def show(outcome: Outcome) -> None:
     entries = outcome.stage.clients.entries
     print(f"capacity {outcome.capacity:.0f} requests/s, load {outcome.stage.rate:.0f} requests/s")
     print("machine: " + ", ".join(f"{name} {value:g}" for name, value in outcome.machine.items()))
-    for trouble, reason in outcome.left_out.items():
-        print(f"left out: {trouble} ({reason})")
     print_table("Timeline", timeline(outcome.stage, outcome.started))
     print_table("Ledger", ledger_rows(entries))
     print(
@@ -75,7 +73,6 @@ def write(outcome: Outcome, options: Options, output: Path) -> None:
         "capacity_requests_per_second": outcome.capacity,
         "load_requests_per_second": outcome.stage.rate,
         "machine_meanwhile": outcome.machine,
-        "left_out": outcome.left_out,
         "timeline": timeline(outcome.stage, outcome.started),
         "ledger": count(entries),
         "ledger_by_request": ledger_rows(entries),

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,14 +16,11 @@ from service.settings import variables
 from tests.benchmarks.process import ROOT, family, free_port
 from tests.chaos.bundles import ModelsFolder
 from tests.chaos.clock import now
-from tests.chaos.resources import catches_hangup
 from tests.chaos.wire import Address, BrokenError, ask_once, encode
 
 START_SECONDS = 90.0
 DRAIN_SECONDS, DRAIN_TIMEOUT_SECONDS, BODY_TIMEOUT_SECONDS = 3.0, 30.0, 4.0
 POLL_SECONDS = 0.05
-HAS_SUPERVISOR = find_spec("service.supervisor") is not None
-HAS_RELOAD = "SIGHUP is ignored" not in (ROOT / "service" / "processes.py").read_text("utf-8")
 Sample = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, labels) -> value
 
 
@@ -50,7 +46,7 @@ class Instance:
         self.name = name
         self.address = Address(host="127.0.0.1", port=free_port())
         self.models = models
-        self.num_workers = workers if HAS_SUPERVISOR else 1
+        self.num_workers = workers
         self.lives: list[Life] = []
         self._logs = logs
         self._environment = _environment(self.address, models.folder, workers=self.num_workers, threads=threads)
@@ -69,10 +65,6 @@ class Instance:
         children = family(self.pid)[1:]
         self.life.pids.update(children)
         return children if self.num_workers > 1 else [self.pid]
-
-    @property
-    def can_reload(self) -> bool:
-        return HAS_RELOAD and catches_hangup(self.pid)
 
     async def start(self) -> None:
         """Ready when it returns. Raises RuntimeError if it does not come to that."""

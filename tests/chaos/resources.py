@@ -11,7 +11,6 @@ from pathlib import Path
 from tests.benchmarks.process import family
 
 ESTABLISHED, CLOSE_WAIT = "01", "08"  # of /proc/net/tcp
-SIGHUP_BIT = 1
 MEMORY_TOLERANCE, MEMORY_SLACK_MB = 1.10, 8.0
 DESCRIPTOR_TOLERANCE, THREAD_TOLERANCE = 4, 2
 
@@ -66,12 +65,6 @@ def _holdings(instance: str, pid: int, *, role: str) -> Holdings | None:
 def established(pid: int) -> int:
     """Connections that a process has at this moment."""
     return Counter(_socket_states(pid, list(_links(pid))))[ESTABLISHED]
-
-
-def catches_hangup(pid: int) -> bool:
-    """Whether SIGHUP is handled; if not it would end the process."""
-    caught = re.search(r"^SigCgt:\s+([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    return bool(caught and int(caught[1], 16) & SIGHUP_BIT)
 
 
 def zombies(pids: Sequence[int]) -> list[int]:

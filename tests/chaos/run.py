@@ -19,9 +19,9 @@ from tests.chaos.proxy import SERVERS, Proxy
 from tests.chaos.pulse import Pulse
 from tests.chaos.reloading import BASE_VERSION, back_to_the_first
 from tests.chaos.resources import Holdings, compare, holdings_of, zombies
-from tests.chaos.schedule import Schedule, Trouble
+from tests.chaos.schedule import Schedule
 from tests.chaos.stage import Stage
-from tests.chaos.troubles import MAKERS, Make, unleash
+from tests.chaos.troubles import unleash
 from tests.chaos.verdict import PROXY_DOOR, Reason, judge, judge_counters, judge_gauges, judge_logs, settle
 
 MODELS = ("en-sentiment", "en-tagger", "en-xx")
@@ -53,7 +53,6 @@ class Outcome:
     before: Sequence[Holdings]
     after: Sequence[Holdings]
     reasons: Sequence[Reason]
-    left_out: Mapping[str, str]
     machine: Mapping[str, float]  # how it kept up
 
 
@@ -61,11 +60,10 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
     """Raises RuntimeError if it cannot even begin."""
     async with set_up(options) as stage:
         capacity = await warm_up(stage, options.share)
-        makers, left_out = choose_makers(stage)
         before = await rest(stage)
         started, pulse = now(), Pulse()
         beating = asyncio.create_task(pulse.beating())
-        await make_trouble(stage, schedule, makers)
+        await make_trouble(stage, schedule)
         beating.cancel()
         if stage.proxy:
             await stage.proxy.stop()  # and with it its checks and the connections it keeps for later
@@ -78,7 +76,6 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
             before=before,
             after=after,
             reasons=reasons,
-            left_out=left_out,
             machine=pulse.read(),
         )
 
@@ -121,7 +118,7 @@ async def make_stage(instances: Mapping[str, Instance], proxy: Proxy | None, see
 
 async def record_everywhere(instances: Sequence[Instance]) -> dict[Ask, Reply]:
     """Raises RuntimeError if two instances do not answer alike, byte for byte."""
-    asks = make_asks() + (pinned_asks(BASE_VERSION) if all(each.can_reload for each in instances) else [])
+    asks = [*make_asks(), *pinned_asks(BASE_VERSION)]
     first, *others = [await record(each.address, asks) for each in instances]
     for other in others:
         if different := [ask.name for ask in asks if first[ask] != other[ask]]:
@@ -138,19 +135,11 @@ async def warm_up(stage: Stage, share: float) -> float:
     return capacity
 
 
-def choose_makers(stage: Stage) -> tuple[dict[Trouble, Make], dict[str, str]]:
-    """What can be made of this service, and why the rest is left out."""
-    left_out = {}
-    if not all(instance.can_reload for instance in stage.instances.values()):
-        left_out = dict.fromkeys([Trouble.RELOAD, Trouble.CORRUPT_RELOAD], "the service does not reload")
-    return {trouble: make for trouble, make in MAKERS.items() if trouble not in left_out}, left_out
-
-
-async def make_trouble(stage: Stage, schedule: Schedule, makers: Mapping[Trouble, Make]) -> None:
+async def make_trouble(stage: Stage, schedule: Schedule) -> None:
     """Under load, until the last trouble is over, the models are those of the beginning and all answers are there."""
     load = asyncio.create_task(stage.clients.pace(stage.rate))
     try:
-        await unleash(stage, schedule, makers)
+        await unleash(stage, schedule)
         await back_to_the_first(stage)
     finally:
         load.cancel()

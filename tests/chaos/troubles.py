@@ -55,24 +55,23 @@ MAKERS: Mapping[Trouble, Make] = {
 }
 
 
-async def unleash(stage: Stage, schedule: Schedule, makers: Mapping[Trouble, Make]) -> None:
-    """Both lanes to their ends. Troubles without a maker are left out."""
+async def unleash(stage: Stage, schedule: Schedule) -> None:
+    """Both lanes to their ends."""
     started = now()
-    await asyncio.gather(*(_lane(stage, lane, started, makers) for lane in (schedule.processes, schedule.callers)))
+    await asyncio.gather(*(_lane(stage, lane, started) for lane in (schedule.processes, schedule.callers)))
 
 
-async def _lane(stage: Stage, lane: Sequence[Event], started: float, makers: Mapping[Trouble, Make]) -> None:
+async def _lane(stage: Stage, lane: Sequence[Event], started: float) -> None:
     for event in lane:
-        if maker := makers.get(event.trouble):
-            await asyncio.sleep(max(0.0, started + event.at - now()))
-            stage.happenings.append(await _make(stage, event, maker))
+        await asyncio.sleep(max(0.0, started + event.at - now()))
+        stage.happenings.append(await _make(stage, event))
 
 
-async def _make(stage: Stage, event: Event, maker: Make) -> Happening:
+async def _make(stage: Stage, event: Event) -> Happening:
     """A trouble that cannot even be made, for the service is not what it should be, is a fault; the run goes on."""
     since = now()
     try:
-        target, note = await maker(stage, event.draw)
+        target, note = await MAKERS[event.trouble](stage, event.draw)
     except Exception as error:
         target, note = "?", f"{type(error).__name__}: {error}"
         stage.faults.append(f"{event.trouble}: {note}")
