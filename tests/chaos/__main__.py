@@ -15,7 +15,7 @@ from tests.chaos.ledger import count
 from tests.chaos.proxy import is_installed
 from tests.chaos.report import ledger_rows, print_table, print_verdict, refusals, resource_rows, timeline
 from tests.chaos.run import Options, Outcome, run
-from tests.chaos.schedule import make_schedule
+from tests.chaos.schedule import Trouble, make_schedule
 
 
 def main() -> int:
@@ -32,7 +32,8 @@ def main() -> int:
         with_proxy=is_installed() and not arguments.no_proxy,
         folder=arguments.folder,
     )
-    outcome = uvloop.run(run(options, make_schedule(seconds=options.seconds, seed=options.seed)))
+    schedule = make_schedule(seconds=options.seconds, seed=options.seed).only(arguments.only)
+    outcome = uvloop.run(run(options, schedule))
     show(outcome)
     write(outcome, options, arguments.output)
     return 1 if outcome.reasons else 0
@@ -45,6 +46,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="RIBBON_WORKERS of each of the two instances")
     parser.add_argument("--threads", type=int, default=None, help="RIBBON_THREADS of each instance")
     parser.add_argument("--share", type=float, default=0.4, help="of the measured capacity")
+    parser.add_argument(
+        "--only", type=Trouble, nargs="+", default=list(Trouble), choices=list(Trouble), help="leave out all others"
+    )
     parser.add_argument("--no-proxy", action="store_true", help="go without HAProxy although it is there")
     parser.add_argument("--folder", type=Path, default=Path("runs/chaos"), help="for logs and copies of models")
     parser.add_argument("--output", type=Path, default=Path("runs/chaos.json"))

@@ -35,6 +35,7 @@ def _row(happening: Happening, entries: Sequence[Entry], started: float) -> dict
         "defects": sum(fates[fate] for fate in DEFECTS),
         "retried": sum(each.retries > 0 for each in around),
         "slowest_ms": round(1000 * max((each.seconds for each in around), default=0.0)),
+        "memory_mb": round(happening.memory_mb),
         "note": happening.note,
     }
 

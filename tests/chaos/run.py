@@ -18,7 +18,7 @@ from tests.chaos.instances import Instance
 from tests.chaos.proxy import SERVERS, Proxy
 from tests.chaos.pulse import Pulse
 from tests.chaos.reloading import BASE_VERSION, back_to_the_first
-from tests.chaos.resources import Holdings, compare, holdings_of, zombies
+from tests.chaos.resources import Holdings, compare, zombies
 from tests.chaos.schedule import Schedule
 from tests.chaos.stage import Stage
 from tests.chaos.troubles import unleash
@@ -152,7 +152,7 @@ async def rest(stage: Stage) -> list[Holdings]:
     that does not come (as long as the proxy is there it keeps some connections)."""
     end = now() + QUIET_SECONDS
     while True:
-        held = [each for name, one in stage.instances.items() for each in holdings_of(name, one.pid)]
+        held = stage.holdings()
         for instance in stage.instances.values():
             await instance.scrape()
         is_quiet = not any(each.connections for each in held) and not any(map(judge_gauges, stage.instances.values()))

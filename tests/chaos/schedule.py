@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +52,13 @@ class Schedule:
 
     processes: Sequence[Event]
     callers: Sequence[Event]
+
+    def only(self, troubles: Collection[Trouble]) -> Schedule:
+        """Without all others; what is left comes when it would have come among them."""
+        return Schedule(
+            processes=[event for event in self.processes if event.trouble in troubles],
+            callers=[event for event in self.callers if event.trouble in troubles],
+        )
 
 
 def make_schedule(*, seconds: float, seed: int) -> Schedule:

@@ -12,6 +12,7 @@ from tests.chaos.instances import Instance
 from tests.chaos.ledger import Kill, Reign
 from tests.chaos.logs import Window
 from tests.chaos.proxy import Proxy
+from tests.chaos.resources import Holdings, holdings_of
 from tests.chaos.schedule import Trouble
 from tests.chaos.wire import Address
 
@@ -27,6 +28,7 @@ class Happening:
     until: float
     target: str
     note: str
+    memory_mb: float  # of all processes of the service, at its end
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -52,6 +54,10 @@ class Stage:
     def addresses(self) -> list[Address]:
         """Where callers without manners go: every door that stands open."""
         return [door.address for door in self.doors.values() if door.is_open]
+
+    def holdings(self) -> list[Holdings]:
+        """Of all processes of the service."""
+        return [held for name, one in self.instances.items() for held in holdings_of(name, one.pid)]
 
     def explain(self, instance: str, since: float) -> None:
         """Until now, errors in its log are no surprise."""

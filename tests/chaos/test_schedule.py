@@ -35,6 +35,13 @@ def test_events_are_in_order_and_restarts_leave_time_to_grow_old(seed: int) -> N
     assert 0 < max(restarts) <= min(LAST_RESTART * 300, 300 - RESTART_SECONDS)
 
 
+def test_some_troubles_can_be_left_out_and_the_others_stay_as_they_are() -> None:
+    whole = make_schedule(seconds=120, seed=1)
+    some = whole.only([Trouble.KILL, Trouble.BURST])
+    assert {event.trouble for event in [*some.processes, *some.callers]} == {Trouble.KILL, Trouble.BURST}
+    assert set(some.processes) < set(whole.processes)
+
+
 def test_each_event_has_chances_of_its_own_that_begin_anew() -> None:
     event, other = make_schedule(seconds=60, seed=3).callers[:2]
     assert event.draw.random() == event.draw.random() != other.draw.random()

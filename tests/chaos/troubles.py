@@ -75,4 +75,5 @@ async def _make(stage: Stage, event: Event) -> Happening:
     except Exception as error:
         target, note = "?", f"{type(error).__name__}: {error}"
         stage.faults.append(f"{event.trouble}: {note}")
-    return Happening(trouble=event.trouble, since=since, until=now(), target=target, note=note)
+    until, memory_mb = now(), sum(held.proportional_mb for held in stage.holdings())
+    return Happening(trouble=event.trouble, since=since, until=until, target=target, note=note, memory_mb=memory_mb)
