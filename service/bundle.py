@@ -242,7 +242,10 @@ def read_bundle(folder: Path) -> Bundle:
 
 def verify(bundle: Bundle) -> Seal:
     """Check the manifest and every file it lists. Raises BundleError that names the file at fault."""
-    folder = Identity.of(bundle.folder.stat())
+    try:
+        folder = Identity.of(bundle.folder.stat())
+    except OSError as error:  # taken away since its manifest was read
+        raise BundleError(f"{bundle.folder}: {error.strerror}") from error
     files = {name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}
     return Seal(bundle=bundle, folder=folder, files=files)
 

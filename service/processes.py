@@ -189,6 +189,7 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
         shared.loaded.clear()
     release_free_memory()
     share_memory()
+    release_free_memory()  # of what is gone, and of loading: every worker to come would share it
     return True
 
 

@@ -21,6 +21,8 @@ from service.bundle import (
     describe,
     find_bundles,
     load_bundle,
+    read_bundle,
+    verify,
     write_manifest,
 )
 from service.errors import BundleError
@@ -137,6 +139,13 @@ def test_what_is_no_manifest_is_named(folder, content):
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(BundleError, match=MANIFEST):
         load_bundle(folder)
+
+
+def test_a_folder_that_is_taken_away_while_it_is_read_is_named(folder):
+    bundle = read_bundle(folder)
+    folder.rename(folder.with_name("gone"))
+    with pytest.raises(BundleError, match=str(folder)):
+        verify(bundle)
 
 
 def test_a_folder_without_manifest_is_named(tmp_path):

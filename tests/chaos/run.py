@@ -67,7 +67,7 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
         beating.cancel()
         if stage.proxy:
             await stage.proxy.stop()  # and with it its checks and the connections it keeps for later
-        after = await rest(stage)
+        after = await rest(stage, before)
         reasons = await conclude(stage, before, after)
         return Outcome(
             stage=stage,
@@ -147,16 +147,17 @@ async def make_trouble(stage: Stage, schedule: Schedule) -> None:
         await stage.clients.finish()
 
 
-async def rest(stage: Stage) -> list[Holdings]:
+async def rest(stage: Stage, before: Sequence[Holdings] = ()) -> list[Holdings]:
     """What all processes hold once nobody is connected any more and no gauge says that anything is going on, or when
-    that does not come (as long as the proxy is there it keeps some connections)."""
+    that does not come (as long as the proxy is there it keeps some connections). They have the same time to give back
+    what they did not hold ``before``."""
     end = now() + QUIET_SECONDS
     while True:
         held = stage.holdings()
         for instance in stage.instances.values():
             await instance.scrape()
-        is_quiet = not any(each.connections for each in held) and not any(map(judge_gauges, stage.instances.values()))
-        if is_quiet or now() > end:
+        is_busy = any(each.connections for each in held) or any(map(judge_gauges, stage.instances.values()))
+        if not (is_busy or (before and compare(before, held))) or now() > end:
             return held
         await asyncio.sleep(1.0)
 
