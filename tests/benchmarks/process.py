@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-
 from tests.benchmarks.client import Address, Connection, encode_request
 
 if TYPE_CHECKING:  # others watch processes too, and need no onnxruntime for it
