@@ -128,9 +128,9 @@ class Catalogue:
             raise UnknownModelError(f"/{task} has no model named {name!r}; known: {', '.join(shelf.full_names)}")
         return [shelf.named[name]]
 
-    def schedulers(self, task: Task) -> Iterator[Scheduler[Any, Any]]:
-        """Of all models of a task, none while they load."""
-        return (served.scheduler for served in self._stock.models if served.card.task == task)
+    def of_task(self, task: Task) -> Iterator[Served[Any, Any, Any]]:
+        """All models of a task, none while they load."""
+        return (served for served in self._stock.models if served.card.task == task)
 
     def cards(self) -> list[ModelCard]:
         """Raises NotReadyError while they load."""

@@ -15,12 +15,14 @@ from service.bundle import Task
 from service.errors import OverloadedError, ServiceError
 from service.scheduling.lag import LoopLag
 
+# Characters that each byte of a body stands for at least, as a rule: there is JSON around them, and some take several.
+CERTAIN = 0.5
 TASKS: Mapping[str, Task] = {"/tag": "tag", "/classify": "classify", "/translate": "translate"}
 
 
 class ReliefMiddleware:
-    """What no model of the route could answer in time, if it were the smallest request there can be, is refused; and
-    so is what would be one more than may be inside. Everything else, good or bad, goes on to be read."""
+    """What no model of the route could answer in time, even if its body held half as much as it seems to, is refused;
+    and so is what would be one more than may be inside. Everything else, good or bad, goes on to be read."""
 
     def __init__(
         self, app: ASGIApp, *, catalogue: Catalogue, lag: LoopLag, default_timeout_ms: int, max_inside: int
@@ -61,10 +63,11 @@ class ReliefMiddleware:
             deadline = deadline_of(connection, default_timeout_ms=self._default_timeout_ms)
         except ServiceError:
             return None  # whoever reads the request says so
+        length = int(CERTAIN * _length(connection))
         refusal: OverloadedError | None = None
-        for scheduler in self._catalogue.schedulers(task):
+        for served in self._catalogue.of_task(task):
             try:
-                scheduler.check(deadline=deadline, priority=priority)
+                served.scheduler.check(deadline=deadline, tokens=served.density.cost_of(length), priority=priority)
             except OverloadedError as error:
                 refusal = error
             except ServiceError:
@@ -72,3 +75,9 @@ class ReliefMiddleware:
             else:
                 return None
         return refusal
+
+
+def _length(connection: ASGIConnection[Any, Any, Any, Any]) -> int:
+    """Bytes of the body, 0 if nobody says."""
+    value = connection.headers.get("content-length", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else 0

@@ -8,10 +8,10 @@ from math import exp
 MEMORY = 0.95  # of what earlier runs taught, this much is kept at each new one
 # Predictions are raised until so many hold. What else may come between, a garbage collection or another program, is
 # the same for short ones and long ones, so a few milliseconds stand on both sides of the comparison.
-HELD_SHARE = 0.98
+HELD_SHARE = 0.995
 PATIENCE_SECONDS = 0.01
 STEP = 0.05
-MOST_OFF = 4.0
+LEAST_OFF, MOST_OFF = 1.2, 4.0  # some reserve at any time: it costs no throughput, only a shorter queue
 INFLOW_SECONDS = 0.5  # over which what came lately is averaged
 FULL = 0.98  # of the service, by what comes: more is not told apart
 
@@ -106,13 +106,13 @@ class Margin:
     by steps (Robbins & Monro 1951)."""
 
     def __init__(self) -> None:
-        self.factor = 1.0
+        self.factor = LEAST_OFF
 
     def learn(self, *, predicted: float, real: float) -> None:
         if real + PATIENCE_SECONDS > self.factor * (predicted + PATIENCE_SECONDS):
             self.factor = min(MOST_OFF, self.factor * (1 + STEP * HELD_SHARE))
         else:
-            self.factor = max(1.0, self.factor * (1 - STEP * (1 - HELD_SHARE)))
+            self.factor = max(LEAST_OFF, self.factor * (1 - STEP * (1 - HELD_SHARE)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,10 +140,14 @@ class Slots:
         shares = self.clock.shares + priority.share
         return completion_seconds(
             ahead=self.wait_seconds(is_long=line.is_long, offset=offset),
-            own=line.seconds_for(cells) / self.num_slots,
+            own=max(line.seconds_for(cells) / self.num_slots, self._last_run_seconds(line, cells)),
             inflow=self._inflow.share_before(offset, now=self._clock()),
             if_steady=line.seconds_for(offset * shares) / self.num_slots,
         )
+
+    def _last_run_seconds(self, line: Line, cells: int) -> float:
+        """A row is answered when its run ends, and while others wait that is filled with them."""
+        return line.seconds_for(min(self._max_cells, line.cells + cells))
 
     def _running_seconds(self) -> float:
         now = self._clock()

@@ -14,6 +14,7 @@ from service.api.relief import ReliefMiddleware
 from service.errors import OverloadedError
 from service.metrics import Metrics
 from service.scheduling.lag import LoopLag
+from service.scheduling.prediction import Density
 from service.scheduling.virtual_time import Priority
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import every_route, problem_of
@@ -84,22 +85,27 @@ class Nothing:
 
     def __init__(self) -> None:
         self.refuses = True
+        self.density = Density()
         self.deadlines: list[float] = []
         self.passed = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.passed += 1
 
-    def schedulers(self, task: str) -> list[Any]:
+    @property
+    def scheduler(self) -> Nothing:
+        return self
+
+    def of_task(self, task: str) -> list[Any]:
         return [self]
 
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
         self.deadlines.append(deadline)
-        if self.refuses:
+        if self.refuses or tokens > 100:
             raise OverloadedError("full", retry_after_seconds=2.5)
 
 
-async def ask(nothing: Nothing, lag: LoopLag) -> list[Any]:
+async def ask(nothing: Nothing, lag: LoopLag, *, length: bytes = b"20") -> list[Any]:
     """What is sent; nothing may be read."""
     sent: list[Any] = []
 
@@ -113,7 +119,8 @@ async def ask(nothing: Nothing, lag: LoopLag) -> list[Any]:
         nothing, catalogue=cast("Catalogue", nothing), lag=lag, default_timeout_ms=1000, max_inside=9
     )
     exchange = Exchange(request_id="x", started_at=50.0)
-    scope: Any = {"type": "http", "method": "POST", "path": "/tag", "headers": [], "state": {"exchange": exchange}}
+    scope: Any = {"type": "http", "method": "POST", "path": "/tag", "state": {"exchange": exchange}}
+    scope["headers"] = [(b"content-length", length)]
     await relief(cast("HTTPScope", scope), receive, send)
     return sent
 
@@ -127,6 +134,20 @@ def test_what_no_model_could_answer_is_refused_and_the_rest_goes_on() -> None:
         nothing.refuses = False
         assert await ask(nothing, lag) == []
         assert nothing.passed == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_body_that_is_too_large_to_be_answered_in_time_is_not_read() -> None:
+    async def scenario() -> None:
+        nothing, lag = Nothing(), LoopLag(metrics=Metrics())
+        nothing.refuses = False
+        nothing.density.learn(length=5000, cost=1000)
+        for length in (b"", b"none", b"100", b"1000"):
+            assert await ask(nothing, lag, length=length) == []
+        assert nothing.passed == 4
+        start, _ = await ask(nothing, lag, length=b"1100")
+        assert (start["status"], nothing.passed) == (429, 4)
 
     asyncio.run(scenario())
 

@@ -77,15 +77,15 @@ def text_request(
     return Request(content=encode_request("POST", path, body), num_words=num_words, num_items=len(texts))
 
 
-def encode_request(method: str, path: str, body: bytes = b"") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: bench", "content-type: application/json"]
+def encode_request(method: str, path: str, body: bytes = b"", *, headers: Sequence[str] = ()) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "host: bench", "content-type: application/json", *headers]
     return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
 
 
 class Connection:
     """One keep-alive connection with at most one request on its way."""
 
-    __slots__ = ("_buffer", "_head", "_remaining", "num_words", "ok", "socket")
+    __slots__ = ("_buffer", "_head", "_remaining", "num_words", "ok", "socket", "status")
 
     def __init__(self, address: Address) -> None:
         self.socket = socket.create_connection((address.host, address.port), timeout=_TIMEOUT_SECONDS)
@@ -94,6 +94,7 @@ class Connection:
         self._head = b""
         self._remaining = -1  # of the body; below zero while the head is still coming
         self.num_words = 0
+        self.status = 0
         self.ok = False
 
     def __enter__(self) -> Connection:
@@ -129,7 +130,8 @@ class Connection:
         length = _LENGTH.search(self._head, 0, end)
         if length is None:
             raise ConnectionError("an answer without Content-Length")
-        self.ok = self._head[_STATUS] == b"200"
+        self.status = int(self._head[_STATUS])
+        self.ok = self.status == 200
         self._remaining = int(length[1]) - (len(self._head) - end - 4)
 
     def ask(self, content: bytes) -> Answer:

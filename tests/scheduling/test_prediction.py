@@ -18,6 +18,7 @@ from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
 from service.scheduling.prediction import (
+    LEAST_OFF,
     MOST_OFF,
     Density,
     Inflow,
@@ -60,7 +61,7 @@ def test_a_margin_grows_until_nearly_all_predictions_hold_and_shrinks_again() ->
     assert 1.7 <= margin.factor <= 2.1
     for _ in range(5000):
         margin.learn(predicted=0.1, real=0.05)
-    assert margin.factor == 1
+    assert margin.factor == LEAST_OFF
     for _ in range(5000):
         margin.learn(predicted=0.001, real=5)
     assert margin.factor == MOST_OFF
