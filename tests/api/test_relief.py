@@ -19,6 +19,7 @@ from service.scheduling.virtual_time import Priority
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import every_route, problem_of
 from tests.api.test_exchange import busy, queued
+from tests.fakes import MAX_SOURCE_TOKENS, MAX_TOKENS
 
 
 @every_route
@@ -158,3 +159,22 @@ def test_the_longest_run_of_every_model_is_told(served: Served) -> None:
     before = served.metric("ribbon_run_seconds_count")
     served.tag(text="well")
     assert served.metric("ribbon_run_seconds_count") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("route", "text", "length", "limit"),
+    [
+        ("/tag", "well " * (MAX_TOKENS + 1), MAX_TOKENS + 1, MAX_TOKENS),
+        ("/classify", "good " * (MAX_TOKENS + 1), MAX_TOKENS + 1, MAX_TOKENS),
+        ("/translate", "a" * MAX_SOURCE_TOKENS, MAX_SOURCE_TOKENS + 3, MAX_SOURCE_TOKENS),
+    ],
+)
+def test_what_one_run_may_not_take_is_refused_with_limit_and_length(
+    served: Served, route: str, text: str, length: int, limit: int
+) -> None:
+    document = problem_of(served.post(route, text=["a", text]), 422, "input_too_long")
+    [error] = document["errors"]
+    assert error["path"] == "text[1]"
+    assert f" of {length} tokens" in error["message"]
+    assert f"at most {limit}" in error["message"]
+    assert served.session.shapes == []

@@ -31,7 +31,7 @@ from tests.benchmarks.workload import Workload, requests_of, workloads_of
 
 LOADS = (0.5, 1.0, 3.0, 10.0)
 WARM_UP_SECONDS = 1.5
-SINGLE, BATCH = "single", "batch"
+SINGLE, BATCH = "singles", "batches"
 BATCH_ITEMS = {"tag": 32, "classify": 32, "translate": 8}
 CAPACITY_CONNECTIONS = {"tag": 48, "classify": 48, "translate": 48}
 NUM_CONNECTIONS = 800

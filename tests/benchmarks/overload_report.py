@@ -39,7 +39,7 @@ def print_overload(overload: Overload) -> None:
     for point in overload.points:
         print(_line(_cells(point, overload)))
     for point in overload.points:
-        let_in = ", ".join(f"{share:.0%} of {kind}s" for kind, share in sorted(point.let_in.items()))
+        let_in = ", ".join(f"{share:.0%} of {kind}" for kind, share in sorted(point.let_in.items()))
         held = f"; {point.num_held} found no connection at once" if point.num_held else ""
         print(f"  {point.load:g}x: {let_in} let in; {point.statuses}; client late {point.p99_lag:.1f} ms (p99){held}")
     print(f"failures: {failures(overload) or 'none'}", flush=True)
