@@ -56,6 +56,7 @@ _encoder = msgspec.json.Encoder()
 # Of what a request probably costs, judged by its characters, so much is certain enough to refuse it for before it is
 # encoded, which takes longer than all else that the event loop does for it.
 ESTIMATED = 0.9
+WORTH_A_LOOK = 500  # characters: fewer are encoded in the time that it takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,8 +136,9 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         exchange.model = served.name
         items = self.read(data, means.limits)
         length, weight = sum(item.length for item in items), self.weigh(data)
-        tokens = int(ESTIMATED * weight * served.density.cost_of(length))
-        served.scheduler.check(deadline=deadline, tokens=max(1, tokens), priority=priority)
+        if length > WORTH_A_LOOK:
+            tokens = max(1, int(ESTIMATED * weight * served.density.cost_of(length)))
+            served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
         means.offload.check(length, deadline=deadline)
         means.gate.take(exchange, len(items))
         began_at = time.monotonic()

@@ -201,13 +201,23 @@ def exchange_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Exchange:
 def deadline_of(connection: ASGIConnection[Any, Any, Any, Any], *, default_timeout_ms: int) -> float:
     """The reading of ``time.monotonic`` until which the caller waits. Raises InvalidRequestError."""
     value = connection.headers.get(TIMEOUT_HEADER)
-    milliseconds = float(default_timeout_ms) if value is None else _milliseconds(value)
-    return exchange_of(connection).started_at + milliseconds / 1000
+    return exchange_of(connection).started_at + patience_of(value, default_timeout_ms=default_timeout_ms)
+
+
+def patience_of(value: str | None, *, default_timeout_ms: int) -> float:
+    """Seconds, from what the header says, if it is there. Raises InvalidRequestError."""
+    return (default_timeout_ms if value is None else _milliseconds(value)) / 1000
 
 
 def priority_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Priority:
     """Raises InvalidRequestError."""
-    value = connection.headers.get(PRIORITY_HEADER, Priority.INTERACTIVE.value)
+    return priority_named(connection.headers.get(PRIORITY_HEADER))
+
+
+def priority_named(value: str | None) -> Priority:
+    """From what the header says, if it is there. Raises InvalidRequestError."""
+    if value is None:
+        return Priority.INTERACTIVE
     try:
         return Priority(value)
     except ValueError:

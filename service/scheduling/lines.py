@@ -77,7 +77,7 @@ class RowLine(Generic[Answer]):
 
     @property
     def num_waiting(self) -> int:
-        return len(self.queue)
+        return self.queue.num_rows
 
     @property
     def cells(self) -> int:
@@ -89,11 +89,12 @@ class RowLine(Generic[Answer]):
 
     @property
     def needs_slot(self) -> bool:
-        return len(self.queue) > 0
+        return self.queue.num_rows > 0
 
     def seconds_before(self, time: float) -> float:
         """Judged by earlier runs."""
-        return self.throughput.seconds_for(self.queue.cells_before(time))
+        backlog = self.queue.backlog
+        return self.throughput.seconds_for(backlog.before(time)) if backlog.total else 0.0
 
     def seconds_for(self, cells: float) -> float:
         return self.throughput.seconds_for(cells)

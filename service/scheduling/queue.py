@@ -28,16 +28,17 @@ class RowQueue(Generic[Answer]):
         self._clock = clock
         self._order: Places[Row[Answer]] = Places()
         self._by_length: dict[int, Places[Row[Answer]]] = {}
+        self.num_rows = 0
         self._jobs: dict[Job[Answer], int] = {}  # rows of each that wait, by arrival
-        self._backlog = Backlog()
+        self.backlog = Backlog()
 
     def __len__(self) -> int:
-        return len(self._order)
+        return self.num_rows
 
     @property
     def cells(self) -> int:
         """Tokens: what a wait is estimated from."""
-        return self._backlog.total
+        return self.backlog.total
 
     @property
     def rank(self) -> tuple[float, int] | None:
@@ -46,7 +47,7 @@ class RowQueue(Generic[Answer]):
 
     def cells_before(self, time: float) -> int:
         """Tokens of the rows that stand before a moment of virtual time."""
-        return self._backlog.before(time)
+        return self.backlog.before(time)
 
     def push(self, rows: Iterable[Row[Answer]]) -> None:
         """Rows of requests that come now, in the order of each request."""
@@ -56,7 +57,8 @@ class RowQueue(Generic[Answer]):
             if row.length not in self._by_length:
                 self._by_length[row.length] = Places()
             self._by_length[row.length].push(place)
-            self._backlog.add(place, row.length)
+            self.backlog.add(place, row.length)
+            self.num_rows += 1
             self._count(row.job)
 
     def oldest(self) -> Job[Answer] | None:
@@ -106,7 +108,8 @@ class RowQueue(Generic[Answer]):
 
     def _vacate(self, row: Row[Answer]) -> None:
         assert row.place is not None  # noqa: S101  # it waits here
-        self._backlog.remove(row.place, row.length)
+        self.backlog.remove(row.place, row.length)
+        self.num_rows -= 1
         vacate(row.place)
         row.place = None
         self._order.count_gone()

@@ -127,8 +127,12 @@ class Slots:
         """About how long a row waits that comes now, so much later by virtual time, if nothing came after it."""
         time = self.clock.now + offset
         running = self._running_seconds() if not self.num_idle else 0.0
-        long_seconds = sum(line.seconds_before(time) for line in self._lines if line.is_long)
-        short_seconds = sum(line.seconds_before(time) for line in self._lines if not line.is_long)
+        short_seconds = long_seconds = 0.0
+        for line in self._lines:
+            if line.is_long:
+                long_seconds += line.seconds_before(time)
+            else:
+                short_seconds += line.seconds_before(time)
         if not is_long:
             return running / self.num_slots + short_seconds / max(1, self.num_slots - self._num_long)
         all_seconds = running + short_seconds + long_seconds

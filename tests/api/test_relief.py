@@ -60,13 +60,15 @@ def test_a_full_service_refuses_without_reading(serve: Serve) -> None:
     with busy(served) as pool:
         waiting = pool.submit(served.tag, text="plays well with others")
         queued(served, 1)
+        problem_of(served.client.post("/tag", content=b"{no json"), 400, "malformed_json")
+        problem_of(served.post("/tag", text="a"), 429, "overloaded")
         response = served.client.post("/tag", content=b"{no json", headers={"X-Request-ID": "mine"})
         document = problem_of(response, 429, "overloaded")
         assert document["request_id"] == response.headers["x-request-id"] == "mine"
         assert int(response.headers["retry-after"]) >= 1
         assert "server-timing" in response.headers
-        assert served.metric("ribbon_requests_total", route="/tag", status="429") == 1
-        assert served.metric("ribbon_errors_total", kind="overloaded") == 1
+        assert served.metric("ribbon_requests_total", route="/tag", status="429") == 2
+        assert served.metric("ribbon_errors_total", kind="overloaded") == 2
         assert served.client.get("/health/ready").status_code == 200
     assert waiting.result()
 
@@ -92,6 +94,7 @@ class Nothing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.passed += 1
+        scope["state"]["exchange"].kind = "overloaded" if self.refuses else None
 
     @property
     def scheduler(self) -> Nothing:
@@ -106,7 +109,14 @@ class Nothing:
             raise OverloadedError("full", retry_after_seconds=2.5)
 
 
-async def ask(nothing: Nothing, lag: LoopLag, *, length: bytes = b"20") -> list[Any]:
+def relief_of(nothing: Nothing) -> ReliefMiddleware:
+    lag = LoopLag(metrics=Metrics())
+    return ReliefMiddleware(
+        nothing, catalogue=cast("Catalogue", nothing), lag=lag, default_timeout_ms=1000, max_inside=9
+    )
+
+
+async def ask(relief: ReliefMiddleware, *, length: bytes = b"20") -> list[Any]:
     """What is sent; nothing may be read."""
     sent: list[Any] = []
 
@@ -116,9 +126,6 @@ async def ask(nothing: Nothing, lag: LoopLag, *, length: bytes = b"20") -> list[
     async def receive() -> Any:
         raise AssertionError("the body was read")
 
-    relief = ReliefMiddleware(
-        nothing, catalogue=cast("Catalogue", nothing), lag=lag, default_timeout_ms=1000, max_inside=9
-    )
     exchange = Exchange(request_id="x", started_at=50.0)
     scope: Any = {"type": "http", "method": "POST", "path": "/tag", "state": {"exchange": exchange}}
     scope["headers"] = [(b"content-length", length)]
@@ -126,29 +133,34 @@ async def ask(nothing: Nothing, lag: LoopLag, *, length: bytes = b"20") -> list[
     return sent
 
 
-def test_what_no_model_could_answer_is_refused_and_the_rest_goes_on() -> None:
+def test_once_one_was_refused_further_in_the_next_are_refused_before_they_are_read() -> None:
     async def scenario() -> None:
-        nothing, lag = Nothing(), LoopLag(metrics=Metrics())
-        start, _ = await ask(nothing, lag)
-        assert (start["status"], nothing.passed, nothing.deadlines) == (429, 0, [51.0])
+        nothing = Nothing()
+        relief = relief_of(nothing)
+        assert await ask(relief) == []
+        assert (nothing.passed, nothing.deadlines) == (1, [])
+        start, _ = await ask(relief)
+        assert (start["status"], nothing.passed, nothing.deadlines) == (429, 1, [51.0])
         assert (b"retry-after", b"3") in start["headers"]
         nothing.refuses = False
-        assert await ask(nothing, lag) == []
-        assert nothing.passed == 1
+        assert await ask(relief) == []
+        assert nothing.passed == 2
 
     asyncio.run(scenario())
 
 
 def test_a_body_that_is_too_large_to_be_answered_in_time_is_not_read() -> None:
     async def scenario() -> None:
-        nothing, lag = Nothing(), LoopLag(metrics=Metrics())
+        nothing = Nothing()
+        relief = relief_of(nothing)
+        await ask(relief)
         nothing.refuses = False
         nothing.density.learn(length=5000, cost=1000)
         for length in (b"", b"none", b"100", b"1000"):
-            assert await ask(nothing, lag, length=length) == []
-        assert nothing.passed == 4
-        start, _ = await ask(nothing, lag, length=b"1100")
-        assert (start["status"], nothing.passed) == (429, 4)
+            assert await ask(relief, length=length) == []
+        assert nothing.passed == 5
+        start, _ = await ask(relief, length=b"1100")
+        assert (start["status"], nothing.passed) == (429, 5)
 
     asyncio.run(scenario())
 

@@ -320,6 +320,6 @@ def test_waits_are_estimated_by_kind_over_all_models() -> None:
         assert bench.slots.wait_seconds(is_long=True) == pytest.approx(0.03, abs=0.001)
         with pytest.raises(OverloadedError):
             bench.come("E", LONG, seconds=0.03)
-        bench.come("d", SHORT, seconds=0.03)
+        bench.come("d", SHORT, seconds=0.05)
 
     run(scenario, num_slots=2)
