@@ -136,7 +136,7 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         exchange.model = served.name
         items = self.read(data, means.limits)
         length, weight = sum(item.length for item in items), self.weigh(data)
-        if length > WORTH_A_LOOK:
+        if length > WORTH_A_LOOK or means.gate.is_needed:  # what would not be taken is not counted
             tokens = max(1, int(ESTIMATED * weight * served.density.cost_of(length)))
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
         means.offload.check(length, deadline=deadline)
