@@ -67,8 +67,9 @@ def test_the_base_is_pinned_by_digest_and_nothing_else_is_pulled() -> None:
     assert pulled[-1][1] == "cpu", "docker build without --target builds the last stage"
 
 
-def test_the_dockerfile_is_clean_to_hadolint() -> None:
-    check([need("hadolint"), str(DEPLOY / "Dockerfile")])
+@pytest.mark.parametrize("name", ["Dockerfile", "ray/Dockerfile"])
+def test_dockerfiles_are_clean_to_hadolint(name: str) -> None:
+    check([need("hadolint"), str(DEPLOY / name)])
 
 
 def test_what_the_dockerfile_copies_passes_the_dockerignore() -> None:
