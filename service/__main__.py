@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from service.stopping import Stop
+from service.serving.stopping import Stop
 
 SWITCH_SECONDS = 0.001  # the event loop gets the interpreter's lock back sooner from a thread with long work
 
@@ -28,7 +28,7 @@ def main() -> int:
         return 1
     sys.setswitchinterval(SWITCH_SECONDS)
 
-    from service.processes import serve
+    from service.serving.processes import serve
 
     return serve(settings, stop, started_at=started_at)
 

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # Each room may use itself and those after it.
-ROOMS = ("app", "api", "predictors", "scheduling", "runtime", "bundle", "text", "errors")
+ROOMS = ("app", "engine", "api", "predictors", "scheduling", "runtime", "bundle", "text", "errors")
 # What starts, binds, forks and ends; no room knows of it.
-FRONT = ("__main__", "keys", "processes", "supervisor", "forking", "server", "accepting", "sockets", "stopping")
+FRONT = ("__main__", "keys", "serving")
 # Anybody may use them, and they use the errors.
 LEAVES = ("settings", "settings_fields", "settings_rules", "settings_table", "metrics", "metrics_exposition", "tracing")
 TRAINING_USES = {"text", "bundle", "errors"}
@@ -102,7 +102,7 @@ def test_nothing_in_the_service_can_load_a_pickle() -> None:
         ("onnxruntime", ("service/runtime/session.py",)),
         ("opentelemetry", ("service/tracing/otlp.py",)),
         ("litestar", ("service/api/", "service/app.py")),
-        ("uvicorn", ("service/server.py", "service/api/connections.py")),
+        ("uvicorn", ("service/serving/server.py", "service/api/connections.py")),
     ],
 )
 def test_a_heavy_package_has_one_door(package: str, doors: tuple[str, ...]) -> None:

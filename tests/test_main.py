@@ -20,9 +20,9 @@ import pytest
 from service.app import create_app
 from service.runtime.session import has_cuda
 from service.scheduling.admission import Door, Phase
-from service.server import Listener, Patience, Server
-from service.sockets import bind, listen, url_of
-from service.stopping import Stop
+from service.serving.server import Listener, Patience, Server
+from service.serving.sockets import bind, listen, url_of
+from service.serving.stopping import Stop
 from tests.api.conftest import wait_until
 from tests.fakes import GRAPH, FakeSession, OpenFake, lexicon_graph, settings_for, write_bundle
 from tests.running import PATIENCE_SECONDS, client_of, get, running, say_hello, start_that_fails

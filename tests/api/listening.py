@@ -16,9 +16,9 @@ import httpx
 
 from service.api.connections import ConnectionLimits, Watch, connections_within
 from service.app import create_app
-from service.server import Listener, Patience, Server
-from service.sockets import bind, listen
-from service.stopping import Stop
+from service.serving.server import Listener, Patience, Server
+from service.serving.sockets import bind, listen
+from service.serving.stopping import Stop
 from tests.fakes import FakeSession, OpenFake, settings_for
 
 PATIENCE_SECONDS = 20

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.accepting import ABSENT, Loads, TurnTaking, take_turns
-from service.sockets import bind, listen
+from service.serving.accepting import ABSENT, Loads, TurnTaking, take_turns
+from service.serving.sockets import bind, listen
 from tests.running import PATIENCE_SECONDS
 
 

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import uvicorn
 
-from service.accepting import MakeProtocol
 from service.api.connections import DEFAULT_LIMITS, connections_within
 from service.scheduling.admission import Door, Phase
-from service.sockets import BACKLOG
-from service.stopping import Stop
+from service.serving.accepting import MakeProtocol
+from service.serving.sockets import BACKLOG
+from service.serving.stopping import Stop
 
 DRAIN_TICK_SECONDS = 0.02
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common proxies, or they would write to a closed connection

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from service.forking import FAILED, READY, Work, Worker, fork_worker
-from service.stopping import Stop
+from service.serving.forking import FAILED, READY, Work, Worker, fork_worker
+from service.serving.stopping import Stop
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 10.0  # before one that died unready is replaced; doubled each time
 MOST_EARLY_DEATHS = 3  # in a row, before all were ready for the first time

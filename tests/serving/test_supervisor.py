@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.supervisor import LONGEST_DELAY_SECONDS, delay_after
+from service.serving.supervisor import LONGEST_DELAY_SECONDS, delay_after
 from tests.api.conftest import wait_until
 from tests.fakes import GRAPH, lexicon_graph, write_bundle
 from tests.running import (
@@ -195,8 +195,8 @@ def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
 SCRIPT = """
 import os, signal, sys, time
 from service.api.logs import configure_logging
-from service.stopping import Stop
-from service.supervisor import Duties, Supervisor
+from service.serving.stopping import Stop
+from service.serving.supervisor import Duties, Supervisor
 
 def wait(seat):
     while not seat.stop.is_told:

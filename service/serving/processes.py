@@ -16,7 +16,6 @@ from typing import Any, Self
 
 from prometheus_client import Counter
 
-from service.accepting import Loads, take_turns
 from service.api.admin import Reload, ReloadHere, TellSupervisor
 from service.api.connections import ConnectionLimits, connections_within
 from service.api.gate import build_gate
@@ -25,17 +24,18 @@ from service.api.logs import configure_logging, name_worker
 from service.api.reloading import Hangup, write_down_failure
 from service.app import create_admin_app, create_app
 from service.errors import StartupError
-from service.forking import Seat, num_threads, share_memory
 from service.metrics import count_reloads
 from service.metrics_exposition import SharedExposition, forget_worker, make_folder
 from service.runtime.devices import choose_device
 from service.runtime.memory import release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
-from service.server import Accept, Listener, Patience, Server, WorkerServer, accept_all
+from service.serving.accepting import Loads, take_turns
+from service.serving.forking import Seat, num_threads, share_memory
+from service.serving.server import Accept, Listener, Patience, Server, WorkerServer, accept_all
+from service.serving.sockets import bind, listen, url_of
+from service.serving.stopping import Stop, end_at_once
+from service.serving.supervisor import Duties, Supervisor
 from service.settings import Settings
-from service.sockets import bind, listen, url_of
-from service.stopping import Stop, end_at_once
-from service.supervisor import Duties, Supervisor
 from service.tracing.trace import choose_tracer
 
 SUPERVISOR = 0  # among those who count; workers begin with 1from service.tracing.trace import choose_tracer
