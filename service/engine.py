@@ -16,7 +16,6 @@ from typing import Any
 from service.api.catalogue import Catalogue, Scheduler, Served
 from service.api.gate import Gate, build_gate
 from service.api.loading import AnyPredictor, Loaded, OpenSession, Reloaded, load_models, reload_models
-from service.api.offload import RELEASE_AFTER_SECONDS
 from service.api.reloading import Hangup, report, write_down, write_down_failure, write_down_models
 from service.api.schemas import ReloadResponse
 from service.errors import ReloadFailedError, StartupError
@@ -24,7 +23,7 @@ from service.metrics import Metrics
 from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
-from service.runtime.memory import release_free_memory
+from service.runtime.memory import release_free_memory, when_gone
 from service.scheduling.admission import Door, Phase
 from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
@@ -167,17 +166,7 @@ class Engine:
             self.metrics.longest_run_seconds.labels(name).set(0)
         for each in gone:
             each.scheduler.close()
-            self._release_memory_after(each.predictor)
-
-    def _release_memory_after(self, predictor: AnyPredictor) -> None:
-        """Once nobody uses it any more."""
-        loop = asyncio.get_running_loop()
-
-        def release() -> None:
-            with contextlib.suppress(RuntimeError):  # the service has ended meanwhile
-                loop.call_soon_threadsafe(loop.call_later, RELEASE_AFTER_SECONDS, self._release_memory)
-
-        weakref.finalize(predictor, release).atexit = False
+            when_gone(each.predictor, self._release_memory)
 
     def _release_memory(self) -> None:
         with contextlib.suppress(RuntimeError):

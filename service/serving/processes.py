@@ -187,7 +187,6 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
     if num_threads() > 1:
         _log.warning("workers that start from now on load the models themselves: loading has left a thread behind")
         shared.loaded.clear()
-    release_free_memory()
     share_memory()
     release_free_memory()  # of what is gone, and of loading: every worker to come would share it
     return True
