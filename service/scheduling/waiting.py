@@ -59,11 +59,12 @@ class Waiting:
         self._places: Places[Sought] = Places()
         self._backlog = Backlog()
         self._jobs: dict[Job[Hypotheses], int] = {}  # sentences of each that wait, by arrival
+        self._num_waiting = 0  # not counted in the places: in the midst of a change their count is none
         self.cells = 0  # source tokens
         self.rows = 0  # places of all beams
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._num_waiting
 
     @property
     def row_steps(self) -> int:
@@ -131,6 +132,7 @@ class Waiting:
         self._count(each, -1)
 
     def _count(self, each: Sought, sign: int) -> None:
+        self._num_waiting += sign
         self.cells += sign * each.row.length
         self.rows += sign * each.search.beam_size
         job = each.row.job
