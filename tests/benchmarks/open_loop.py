@@ -48,6 +48,8 @@ class Replay:
 
 def poisson(requests: Sequence[Request], *, kind: str, rate: float, seconds: float, seed: int) -> Iterator[Arrival]:
     """``rate`` requests a second on average, each drawn from the given ones and independent of all others."""
+    if not rate:
+        return
     draw = random.Random(seed)
     at = draw.expovariate(rate)
     while at < seconds:
