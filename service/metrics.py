@@ -47,63 +47,9 @@ class Metrics:
         self.registry = registry = self._exposition.registry
         self._queues: list[QueueGauge] = []
         self._decoders: list[DecoderGauge] = []
-        self.requests = Counter(
-            "ribbon_requests", "Answers by route and status.", ["route", "status"], registry=registry
-        )
-        self.errors = Counter("ribbon_errors", "Problems by kind.", ["kind"], registry=registry)
-        self.key_items = Counter("ribbon_key_items", "Items answered by key.", ["key"], registry=registry)
-        self.in_flight = Gauge(
-            "ribbon_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
-        )
-        stages = Histogram(
-            "ribbon_stage_seconds",
-            "Time of one answered request in a stage: queue, model, total.",
-            ["stage"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.queue_seconds = stages.labels("queue")
-        self.model_seconds = stages.labels("model")
-        self.total_seconds = stages.labels("total")
-        self.tokens = Counter("ribbon_tokens", "Tokens answered, padding not counted.", registry=registry)
-        self.batch_rows = Histogram("ribbon_batch_rows", "Rows of a run.", buckets=_ROWS, registry=registry)
-        self.batch_cells = Histogram(
-            "ribbon_batch_cells", "Rows x longest row of a run.", buckets=_CELLS, registry=registry
-        )
-        self.run_seconds = Histogram(
-            "ribbon_run_seconds", "Time of a run on its thread.", buckets=_STEP_SECONDS, registry=registry
-        )
-        self.loop_lag_seconds = Histogram(
-            "ribbon_loop_lag_seconds", "How late the event loop's timers are.", buckets=_SECONDS, registry=registry
-        )
-        self.longest_run_seconds = Gauge(
-            "ribbon_longest_run_seconds",
-            "The longest time that one run of a model may hold a thread, measured before the service was ready.",
-            ["model"],
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-        self.padding_ratio = Histogram(
-            "ribbon_batch_padding_ratio",
-            "Share of a run's cells that is padding.",
-            buckets=_RATIOS,
-            registry=registry,
-        )
-        self.device = Gauge(
-            "ribbon_device_info",
-            "1 for the device on which this process runs models.",
-            ["device"],
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-        self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self._queues))
-        self._gauge("ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues))
-        self._gauge(
-            "ribbon_queue_oldest_age_seconds",
-            "How long the oldest row has waited; 0 when none does.",
-            lambda: _longest(q.oldest_age_seconds for q in self._queues),
-            across="livemax",
-        )
+        self._declare_requests(registry)
+        self._declare_runs(registry)
+        self._declare_queues()
         self._declare_decoder(registry)
         self._declare_reloads(registry)
         self._exposition.describe_process()
@@ -135,6 +81,70 @@ class Metrics:
     async def keep_fresh(self) -> None:
         """Until cancelled: what other workers see of this one's gauges."""
         await self._exposition.keep_fresh()
+
+    def _declare_requests(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "ribbon_requests", "Answers by route and status.", ["route", "status"], registry=registry
+        )
+        self.errors = Counter("ribbon_errors", "Problems by kind.", ["kind"], registry=registry)
+        self.key_items = Counter("ribbon_key_items", "Items answered by key.", ["key"], registry=registry)
+        self.in_flight = Gauge(
+            "ribbon_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+        )
+        stages = Histogram(
+            "ribbon_stage_seconds",
+            "Time of one answered request in a stage: queue, model, total.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.queue_seconds = stages.labels("queue")
+        self.model_seconds = stages.labels("model")
+        self.total_seconds = stages.labels("total")
+        self.tokens = Counter("ribbon_tokens", "Tokens answered, padding not counted.", registry=registry)
+
+    def _declare_runs(self, registry: CollectorRegistry) -> None:
+        """A run is one of a graph whose rows are all answered by it; where, how long, of what shape."""
+        self.batch_rows = Histogram("ribbon_batch_rows", "Rows of a run.", buckets=_ROWS, registry=registry)
+        self.batch_cells = Histogram(
+            "ribbon_batch_cells", "Rows x longest row of a run.", buckets=_CELLS, registry=registry
+        )
+        self.run_seconds = Histogram(
+            "ribbon_run_seconds", "Time of a run on its thread.", buckets=_STEP_SECONDS, registry=registry
+        )
+        self.loop_lag_seconds = Histogram(
+            "ribbon_loop_lag_seconds", "How late the event loop's timers are.", buckets=_SECONDS, registry=registry
+        )
+        self.longest_run_seconds = Gauge(
+            "ribbon_longest_run_seconds",
+            "The longest time that one run of a model may hold a thread, measured before the service was ready.",
+            ["model"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self.padding_ratio = Histogram(
+            "ribbon_batch_padding_ratio",
+            "Share of a run's cells that is padding.",
+            buckets=_RATIOS,
+            registry=registry,
+        )
+        self.device = Gauge(
+            "ribbon_device_info",
+            "1 for the device on which this process runs models.",
+            ["device"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+
+    def _declare_queues(self) -> None:
+        self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self._queues))
+        self._gauge("ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues))
+        self._gauge(
+            "ribbon_queue_oldest_age_seconds",
+            "How long the oldest row has waited; 0 when none does.",
+            lambda: _longest(q.oldest_age_seconds for q in self._queues),
+            across="livemax",
+        )
 
     def _declare_decoder(self, registry: CollectorRegistry) -> None:
         """A step is one run of the decoder's graph."""
