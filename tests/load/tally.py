@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -93,7 +92,6 @@ class Tally:
 
     slo_milliseconds: float
     sent: list[Sent] = field(default_factory=list)
-    unanswered: int = 0  # under way now
 
     def between(self, start: float, end: float) -> Stretch:
         """Those due from ``start`` up to ``end``."""
@@ -109,12 +107,3 @@ class Tally:
             (second, Stretch(seconds=1.0, sent=sent, slo_milliseconds=self.slo_milliseconds))
             for second, sent in sorted(seconds.items())
         ]
-
-    def kinds(self) -> list[str]:
-        return sorted({each.kind for each in self.sent})
-
-
-def median(values: Iterable[float]) -> float:
-    """0 of nothing."""
-    collected = list(values)
-    return statistics.median(collected) if collected else 0.0

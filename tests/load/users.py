@@ -69,13 +69,9 @@ class Source(FastHttpUser):
         self._under_way.start(gevent.Greenlet(self._send, self.compose(self.run.texts), self._due))
 
     def _send(self, message: Message, due: float) -> None:
-        tally, sent_at = self.run.tally, self.run.now()
-        tally.unanswered += 1
-        try:
-            status = self._ask(message, due)
-        finally:
-            tally.unanswered -= 1
-        tally.sent.append(
+        sent_at = self.run.now()
+        status = self._ask(message, due)
+        self.run.tally.sent.append(
             Sent(
                 due=due,
                 kind=f"{message.path}, {message.kind}",
