@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from tests.benchmarks.client import Request, saturate
 from tests.benchmarks.latency import Percentiles, percentile
 from tests.benchmarks.model import Model
-from tests.benchmarks.open_loop import Arrival, Replay, merge, poisson, replay
+from tests.benchmarks.open_loop import Arrival, merge, poisson
 from tests.benchmarks.process import ServiceProcess
+from tests.benchmarks.storm import Storm, storm
 from tests.benchmarks.workload import Text, request_of
 
 REVIEW_SHARE = 0.05
@@ -136,16 +137,22 @@ def _measure_round(service: ServiceProcess, traffic: Traffic, *, rate: float, se
 
 def _measure_turn(service: ServiceProcess, arrivals: Sequence[Arrival], warm_up_seconds: float) -> Turn:
     before = service.cpu_seconds
-    done = replay(service.address, arrivals, num_connections=NUM_CONNECTIONS, warm_up_seconds=warm_up_seconds)
-    return turn_of(done, service_cpu_share=(service.cpu_seconds - before) / done.seconds)
+    done = storm(service.address, arrivals, num_connections=NUM_CONNECTIONS)
+    cpu_share = (service.cpu_seconds - before) / done.seconds
+    return turn_of(done, warm_up_seconds=warm_up_seconds, service_cpu_share=cpu_share)
 
 
-def turn_of(done: Replay, *, service_cpu_share: float) -> Turn:
-    reviews = done.latencies.get(REVIEW)
+def turn_of(done: Storm, *, warm_up_seconds: float, service_cpu_share: float) -> Turn:
+    """Times and refusals are of those that were due after the warm-up."""
+    counted = [reply for reply in done.replies if reply.arrival.at >= warm_up_seconds]
+    answered = [reply for reply in counted if reply.status == 200]
+    sentences, reviews = (
+        [1e3 * reply.seconds for reply in answered if reply.arrival.kind == kind] for kind in (SENTENCE, REVIEW)
+    )
     return Turn(
-        sentences=Percentiles.of(done.latencies.get(SENTENCE, [])),
+        sentences=Percentiles.of(sentences),
         reviews=Percentiles.of(reviews) if reviews else None,
-        num_refused=done.num_refused,
+        num_refused=len(counted) - len(answered),
         num_held=done.num_held,
         p99_lag=percentile(done.lags, 99),
         client_cpu_share=done.client_cpu_share,

@@ -9,7 +9,9 @@ import pytest
 from tests.benchmarks.client import Address, text_request
 from tests.benchmarks.conftest import Serve
 from tests.benchmarks.latency import Percentiles
-from tests.benchmarks.mixed import REVIEW, SENTENCE, Round, Traffic, Turn, measure_mixed
+from tests.benchmarks.mixed import REVIEW, SENTENCE, Round, Traffic, Turn, measure_mixed, turn_of
+from tests.benchmarks.open_loop import Arrival
+from tests.benchmarks.storm import Reply, Storm
 
 TRAFFIC = Traffic(
     sentences=[text_request("/tag", [f"sentence {number}"], num_words=2) for number in range(10)],
@@ -37,6 +39,10 @@ def turn(p99: float) -> Turn:
     )
 
 
+def reply(kind: str, milliseconds: float, *, at: float, status: int = 200) -> Reply:
+    return Reply(Arrival(at=at, kind=kind, request=TRAFFIC.sentences[0]), status, milliseconds / 1000, 0.001)
+
+
 def test_one_request_in_twenty_is_a_review() -> None:
     schedule = TRAFFIC.schedule(rate=500, seconds=20, seed=1)
     reviews = [arrival for arrival in schedule if arrival.kind == REVIEW]
@@ -55,6 +61,29 @@ def test_the_ratio_is_held_against_both_turns_alone() -> None:
     found = Round(alone=turn(4.0), mixed=turn(10.0), again=turn(6.0))
     assert found.ratio == 2.0
     assert found.chance == 1.5
+
+
+def test_kinds_are_counted_apart_and_the_warm_up_and_refusals_not_at_all() -> None:
+    replies = [
+        reply(SENTENCE, 900, at=0.0),
+        reply(SENTENCE, 10, at=0.02),
+        reply(REVIEW, 70, at=0.03),
+        reply(SENTENCE, 800, at=0.04, status=429),
+        reply(SENTENCE, 20, at=0.05),
+    ]
+    done = Storm(replies=replies, seconds=0.1, client_cpu_seconds=0.01)
+    found = turn_of(done, warm_up_seconds=0.01, service_cpu_share=1.5)
+    assert (found.sentences.count, found.sentences.p50, found.sentences.p99) == pytest.approx((2, 20, 20))
+    assert found.reviews is not None
+    assert (found.reviews.count, found.reviews.p99) == pytest.approx((1, 70))
+    assert (found.num_refused, found.num_held) == (1, 0)
+    assert (found.p99_lag, found.client_cpu_share, found.service_cpu_share) == pytest.approx((1, 0.1, 1.5))
+
+
+def test_percentiles_of_nothing_are_an_error() -> None:
+    assert Percentiles.of([2.0, 1.0, 3.0]) == Percentiles(count=3, p50=2.0, p95=3.0, p99=3.0)
+    with pytest.raises(ValueError, match="nothing was measured"):
+        Percentiles.of([])
 
 
 def test_the_rate_is_a_share_of_the_capacity_and_every_request_is_answered(serve: Serve) -> None:
