@@ -6,7 +6,6 @@ import contextlib
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.benchmarks.process import ROOT, free_port
+
 DEPLOY = ROOT / "deploy"
 PACKAGES = {
     "promtool": "Debian package prometheus",
@@ -50,12 +50,6 @@ def need(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed ({PACKAGES[name]})")
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def free_ports(number: int) -> list[int]:

@@ -14,7 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.deploy.programs import DEPLOY, ROOT, Program, ask, check, free_port, need
+from tests.benchmarks.process import free_port
+from tests.deploy.programs import DEPLOY, ROOT, Program, ask, check, need
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

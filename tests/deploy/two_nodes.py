@@ -1,6 +1,6 @@
 """Two Ray nodes on this machine serve together; one is killed under load, and another takes its place.
 
-    pip install 'ray[serve]' -e . && python deploy/ray/two_nodes.py
+    pip install 'ray[serve]' -e . && python -m tests.deploy.two_nodes
 
 Prints, second by second, what was answered, and in the end what the killed node cost. The exit status is 1 if requests
 failed other than around the kill, or if the second replica did not come back.
@@ -25,7 +25,8 @@ from pathlib import Path
 import ray
 from ray import serve
 
-ROOT = Path(__file__).parents[2]
+from tests.benchmarks.process import ROOT, family
+
 HEAD, PORT = "127.0.0.1:6399", 8811
 NUM_CLIENTS = 6
 BEFORE_SECONDS, WITHOUT_SECONDS, AFTER_SECONDS = 8.0, 8.0, 8.0
@@ -77,17 +78,10 @@ def node(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Everything of the node at once, as when a machine is lost."""
-    descendants = family(process.pid)
-    for pid in descendants:
+    for pid in family(process.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
-
-
-def family(pid: int) -> list[int]:
-    listings = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for listing in listings for child in listing.read_text().split()]
-    return [pid, *(member for child in children for member in family(child))]
 
 
 def wait_for(what: str, is_so: Callable[[], bool]) -> float:
@@ -134,7 +128,6 @@ def deploy() -> None:
 
 
 def main() -> int:
-    sys.path.insert(0, str(ROOT))
     with node("--head", "--port=6399", "--include-dashboard=false"):
         wait_for("the head", connect)
         with node(f"--address={HEAD}") as second:
