@@ -12,7 +12,7 @@ from service.app import create_app
 from service.runtime.session import Arrays
 from tests.api.conftest import Client, is_ready, wait_until
 from tests.api.test_bad_input import problem_of
-from tests.fakes import GRAPH, NAME, UPOS, FakeSession, OpenFake, settings_for, write_bundle, write_classifier
+from tests.fakes import GRAPH, NAME, UPOS, FakeSession, OpenFake, damage, settings_for, write_bundle, write_classifier
 
 
 @pytest.fixture
@@ -55,8 +55,7 @@ def test_draining_refuses_new_work(models: Path) -> None:
 
 
 def break_graph(folder: Path) -> None:
-    path = folder / GRAPH
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    damage(folder / GRAPH)
 
 
 def remove_graph(folder: Path) -> None:
@@ -68,15 +67,14 @@ def break_manifest(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "name"),
+    ("spoil", "name"),
     [(break_graph, GRAPH), (remove_graph, GRAPH), (break_manifest, "manifest.json")],
 )
 def test_a_damaged_bundle_is_named_and_never_ready(
-    models: Path, caplog: pytest.LogCaptureFixture, damage: object, name: str
+    models: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], None], name: str
 ) -> None:
     [folder] = models.iterdir()
-    assert callable(damage)
-    damage(folder)
+    spoil(folder)
     with TestClient(create_app(settings_for(models), open_session=OpenFake(FakeSession()))) as client:
         wait_until(lambda: has_failed(client))
     [record] = [record for record in caplog.records if record.levelno == logging.CRITICAL]

@@ -24,7 +24,7 @@ from service.serving.server import Listener, Patience, Server
 from service.serving.sockets import bind, listen, url_of
 from service.serving.stopping import Stop
 from tests.api.conftest import wait_until
-from tests.fakes import GRAPH, FakeSession, OpenFake, lexicon_graph, settings_for, write_bundle
+from tests.fakes import GRAPH, FakeSession, OpenFake, damage, lexicon_graph, settings_for, write_bundle
 from tests.running import PATIENCE_SECONDS, client_of, get, running, say_hello, start_that_fails
 
 QUICKLY_SECONDS = 10  # far below the grace period
@@ -217,8 +217,7 @@ def test_an_answer_that_nobody_reads_is_waited_for_no_longer_than_the_grace_peri
 
 
 def test_a_corrupt_bundle_stops_the_start_with_a_message_that_names_the_file(models: Path) -> None:
-    path = next(models.iterdir()) / GRAPH
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    path = damage(next(models.iterdir()) / GRAPH)
     ended = start_that_fails(models)
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import wait_until
 from tests.benchmarks.process import free_port
-from tests.fakes import GRAPH, NAME, VERSION, lexicon_graph, write_bundle
+from tests.fakes import GRAPH, NAME, VERSION, damage, lexicon_graph, write_bundle
 from tests.running import Running, client_of, get, running, say_hello, start_that_fails
 
 
@@ -28,11 +28,6 @@ def models(tmp_path: Path) -> Path:
 def write_second(models: Path) -> Path:
     folder = write_bundle(models, version="2.0.0", folder=".beside", graph=lexicon_graph())
     return folder.rename(models / "second")
-
-
-def damage(folder: Path) -> None:
-    path = folder / GRAPH
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
 
 
 def versions(url: str, *, num: int = 8) -> set[str]:
@@ -59,7 +54,7 @@ def test_one_process_reloads_on_sighup_and_when_it_is_asked_to(models: Path) -> 
         process.popen.send_signal(signal.SIGHUP)
         assert process.line("models reloaded")["added"] == f"{NAME}@2.0.0"
         assert versions(url, num=2) == {"2.0.0"}
-        damage(models / "second")
+        damage(models / "second" / GRAPH)
         failed = post_reload(admin)
         assert (failed.status_code, failed.json()["kind"]) == (409, "reload_failed")
         process.popen.send_signal(signal.SIGHUP)
@@ -86,7 +81,7 @@ def test_a_supervisor_loads_first_and_then_tells_the_workers(models: Path) -> No
         wait_until(lambda: reloads(admin) == {"ok": 2, "unchanged": 0, "failed": 0})
         assert versions(url) == {"2.0.0"}
 
-        damage(write_bundle(models, version="3.0.0", folder="third", graph=lexicon_graph()))
+        damage(write_bundle(models, version="3.0.0", folder="third", graph=lexicon_graph()) / GRAPH)
         process.popen.send_signal(signal.SIGHUP)
         wait_until(lambda: reloads(admin)["failed"] == 1)  # the supervisor's alone: workers were not told
         assert versions(url) == {"2.0.0"}

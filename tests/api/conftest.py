@@ -88,6 +88,19 @@ def contract_of(settings: Settings) -> Contract:
     return Contract(TestClient(app).get("/schema/openapi.json").json())
 
 
+def write_one_each(models: Path) -> None:
+    """A bundle for every task."""
+    for write in (write_bundle, write_classifier, write_translator):
+        write(models)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A folder with a bundle for every task."""
+    write_one_each(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """``serve(max_items=3)``: an application with these settings, ready; gone after the test."""
@@ -95,9 +108,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
         def start(**choices: Any) -> Served:
             if not (tmp_path / "models").exists():
-                write_bundle(tmp_path / "models")
-                write_classifier(tmp_path / "models")
-                write_translator(tmp_path / "models")
+                write_one_each(tmp_path / "models")
             session = FakeSession()
             settings = settings_for(tmp_path / "models", **choices)
             app = create_app(settings, open_session=OpenFake(session))
@@ -121,8 +132,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
     with ExitStack() as stack:
 
         def start_ready(limits: ConnectionLimits | None = None, **choices: Any) -> Running:
-            for write in (write_bundle, write_classifier, write_translator):
-                write(tmp_path / "models")
+            write_one_each(tmp_path / "models")
             running = start(stack, tmp_path / "models", limits, **choices)
             wait_until(lambda: running.get("/health/ready").status_code == 200)
             return running

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from service.api.admin import ReloadHere, TellSupervisor
 from service.app import Engine, create_admin_app, create_app
 from service.errors import ReloadFailedError
+from tests.api.reloading import caller_of, run
 from tests.fakes import (
     CLASSIFIER,
     GRAPH,
@@ -25,6 +25,7 @@ from tests.fakes import (
     VERSION,
     FakeSession,
     OpenFake,
+    damage,
     settings_for,
     write_bundle,
     write_classifier,
@@ -45,17 +46,9 @@ async def service(models: Path, **choices: Any) -> AsyncIterator[Service]:
     app = create_app(settings_for(models, **{"admin_port": 0, **choices}), open_session=OpenFake(FakeSession()))
     engine: Engine = app.state.engine
     admin = create_admin_app(app, ReloadHere(engine.reload))
-    async with engine.running(app), client_of(app) as on_main, client_of(admin) as on_admin:
+    async with engine.running(app), caller_of(app) as on_main, caller_of(admin) as on_admin:
         await engine.door.decided()
         yield Service(main=on_main, admin=on_admin, engine=engine)
-
-
-def client_of(app: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(test())  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -92,8 +85,7 @@ def test_a_reload_answers_with_what_it_changed(models: Path) -> None:
 def test_a_reload_that_fails_is_a_problem_with_the_reason(models: Path) -> None:
     async def test() -> None:
         async with service(models) as served:
-            path = write_classifier(models) / GRAPH
-            path.write_bytes(path.read_bytes()[:-1] + b"?")
+            path = damage(write_classifier(models) / GRAPH)
             response = await served.admin.post("/admin/reload")
             assert response.status_code == 409
             assert response.headers["content-type"] == "application/problem+json"

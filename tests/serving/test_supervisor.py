@@ -17,7 +17,7 @@ import pytest
 
 from service.serving.supervisor import LONGEST_DELAY_SECONDS, delay_after
 from tests.api.conftest import wait_until
-from tests.fakes import GRAPH, lexicon_graph, write_bundle
+from tests.fakes import GRAPH, damage, lexicon_graph, write_bundle
 from tests.running import (
     PATIENCE_SECONDS,
     ROOT,
@@ -184,8 +184,7 @@ def test_without_their_supervisor_they_end(models: Path, temporary: Path) -> Non
 
 
 def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
-    path = next(models.iterdir()) / GRAPH
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    path = damage(next(models.iterdir()) / GRAPH)
     ended = start_that_fails(models, RIBBON_WORKERS="2")
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()

@@ -1,0 +1,214 @@
+"""Complete bundles of the tiny networks on disk, and the answers that they must have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from service.bundle import CARD, EXAMPLES, SUBWORDS, VOCABULARIES, write_manifest
+from service.settings import Settings
+from service.text.vocabulary import Vocabulary, dump_vocabularies
+from tests import letters
+from tests.fakes.words import (
+    CONFIDENCE,
+    ENTITY,
+    LABELS,
+    LEXICON,
+    NUM_CHARACTERS,
+    SENTIMENT,
+    UNKNOWN,
+    UPOS,
+    XPOS,
+    probability_of,
+)
+
+NAME, CLASSIFIER, TRANSLATOR, VERSION = "tiny-tagger", "tiny-sentiment", "tiny-translator", "1.2.3"
+GRAPH, ENCODER, STEP = "model.onnx", "encoder.onnx", "step.onnx"
+NO_GRAPH = b"\x12\x1bno graph: sessions are fake"  # an ONNX file that says who made it and nothing else
+MAX_TOKENS, MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 40, 64, 80
+
+
+def write_bundle(
+    models_dir: Path,
+    *,
+    name: str = NAME,
+    version: str = VERSION,
+    folder: str | None = None,
+    graph: bytes = NO_GRAPH,
+    default: bool = False,
+) -> Path:
+    """A complete bundle of the tiny tagger; its folder, called after the model unless it is said."""
+    vocabularies = {
+        "words": Vocabulary.of(LEXICON),
+        "suffixes": Vocabulary.of(sorted({word[-3:] for word in LEXICON})),
+        "characters": Vocabulary.of("abcdefghijklmnopqrstuvwxyz"),
+    }
+    examples = [example("Alice", "plays", "with", "Paris")]
+    chosen = {"version": version, "default": default}
+    return _write(models_dir / (folder or name), manifest(name) | chosen, vocabularies, examples, graph)
+
+
+def write_classifier(
+    models_dir: Path,
+    *,
+    name: str = CLASSIFIER,
+    version: str = VERSION,
+    folder: str | None = None,
+    graph: bytes = NO_GRAPH,
+    default: bool = False,
+) -> Path:
+    """A complete bundle of the tiny classifier; its folder, called after the model unless it is said."""
+    vocabularies = {"words": Vocabulary.of(SENTIMENT)}
+    examples = [classified("An exciting plot"), classified("bad")]
+    chosen = {"version": version, "default": default}
+    return _write(models_dir / (folder or name), classifier_manifest(name) | chosen, vocabularies, examples, graph)
+
+
+def write_translator(
+    models_dir: Path,
+    *,
+    name: str = TRANSLATOR,
+    version: str = VERSION,
+    folder: str | None = None,
+    default: bool = False,
+    targets: Sequence[str] = tuple(letters.LANGUAGES),
+) -> Path:
+    """A complete bundle of the network of letters; its folder, called after the model unless it is said."""
+    path = models_dir / (folder or name)
+    path.mkdir(parents=True)
+    (path / SUBWORDS).write_bytes(letters.letters())
+    for graph in (ENCODER, STEP):
+        (path / graph).write_bytes(NO_GRAPH)
+    examples = [
+        translated(text, target=target) for target in targets for text in ("Me too.", "See http://a.b and 1984")
+    ]
+    chosen = {"version": version, "default": default}
+    return _complete(path, translator_manifest(name, targets=targets) | chosen, examples)
+
+
+def translated(text: str, *, target: str = "es") -> dict[str, Any]:
+    """A sentence and the answer it must have, if nothing in it but an address needs copying."""
+    words = [word if "/" in word else letters.say(word, target) for word in text.split(" ")]
+    return {"text": text, "target": target, "translation": " ".join(words), "score": letters.SCORE}
+
+
+def _write(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    vocabularies: Mapping[str, Vocabulary],
+    examples: Sequence[Mapping[str, Any]],
+    graph: bytes,
+) -> Path:
+    folder.mkdir(parents=True)
+    dump_vocabularies(vocabularies, folder / VOCABULARIES)
+    (folder / GRAPH).write_bytes(graph)
+    return _complete(folder, manifest, examples)
+
+
+def _complete(folder: Path, manifest: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> Path:
+    (folder / CARD).write_text("# Tiny\n", encoding="utf-8")
+    (folder / EXAMPLES).write_text(json.dumps(examples), encoding="utf-8")
+    write_manifest(folder, manifest)
+    return folder
+
+
+def example(*words: str) -> dict[str, Any]:
+    """Words that are no part of a longer name, and the answer they must have."""
+    tags = [LEXICON.get(word.lower(), UNKNOWN) for word in words]
+    return {
+        "tokens": words,
+        "upos": [UPOS[pos] for pos, _ in tags],
+        "xpos": [XPOS[pos] for pos, _ in tags],
+        "entity": [ENTITY[entity] for _, entity in tags],
+        "scores": [CONFIDENCE for _, entity in tags if entity],
+    }
+
+
+def classified(text: str) -> dict[str, Any]:
+    """A text of words and spaces and the answer it must have."""
+    positive = probability_of(text)
+    return {
+        "text": text,
+        "label": LABELS[positive > 0.5],
+        "scores": {"negative": 1 - positive, "positive": positive},
+    }
+
+
+def manifest(name: str) -> dict[str, Any]:
+    """Of the tiny tagger, without its files."""
+    return {
+        **_common(name),
+        "task": "tag",
+        "features": {"num_characters": NUM_CHARACTERS},
+        "labels": {"upos": UPOS, "xpos": XPOS, "entity": ENTITY},
+        "inputs": [
+            {"name": "ids", "type": "int32", "shape": ["batch", "time", 2 + NUM_CHARACTERS]},
+            {"name": "lengths", "type": "int32", "shape": ["batch"]},
+        ],
+        "outputs": [
+            {"name": head, "type": "float32", "shape": ["batch", "time", len(tags)]}
+            for head, tags in (("upos", UPOS), ("xpos", XPOS), ("entity", ENTITY))
+        ],
+        "metrics": {"upos": 1.0},
+    }
+
+
+def classifier_manifest(name: str) -> dict[str, Any]:
+    """Of the tiny classifier, without its files."""
+    return {
+        **_common(name),
+        "task": "classify",
+        "features": {},
+        "labels": {"label": LABELS},
+        "inputs": [
+            {"name": "ids", "type": "int32", "shape": ["batch", "time"]},
+            {"name": "lengths", "type": "int32", "shape": ["batch"]},
+        ],
+        "outputs": [{"name": "log_probabilities", "type": "float32", "shape": ["batch", len(LABELS)]}],
+        "metrics": {"accuracy": 1.0},
+    }
+
+
+def translator_manifest(name: str, *, targets: Sequence[str] = tuple(letters.LANGUAGES)) -> dict[str, Any]:
+    """Of the network of letters, without its files."""
+    return {
+        **_common(name),
+        "task": "translate",
+        "languages": ["en", *targets],
+        "pairs": [{"source": "en", "target": target, "tag": f"<2{target}>"} for target in targets],
+        "features": {},
+        "labels": {},
+        "limits": {"max_tokens": MAX_SOURCE_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS},
+        "inputs": [{"name": "tokens", "type": "int32", "shape": ["row"]}],
+        "outputs": [{"name": "scores", "type": "float32", "shape": ["row", "candidate"]}],
+        "precisions": {"fp32": {"file": STEP, "encoder": ENCODER, "metrics": {}, "max_drift": 1e-5}},
+        "metrics": {"bleu": 100.0},
+    }
+
+
+def _common(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": VERSION,
+        "languages": ["en"],
+        "description": "Looks words up.",
+        "licence": "CC0-1.0",
+        "corpora": [],
+        "limits": {"max_tokens": MAX_TOKENS},
+        "precisions": {"fp32": {"file": GRAPH, "metrics": {}, "max_drift": 1e-5}},
+        "default_precision": "fp32",
+        "default_reason": "It is the only one.",
+    }
+
+
+def damage(path: Path) -> Path:
+    """Another last byte: the size is what the manifest says, the checksum is not."""
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    return path
+
+
+def settings_for(models_dir: Path, /, **choices: Any) -> Settings:
+    """Of a service of these bundles on one thread."""
+    return Settings(**{"models_dir": models_dir, "threads": 1, "device": "cpu", **choices})

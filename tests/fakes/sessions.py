@@ -1,0 +1,89 @@
+"""Sessions that look words up, where the real ones run a network."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from service.runtime.devices import Device
+from service.runtime.session import Arrays, Session
+from tests import letters
+from tests.fakes.bundles import ENCODER, STEP
+from tests.fakes.words import tables, weights
+
+
+class FakeSession:
+    """A tagger's graph if rows have features, a classifier's if not; a translator's encoder or step as a part of it.
+    Can be slow, stopped, or broken, and remembers the shapes it was given, a step's by its rows alone."""
+
+    def __init__(self, *, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.error: Exception | None = None
+        self.ends = True  # whether translations do
+        self.gate = threading.Event()
+        self.gate.set()
+        self.shapes: list[tuple[int, ...]] = []
+        self._tables = tables()
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self.pass_through(inputs["ids"].shape)
+        return self._classify(inputs) if inputs["ids"].ndim == 2 else self._tag(inputs)
+
+    def pass_through(self, shape: tuple[int, ...]) -> None:
+        """What every run goes through, whatever the graph."""
+        self.shapes.append(shape)
+        time.sleep(self.seconds)
+        if not self.gate.wait(timeout=20):
+            raise TimeoutError("the test left the gate shut")
+        if self.error is not None:
+            raise self.error
+
+    def _tag(self, inputs: Arrays) -> Arrays:
+        words = inputs["ids"][:, :, 0]  # (batch, time)
+        return {name: table[words] for name, table in self._tables.items()}
+
+    def _classify(self, inputs: Arrays) -> Arrays:
+        logits = weights()[inputs["ids"]].sum(axis=1)  # (batch,)
+        return {"log_probabilities": -np.logaddexp(0, np.stack([logits, -logits], axis=1))}
+
+
+class FakeEncoder:
+    """A translator's encoder behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["ids"].shape)
+        return letters.encode(inputs)
+
+
+class FakeStep:
+    """A translator's step behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["tokens"].shape)
+        return letters.step(inputs, ends=self._session.ends)
+
+
+class OpenFake:
+    """Opens one fake session for every graph."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def __call__(self, path: Path, *, device: Device) -> Session:
+        assert path.is_file()
+        if path.name in PARTS and isinstance(self.session, FakeSession):
+            return PARTS[path.name](self.session)
+        return self.session
+
+
+PARTS: Mapping[str, Callable[[FakeSession], Session]] = {ENCODER: FakeEncoder, STEP: FakeStep}
