@@ -1,0 +1,46 @@
+"""A model on disk: a folder whose manifest says what is in it, checked against its checksums.
+
+``docs/bundle-format.md`` tells the format; ``training`` writes it. Nothing in it is code: JSON,
+Markdown and ONNX. Nothing in it names a file outside of its folder.
+"""
+
+from service.bundle.folder import Bundle, find_bundles, read_bundle
+from service.bundle.manifest import (
+    CARD,
+    EXAMPLES,
+    FORMAT_VERSION,
+    MANIFEST,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_MANIFEST_BYTES,
+    MAX_READ_BYTES,
+    SUBWORDS,
+    VOCABULARIES,
+    Manifest,
+    Task,
+)
+from service.bundle.verification import Seal, load_bundle, verify
+from service.bundle.writing import describe, write_manifest
+
+__all__ = [
+    "CARD",
+    "EXAMPLES",
+    "FORMAT_VERSION",
+    "MANIFEST",
+    "MAX_FILES",
+    "MAX_FILE_BYTES",
+    "MAX_MANIFEST_BYTES",
+    "MAX_READ_BYTES",
+    "SUBWORDS",
+    "VOCABULARIES",
+    "Bundle",
+    "Manifest",
+    "Seal",
+    "Task",
+    "describe",
+    "find_bundles",
+    "load_bundle",
+    "read_bundle",
+    "verify",
+    "write_manifest",
+]

@@ -1,0 +1,126 @@
+"""What a manifest says of a model, and the bounds of what it may ask for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from packaging.version import InvalidVersion, Version
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+VOCABULARIES = "vocabularies.json"
+SUBWORDS = "subwords.model"
+EXAMPLES = "examples.json"
+CARD = "CARD.md"
+
+MAX_MANIFEST_BYTES = 2**20
+MAX_READ_BYTES = 2**26  # of a file that is read as a whole: vocabularies, subwords, examples, card
+MAX_FILE_BYTES = 2**32
+MAX_FILES = 64
+
+Task = Literal["tag", "classify", "translate"]  # and where it is asked for: /tag, /classify
+
+# A plain name: no folder, no way out of one, nothing hidden.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class File(_Part):
+    """What a file of the bundle must be."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
+
+
+class Tensor(_Part):
+    """An input or output of the graph; ``shape`` in axis words, or a number where it is fixed."""
+
+    name: str
+    type: Literal["int32", "int64", "float32"]
+    shape: tuple[str | int, ...]
+
+
+class Precision(_Part):
+    """One variant of the graph."""
+
+    file: FileName
+    encoder: FileName | None = Field(None, description="a translator's other graph; ``file`` is its decoder's step")
+    metrics: dict[str, float]
+    max_drift: float = Field(ge=0, description="most by which a score may differ between this graph and its examples")
+
+
+class Corpus(_Part):
+    """Where the weights come from, and on what terms."""
+
+    name: str
+    use: str
+    licence: str
+    source: str
+
+
+class Pair(_Part):
+    """From which language to which, and the subword that asks for it."""
+
+    source: str
+    target: str
+    tag: str
+
+
+class Manifest(_Part):
+    """Everything that is to be known of a model before it is loaded."""
+
+    format_version: int
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)
+    version: str = Field(pattern=r"^[0-9][A-Za-z0-9.+-]*$", max_length=64)
+    task: Task
+    default: bool = Field(False, description="answers for its task when no model is named")
+    languages: tuple[str, ...]
+    pairs: tuple[Pair, ...] = Field((), description="what a translator translates")
+    description: str
+    licence: str
+    corpora: tuple[Corpus, ...]
+    features: dict[str, int]
+    labels: dict[str, tuple[str, ...]]
+    limits: dict[str, int]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    precisions: dict[str, Precision]
+    default_precision: str
+    default_reason: str
+    metrics: dict[str, Any]
+    files: dict[FileName, File] = Field(max_length=MAX_FILES)
+
+    @field_validator("format_version")
+    @classmethod
+    def _readable(cls, version: int) -> int:
+        """Checked with the first field, so that a later format is called that and not full of unknown fields."""
+        if version != FORMAT_VERSION:
+            raise ValueError(f"this service reads {FORMAT_VERSION}, not {version}")
+        return version
+
+    @field_validator("version")
+    @classmethod
+    def _ordered(cls, version: str) -> str:
+        """Of several versions one must be the highest."""
+        try:
+            Version(version)
+        except InvalidVersion as error:
+            raise ValueError("not a version such as 1.0.0, 1.1.0rc1 or 2.0") from error
+        return version
+
+    @model_validator(mode="after")
+    def _readable_at_once(self) -> Self:
+        for name in (VOCABULARIES, SUBWORDS, EXAMPLES, CARD):
+            if name in self.files and self.files[name].size_bytes > MAX_READ_BYTES:
+                raise ValueError(f"{name} is read as a whole and may have {MAX_READ_BYTES} bytes")
+        return self
+
+
+def required_files(manifest: Manifest) -> list[str]:
+    words = SUBWORDS if manifest.task == "translate" else VOCABULARIES
+    graphs = [file for variant in manifest.precisions.values() for file in (variant.file, variant.encoder) if file]
+    return [words, EXAMPLES, CARD, *graphs]
