@@ -15,16 +15,17 @@ from service.api.body import requests_within
 from service.api.classify import ClassifyDesk, classify
 from service.api.contract import KEYS, NO_KEYS
 from service.api.desk import Means
-from service.api.exchange import ExchangeMiddleware
+from service.api.first_look import FirstLook
 from service.api.giving_up import GivingUpMiddleware
 from service.api.health import live, metrics, ready
+from service.api.ledger import ExchangeMiddleware, Ledger
 from service.api.loading import Loaded, OpenSession, request_limits
 from service.api.models import models
 from service.api.offload import Offload
 from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
 from service.api.protection import cross_origin
-from service.api.relief import ReliefMiddleware
+from service.api.relief import Relief, ReliefMiddleware
 from service.api.reloading import Hangup
 from service.api.tag import TagDesk, tag
 from service.api.translate import TranslateDesk, translate
@@ -74,19 +75,14 @@ def create_app(
     app.state.door = engine.door
     app.state.engine = engine
     app.state.count_problem = engine.metrics.count_problem
-    app.asgi_handler = ReliefMiddleware(
-        app.asgi_handler,
-        catalogue=engine.catalogue,
-        lag=engine.lag,
-        default_timeout_ms=settings.default_timeout_ms,
-        max_inside=settings.max_requests,
+    relief = Relief(catalogue=engine.catalogue, default_timeout_ms=settings.default_timeout_ms)
+    ledger = Ledger(metrics=engine.metrics, callers=engine.gate.callers(settings), tracer=tracer)
+    app.state.first_look = FirstLook(
+        relief=relief, ledger=ledger, lag=engine.lag, door=engine.door, needs_key=engine.gate.keys is not None
     )
-    app.state.outermost = partial(
-        ExchangeMiddleware,
-        metrics=engine.metrics,
-        door=engine.door,
-        callers=engine.gate.callers(settings),
-        tracer=tracer,
+    app.state.outermost = partial(ExchangeMiddleware, ledger=ledger, door=engine.door)
+    app.asgi_handler = ReliefMiddleware(
+        app.asgi_handler, relief=relief, lag=engine.lag, max_inside=settings.max_requests
     )
     app.asgi_handler = app.state.outermost(GivingUpMiddleware(app.asgi_handler, door=engine.door))
     return app
@@ -110,6 +106,7 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
         logging_config=None,
     )
     admin.state.count_problem = app.state.count_problem
+    admin.state.first_look = None  # operators are never turned away
     admin.asgi_handler = app.state.outermost(GivingUpMiddleware(admin.asgi_handler, door=engine.door))
     return admin
 

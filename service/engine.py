@@ -24,6 +24,7 @@ from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
 from service.runtime.memory import release_free_memory, when_gone
+from service.runtime.priority import give_way
 from service.scheduling.admission import Door, Phase
 from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
@@ -206,7 +207,7 @@ def create_engine(
 ) -> Engine:
     door = Door()
     num_slots = settings.threads or max(1, available_cores() // settings.workers)
-    runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run")
+    runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run", initializer=give_way)
     lag = LoopLag(metrics=metrics)
     return Engine(
         settings=settings,

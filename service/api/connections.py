@@ -8,19 +8,19 @@ that a request costs no timer.
 from __future__ import annotations
 
 import asyncio
-import random
 import re
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.problems import PROBLEM_JSON, document_bytes, headers_of
-from service.api.protection import protections
+from service.api.connection_limits import FILES_KEPT_FREE, ConnectionLimits, Stall
+from service.api.exchange import new_request_id
+from service.api.first_look import FirstLook, Head
+from service.api.one_write import OneWrite
+from service.api.wire import problem_bytes
 from service.errors import (
     BodyTimeoutError,
     HeadTooLargeError,
@@ -29,48 +29,9 @@ from service.errors import (
     TooManyConnectionsError,
     UnreadAnswerError,
 )
-from service.settings import Settings
 
-MAX_CONNECTIONS = 10_000
-FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
 MAX_HEAD_BYTES = 32 * 1024
-LINGER_SECONDS = 5.0  # for what a caller still sends although it is refused: closing at once would lose the answer
 _OFFER = re.compile(rb"(\r\n)upgrade(?=:)", re.IGNORECASE)
-SWEEPS_PER_TIMEOUT = 4
-MAX_SWEEP_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLimits:
-    """What a connection may cost."""
-
-    max_connections: int = MAX_CONNECTIONS
-    head_seconds: float = 30.0  # from a request's first byte, or the connection's begin, to the end of its headers
-    answer_seconds: float = 60.0
-    linger_seconds: float = LINGER_SECONDS
-
-    @classmethod
-    def of(cls, settings: Settings) -> ConnectionLimits:
-        return cls(
-            max_connections=settings.max_connections or most_connections(),
-            head_seconds=settings.body_timeout_seconds,
-            answer_seconds=settings.answer_timeout_seconds,
-        )
-
-    @property
-    def sweep_seconds(self) -> float:
-        """Between two looks at all connections; by so much is a limit overrun."""
-        shortest = min(self.head_seconds, self.answer_seconds, self.linger_seconds)
-        return min(MAX_SWEEP_SECONDS, shortest / SWEEPS_PER_TIMEOUT)
-
-
-DEFAULT_LIMITS = ConnectionLimits()
-
-
-def most_connections() -> int:
-    """As many as are sane, and no more than the process may open files for."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, files - FILES_KEPT_FREE))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -108,26 +69,11 @@ class Watch:
             self._sweep_later(loop)
 
 
-class Stall:
-    """How long a connection has been seen waiting for the same thing."""
-
-    __slots__ = ("_mark", "_since")
-
-    def __init__(self) -> None:
-        self._mark: object = None
-        self._since = 0.0
-
-    def seconds(self, mark: object, now: float) -> float:
-        """``mark`` stays the same as long as nothing moves; None waits for nothing."""
-        if mark is None or mark != self._mark:
-            self._mark, self._since = mark, now
-        return now - self._since
-
-
 class Connection(HttpToolsProtocol):
     """uvicorn's, with an end to everything that a caller can draw out."""
 
     watch: ClassVar[Watch]
+    first_look: ClassVar[FirstLook | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -135,6 +81,7 @@ class Connection(HttpToolsProtocol):
         self._num_drains = 0
         self._in_head = True  # a connection is there to send one
         self._in_body = False
+        self._is_answered = False  # the request whose body is coming was, by the first look
         self._idle_bytes = 0  # received since the parser last had something to say
         self._refused = False
         self._head_stall, self._rest_stall, self._answer_stall = Stall(), Stall(), Stall()
@@ -181,20 +128,52 @@ class Connection(HttpToolsProtocol):
         self._in_head, self._in_body = False, True
         self._idle_bytes = 0
         self._num_heads += 1
+        answer = self._first_answer()
+        if answer is not None:
+            self._is_answered = True
+            self.transport.write(answer)
+        else:
+            self._hand_on()
+        self.headers = []  # a trailer is not to come among them
+
+    def _first_answer(self) -> bytes | None:
+        """What the first look says. It is not asked while anything else is to be said or sent before."""
+        look = self.first_look
+        if look is None or not look.is_needed or self.expect_100_continue or not self._is_quiet():
+            return None
+        head = Head(method=self.parser.get_method(), url=self.url, headers=self.headers, client=self.client)
+        return look(head, self.server_state.default_headers)
+
+    def _is_quiet(self) -> bool:
+        """Every answer is given, the last one is read, and another request may follow this one."""
+        is_idle = self.cycle is None or self.cycle.response_complete
+        stays = self.parser.should_keep_alive() and not self.parser.should_upgrade()
+        return is_idle and stays and not self.flow.write_paused
+
+    def _hand_on(self) -> None:
+        """To the application."""
+        self._unset_keepalive_if_required()
         super().on_headers_complete()
+        answer = OneWrite(self.transport, self.cycle.on_response)
+        self.cycle.transport, self.cycle.on_response = answer, answer.complete  # type: ignore[assignment]
         if self.expect_100_continue or self.parser.should_upgrade():
             # A caller who was not told to go on may send the body or not: what follows could not be told apart.
             self.cycle.keep_alive = False
-        self.headers = []  # a trailer is not to come among them
 
     def on_body(self, body: bytes) -> None:
         self._idle_bytes = 0
-        super().on_body(body)
+        if not self._is_answered:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._idle_bytes = 0
         self._in_body = False
-        super().on_message_complete()
+        if not self._is_answered:
+            super().on_message_complete()
+            return
+        self._is_answered = False
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def resume_writing(self) -> None:
         self._num_drains += 1
@@ -224,7 +203,7 @@ class Connection(HttpToolsProtocol):
 
     def _rest_mark(self) -> int | None:
         """Something still comes although the answer is written."""
-        is_answered = self.cycle is not None and self.cycle.response_complete
+        is_answered = self._is_answered or (self.cycle is not None and self.cycle.response_complete)
         return self._num_heads if self._refused or (self._in_body and is_answered) else None
 
     def _answer_mark(self) -> tuple[int, int] | None:
@@ -256,32 +235,20 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
                 return
         if not self.transport.is_closing():
-            self.transport.write(response_bytes(error, self.server_state.default_headers))
+            request_id = new_request_id()
+            ours = [(b"connection", b"close"), (b"x-request-id", request_id.encode())]
+            self.transport.write(problem_bytes(error, request_id, [*self.server_state.default_headers, *ours]))
             self.transport.write_eof()
 
 
 def connections_within(
-    limits: ConnectionLimits, count: Callable[[ServiceError], None] = lambda _: None
+    limits: ConnectionLimits,
+    count: Callable[[ServiceError], None] = lambda _: None,
+    first_look: FirstLook | None = None,
 ) -> type[Connection]:
-    """For one server; ``count`` is told of every refusal that the application never hears of."""
-    return type("Connection", (Connection,), {"watch": Watch(limits=limits, count=count)})
-
-
-def response_bytes(error: ServiceError, more: list[tuple[bytes, bytes]]) -> bytes:
-    """A whole HTTP answer: the problem's document, and the connection's end."""
-    request_id = f"{random.getrandbits(128):032x}"
-    body = document_bytes(error, request_id)
-    headers = {
-        **{name.lower(): value for name, value in headers_of(error).items()},
-        "content-type": PROBLEM_JSON,
-        "content-length": str(len(body)),
-        "connection": "close",
-        "x-request-id": request_id,
-    }
-    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-    lines = [b"%b: %b\r\n" % header for header in [*more, *encoded, *protections("POST", ())]]
-    status = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n".encode()
-    return b"".join([status, *lines, b"\r\n", body])
+    """For one server; ``count`` is told of every refusal that the application never hears of and that is no answer to
+    a request, and ``first_look`` is asked what to say to a head."""
+    return type("Connection", (Connection,), {"watch": Watch(limits=limits, count=count), "first_look": first_look})
 
 
 def _without_upgrade(data: bytes) -> bytes:

@@ -1,9 +1,10 @@
-"""Refusing before the body is read: what a service that is ten times too busy does most of the time."""
+"""Refusing before a body is read: what a service that is ten times too busy does most of the time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
@@ -19,37 +20,122 @@ from service.scheduling.virtual_time import Priority
 # Characters that each byte of a body stands for at least, as a rule: there is JSON around them, and some take several.
 CERTAIN = 0.5
 LOOK_SECONDS = 1.0
+ECHO_SECONDS = 0.005  # in which what was said of one request is said of those that ask for as much in no more time
 TASKS: Mapping[str, Task] = {"/tag": "tag", "/classify": "classify", "/translate": "translate"}
 
 
-class ReliefMiddleware:
-    """What no model of the route could answer in time, even if its body held half as much as it seems to, is refused;
-    and so is what would be one more than may be inside. Everything else, good or bad, goes on to be read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a request's head says of it."""
 
-    In calm weather it costs nothing: it looks for a second after a request was refused further in.
+    task: Task
+    length: int  # characters, at least; 0 if nobody says
+    patience: float  # seconds
+    priority: Priority
+
+    def is_covered_by(self, other: Ask) -> bool:
+        """Whether what could not be done for the other one cannot be done for this one."""
+        same = self.task == other.task and self.priority is other.priority
+        return same and self.length >= other.length and self.patience <= other.patience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo:
+    """A refusal that is fresh."""
+
+    ask: Ask
+    refusal: OverloadedError
+    until: float
+
+
+class Relief:
+    """What no model of the route could answer in time, even if its body held half as much as it seems to, is refused.
+    Everything else, good or bad, goes on to be read.
+
+    In calm weather it costs nothing: it looks for a second after a request was refused, here or further in.
     """
 
     def __init__(
-        self, app: ASGIApp, *, catalogue: Catalogue, lag: LoopLag, default_timeout_ms: int, max_inside: int
+        self, *, catalogue: Catalogue, default_timeout_ms: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._app = app
         self._catalogue = catalogue
-        self._lag = lag
         self._default_timeout_ms = default_timeout_ms
+        self._clock = clock
+        self._looks_until = 0.0
+        self._echo: Echo | None = None
+
+    @property
+    def is_looking(self) -> bool:
+        return self._clock() <= self._looks_until
+
+    def notice(self) -> None:
+        """A request was refused."""
+        self._looks_until = self._clock() + LOOK_SECONDS
+
+    def refusal(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> OverloadedError | None:
+        """What to say to a POST that comes now, if it is to be refused."""
+        ask = self._ask(path, dict(headers))
+        if ask is None:
+            return None
+        now = self._clock()
+        if self._echo is not None and now < self._echo.until and ask.is_covered_by(self._echo.ask):
+            return self._echo.refusal
+        refusal = self._worst(ask, now)
+        if refusal is not None:
+            self._echo = Echo(ask=ask, refusal=refusal, until=now + ECHO_SECONDS)
+            self.notice()
+        return refusal
+
+    def _ask(self, path: str, headers: Mapping[bytes, bytes]) -> Ask | None:
+        """None if it is not to be judged by its head."""
+        task = TASKS.get(path)
+        if task is None or b"origin" in headers:
+            return None  # a browser may not see an answer without headers that are added further in
+        try:
+            return Ask(
+                task=task,
+                length=int(CERTAIN * _length(headers)),
+                patience=patience_of(_text(headers, TIMEOUT_HEADER), default_timeout_ms=self._default_timeout_ms),
+                priority=priority_named(_text(headers, PRIORITY_HEADER)),
+            )
+        except ServiceError:
+            return None  # whoever reads the request says so
+
+    def _worst(self, ask: Ask, now: float) -> OverloadedError | None:
+        """What the last of the models says, if all of them refuse."""
+        refusal: OverloadedError | None = None
+        for served in self._catalogue.of_task(ask.task):
+            tokens = served.density.cost_of(ask.length)
+            try:
+                served.scheduler.check(deadline=now + ask.patience, tokens=tokens, priority=ask.priority)
+            except OverloadedError as error:
+                refusal = error
+            except ServiceError:
+                return None
+            else:
+                return None
+        return refusal
+
+
+class ReliefMiddleware:
+    """Counts who is inside, refuses what would be one more than may be, and takes note of refusals further in."""
+
+    def __init__(self, app: ASGIApp, *, relief: Relief, lag: LoopLag, max_inside: int) -> None:
+        self._app = app
+        self._relief = relief
+        self._lag = lag
         self._max_inside = max_inside
         self._inside = 0
-        self._looks_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = cast("HTTPScope", scope)
-        task = TASKS.get(request["path"]) if request.get("method") == "POST" else None  # a lifespan has no path
-        if task is None:
+        if request.get("method") != "POST" or request["path"] not in TASKS:  # a lifespan has neither
             await self._app(scope, receive, send)
             return
         self._lag.watch()
-        refusal = self._refusal(task, request)
-        if refusal is not None:
+        if self._inside >= self._max_inside:
             cast("dict[str, Any]", scope)["path_template"] = scope["path"]
+            refusal = OverloadedError(f"{self._inside} requests are being answered", retry_after_seconds=1)
             await send_problem(request, send, refusal)
             return
         self._inside += 1
@@ -58,40 +144,7 @@ class ReliefMiddleware:
         finally:
             self._inside -= 1
             if request["state"]["exchange"].kind == OverloadedError.kind:
-                self._looks_until = time.monotonic() + LOOK_SECONDS
-
-    def _refusal(self, task: Task, scope: HTTPScope) -> OverloadedError | None:
-        if self._inside >= self._max_inside:
-            return OverloadedError(f"{self._inside} requests are being answered", retry_after_seconds=1)
-        if time.monotonic() > self._looks_until:
-            return None
-        headers = dict(scope["headers"])
-        if b"origin" in headers:
-            return None  # a browser may not see an answer without headers that are added further in
-        try:
-            priority = priority_named(_text(headers, PRIORITY_HEADER))
-            patience = patience_of(_text(headers, TIMEOUT_HEADER), default_timeout_ms=self._default_timeout_ms)
-        except ServiceError:
-            return None  # whoever reads the request says so
-        deadline = scope["state"]["exchange"].started_at + patience
-        refusal = self._worst(task, deadline, int(CERTAIN * _length(headers)), priority)
-        if refusal is not None:
-            self._looks_until = time.monotonic() + LOOK_SECONDS
-        return refusal
-
-    def _worst(self, task: Task, deadline: float, length: int, priority: Priority) -> OverloadedError | None:
-        """What the last of the models says, if all of them refuse."""
-        refusal: OverloadedError | None = None
-        for served in self._catalogue.of_task(task):
-            try:
-                served.scheduler.check(deadline=deadline, tokens=served.density.cost_of(length), priority=priority)
-            except OverloadedError as error:
-                refusal = error
-            except ServiceError:
-                return None
-            else:
-                return None
-        return refusal
+                self._relief.notice()
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

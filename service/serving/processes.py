@@ -17,7 +17,8 @@ from typing import Any, Self
 from prometheus_client import Counter
 
 from service.api.admin import Reload, ReloadHere, TellSupervisor
-from service.api.connections import ConnectionLimits, connections_within
+from service.api.connection_limits import ConnectionLimits
+from service.api.connections import connections_within
 from service.api.gate import build_gate
 from service.api.loading import Loaded, load_models, reload_models
 from service.api.logs import configure_logging, name_worker
@@ -201,7 +202,7 @@ def listeners_of(app: Any, settings: Settings, ports: Ports, accept: Accept, rel
 
 
 def listener_of(app: Any, settings: Settings, sockets: Sockets, accept: Accept) -> Listener:
-    connections = connections_within(ConnectionLimits.of(settings), app.state.count_problem)
+    connections = connections_within(ConnectionLimits.of(settings), app.state.count_problem, app.state.first_look)
     return Listener(app=app, sockets=sockets, accept=accept, connections=connections)
 
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import uvicorn
 
-from service.api.connections import DEFAULT_LIMITS, connections_within
+from service.api.connection_limits import DEFAULT_LIMITS
+from service.api.connections import connections_within
 from service.scheduling.admission import Door, Phase
 from service.serving.accepting import MakeProtocol
 from service.serving.sockets import BACKLOG

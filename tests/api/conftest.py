@@ -15,7 +15,7 @@ from httpx import Response
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.api.connections import ConnectionLimits
+from service.api.connection_limits import ConnectionLimits
 from service.app import create_app
 from service.settings import Settings
 from tests.api.listening import Run, Running, start

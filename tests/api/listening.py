@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from service.api.connections import ConnectionLimits, Watch, connections_within
+from service.api.connection_limits import ConnectionLimits
+from service.api.connections import Watch, connections_within
 from service.app import create_app
 from service.serving.server import Listener, Patience, Server
 from service.serving.sockets import bind, listen
@@ -56,7 +57,9 @@ def start(stack: ExitStack, models: Path, limits: ConnectionLimits | None = None
     settings, session = settings_for(models, **choices), FakeSession()
     app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), Stop()
     listen(sockets)
-    connections = connections_within(limits or ConnectionLimits.of(settings), app.state.count_problem)
+    connections = connections_within(
+        limits or ConnectionLimits.of(settings), app.state.count_problem, app.state.first_look
+    )
     server = Server(
         [Listener(app=app, sockets=sockets, connections=connections)],
         door=app.state.door,

@@ -13,13 +13,8 @@ from typing import Any
 
 import pytest
 
-from service.api.connections import (
-    FILES_KEPT_FREE,
-    MAX_CONNECTIONS,
-    MAX_HEAD_BYTES,
-    ConnectionLimits,
-    most_connections,
-)
+from service.api.connection_limits import FILES_KEPT_FREE, MAX_CONNECTIONS, ConnectionLimits, most_connections
+from service.api.connections import MAX_HEAD_BYTES
 from service.api.keys import line_for
 from service.settings import Settings
 from tests.api.conftest import wait_until

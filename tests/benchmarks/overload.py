@@ -2,8 +2,9 @@
 
 The capacity is measured with a closed loop of the same mixture, single sentences and batches; then requests with a
 deadline come at random moments (Poisson), at half of that rate, at all of it, at three and at ten times as much. The
-client shares the cores with the service: its requests are bytes made beforehand on connections that stay open, and
-what it takes itself is printed. Goodput is what was answered with 200 within the deadline, counted from the moment a
+client's requests are bytes made beforehand on connections that stay open, and what it takes itself is printed: unless
+``--service-cores`` keeps the two apart they share all cores, and what ten times the load costs the client is missing
+in what is answered. Goodput is what was answered with 200 within the deadline, counted from the moment a
 request was due: in tokens, and as work, every answer by what one of its kind costs at saturation, for under overload
 more of the small ones are let in, which cost more a token.
 """
@@ -11,10 +12,12 @@ more of the small ones are let in, which cost more a token.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -219,11 +222,33 @@ def shares(replies: Sequence[Reply], answered: Sequence[Reply]) -> dict[str, flo
     return {kind: let_in[kind] / came[kind] for kind in came}
 
 
+@contextmanager
+def apart(num_cores: int | None) -> Iterator[Callable[[], None]]:
+    """Until what is yielded is called this process, and what it starts, have the first so many cores; then it has the
+    others alone. None: everybody has all."""
+    all_cores = sorted(os.sched_getaffinity(0))
+    if num_cores is None:
+        yield lambda: None
+        return
+    if not 0 < num_cores < len(all_cores):
+        raise SystemExit(f"there are {len(all_cores)} cores: --service-cores must leave the client at least one")
+    os.sched_setaffinity(0, all_cores[:num_cores])
+    try:
+        yield lambda: os.sched_setaffinity(0, all_cores[num_cores:])
+    finally:
+        os.sched_setaffinity(0, all_cores)
+
+
 def measure(arguments: argparse.Namespace, model: Model) -> Overload:
     mixture = mixture_of(
         model, workloads_of(model)[0], deadline_ms=arguments.deadline_ms, single_share=arguments.single_share
     )
-    with ServiceProcess(models_dir=arguments.models_dir, model=model) as service:
+    variables = {"RIBBON_WORKERS": str(arguments.workers)}
+    with (
+        apart(arguments.service_cores) as go_away,
+        ServiceProcess(models_dir=arguments.models_dir, model=model, variables=variables) as service,
+    ):
+        go_away()
         capacity = measure_capacity(service, model, mixture, seconds=arguments.seconds / 2)
         points = [
             measure_point(
@@ -251,6 +276,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--model", help="a bundle's name; default: those that tag and translate by default")
     parser.add_argument("--deadline-ms", type=int, default=500, help="of every request")
     parser.add_argument("--single-share", type=float, default=0.5, help="of the requests; the others are batches")
+    parser.add_argument("--service-cores", type=int, help="for it alone; the client has the others; default: shared")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the service")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load")
     parser.add_argument("--loads", type=float, nargs="+", default=LOADS, help="as multiples of the capacity")
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "overload.json", help="and .png beside it")

@@ -1,0 +1,63 @@
+"""What a connection may cost, and how long one has been stalled."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+
+from service.settings import Settings
+
+MAX_CONNECTIONS = 10_000
+FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
+LINGER_SECONDS = 5.0  # for what a caller still sends although it is refused: closing at once would lose the answer
+SWEEPS_PER_TIMEOUT = 4
+MAX_SWEEP_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """Of all connections, and of one."""
+
+    max_connections: int = MAX_CONNECTIONS
+    head_seconds: float = 30.0  # from a request's first byte, or the connection's begin, to the end of its headers
+    answer_seconds: float = 60.0
+    linger_seconds: float = LINGER_SECONDS
+
+    @classmethod
+    def of(cls, settings: Settings) -> ConnectionLimits:
+        return cls(
+            max_connections=settings.max_connections or most_connections(),
+            head_seconds=settings.body_timeout_seconds,
+            answer_seconds=settings.answer_timeout_seconds,
+        )
+
+    @property
+    def sweep_seconds(self) -> float:
+        """Between two looks at all connections; by so much is a limit overrun."""
+        shortest = min(self.head_seconds, self.answer_seconds, self.linger_seconds)
+        return min(MAX_SWEEP_SECONDS, shortest / SWEEPS_PER_TIMEOUT)
+
+
+DEFAULT_LIMITS = ConnectionLimits()
+
+
+def most_connections() -> int:
+    """As many as are sane, and no more than the process may open files for."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, files - FILES_KEPT_FREE))
+
+
+class Stall:
+    """How long a connection has been seen waiting for the same thing."""
+
+    __slots__ = ("_mark", "_since")
+
+    def __init__(self) -> None:
+        self._mark: object = None
+        self._since = 0.0
+
+    def seconds(self, mark: object, now: float) -> float:
+        """``mark`` stays the same as long as nothing moves; None waits for nothing."""
+        if mark is None or mark != self._mark:
+            self._mark, self._since = mark, now
+        return now - self._since
