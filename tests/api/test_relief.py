@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, cast
 
 import pytest
-from litestar.types import HTTPScope, Receive, Scope, Send
 
-from service.api.catalogue import Catalogue
-from service.api.exchange import Exchange
-from service.api.relief import ReliefMiddleware
+from service.api.relief import ECHO_SECONDS, LOOK_SECONDS, Relief
 from service.errors import OverloadedError
-from service.metrics import Metrics
-from service.scheduling.lag import LoopLag
 from service.scheduling.prediction import Density
 from service.scheduling.virtual_time import Priority
 from tests.api.conftest import Serve, Served, wait_until
@@ -55,24 +49,6 @@ def test_an_interactive_text_passes_a_bulk_one_that_came_before_it(serve: Serve)
     assert order == ["interactive", "bulk"]
 
 
-def test_a_full_service_refuses_without_reading(serve: Serve) -> None:
-    served = serve(max_queued_cells=3)
-    with busy(served) as pool:
-        waiting = pool.submit(served.tag, text="plays well with others")
-        queued(served, 1)
-        problem_of(served.client.post("/tag", content=b"{no json"), 400, "malformed_json")
-        problem_of(served.post("/tag", text="a"), 429, "overloaded")
-        response = served.client.post("/tag", content=b"{no json", headers={"X-Request-ID": "mine"})
-        document = problem_of(response, 429, "overloaded")
-        assert document["request_id"] == response.headers["x-request-id"] == "mine"
-        assert int(response.headers["retry-after"]) >= 1
-        assert "server-timing" in response.headers
-        assert served.metric("ribbon_requests_total", route="/tag", status="429") == 2
-        assert served.metric("ribbon_errors_total", kind="overloaded") == 2
-        assert served.client.get("/health/ready").status_code == 200
-    assert waiting.result()
-
-
 def test_no_more_are_inside_than_may_be(serve: Serve) -> None:
     served = serve(max_requests=2)
     with busy(served) as pool:
@@ -83,21 +59,19 @@ def test_no_more_are_inside_than_may_be(serve: Serve) -> None:
     assert served.classify(text="good")
 
 
-class Nothing:
-    """An application, a catalogue and a scheduler that refuses until it is told otherwise."""
+class Catalogue:
+    """Of one model, and its scheduler, which refuses until it is told otherwise. Its clock stands still."""
 
     def __init__(self) -> None:
         self.refuses = True
         self.density = Density()
         self.deadlines: list[float] = []
-        self.passed = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.passed += 1
-        scope["state"]["exchange"].kind = "overloaded" if self.refuses else None
+        self.now = 50.0
+        self.relief = Relief(catalogue=cast("Any", self), default_timeout_ms=1000, clock=lambda: self.now)
+        self.relief.notice()
 
     @property
-    def scheduler(self) -> Nothing:
+    def scheduler(self) -> Catalogue:
         return self
 
     def of_task(self, task: str) -> list[Any]:
@@ -108,61 +82,52 @@ class Nothing:
         if self.refuses or tokens > 100:
             raise OverloadedError("full", retry_after_seconds=2.5)
 
-
-def relief_of(nothing: Nothing) -> ReliefMiddleware:
-    lag = LoopLag(metrics=Metrics())
-    return ReliefMiddleware(
-        nothing, catalogue=cast("Catalogue", nothing), lag=lag, default_timeout_ms=1000, max_inside=9
-    )
+    def refuses_head(self, **headers: bytes) -> bool:
+        raw = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
+        return self.relief.refusal("/tag", raw) is not None
 
 
-async def ask(relief: ReliefMiddleware, *, length: bytes = b"20") -> list[Any]:
-    """What is sent; nothing may be read."""
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        raise AssertionError("the body was read")
-
-    exchange = Exchange(request_id="x", started_at=50.0)
-    scope: Any = {"type": "http", "method": "POST", "path": "/tag", "state": {"exchange": exchange}}
-    scope["headers"] = [(b"content-length", length)]
-    await relief(cast("HTTPScope", scope), receive, send)
-    return sent
+def test_heads_are_looked_at_for_a_second_after_a_refusal() -> None:
+    catalogue = Catalogue()
+    relief = catalogue.relief
+    catalogue.now += LOOK_SECONDS
+    assert relief.is_looking
+    assert catalogue.refuses_head()
+    assert catalogue.deadlines == [50.0 + LOOK_SECONDS + 1.0]
+    catalogue.now += LOOK_SECONDS
+    assert relief.is_looking
+    catalogue.refuses = False
+    assert not catalogue.refuses_head()
+    catalogue.now += 0.1
+    assert not relief.is_looking
 
 
-def test_once_one_was_refused_further_in_the_next_are_refused_before_they_are_read() -> None:
-    async def scenario() -> None:
-        nothing = Nothing()
-        relief = relief_of(nothing)
-        assert await ask(relief) == []
-        assert (nothing.passed, nothing.deadlines) == (1, [])
-        start, _ = await ask(relief)
-        assert (start["status"], nothing.passed, nothing.deadlines) == (429, 1, [51.0])
-        assert (b"retry-after", b"3") in start["headers"]
-        nothing.refuses = False
-        assert await ask(relief) == []
-        assert nothing.passed == 2
-
-    asyncio.run(scenario())
+def test_a_body_that_is_too_large_to_be_answered_in_time_need_not_be_read() -> None:
+    catalogue = Catalogue()
+    catalogue.refuses = False
+    catalogue.density.learn(length=5000, cost=1000)
+    for length in (b"", b"none", b"100", b"1000"):
+        assert not catalogue.refuses_head(content_length=length)
+    assert catalogue.refuses_head(content_length=b"1100")
 
 
-def test_a_body_that_is_too_large_to_be_answered_in_time_is_not_read() -> None:
-    async def scenario() -> None:
-        nothing = Nothing()
-        relief = relief_of(nothing)
-        await ask(relief)
-        nothing.refuses = False
-        nothing.density.learn(length=5000, cost=1000)
-        for length in (b"", b"none", b"100", b"1000"):
-            assert await ask(relief, length=length) == []
-        assert nothing.passed == 5
-        start, _ = await ask(relief, length=b"1100")
-        assert (start["status"], nothing.passed) == (429, 5)
-
-    asyncio.run(scenario())
+def test_a_fresh_refusal_stands_for_all_that_ask_for_as_much_in_no_more_time() -> None:
+    catalogue = Catalogue()
+    first = {"content_length": b"100", "x_request_timeout_ms": b"300"}
+    assert catalogue.refuses_head(**first)
+    catalogue.refuses = False
+    assert catalogue.refuses_head(**first)
+    assert catalogue.refuses_head(content_length=b"120", x_request_timeout_ms=b"200")
+    assert len(catalogue.deadlines) == 1
+    for other in (
+        first | {"content_length": b"90"},
+        first | {"x_request_timeout_ms": b"400"},
+        first | {"x_priority": b"bulk"},
+    ):
+        assert not catalogue.refuses_head(**other)
+    catalogue.now += ECHO_SECONDS
+    assert not catalogue.refuses_head(**first)
+    assert len(catalogue.deadlines) == 5
 
 
 def test_the_longest_run_of_every_model_is_told(served: Served) -> None:
