@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import replace
 
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
@@ -14,8 +13,9 @@ from service.scheduling.admission import Admission as Gate
 from service.scheduling.admission import Outlook
 from service.scheduling.beams import Admission, AtEveryStep, Beams
 from service.scheduling.failures import failure_of
+from service.scheduling.forecast import Asked, Forecast
 from service.scheduling.job import Done, Job, Work
-from service.scheduling.prediction import Inflow, Margin, Promise, Throughput, WarmUp, completion_seconds
+from service.scheduling.prediction import WarmUp
 from service.scheduling.search import Hypotheses, Search, StepModel
 from service.scheduling.sentence import Finished
 from service.scheduling.slots import Slots
@@ -27,29 +27,6 @@ from service.scheduling.waiting import Sought, Tell, Waiting, row_steps_of
 
 # While rows of other models wait each of their runs, of as many tokens as a batch may have, comes between two turns.
 RUNS_PER_TURN = 3.0
-TYPICAL_STEPS = 24  # of a sentence
-TYPICAL_ROW_STEPS = 4 * TYPICAL_STEPS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What a prediction needs of a request."""
-
-    cells: int
-    row_steps: int
-    longest: int  # tokens of one sentence
-    offset: float  # by virtual time, of its last sentence
-    priority: Priority
-
-    @classmethod
-    def of(cls, sentences: Sequence[Sought], priority: Priority) -> Self:
-        return cls(
-            cells=sum(each.row.length for each in sentences),
-            row_steps=sum(each.row_steps for each in sentences),
-            longest=max(each.row.length for each in sentences),
-            offset=sentences[-1].row.offset,
-            priority=priority,
-        )
 
 
 class Decoder(Stay):
@@ -79,13 +56,7 @@ class Decoder(Stay):
         self._metrics = metrics
         self._clock = clock
         self._waiting = Waiting()
-        self._row_steps = Throughput()
-        self._steps = Throughput()
-        self._margin = Margin()
-        self._inflow = Inflow()
-        if warm_up is not None:
-            self._row_steps.learn(tokens=warm_up.short.tokens, seconds=warm_up.short.seconds)
-            self._steps.learn(tokens=1, seconds=warm_up.short.seconds)
+        self._forecast = Forecast(num_tables=slots.num_slots, warm_up=warm_up)
         beams = (Beams[Sought](model, max_rows=max_rows, admission=admission) for _ in range(slots.num_slots))
         self._tables = [Table(each, metrics=metrics, clock=clock) for each in beams]
         self._line = TurnLine(tables=self._tables, waiting=self._waiting, work=no_work)
@@ -95,11 +66,6 @@ class Decoder(Stay):
     def live_rows(self) -> int:
         """Places of all beams that are being decoded."""
         return sum(table.live_rows for table in self._tables)
-
-    @property
-    def _live_row_steps(self) -> float:
-        """About what is being decoded costs from its beginning to its end."""
-        return self.live_rows * TYPICAL_STEPS
 
     @property
     def queued_rows(self) -> int:
@@ -118,9 +84,7 @@ class Decoder(Stay):
 
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
         """Raises what ``enqueue`` would for searches of so many row steps: a look before the work of making them."""
-        offset = max(0, tokens - TYPICAL_ROW_STEPS) / priority.share
-        request = _Asked(cells=1, row_steps=tokens, longest=1, offset=offset, priority=priority)
-        self._check(request, deadline=deadline)
+        self._check(Asked.about(tokens, priority), deadline=deadline)
 
     def enqueue(
         self,
@@ -149,10 +113,9 @@ class Decoder(Stay):
             done.set_result(Done(answers=()))
             return job
         sentences = [Sought(row=row, search=search, tell=tell) for row, search in zip(job.rows, searches, strict=True)]
-        asked = _Asked.of(sentences, priority)
-        job.promise = Promise(seconds=self._check(asked, deadline=deadline), margin=self._margin)
-        seconds = self._row_steps.seconds_for(asked.row_steps) / len(self._tables)
-        self._inflow.note(seconds, offset=asked.offset, now=self._clock())
+        asked = Asked.of(sentences, priority)
+        job.promise = self._forecast.promise(self._check(asked, deadline=deadline))
+        self._forecast.let_in(asked, now=self._clock())
         self._job_came()
         done.add_done_callback(lambda _: self._forget(job, sentences))
         self._waiting.push(sentences)
@@ -174,38 +137,23 @@ class Decoder(Stay):
         """The caller left: what waits is dropped, what is being decoded leaves before its next step."""
         job.fail(CallerLeftError("the connection closed before the answer was ready"))
 
-    def _check(self, asked: _Asked, *, deadline: float) -> float:
+    def _check(self, asked: Asked, *, deadline: float) -> float:
         """The seconds that it will probably take."""
         seconds = self._completion_seconds(asked)
         outlook = Outlook(
             queued_cells=self._waiting.cells,
             own_cells=asked.cells,
-            seconds=self._margin.factor * seconds + self._slots.overhead_seconds,
-            best_seconds=self._row_steps.best_seconds_for(asked.row_steps) / len(self._tables),
+            seconds=self._forecast.margin.factor * seconds + self._slots.overhead_seconds,
+            best_seconds=self._forecast.best_seconds(asked),
             is_idle=not len(self._waiting) and not self.live_rows and self._slots.is_idle,
         )
         self._gate.check(outlook, deadline=deadline, now=self._clock())
         return seconds
 
-    def _completion_seconds(self, asked: _Asked) -> float:
-        """As many steps as the longest takes, or as long as it all takes on every slot; and what others' rows take."""
-        num_tables = len(self._tables)
-        own = self._row_steps.seconds_for(asked.row_steps) / num_tables
-        shares = self._waiting.shares + asked.priority.share
-        seconds = completion_seconds(
-            ahead=self._row_steps.seconds_for(self._before(asked)) / num_tables,
-            own=max(own, self._steps.seconds_for(asked.longest)),
-            inflow=self._inflow.share_before(asked.offset, now=self._clock()),
-            if_steady=self._row_steps.seconds_for(asked.offset * shares) / num_tables,
-        )
+    def _completion_seconds(self, asked: Asked) -> float:
+        """Of its own decoding, and what others' rows take meanwhile."""
+        seconds = self._forecast.seconds(asked, self._waiting, live_rows=self.live_rows, now=self._clock())
         return seconds + min(self._slots.wait_seconds(is_long=False), RUNS_PER_TURN * seconds)
-
-    def _before(self, asked: _Asked) -> float:
-        """Row steps of those who come first, and of half of what is being decoded, which is half done, if one waits
-        for it."""
-        if not len(self._waiting):
-            return 0.0
-        return self._waiting.row_steps_before(asked.offset) + self._live_row_steps / 2
 
     def _forget(self, job: Job[Hypotheses], sentences: list[Sought]) -> None:
         """A job that ended early takes those of its sentences along that wait; the others are seen to be closed."""
@@ -263,8 +211,7 @@ class Decoder(Stay):
 
     def _hear(self, news: News, now: float) -> None:
         """What a thread has to tell, on the event loop."""
-        self._row_steps.learn(tokens=news.row_steps, seconds=now - news.since)
-        self._steps.learn(tokens=news.num_steps, seconds=now - news.since)
+        self._forecast.learn(row_steps=news.row_steps, num_steps=news.num_steps, seconds=now - news.since)
         for late in news.late:
             late.row.job.fail(DeadlineExceededError("the deadline passed before the translation was finished"))
         for each in news.finished:
