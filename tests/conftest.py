@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,15 @@ settings.load_profile("ribbon")
 
 HAS_TORCH = find_spec("torch") is not None
 collect_ignore = [] if HAS_TORCH else ["training"]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A folder with a tagger that onnxruntime can run."""
+    from tests.fakes import lexicon_graph, write_bundle  # numpy is first imported once the cores are shared
+
+    write_bundle(tmp_path / "models", graph=lexicon_graph())
+    return tmp_path / "models"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -24,16 +24,10 @@ from service.serving.server import Listener, Patience, Server
 from service.serving.sockets import bind, listen, url_of
 from service.serving.stopping import Stop
 from tests.api.conftest import wait_until
-from tests.fakes import GRAPH, FakeSession, OpenFake, damage, lexicon_graph, settings_for, write_bundle
+from tests.fakes import GRAPH, FakeSession, OpenFake, damage, settings_for, write_bundle
 from tests.running import PATIENCE_SECONDS, client_of, get, running, say_hello, start_that_fails
 
 QUICKLY_SECONDS = 10  # far below the grace period
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "models", graph=lexicon_graph())
-    return tmp_path / "models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -19,12 +19,6 @@ from tests.fakes import GRAPH, NAME, VERSION, damage, lexicon_graph, write_bundl
 from tests.running import Running, client_of, get, running, say_hello, start_that_fails
 
 
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "models", graph=lexicon_graph())
-    return tmp_path / "models"
-
-
 def write_second(models: Path) -> Path:
     folder = write_bundle(models, version="2.0.0", folder=".beside", graph=lexicon_graph())
     return folder.rename(models / "second")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -31,14 +32,17 @@ from tests.fakes import (
 )
 
 
-@pytest.mark.parametrize("name", [SUBWORDS, ENCODER, STEP, EXAMPLES, CARD])
-def test_a_file_that_a_translator_needs_is_named_if_it_is_not_listed(tmp_path, name):
-    folder = write_translator(tmp_path)
+def refuses_to_load_without(name: str, folder: Path) -> None:
     files = json.loads((folder / MANIFEST).read_text())["files"]
     del files[name]
     edit(folder, files=files)
     with pytest.raises(BundleError, match=f"{MANIFEST}: lists no {name}"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [SUBWORDS, ENCODER, STEP, EXAMPLES, CARD])
+def test_a_file_that_a_translator_needs_is_named_if_it_is_not_listed(tmp_path, name):
+    refuses_to_load_without(name, write_translator(tmp_path))
 
 
 def test_a_precision_without_an_encoder_is_named(folder):
@@ -77,11 +81,7 @@ def test_a_later_format_is_called_that_even_if_its_fields_are_unknown_too(folder
 
 @pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
 def test_a_needed_file_that_is_not_listed_is_named(folder, name):
-    files = json.loads((folder / MANIFEST).read_text())["files"]
-    del files[name]
-    edit(folder, files=files)
-    with pytest.raises(BundleError, match=f"{MANIFEST}: lists no {name}"):
-        load_bundle(folder)
+    refuses_to_load_without(name, folder)
 
 
 def test_a_precision_that_is_not_there_is_named_beside_those_that_are(folder):

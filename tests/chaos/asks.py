@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.chaos.wire import Address, Answer, Connection, encode
+from tests.benchmarks.client import Address
+from tests.chaos.wire import Answer, Connection, encode
 
 SENTENCES = Path(__file__).parents[1] / "benchmarks" / "sentences.txt"
 ID_HEADER, TIMEOUT_HEADER, PRIORITY_HEADER = "x-request-id", "x-request-timeout-ms", "x-priority"

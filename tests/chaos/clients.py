@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.benchmarks.client import Address
 from tests.chaos.asks import Ask, Reply, draw_headers
 from tests.chaos.clock import now
 from tests.chaos.ledger import Entry, close
-from tests.chaos.wire import Address, BrokenError, Connection
+from tests.chaos.wire import BrokenError, Connection
 
 PATIENCE_SECONDS = 75.0  # longer than the proxy's
 MAX_IDLE = 24  # connections kept for later, through each door

@@ -13,10 +13,11 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.settings import variables
+from tests.benchmarks.client import Address
 from tests.benchmarks.process import ROOT, family, free_port
 from tests.chaos.bundles import ModelsFolder
 from tests.chaos.clock import now
-from tests.chaos.wire import Address, BrokenError, ask_once, encode
+from tests.chaos.wire import BrokenError, ask_once, encode
 
 START_SECONDS = 90.0
 DRAIN_SECONDS, DRAIN_TIMEOUT_SECONDS, BODY_TIMEOUT_SECONDS = 3.0, 30.0, 4.0

@@ -10,8 +10,9 @@ import struct
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Sequence
 
+from tests.benchmarks.client import Address
 from tests.chaos.asks import Ask, large_ask, long_stream
-from tests.chaos.wire import Address, encode
+from tests.chaos.wire import encode
 
 MARKER = "Xylophagous"  # in every text of theirs: it must never turn up in a log
 SMALL_BUFFER = 4096

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.client import Address
 from tests.benchmarks.process import ROOT, free_port
-from tests.chaos.wire import Address
 
 CONFIGURATION = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 UP_SECONDS, POLL_SECONDS = 30.0, 0.1

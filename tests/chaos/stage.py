@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.benchmarks.client import Address
 from tests.chaos.clients import Clients, Door
 from tests.chaos.clock import now
 from tests.chaos.instances import Instance
@@ -14,7 +15,6 @@ from tests.chaos.logs import Window
 from tests.chaos.proxy import Proxy
 from tests.chaos.resources import Holdings, holdings_of
 from tests.chaos.schedule import Trouble
-from tests.chaos.wire import Address
 
 GRACE_SECONDS = 1.0  # after a trouble, its traces in logs are still explained by it
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.chaos.wire import Address, Answer, BrokenError, Connection, encode
+from tests.benchmarks.client import Address
+from tests.chaos.wire import Answer, BrokenError, Connection, encode
 
 HEAD = b"HTTP/1.1 200 OK\r\nX-Request-ID: one\r\n"
 

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from tests.benchmarks.client import Address
 from tests.chaos.clock import now
 from tests.chaos.killing import kill
 from tests.chaos.nuisances import read_slowly, send_garbage, send_halves, vanish
@@ -14,7 +15,6 @@ from tests.chaos.reloading import reload, reload_corrupt
 from tests.chaos.restarting import restart_all
 from tests.chaos.schedule import Event, Schedule, Trouble
 from tests.chaos.stage import Happening, Stage
-from tests.chaos.wire import Address
 
 BURST_FACTOR, BURST_SECONDS = 5.0, 1.0
 Make = Callable[[Stage, random.Random], Awaitable[tuple[str, str]]]  # whom it met, and what came of it

@@ -9,17 +9,10 @@ from types import MappingProxyType
 
 import httptools
 
+from tests.benchmarks.client import Address
+
 CONNECT_SECONDS = 10.0
 _CHUNK_SIZE = 1 << 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

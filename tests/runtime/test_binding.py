@@ -16,7 +16,7 @@ from service.bundle import MANIFEST, load_bundle
 from service.errors import BundleError, DeviceError
 from service.runtime.session import CPU, CUDA, OnnxSession, find_obstacle, open_on_cuda
 from service.scheduling.slabs import Slab
-from tests.fakes import NUM_CHARACTERS, lexicon_graph
+from tests.fakes import NUM_CHARACTERS
 from tests.runtime.invented_cuda import InventedCuda
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -24,13 +24,6 @@ GRAPHS = sorted(path for folder in MODELS.glob(f"*/{MANIFEST}") for path in fold
 Inputs = Mapping[str, np.ndarray]
 SIZES = [(1, 1), (1, 16), (1, 37), (2, 16), (3, 5), (5, 33), (8, 20), (9, 140)]
 INPUTS = {"ids": np.full((3, 5, 2 + NUM_CHARACTERS), 4, np.int32), "lengths": np.array([5, 3, 1], np.int32)}
-
-
-@pytest.fixture
-def graph(tmp_path: Path) -> Path:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(lexicon_graph())
-    return path
 
 
 def inputs_of(path: Path, *, rows: int, time: int) -> Inputs:

@@ -14,17 +14,10 @@ import pytest
 
 from service.errors import BundleError
 from service.runtime.session import OnnxSession, find_obstacle, has_cuda
-from tests.fakes import NUM_CHARACTERS, FakeSession, lexicon_graph
+from tests.fakes import NUM_CHARACTERS, FakeSession
 
 ROOT = Path(__file__).parents[2]
 INPUTS = {"ids": np.full((2, 3, 2 + NUM_CHARACTERS), 4, np.int32), "lengths": np.array([3, 1], np.int32)}
-
-
-@pytest.fixture
-def graph(tmp_path: Path) -> Path:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(lexicon_graph())
-    return path
 
 
 def test_a_graph_answers_by_name_as_the_fake_does(graph: Path) -> None:

@@ -22,6 +22,7 @@ from service.errors import (
 )
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
+from service.scheduling.job import Job
 from service.scheduling.slots import Slots
 from service.text.batch import Batch, Ids
 from tests.fakes import FakeClock
@@ -66,10 +67,13 @@ class Bench:
     metrics: Metrics
     clock: FakeClock
 
-    async def busy(self) -> None:
-        """Until the first run has begun."""
+    async def hold(self, rows: Sequence[Ids]) -> Job[int]:
+        """Start to run these; no run ends until the gate is opened."""
+        self.model.gate.clear()
+        job = self.batcher.enqueue(rows, deadline=FOREVER)
         async with asyncio.timeout(20):
             await asyncio.to_thread(self.model.started.wait)
+        return job
 
     async def turn(self) -> None:
         for _ in range(3):
@@ -139,9 +143,7 @@ def test_no_rows_are_answered_at_once() -> None:
 
 def test_what_piled_up_while_the_model_was_busy_is_the_next_batch() -> None:
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        first = each.batcher.enqueue([row(1)], deadline=FOREVER)
-        await each.busy()
+        first = await each.hold([row(1)])
         later = [each.batcher.enqueue([row(2, 3)], deadline=FOREVER) for _ in range(5)]
         await each.turn()
         assert each.batcher.queued_rows == 5
@@ -170,9 +172,7 @@ def test_a_few_rows_are_not_worth_sharing() -> None:
 
 def test_a_run_that_fails_fails_its_own_rows_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        bad = each.batcher.enqueue([row(-1), row(*[1] * 50)], deadline=FOREVER)
-        await each.busy()
+        bad = await each.hold([row(-1), row(*[1] * 50)])
         good = each.batcher.enqueue([row(4)], deadline=FOREVER)
         each.model.gate.set()
         with pytest.raises(ModelFailedError):
@@ -202,9 +202,7 @@ def test_a_wrong_number_of_answers_is_a_failure() -> None:
 
 def test_who_left_is_dropped_before_the_run_and_from_the_gauges() -> None:
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        first = each.batcher.enqueue([row(1)], deadline=FOREVER)
-        await each.busy()
+        first = await each.hold([row(1)])
         cancelled = asyncio.create_task(each.batcher.submit([row(2, 2)] * 3, deadline=FOREVER))
         withdrawn = each.batcher.enqueue([row(3, 3)], deadline=FOREVER)
         stays = each.batcher.enqueue([row(4, 4)], deadline=FOREVER)
@@ -227,9 +225,7 @@ def test_who_left_is_dropped_before_the_run_and_from_the_gauges() -> None:
 
 def test_a_deadline_that_passes_while_waiting_drops_the_work() -> None:
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        first = each.batcher.enqueue([row(1)], deadline=FOREVER)
-        await each.busy()
+        first = await each.hold([row(1)])
         late = each.batcher.enqueue([row(2)], deadline=each.clock.now + 1)
         patient = each.batcher.enqueue([row(3)], deadline=each.clock.now + 10)
         each.clock.now += 2
@@ -245,9 +241,7 @@ def test_a_deadline_that_passes_while_waiting_drops_the_work() -> None:
 
 def test_a_full_queue_refuses_and_an_empty_one_never() -> None:
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        jobs = [each.batcher.enqueue([row(*[1] * 100)], deadline=FOREVER)]  # larger than the bound
-        await each.busy()
+        jobs = [await each.hold([row(*[1] * 100)])]  # larger than the bound
         jobs.append(each.batcher.enqueue([row(1)] * 20, deadline=FOREVER))
         for rows in ([row(1)], [row(1)] * 50):
             with pytest.raises(OverloadedError):
@@ -265,9 +259,7 @@ def test_gauges_are_true_when_scraped_and_fall_to_zero() -> None:
         return dict(line.rsplit(" ", 1) for line in lines if line.startswith("ribbon_queue"))
 
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        first = each.batcher.enqueue([row(1)], deadline=FOREVER)
-        await each.busy()
+        first = await each.hold([row(1)])
         second = each.batcher.enqueue([row(1, 2, 3)] * 2, deadline=FOREVER)
         each.clock.now += 7
         assert scraped(each) == {
@@ -284,9 +276,7 @@ def test_gauges_are_true_when_scraped_and_fall_to_zero() -> None:
 
 def test_a_job_says_where_its_time_went() -> None:
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        first = each.batcher.enqueue([row(1)], deadline=FOREVER)
-        await each.busy()
+        first = await each.hold([row(1)])
         second = each.batcher.enqueue([row(2)], deadline=FOREVER)
         await each.turn()
         each.clock.now += 3
@@ -311,9 +301,7 @@ def test_batches_are_counted() -> None:
 
 def test_under_load_a_batch_is_staged_but_never_more_than_one() -> None:
     async def scenario(each: Bench) -> None:
-        each.model.gate.clear()
-        first = each.batcher.enqueue([row(1)], deadline=FOREVER)
-        await each.busy()
+        first = await each.hold([row(1)])
         many = each.batcher.enqueue([row(1, 2)] * 200, deadline=FOREVER)
         await each.turn()
         assert each.batcher.queued_rows == 200  # only a run that ends forms batches

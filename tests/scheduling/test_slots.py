@@ -69,6 +69,13 @@ class Bench:
         for _ in range(4):
             await asyncio.sleep(0)
 
+    async def answer_short(self, number: int) -> None:
+        """One after the other."""
+        for _ in range(number):
+            self.come("a", SHORT)
+            await self.turn()
+            await self.end("a")
+
     async def end(self, letters: str = "") -> None:
         """The run of these letters, or else the one that began first."""
         names = [name for name, _ in self.executor.running]
@@ -136,10 +143,7 @@ def test_the_slot_left_to_short_rows_is_left_by_all_models_together() -> None:
 
 def test_where_much_is_short_the_next_short_row_finds_its_slot_idle() -> None:
     async def scenario(bench: Bench) -> None:
-        for _ in range(LONG // SHORT):
-            bench.come("a", SHORT)
-            await bench.turn()
-            await bench.end("a")
+        await bench.answer_short(LONG // SHORT)
         bench.come("A", LONG)
         bench.come("B", LONG)
         await bench.turn()
@@ -154,10 +158,7 @@ def test_where_much_is_short_the_next_short_row_finds_its_slot_idle() -> None:
 
 def test_once_nothing_short_comes_any_more_a_backlog_of_long_rows_has_every_slot() -> None:
     async def scenario(bench: Bench) -> None:
-        for _ in range(2 * LONG // SHORT):
-            bench.come("a", SHORT)
-            await bench.turn()
-            await bench.end("a")
+        await bench.answer_short(2 * LONG // SHORT)
         for letter in "ABCD":
             bench.come(letter, LONG)
         await bench.turn()
@@ -173,10 +174,7 @@ def test_once_nothing_short_comes_any_more_a_backlog_of_long_rows_has_every_slot
 
 def test_long_rows_that_may_not_run_do_not_part_short_ones_that_come_together() -> None:
     async def scenario(bench: Bench) -> None:
-        for _ in range(LONG // SHORT):
-            bench.come("a", SHORT)
-            await bench.turn()
-            await bench.end("a")
+        await bench.answer_short(LONG // SHORT)
         for letter in "AB":
             bench.come(letter, LONG)
             await bench.turn()
@@ -191,9 +189,7 @@ def test_long_rows_that_may_not_run_do_not_part_short_ones_that_come_together() 
 
 def test_where_little_is_short_long_rows_have_every_slot() -> None:
     async def scenario(bench: Bench) -> None:
-        bench.come("a", SHORT)
-        await bench.turn()
-        await bench.end("a")
+        await bench.answer_short(1)
         bench.come("A", LONG)
         bench.come("B", LONG)
         await bench.turn()

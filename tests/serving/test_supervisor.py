@@ -17,7 +17,7 @@ import pytest
 
 from service.serving.supervisor import LONGEST_DELAY_SECONDS, delay_after
 from tests.api.conftest import wait_until
-from tests.fakes import GRAPH, damage, lexicon_graph, write_bundle
+from tests.fakes import GRAPH, damage
 from tests.running import (
     PATIENCE_SECONDS,
     ROOT,
@@ -32,12 +32,6 @@ from tests.running import (
 from tests.test_main import QUICKLY_SECONDS, heeds
 
 REQUESTS = 'ribbon_requests_total{route="/tag",status="200"}'
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "models", graph=lexicon_graph())
-    return tmp_path / "models"
 
 
 @pytest.fixture

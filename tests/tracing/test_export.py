@@ -17,7 +17,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.fakes import lexicon_graph, write_bundle
 from tests.running import client_of, running, start_that_fails
 
 
@@ -67,12 +66,6 @@ def collecting() -> Iterator[Collector]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "models", graph=lexicon_graph())
-    return tmp_path / "models"
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
