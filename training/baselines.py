@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 Words = Sequence[str]
 Tags = Sequence[str]
-
-
-class Baseline(Protocol):
-    """Learns from sentences and their tags, then tags sentences."""
-
-    def fit(self, sentences: Sequence[Words], tags: Sequence[Tags]) -> Self: ...
-
-    def tag(self, words: Words) -> list[str]: ...
 
 
 class MostFrequentTag:

@@ -45,10 +45,6 @@ class RowQueue(Generic[Answer]):
         """Where its first row stands among all of the clock; None if none waits."""
         return self._order.rank()
 
-    def cells_before(self, time: float) -> int:
-        """Tokens of the rows that stand before a moment of virtual time."""
-        return self.backlog.before(time)
-
     def push(self, rows: Iterable[Row[Answer]]) -> None:
         """Rows of requests that come now, in the order of each request."""
         for row in rows:

@@ -33,7 +33,6 @@ class Life:
     log: Path
     started_at: float
     ended_at: float = float("inf")
-    killed: bool = False
     exit_code: int | None = None
     scraped_at: float = 0.0  # when the last sample was asked for
     sample: Sample = field(default_factory=dict)

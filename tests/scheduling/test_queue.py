@@ -72,7 +72,7 @@ def test_dropped_jobs_are_gone_and_the_counts_are_true(
     left = [row for i, job in enumerate(made) if i not in dropped for row in job.rows if row not in taken]
     assert (len(queue), queue.cells) == (len(left), sum(row.length for row in left))
     assert queue.oldest() is (left[0].job if left else None)
-    assert queue.cells_before(1e9) == queue.cells
+    assert queue.backlog.before(1e9) == queue.cells
     rest: list[Row[int]] = []
     while batch := queue.take(max_cells):
         rest += batch

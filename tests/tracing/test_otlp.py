@@ -50,7 +50,6 @@ class Traced:
     client: Client
     session: FakeSession
     exporter: InMemorySpanExporter
-    provider: TracerProvider
 
     def spans_of(self, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> dict[str, ReadableSpan]:
         """Of one request, by name; the server's is called ``server``."""
@@ -79,7 +78,7 @@ def traced(models: Path) -> Iterator[Traced]:
     app = create_app(settings_for(models), open_session=OpenFake(session), tracer=OtlpTracer(lambda: provider))
     with TestClient(app) as client:
         wait_until(lambda: is_ready(client))
-        yield Traced(client=client, session=session, exporter=exporter, provider=provider)
+        yield Traced(client=client, session=session, exporter=exporter)
 
 
 @pytest.mark.parametrize(("path", "name"), [("/tag", NAME), ("/classify", CLASSIFIER)])

@@ -10,16 +10,12 @@ from training.corpora.columns import open_text
 from training.corpora.labelled import LabelledText
 from training.corpora.sources import locate
 
+# The classes of a task, in the order of their numbers.
 LABELS: Mapping[str, tuple[str, ...]] = {
     "irony": ("non_irony", "irony"),
     "emotion": ("anger", "joy", "optimism", "sadness"),
     "offensive": ("not-offensive", "offensive"),
 }
-
-
-def label_names(task: str) -> tuple[str, ...]:
-    """The classes of a task, in the order of their numbers."""
-    return LABELS[task]
 
 
 def read_tweets(task: str, split: str, data_dir: Path | None) -> list[LabelledText]:

@@ -21,8 +21,3 @@ def test_a_tweet_without_a_class_is_an_error(tmp_path):
     (tmp_path / "tweeteval" / "irony" / "val_labels.txt").write_text("1\n")
     with pytest.raises(ValueError, match="zip"):
         tweeteval.read_tweets("irony", "dev", tmp_path)
-
-
-def test_classes_have_names():
-    assert tweeteval.label_names("irony") == ("non_irony", "irony")
-    assert len(tweeteval.label_names("emotion")) == 4
