@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 
@@ -14,6 +15,7 @@ SWITCH_SECONDS = 0.001  # the event loop gets the interpreter's lock back sooner
 def main() -> int:
     """0 after a drain, 1 if it could not start. What is heavy is imported when signals are heeded already."""
     started_at = time.monotonic()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # held back until somebody heeds it
     stop = Stop()
     stop.heed()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: what multiplies here is onnxruntime

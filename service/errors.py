@@ -7,6 +7,7 @@
         MalformedHttpError            400 malformed_http
         MalformedRequestError         400 malformed_json
         UnauthorizedError             401 unauthorized
+        CrossOriginError              403 cross_origin
         UnknownPathError              404 not_found
         UnknownModelError             404 unknown_model
         MethodNotAllowedError         405 method_not_allowed
@@ -94,6 +95,12 @@ class UnauthorizedError(RequestError):
 
     status, kind, title = 401, "unauthorized", "Unauthorized"
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class CrossOriginError(RequestError):
+    """A browser sent it for a page of another origin."""
+
+    status, kind, title = 403, "cross_origin", "Request from another origin"
 
 
 class UnknownPathError(RequestError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,10 +71,17 @@ class Running:
 @contextmanager
 def running(models: Path, **choices: str) -> Iterator[Running]:
     """Gone after the block, whatever happened in it."""
+    with started([sys.executable, "-m", "service"], environment(models, **choices)) as service:
+        yield service
+
+
+@contextmanager
+def started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Running]:
+    """The same by a command of its own."""
     popen = subprocess.Popen(
-        [sys.executable, "-m", "service"],
+        command,
         cwd=ROOT,
-        env=environment(models, **choices),
+        env=environ,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -84,6 +92,12 @@ def running(models: Path, **choices: str) -> Iterator[Running]:
         with suppress(ProcessLookupError):  # all have ended
             os.killpg(popen.pid, signal.SIGKILL)
         popen.communicate()
+
+
+def heeds(pid: int, signum: signal.Signals) -> bool:
+    """Whether a process catches a signal."""
+    [mask] = re.findall(r"SigCgt:\s+([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(mask, 16) & 1 << (signum - 1))
 
 
 def start_that_fails(models: Path, **choices: str) -> subprocess.CompletedProcess[str]:

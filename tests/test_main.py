@@ -25,7 +25,7 @@ from service.serving.sockets import bind, listen, url_of
 from service.serving.stopping import Stop
 from tests.api.conftest import wait_until
 from tests.fakes import GRAPH, FakeSession, OpenFake, damage, settings_for, write_bundle
-from tests.running import PATIENCE_SECONDS, client_of, get, running, say_hello, start_that_fails
+from tests.running import PATIENCE_SECONDS, client_of, get, heeds, running, say_hello, start_that_fails
 
 QUICKLY_SECONDS = 10  # far below the grace period
 
@@ -153,12 +153,6 @@ def test_a_signal_while_it_starts_ends_it_with_zero(models: Path) -> None:
         service.terminate()
         assert service.status() == 0
         assert [line["message"] for line in service.rest()] in ([], ["stopping"])
-
-
-def heeds(pid: int, signum: signal.Signals) -> bool:
-    """Whether a process catches a signal."""
-    [mask] = re.findall(r"SigCgt:\s+([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text())
-    return bool(int(mask, 16) & 1 << (signum - 1))
 
 
 def test_a_second_signal_ends_it_at_once(models: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.api.conftest import wait_until
 from tests.benchmarks.process import free_port
 from tests.fakes import GRAPH, NAME, VERSION, damage, lexicon_graph, write_bundle
-from tests.running import Running, client_of, get, running, say_hello, start_that_fails
+from tests.running import (
+    Running,
+    client_of,
+    environment,
+    get,
+    heeds,
+    running,
+    say_hello,
+    start_that_fails,
+    started,
+)
 
 
 def write_second(models: Path) -> Path:
@@ -141,6 +152,32 @@ def test_requests_under_way_during_a_reload_are_answered(models: Path) -> None:
                 while VERSION not in (answer := answer_of(client)):
                     seen.add(answer)
             assert seen <= {VERSION, "2.0.0"}
+
+
+def test_a_sighup_while_it_starts_is_a_reload_once_it_is_ready(models: Path) -> None:
+    with running(models) as process:
+        wait_until(lambda: heeds(process.popen.pid, signal.SIGTERM))
+        process.popen.send_signal(signal.SIGHUP)
+        process.line("ready")
+        assert process.line("models reloaded")["result"] == "unchanged"
+
+
+def test_make_serve_is_not_ended_by_a_sighup_before_python_runs(models: Path, tmp_path: Path) -> None:
+    write_environment(tmp_path / "venv")
+    command = ["make", "--silent", "serve", f"VENV={tmp_path / 'venv'}", "PORT=0"]
+    with started(command, environment(models)) as process:
+        process.line("ready")
+        os.kill(process.workers[0], signal.SIGHUP)  # heeded by now
+        assert process.line("models reloaded")["result"] == "unchanged"
+
+
+def write_environment(folder: Path) -> None:
+    """As ``make`` finds it after an installation. Its Python is sent a SIGHUP before it is Python."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nkill -HUP $$\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (folder / ".serve").touch()
 
 
 def answer_of(client: httpx.Client) -> str:

@@ -13,7 +13,8 @@ from litestar import MediaType, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
-from service.api.problems import problems
+from service.api.origins import refuse_other_origins
+from service.api.problems import PROBLEM_JSON, Problem, problems
 from service.api.schemas import ReloadAccepted, ReloadResponse
 from service.errors import ReloadFailedError
 
@@ -51,13 +52,20 @@ class TellSupervisor(Reload):
 
 ACCEPTED = ResponseSpec(ReloadAccepted, description="With several workers: told, not done", generate_examples=False)
 DONE = ResponseSpec(ReloadResponse, description="What it changed; all of it is served", generate_examples=False)
+FOREIGN = ResponseSpec(
+    Problem,
+    description="A browser sent it for a page of another origin",
+    media_type=PROBLEM_JSON,
+    generate_examples=False,
+)
 
 
 @post(
     "/admin/reload",
     status_code=200,
     summary="Look for models again",
-    responses={200: DONE, 202: ACCEPTED, **problems(409)},
+    before_request=refuse_other_origins,
+    responses={200: DONE, 202: ACCEPTED, 403: FOREIGN, **problems(409)},
 )
 async def reload(reload_models: NamedDependency[Reload]) -> Response[Any]:
     """Load what is new or changed, prove it, warm it up and switch to it; drop what is gone. Whatever is wrong, all

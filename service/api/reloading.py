@@ -87,9 +87,13 @@ def write_down(response: ReloadResponse, reloads: Counter) -> None:
 
 
 def write_down_failure(error: Exception, reloads: Counter) -> ReloadFailedError:
-    """What the caller gets. Only what is written for operators is told as it is."""
+    """What the caller gets. Only what is written for operators is told as it is; that the service is about to end is no
+    fault of any model."""
+    if isinstance(error, ReloadFailedError):
+        _log.info("models not looked for again: %s", error)
+        return error
     reloads.labels("failed").inc()
-    if isinstance(error, StartupError | ReloadFailedError):
+    if isinstance(error, StartupError):
         _log.error("models not reloaded; those before are still served: %s", error)
         return ReloadFailedError(f"those before are still served: {error}")
     _log.error("models not reloaded; those before are still served: unexpected error", extra=describe(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -39,7 +38,7 @@ from service.serving.supervisor import Duties, Supervisor
 from service.settings import Settings
 from service.tracing.trace import choose_tracer
 
-SUPERVISOR = 0  # among those who count; workers begin with 1from service.tracing.trace import choose_tracer
+SUPERVISOR = 0  # among those who count; workers begin with 1
 
 _log = logging.getLogger("service")
 Sockets = Sequence[socket.socket]
@@ -81,8 +80,7 @@ class Shared:
 
 
 def serve(settings: Settings, stop: Stop, *, started_at: float) -> int:
-    """The exit status."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until somebody heeds it
+    """The exit status. SIGHUP is held back already, until somebody heeds it."""
     configure_logging(level=settings.log_level, format=settings.log_format)
     serve_here = serve_alone if settings.workers == 1 else supervise
     try:

@@ -113,7 +113,7 @@ def test_with_an_admin_port_callers_see_neither_metrics_nor_admin_routes(models:
             assert (await served.admin.post("/tag", json={"text": "x"})).status_code == 404
             described = (await served.admin.get("/schema/openapi.json")).json()["paths"]
             assert set(described) == {"/metrics", "/health/live", "/health/ready", "/models", "/admin/reload"}
-            assert set(described["/admin/reload"]["post"]["responses"]) == {"200", "202", "409"}
+            assert set(described["/admin/reload"]["post"]["responses"]) == {"200", "202", "403", "409"}
             assert "/metrics" not in (await served.main.get("/schema/openapi.json")).json()["paths"]
 
     run(test)
@@ -150,7 +150,41 @@ def test_it_answers_while_the_service_drains(models: Path) -> None:
             assert (await served.admin.get("/health/ready")).status_code == 503
             assert (await served.admin.get("/metrics")).status_code == 200
             problem = (await served.admin.post("/admin/reload")).json()
-            assert (problem["status"], "draining" in problem["detail"]) == (409, True)
+            assert (problem["status"], problem["detail"]) == (409, "the service is draining")
+            assert 'ribbon_reloads_total{result="failed"} 0.0' in (await served.admin.get("/metrics")).text
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({}, 200, id="no browser"),
+        pytest.param({"Origin": "http://test", "Sec-Fetch-Site": "same-origin"}, 200, id="this port's own page"),
+        pytest.param({"Origin": "http://test"}, 200, id="the same from a browser over plain HTTP"),
+        pytest.param({"Origin": "https://TEST"}, 200, id="behind a proxy that speaks TLS"),
+        pytest.param({"Sec-Fetch-Site": "none"}, 200, id="a person"),
+        pytest.param({"Origin": "https://elsewhere.example"}, 403, id="another origin"),
+        pytest.param({"Origin": "http://test:8000"}, 403, id="another port"),
+        pytest.param({"Origin": "null"}, 403, id="an origin that is hidden"),
+        pytest.param({"Origin": ""}, 403, id="an origin that is empty"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="another site"),
+        pytest.param({"Origin": "http://test", "Sec-Fetch-Site": "same-site"}, 403, id="a sibling"),
+    ],
+)
+def test_no_page_of_another_origin_has_a_browser_reload_models(
+    models: Path, headers: dict[str, str], status: int
+) -> None:
+    async def test() -> None:
+        async with service(models) as served:
+            write_classifier(models)
+            response = await served.admin.post("/admin/reload", headers=headers)
+            assert response.status_code == status
+            reloaded = len((await served.admin.get("/models")).json()["models"]) == 2
+            assert reloaded == (status == 200)
+            if status == 403:
+                assert response.headers["content-type"] == "application/problem+json"
+                assert response.json()["kind"] == "cross_origin"
 
     run(test)
 

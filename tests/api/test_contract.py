@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from service.api.contract import EXAMPLES
-from service.errors import CallerLeftError, ReloadFailedError, ServiceError
+from service.errors import CallerLeftError, CrossOriginError, ReloadFailedError, ServiceError
 from tests.api.conftest import Serve, Served
 from tests.contract import Contract, events
 
@@ -126,7 +126,7 @@ def test_every_problem_is_described_where_it_may_come(served: Served) -> None:
     }
     kinds = {error.kind for error in tree(ServiceError)}
     nobody_to_tell = {error.kind for error in tree(CallerLeftError)}
-    elsewhere = {"method_not_allowed", ReloadFailedError.kind}
+    elsewhere = {"method_not_allowed", ReloadFailedError.kind, CrossOriginError.kind}
     assert kinds - told == nobody_to_tell | elsewhere, "no operation, an operators' one, or nobody to tell"
 
 
