@@ -16,6 +16,7 @@ from service.settings_fields import Networks, Origins, setting
 from service.settings_rules import PREFIX, impossible, variable
 
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
+MAX_DRAIN_SECONDS = 86_400  # a day: what is longer is a mistake, and what is much longer no clock can wait for
 # What the cluster puts into every pod beside a Service that is named ribbon, and the old links of Docker likewise.
 _LINK = re.compile(r"RIBBON_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 _LINK_HINT = (
@@ -137,7 +138,8 @@ class Settings(BaseModel):
     )
     rate_limit_items: float | None = setting(
         None,
-        gt=0,
+        ge=1e-6,
+        le=1e9,
         meaning="texts a second of one key, or of one address where there are no keys; default: no limit",
         cost="one caller may take more of what others share",
     )
@@ -179,12 +181,14 @@ class Settings(BaseModel):
     drain_seconds: float = setting(
         0.0,
         ge=0,
+        le=MAX_DRAIN_SECONDS,
         meaning="on SIGTERM, how long requests are still taken after saying not ready",
         cost="slower restarts",
     )
     drain_timeout_seconds: float = setting(
         30.0,
         ge=0,
+        le=MAX_DRAIN_SECONDS,
         meaning="after that, most time that work in flight is waited for",
         cost="slower restarts where callers hang; too little loses answers",
     )

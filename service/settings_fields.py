@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+")
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@A-Z]+")
+_USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 
 
 def setting(default: Any, *, meaning: str, cost: str, **constraints: Any) -> Any:
@@ -31,8 +32,11 @@ def _origins(value: Any) -> Any:
     """Raises ValueError for what no browser would ever send."""
     parts = _parts(value)
     for part in parts:
-        if not _ORIGIN.fullmatch(part):
-            raise ValueError(f"{part!r} is no origin: that is scheme://host or scheme://host:port, without a path")
+        if not _ORIGIN.fullmatch(part) or _USUAL_PORT.fullmatch(part):
+            raise ValueError(
+                f"{part!r} is no origin as browsers send it: that is scheme://host or scheme://host:port, in small "
+                "letters, without a path and without the scheme's usual port"
+            )
     return parts
 
 

@@ -226,6 +226,7 @@ def test_a_graph_that_is_none_is_named_without_a_traceback(tmp_path: Path) -> No
         ("RIBBON_WORKRES", "2", "did you mean RIBBON_WORKERS?"),
         ("RIBBON_PORT", "http", "RIBBON_PORT=http"),
         ("RIBBON_HOST", "192.0.2.1", "192.0.2.1:0: cannot assign requested address"),
+        ("RIBBON_HOST", "x" * 64, f"{'x' * 64}: not a name that an address can have"),
     ],
 )
 def test_a_wrong_variable_stops_the_start(models: Path, variable: str, value: str, message: str) -> None:

@@ -128,6 +128,31 @@ def test_a_burst_has_room_for_a_whole_request() -> None:
         Settings.from_environment({"RIBBON_RATE_LIMIT_ITEMS": "50", "RIBBON_RATE_LIMIT_BURST": "100"})
 
 
+@pytest.mark.parametrize("origin", ["https://App.example.com", "https://app.example.com:443", "http://app:80"])
+def test_an_origin_that_no_browser_would_send_is_refused(origin: str) -> None:
+    with pytest.raises(SettingsError, match=f"RIBBON_CORS_ORIGINS={origin}"):
+        Settings.from_environment({"RIBBON_CORS_ORIGINS": origin})
+
+
+@pytest.mark.parametrize("origin", ["*", "https://app.example.com:80", "http://app:8080", "http://[::1]:3000"])
+def test_an_origin_that_browsers_send_is_taken(origin: str) -> None:
+    assert Settings.from_environment({"RIBBON_CORS_ORIGINS": origin}).cors_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RIBBON_DRAIN_SECONDS", "1e300"),
+        ("RIBBON_DRAIN_TIMEOUT_SECONDS", "1e300"),
+        ("RIBBON_RATE_LIMIT_ITEMS", "1e-320"),
+        ("RIBBON_RATE_LIMIT_ITEMS", "1e300"),
+    ],
+)
+def test_a_number_that_nothing_can_be_done_with_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({name: value})
+
+
 def test_what_kubernetes_sets_for_a_service_of_our_name_is_told_as_such() -> None:
     links = {
         "RIBBON_PORT": "tcp://10.0.0.1:8000",

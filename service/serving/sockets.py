@@ -21,6 +21,8 @@ def bind(host: str, port: int) -> list[socket.socket]:
         addresses = list(_addresses(host, port))
     except OSError as error:
         raise AddressError(f"{host}: {_reason(error)}") from error
+    except UnicodeError as error:  # what Python says of names that no server of names is even asked for
+        raise AddressError(f"{host}: not a name that an address can have") from error
     bound: list[socket.socket] = []
     for family, address in addresses:
         chosen = bound[0].getsockname()[1] if bound else port

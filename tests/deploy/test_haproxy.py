@@ -1,0 +1,70 @@
+"""deploy/haproxy/haproxy.cfg, in HAProxy itself: what comes through to an instance, and what does not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from tests.deploy.programs import DEPLOY, Program, free_port, need
+
+pytestmark = pytest.mark.tools
+
+
+class Yes(BaseHTTPRequestHandler):
+    """An instance that has an answer to everything."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+        """Not to the tests' own output."""
+
+
+@pytest.fixture(scope="module")
+def instance() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Yes) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def port(instance: str) -> Iterator[int]:
+    port = free_port()
+    environment = os.environ | {"BIND": f"127.0.0.1:{port}", "INSTANCE_A": instance, "INSTANCE_B": instance}
+    command = [need("haproxy"), "-db", "-f", str(DEPLOY / "haproxy" / "haproxy.cfg")]
+    with Program(command=command, ready=f"http://127.0.0.1:{port}/health/ready", environment=environment):
+        yield port
+
+
+def status(port: int, path: str) -> int:
+    """Of the path as it stands."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+FOR_OPERATORS = """
+    /metrics /metrics?x //metrics /metrics/ ///metrics// /%6detrics /%2Fmetrics
+    /admin /admin/reload //admin/reload /%61dmin/reload
+"""
+
+
+@pytest.mark.parametrize("path", FOR_OPERATORS.split())
+def test_what_is_for_operators_does_not_come_through_however_it_is_written(port: int, path: str) -> None:
+    assert status(port, path) == 404
+
+
+@pytest.mark.parametrize("path", ["/tag", "/models", "/schema", "/metricsx", "/x/metrics"])
+def test_everything_else_does(port: int, path: str) -> None:
+    assert status(port, path) == 200
