@@ -20,10 +20,11 @@ import pytest
 from service.app import create_app
 from service.runtime.session import has_cuda
 from service.scheduling.admission import Door, Phase
-from service.serving.server import Listener, Patience, Server
+from service.serving.server import DRAIN_TICK_SECONDS, Listener, Patience, Server
 from service.serving.sockets import bind, listen, url_of
 from service.serving.stopping import Stop
 from tests.api.conftest import wait_until
+from tests.api.listening import everything, request
 from tests.fakes import GRAPH, FakeSession, OpenFake, damage, settings_for, write_bundle
 from tests.running import PATIENCE_SECONDS, client_of, get, heeds, running, say_hello, start_that_fails
 
@@ -113,6 +114,26 @@ def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> Non
         session.gate.set()
         assert answer.result().status_code == 200
         assert server.status.result(PATIENCE_SECONDS) == 0
+
+
+def test_a_request_is_finished_although_half_of_the_next_has_come(models: Path) -> None:
+    session = FakeSession()
+    with in_thread(models, session) as server, socket.socket() as caller:
+        wait_until(lambda: server.door.phase is Phase.READY)
+        session.gate.clear()
+        session.shapes.clear()
+        url = httpx.URL(server.url)
+        caller.connect((url.host, url.port))
+        caller.sendall(request("/tag", text="Alice") + request("/tag", text="Bob")[:-1])
+        wait_until(lambda: bool(session.shapes))
+        server.stop.tell()
+        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        time.sleep(2 * DRAIN_TICK_SECONDS)  # for it to think that nobody is inside
+        session.gate.set()
+        answer = everything(caller)
+        assert answer.startswith(b"HTTP/1.1 200 OK"), answer
+        assert b'"Alice"' in answer
+        assert server.status.result(QUICKLY_SECONDS) == 0
 
 
 def test_what_is_not_done_in_time_is_refused_and_no_bug(models: Path, caplog: pytest.LogCaptureFixture) -> None:

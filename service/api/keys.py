@@ -100,8 +100,11 @@ class ApiKeys:
     def _allowance(self, options: Sequence[str], place: str) -> Allowance | None:
         """``items=50`` and ``burst=200``."""
         given = dict(option.partition("=")[::2] for option in options)
-        if not all(name in _OPTIONS and _OPTIONS[name].fullmatch(value) for name, value in given.items()):
-            raise SettingsError(f"{place}: options are items=NUMBER (per second) and burst=WHOLE NUMBER, both above 0")
+        known = all(name in _OPTIONS and _OPTIONS[name].fullmatch(value) for name, value in given.items())
+        if not known or len(given) < len(options):
+            raise SettingsError(
+                f"{place}: options are items=NUMBER (per second) and burst=WHOLE NUMBER, both above 0 and each once"
+            )
         if not given:
             return None
         if "items" not in given:

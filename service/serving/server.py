@@ -231,8 +231,9 @@ def _is_answering(connection: Any) -> bool:
 
 
 def _owes(connection: Any) -> bool:
+    """``cycle`` is the last request that has begun to arrive: the one that is answered may stand before it."""
     cycle = connection.cycle
-    return cycle is not None and not cycle.more_body and not cycle.response_complete
+    return bool(connection.pipeline) or (cycle is not None and not cycle.more_body and not cycle.response_complete)
 
 
 def _config(listener: Listener) -> uvicorn.Config:

@@ -168,6 +168,7 @@ def test_a_reload_lets_in_whom_the_file_names_now_or_changes_nothing(tmp_path: P
         ([f"shop:{HASH}:items"], "keys:1: options are"),
         ([f"shop:{HASH}:items=0"], "options are"),
         ([f"shop:{HASH}:items=-1"], "options are"),
+        ([f"shop:{HASH}:items=5:items=50"], "each once"),
         ([f"shop:{HASH}:items=1e9"], "options are"),
         ([f"shop:{HASH}:admin=1"], "options are"),
         ([f"shop:{HASH}:burst=0:items=1"], "options are"),
