@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import MediaType, Request, Response, post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -16,6 +16,7 @@ from service.api.desk import Desk
 from service.api.inputs import Item, Limits, read_texts
 from service.api.problems import PROBLEMS
 from service.api.schemas import ClassifyRequest, ClassifyResponse
+from service.api.written import WrittenJson
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 from service.text.batch import Ids
 
@@ -51,6 +52,6 @@ class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, Ids, Classifi
 )
 async def classify(
     data: JSONBody[ClassifyRequest], request: Request[Any, Any, Any], classify_desk: NamedDependency[ClassifyDesk]
-) -> Response[bytes]:
+) -> WrittenJson:
     """Say which class each text belongs to, and how probable every class is."""
-    return Response(await classify_desk.answer(data, request), media_type=MediaType.JSON)
+    return WrittenJson(await classify_desk.answer(data, request))

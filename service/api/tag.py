@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import MediaType, Request, Response, post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -16,6 +16,7 @@ from service.api.desk import Desk
 from service.api.inputs import Item, Limits, read_text_or_tokens
 from service.api.problems import PROBLEMS
 from service.api.schemas import TagRequest, TagResponse
+from service.api.written import WrittenJson
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
 from service.text.sentence import Sentence
@@ -62,9 +63,9 @@ class TagDesk(Desk[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
 )
 async def tag(
     data: JSONBody[TagRequest], request: Request[Any, Any, Any], tag_desk: NamedDependency[TagDesk]
-) -> Response[bytes]:
+) -> WrittenJson:
     """Split text into sentences and tokens and say what each one is."""
-    return Response(await tag_desk.answer(data, request), media_type=MediaType.JSON)
+    return WrittenJson(await tag_desk.answer(data, request))
 
 
 def split(item: Item) -> tuple[str, list[Sentence]]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 import msgspec
-from litestar import MediaType, Request, Response, post
+from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -21,6 +21,7 @@ from service.api.inputs import Item, Limits, read_texts
 from service.api.problems import PROBLEMS, problem_of
 from service.api.schemas import DoneEvent, TranslateRequest, TranslateResponse
 from service.api.translations import TranslatedItem, sentence_event, translate_results
+from service.api.written import WrittenJson
 from service.errors import CallerLeftError, FieldError, InvalidRequestError
 from service.predictors.translator import Pair, Translator, Wish
 from service.scheduling.decoder import Decoder
@@ -103,7 +104,7 @@ async def translate(
     """Split text into sentences, translate them, and join them again with its line breaks kept."""
     if data.stream:
         return Stream(await translate_desk.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
-    return Response(await translate_desk.answer(data, request), media_type=MediaType.JSON)
+    return WrittenJson(await translate_desk.answer(data, request))
 
 
 _UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come

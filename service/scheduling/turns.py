@@ -31,7 +31,11 @@ class TurnLine:
 
     @property
     def num_waiting(self) -> int:
-        return len(self._paused()) + bool(self._empty() and len(self.waiting))
+        paused = is_empty = 0  # asked many times a request, and nearly always to be told 0
+        for table in self.tables:
+            if not table.is_running:
+                paused, is_empty = (paused + 1, is_empty) if table.live_rows else (paused, 1)
+        return paused + (1 if is_empty and len(self.waiting) else 0)
 
     @property
     def cells(self) -> int:
