@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, Protocol
 
 import msgspec
 from litestar import Request
@@ -29,6 +29,7 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 
+ARRIVAL = "arrival"  # of the body, in a scope's state
 MAX_REPORTED = 20  # of many mistakes in one body
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a pair too
@@ -37,6 +38,15 @@ _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`", re.DOTALL)
 _WHOLE_EXPECTED = re.compile(r"Expected `int(?: \| null)?`, got `float`")
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+
+
+class Arrival(Protocol):
+    """What a server may say of a request."""
+
+    @property
+    def more_body(self) -> bool:
+        """Some of the body is still to come."""
+        ...
 
 
 class JsonRequest(Request[Any, Any, Any]):
@@ -48,8 +58,7 @@ class JsonRequest(Request[Any, Any, Any]):
         """All of it. Raises MalformedRequestError if there is none although the endpoint reads one, BodyTimeoutError
         if it does not arrive."""
         try:
-            async with asyncio.timeout(self.body_timeout_seconds):
-                body = await super().body()
+            body = await self._arrived()
         except TimeoutError as error:
             seconds = self.body_timeout_seconds
             raise BodyTimeoutError(f"the body was not complete {seconds:g} s after its headers") from error
@@ -58,6 +67,14 @@ class JsonRequest(Request[Any, Any, Any]):
         if not body and self.route_handler.parsed_data_field:
             raise MalformedRequestError("the body is empty")
         return body
+
+    async def _arrived(self) -> bytes:
+        """A timer is nearly as dear as all else that is done for a body, and most are here when they are asked for."""
+        arrival: Arrival | None = self.scope["state"].get(ARRIVAL)
+        if arrival is not None and not arrival.more_body:
+            return await super().body()
+        async with asyncio.timeout(self.body_timeout_seconds):
+            return await super().body()
 
     async def json(self) -> Any:
         _check_media_type(self)

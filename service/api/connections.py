@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.api.body import ARRIVAL
 from service.api.connection_limits import FILES_KEPT_FREE, ConnectionLimits, Stall
 from service.api.exchange import new_request_id
 from service.api.first_look import FirstLook, Head
@@ -155,6 +156,7 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         super().on_headers_complete()
         answer = OneWrite(self.transport, self.cycle.on_response)
+        self.scope["state"][ARRIVAL] = self.cycle
         self.cycle.transport, self.cycle.on_response = answer, answer.complete  # type: ignore[assignment]
         if self.expect_100_continue or self.parser.should_upgrade():
             # A caller who was not told to go on may send the body or not: what follows could not be told apart.

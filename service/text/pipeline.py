@@ -65,7 +65,7 @@ class WordEncoder:
         """Rows for the words of one sentence, (time, feature)."""
         with self._lock:
             try:
-                return self._table[[self._rows[word] for word in words]]
+                return self._table.take([self._rows[word] for word in words], axis=0)
             except KeyError:
                 return self._encode_new(words)
 

@@ -78,10 +78,11 @@ def scan(text: str) -> Words:
     may_end = False
     for gap, stretch in _stretches(text):
         start = end + len(gap)
-        if gap != " " and _ends_line(gap, end - line_start):
-            found.breaks.add(len(words))
-        if gap != " " and ("\n" in gap or "\r" in gap):
-            line_start = start
+        if gap != " ":
+            if _ends_line(gap, end - line_start):
+                found.breaks.add(len(words))
+            if "\n" in gap or "\r" in gap:
+                line_start = start
         end = start + len(stretch)
         cut = _cut_short_stretch(stretch) if len(stretch) <= _LONGEST_KEPT else cut_stretch(stretch)
         if may_end or cut.may_begin:
