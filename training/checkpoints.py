@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from service.bundle import VOCABULARIES
+from service.bundle import SUBWORDS, VOCABULARIES
 from service.text.pipeline import WordEncoder
-from service.text.subwords import SUBWORDS, Subwords
+from service.text.subwords import Subwords
 from service.text.vocabulary import load_vocabularies
 from training.classifier_run import ClassifierRun
 from training.corpora.tagging import Heads

@@ -17,7 +17,8 @@ from pathlib import Path
 from sacrebleu import sentence_bleu
 from tqdm import tqdm
 
-from service.text.subwords import SUBWORDS, Subwords
+from service.bundle import SUBWORDS
+from service.text.subwords import Subwords
 from training.checkpoints import load_translator
 from training.command_line import run_parser
 from training.config import load_config

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +27,7 @@ from training.classifier_report import (
     systems_of_baselines,
     write_classifier_report,
 )
+from training.command_line import evaluation_parser
 from training.corpora.text_tasks import SENTIMENT, TASKS, TextSet, read_sets
 from training.export import WEIGHTS
 from training.minimal_pairs import PairsReport, read_pairs, score_pairs
@@ -186,12 +186,8 @@ def task_of(labels: Sequence[str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--split", choices=("dev", "test"), default="dev")
+    parser = evaluation_parser(__doc__)
     parser.add_argument("--task", choices=tuple(TASKS), help="default: all sets that have the bundle's classes")
-    parser.add_argument("--precision", default=None, help="a precision of the bundle; default its default")
-    parser.add_argument("--data-dir", type=Path, default=None, help="folder with the corpora; else they are downloaded")
     parser.add_argument("--report", type=Path, default=None, help="write tables and pictures here")
     parser.add_argument(
         "--baselines", type=Path, nargs="*", default=(), help="JSON files of baselines: set beside it in the report"

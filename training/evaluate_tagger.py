@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from service.text.sentence import Sentence
 from service.text.tokenizer import join_words, split_sentences
 from training import conll18
 from training.baselines import LinearTagger, MostFrequentTag
+from training.command_line import evaluation_parser
 from training.corpora import tagging
 from training.corpora.tagging_sets import Tags, read_entity_sets, read_pos_set
 from training.evaluation import TagReport, confuse_entities, evaluate_tags
@@ -111,11 +111,7 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--split", choices=("dev", "test"), default="dev")
-    parser.add_argument("--precision", default=None, help="a precision of the bundle; default its default")
-    parser.add_argument("--data-dir", type=Path, default=None, help="folder with the corpora; else they are downloaded")
+    parser = evaluation_parser(__doc__)
     parser.add_argument("--report", type=Path, default=None, help="write tables, pictures and baselines here")
     arguments = parser.parse_args()
     tagger = open_tagger(arguments.bundle, arguments.precision)

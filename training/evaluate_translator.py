@@ -8,7 +8,6 @@ Both print the same figures.
 
 from __future__ import annotations
 
-import argparse
 import json
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from service.bundle import Bundle, Manifest, load_bundle
 from service.predictors.translator import Pair, Translator, Wish
 from service.runtime.session import OnnxSession
 from service.text.paragraphs import cut
+from training.command_line import evaluation_parser
 from training.corpora.parallel import PairSet, read_sets
 from training.corpora.terms import TRANSLATOR_CORPORA
 from training.translating import Quality, judge
@@ -135,14 +135,10 @@ def _post(url: str, content: dict[str, object]) -> dict[str, list[dict[str, str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--split", choices=("dev", "test"), default="dev")
+    parser = evaluation_parser(__doc__)
     parser.add_argument("--url", help="of a service that has the bundle; else it is measured here")
-    parser.add_argument("--precision", help="a precision of the bundle; default its default")
     parser.add_argument("--beam-size", type=int, default=4)
     parser.add_argument("--length-penalty", type=float, default=1.0)
-    parser.add_argument("--data-dir", type=Path, help="folder with the corpora; else they are downloaded")
     arguments = parser.parse_args()
     bundle = load_bundle(arguments.bundle)
     search = {"beam_size": arguments.beam_size, "length_penalty": arguments.length_penalty}

@@ -27,13 +27,12 @@ from training.export import (
     share_weights,
     torch_inputs,
 )
+from training.graph_products import ByteProducts, FloatProducts
 from training.networks.translator import Step, Translator
 from training.translator_graphs import (
     ANNOTATIONS,
     NEXT_STATE,
     STATE,
-    ByteProducts,
-    FloatProducts,
     encoder_graph,
     step_graph,
 )

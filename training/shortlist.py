@@ -18,7 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from service.text.subwords import EOS_ID, SUBWORDS, Subwords
+from service.bundle import SUBWORDS
+from service.text.subwords import EOS_ID, Subwords
 from training.checkpoints import load_translator
 from training.command_line import run_parser
 from training.config import load_config

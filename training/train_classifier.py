@@ -16,7 +16,7 @@ from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary, load_vocabularies
 from training.calibration import fit_temperature
 from training.classifier_run import UNLABELLED, ClassifierRun
-from training.command_line import run_parser
+from training.command_line import publishing_parser
 from training.config import load_config
 from training.corpora.text_tasks import TASKS, TextSet, read_plain_reviews, read_sets, read_training
 from training.loop import fit, seed_everything
@@ -29,7 +29,7 @@ from training.word_vectors import start_from_vectors
 
 
 def main() -> None:
-    arguments = run_parser(__doc__, publishes=True).parse_args()
+    arguments = publishing_parser(__doc__).parse_args()
     config = load_config(ClassifierRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

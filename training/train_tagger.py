@@ -10,7 +10,7 @@ import torch
 from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import Vocabulary, load_vocabularies
-from training.command_line import run_parser
+from training.command_line import publishing_parser
 from training.config import load_config
 from training.corpora import tagging
 from training.corpora.tagging_sets import read_sets
@@ -25,7 +25,7 @@ from training.vocabularies import build_vocabularies, count_words, dropout_rates
 
 
 def main() -> None:
-    arguments = run_parser(__doc__, publishes=True).parse_args()
+    arguments = publishing_parser(__doc__).parse_args()
     config = load_config(TaggerRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

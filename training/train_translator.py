@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from service.text.subwords import SUBWORDS, Subwords
+from service.bundle import SUBWORDS
+from service.text.subwords import Subwords
 from training.checkpoints import load_translator
-from training.command_line import run_parser
+from training.command_line import publishing_parser
 from training.config import load_config
 from training.corpora.parallel import Pair, read_pairs, read_sets
 from training.loop import fit, seed_everything
@@ -27,7 +28,7 @@ from training.translator_run import TranslatorRun
 
 
 def main() -> None:
-    arguments = run_parser(__doc__, publishes=True).parse_args()
+    arguments = publishing_parser(__doc__).parse_args()
     config = load_config(TranslatorRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)

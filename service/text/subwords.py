@@ -12,7 +12,6 @@ from sentencepiece import SentencePieceProcessor
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
 SPACE = "\u2581"  # how a piece spells a space
 PLACEHOLDER = "\ue000"  # private use: stands for what is copied
-SUBWORDS = "subwords.model"
 _NUM_SPECIAL = 4
 # Beyond it lie rare ideographs, tags and private use: nothing that folds to a letter.
 _LAST_FOLDED = 0x20000

@@ -26,7 +26,8 @@ from training.export_translator import (
     walk,
     write_translator,
 )
-from training.networks.translator import ATTENTIONS, Memory
+from training.networks.attention import ATTENTIONS
+from training.networks.translator import Memory
 from training.translator_graphs import ANNOTATIONS, STATE, encoder_graph, step_inputs, step_outputs
 
 KINDS = [dict(attention=kind, num_layers=layers) for kind in ATTENTIONS for layers in (1, 2)]

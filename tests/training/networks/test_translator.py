@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.training.tiny_translator import VOCABULARY, random_sources, translator
-from training.networks.translator import ATTENTIONS
+from training.networks.attention import ATTENTIONS
 from training.pair_batches import PairBatch
 
 
