@@ -18,7 +18,8 @@ from sacrebleu import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from service.bundle import Bundle, Manifest, load_bundle
-from service.predictors.translator import Pair, Translator, Wish
+from service.predictors.translation import Pair, Wish
+from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from service.text.paragraphs import cut
 from training.command_line import evaluation_parser

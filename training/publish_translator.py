@@ -13,7 +13,8 @@ import onnx
 import torch
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, load_bundle, write_manifest
-from service.predictors.translator import TranslateExample, Wish
+from service.predictors.translation import Wish
+from service.predictors.translator import TranslateExample
 from service.predictors.translator import Translator as Predictor
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 from training.checkpoints import history_of_training

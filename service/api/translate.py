@@ -23,7 +23,8 @@ from service.api.schemas import DoneEvent, TranslateRequest, TranslateResponse
 from service.api.translations import TranslatedItem, sentence_event, translate_results
 from service.api.written import WrittenJson
 from service.errors import CallerLeftError, FieldError, InvalidRequestError
-from service.predictors.translator import Pair, Translator, Wish
+from service.predictors.translation import Pair, Wish
+from service.predictors.translator import Translator
 from service.scheduling.decoder import Decoder
 from service.scheduling.job import Done, Job
 from service.scheduling.search import Hypotheses, Search

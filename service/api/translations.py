@@ -18,7 +18,8 @@ from service.api.schemas import (
     TranslatedSentence,
     TranslateResult,
 )
-from service.predictors.translator import Attention, Source, Translation, Translator
+from service.predictors.translation import Attention, Source, Translation
+from service.predictors.translator import Translator
 from service.scheduling.search import Hypotheses, Search
 from service.text.offsets import OffsetTable, OffsetUnit, offset_table
 from service.text.paragraphs import Passage

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from typing import NamedTuple
@@ -16,71 +15,19 @@ from service.bundle import MANIFEST, SUBWORDS, Bundle
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
 from service.predictors.graphs import TranslationGraphs
 from service.predictors.predictor import Bounds, drift, largest_batches
+from service.predictors.translation import EXAMPLE_BEAM_SIZE, Attention, Pair, Source, Translation, Wish
 from service.runtime.session import Session
 from service.scheduling.beams import MAX_ENCODED_CELLS
 from service.scheduling.direct import search_all
 from service.scheduling.prediction import Speed, WarmUp
-from service.scheduling.search import Floats, Hypotheses, Hypothesis, Search, StepInputs
+from service.scheduling.search import Hypotheses, Hypothesis, Search, StepInputs
 from service.scheduling.turns import TURN_SECONDS
 from service.text.batch import Batch, Ids
 from service.text.copying import assign, has_words, mask, restore
 from service.text.subwords import EOS_ID, Subwords
 
-EXAMPLE_BEAM_SIZE = 4
 # One training pair in five thousand is longer; the cap is for translations that would never end.
 CAP_FACTOR, CAP_ADDEND = 1.5, 8
-
-
-class Pair(NamedTuple):
-    """From which language to which."""
-
-    source: str
-    target: str
-
-    def __str__(self) -> str:
-        return f"{self.source}-{self.target}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is wanted of a sentence."""
-
-    pair: Pair
-    beam_size: int = EXAMPLE_BEAM_SIZE
-    num_hypotheses: int = 1  # at most beam_size
-    length_penalty: float = 1.0
-    max_length: int | None = None  # pieces of a translation, its end included
-    attention: bool = False
-    truncate: bool = False  # cut what is too long instead of refusing it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Source:
-    """A sentence on its way to the network; one without a word to translate has no way to go."""
-
-    text: str
-    search: Search | None
-    originals: Sequence[str] = ()  # what the placeholders stand for
-    wish: Wish
-    truncated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Attention:
-    """How much each piece of the translation looked at each of the source."""
-
-    source_tokens: Sequence[str]
-    target_tokens: Sequence[str]
-    weights: Floats  # (target, source)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Translation:
-    """One way to say a sentence."""
-
-    text: str
-    score: float  # log-probability / length ** length_penalty; 0 where nothing was searched
-    attention: Attention | None = None
 
 
 class TranslateExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,7 +17,8 @@ from service.api.exchange import Exchange
 from service.api.translate import AdmittedTexts, ServedTranslator, sentence_events
 from service.api.translations import TranslatedItem
 from service.bundle import load_bundle
-from service.predictors.translator import Pair, Translator, Wish
+from service.predictors.translation import Pair, Wish
+from service.predictors.translator import Translator
 from service.text.paragraphs import cut
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import problem_of

@@ -15,7 +15,8 @@ from service.bundle import Bundle, Task
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.tagger import Tagger
-from service.predictors.translator import Translator, Wish, cap_of
+from service.predictors.translation import Wish
+from service.predictors.translator import Translator, cap_of
 from service.runtime.session import Arrays
 from service.scheduling.direct import search_all
 from service.scheduling.search import Search

@@ -12,7 +12,8 @@ from service.api.loading import OpenSession, open_translator, precision_of
 from service.api.versions import find_versions, highest_of
 from service.bundle import Bundle
 from service.errors import BundleError
-from service.predictors.translator import Pair, Translator, Wish
+from service.predictors.translation import Pair, Wish
+from service.predictors.translator import Translator
 from service.runtime.session import open_session
 from service.scheduling.search import Hypotheses, Search
 from service.settings import Settings

@@ -20,7 +20,8 @@ from service.predictors.classifier import Classifier
 from service.predictors.predictor import Bounds, Predictor
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
-from service.predictors.translator import Translator, Wish
+from service.predictors.translation import Wish
+from service.predictors.translator import Translator
 from service.runtime.session import Arrays, OnnxSession, Session
 from service.text.batch import pad
 from service.text.paragraphs import cut

@@ -15,7 +15,8 @@ from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
-from service.predictors.translator import Pair, Translator, Wish
+from service.predictors.translation import Pair, Wish
+from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from service.text.spans import spans_of, tags_of

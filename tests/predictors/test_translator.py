@@ -10,7 +10,8 @@ import pytest
 from service.bundle import MANIFEST, SUBWORDS, load_bundle, write_manifest
 from service.errors import BundleError, InputTooLongError
 from service.predictors.predictor import Bounds
-from service.predictors.translator import Pair, Translator, Wish
+from service.predictors.translation import Pair, Wish
+from service.predictors.translator import Translator
 from service.scheduling.search import Hypothesis
 from service.text.subwords import EOS_ID, PLACEHOLDER
 from tests.fakes import (

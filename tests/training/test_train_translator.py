@@ -13,7 +13,7 @@ for package in ("onnx", "sacrebleu", "sacremoses", "matplotlib"):
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, SUBWORDS, load_bundle
 from service.predictors.replay import replay
-from service.predictors.translator import Pair, Wish
+from service.predictors.translation import Pair, Wish
 from service.runtime.session import OnnxSession
 from tests.training.corpora.made_up_pairs import write_pairs
 from tests.training.scripts import run
