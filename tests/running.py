@@ -20,6 +20,7 @@ from tests.benchmarks.process import family
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60
+QUICKLY_SECONDS = 10  # far below the grace period
 
 
 def environment(models: Path, **choices: str) -> dict[str, str]:

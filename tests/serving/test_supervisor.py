@@ -20,16 +20,17 @@ from tests.api.conftest import wait_until
 from tests.fakes import GRAPH, damage
 from tests.running import (
     PATIENCE_SECONDS,
+    QUICKLY_SECONDS,
     ROOT,
     Running,
     client_of,
     get,
+    heeds,
     metrics_of,
     running,
     say_hello,
     start_that_fails,
 )
-from tests.test_main import QUICKLY_SECONDS, heeds
 
 REQUESTS = 'ribbon_requests_total{route="/tag",status="200"}'
 

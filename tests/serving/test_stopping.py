@@ -1,0 +1,202 @@
+"""Told to stop, the service says so, finishes what is inside and waits for nobody else."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.app import create_app
+from service.scheduling.admission import Door, Phase
+from service.serving.server import DRAIN_TICK_SECONDS, Listener, Patience, Server
+from service.serving.sockets import bind, listen, url_of
+from service.serving.stopping import Stop
+from tests.api.conftest import wait_until
+from tests.api.listening import everything, request
+from tests.fakes import FakeSession, OpenFake, settings_for
+from tests.running import PATIENCE_SECONDS, QUICKLY_SECONDS, get, heeds, running, say_hello
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InThread:
+    """A server on a thread of this process, whose session is a fake."""
+
+    url: str
+    door: Door
+    stop: Stop
+    session: FakeSession
+    status: Future[int]
+
+    def hold(self) -> None:
+        """Once it is ready: from now on no run ends until the gate is opened."""
+        wait_until(lambda: self.door.phase is Phase.READY)
+        self.session.gate.clear()
+        self.session.shapes.clear()
+
+
+@contextmanager
+def in_thread(
+    models: Path, session: FakeSession, *, lame_duck_seconds: float = 0.0, grace_seconds: float = PATIENCE_SECONDS
+) -> Iterator[InThread]:
+    sockets, stop = bind("127.0.0.1", 0), Stop()
+    app = create_app(settings_for(models), open_session=OpenFake(session))
+    listen(sockets)
+    server = Server(
+        [Listener(app=app, sockets=sockets)],
+        door=app.state.door,
+        patience=Patience(lame_duck_seconds=lame_duck_seconds, grace_seconds=grace_seconds),
+        stop=stop,
+    )
+    url = url_of(sockets)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            status = pool.submit(server.run, lambda: None)
+            yield InThread(url=url, door=app.state.door, stop=stop, session=session, status=status)
+        finally:
+            session.gate.set()
+            stop.tell()
+
+
+def test_told_to_stop_it_says_so_and_answers_those_who_have_not_noticed(models: Path) -> None:
+    with running(models, RIBBON_DRAIN_SECONDS="1") as service:
+        url = service.line("ready")["url"]
+        service.terminate()
+        service.line("stopping")
+        refused = get(url, "/health/ready")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        answer = say_hello(url)
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert get(url, "/health/live").status_code == 200
+        assert service.status() == 0
+
+
+def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> None:
+    session = FakeSession()
+    with in_thread(models, session) as server, ThreadPoolExecutor(1) as pool:
+        server.hold()
+        answer = pool.submit(say_hello, server.url)
+        wait_until(lambda: bool(session.shapes))
+        server.stop.tell()
+        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        refused = say_hello(server.url)
+        assert refused.status_code == 503
+        assert refused.headers["connection"] == "close"
+        assert refused.headers["retry-after"] == "1"
+        session.gate.set()
+        assert answer.result().status_code == 200
+        assert server.status.result(PATIENCE_SECONDS) == 0
+
+
+def test_a_request_is_finished_although_half_of_the_next_has_come(models: Path) -> None:
+    session = FakeSession()
+    with in_thread(models, session) as server, socket.socket() as caller:
+        server.hold()
+        url = httpx.URL(server.url)
+        caller.connect((url.host, url.port))
+        caller.sendall(request("/tag", text="Alice") + request("/tag", text="Bob")[:-1])
+        wait_until(lambda: bool(session.shapes))
+        server.stop.tell()
+        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        time.sleep(2 * DRAIN_TICK_SECONDS)  # for it to think that nobody is inside
+        session.gate.set()
+        answer = everything(caller)
+        assert answer.startswith(b"HTTP/1.1 200 OK"), answer
+        assert b'"Alice"' in answer
+        assert server.status.result(QUICKLY_SECONDS) == 0
+
+
+def test_what_is_not_done_in_time_is_refused_and_no_bug(models: Path, caplog: pytest.LogCaptureFixture) -> None:
+    session = FakeSession()
+    with in_thread(models, session, grace_seconds=0.1) as server, ThreadPoolExecutor(1) as pool:
+        server.hold()
+        answer = pool.submit(say_hello, server.url)
+        wait_until(lambda: bool(session.shapes))
+        server.stop.tell()
+        refused = answer.result(PATIENCE_SECONDS)
+        assert (refused.status_code, refused.json()["kind"]) == (503, "not_ready")
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("1", "close")
+        assert refused.headers["x-request-id"] == refused.json()["request_id"]
+        session.gate.set()
+        assert server.status.result(PATIENCE_SECONDS) == 0
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_told_to_stop_while_it_loads_it_never_opens(models: Path) -> None:
+    session = FakeSession()
+    session.gate.clear()
+    with in_thread(models, session, lame_duck_seconds=PATIENCE_SECONDS) as server:
+        wait_until(lambda: bool(session.shapes))
+        assert get(server.url, "/health/live").status_code == 200
+        server.stop.tell()
+        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        session.gate.set()
+        assert server.status.result(PATIENCE_SECONDS) == 0
+        assert server.door.phase is Phase.DRAINING
+
+
+def test_a_signal_while_it_starts_ends_it_with_zero(models: Path) -> None:
+    with running(models) as service:
+        wait_until(lambda: heeds(service.popen.pid, signal.SIGTERM))
+        service.terminate()
+        assert service.status() == 0
+        assert [line["message"] for line in service.rest()] in ([], ["stopping"])
+
+
+def test_a_second_signal_ends_it_at_once(models: Path) -> None:
+    with running(models, RIBBON_DRAIN_SECONDS=str(PATIENCE_SECONDS)) as service:
+        service.line("ready")
+        service.terminate()
+        service.line("stopping")
+        service.terminate()
+        assert service.status(QUICKLY_SECONDS) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST /tag HTT", id="half a line"),
+        pytest.param(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{", id="half a body"),
+        pytest.param(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", id="a request that was answered"),
+    ],
+)
+def test_a_caller_who_is_idle_does_not_keep_it_from_ending(models: Path, sent: bytes) -> None:
+    with in_thread(models, FakeSession()) as server:
+        wait_until(lambda: server.door.phase is Phase.READY)
+        url = httpx.URL(server.url)
+        with socket.create_connection((url.host, url.port)) as caller:
+            caller.sendall(sent)
+            if sent.startswith(b"GET"):
+                assert b"".join(iter(partial(caller.recv, 1), b"}")).startswith(b"HTTP/1.1 200")
+            if sent.endswith(b"{"):
+                wait_until(lambda: server.door.inside == 1)
+            server.stop.tell()
+            assert server.status.result(QUICKLY_SECONDS) == 0
+            assert caller.recv(1) == b""
+
+
+def test_an_answer_that_nobody_reads_is_waited_for_no_longer_than_the_grace_period(models: Path) -> None:
+    with running(models, RIBBON_DRAIN_TIMEOUT_SECONDS="0.2", RIBBON_MAX_REQUEST_LENGTH="1000000") as service:
+        url = httpx.URL(service.line("ready")["url"])
+        body = json.dumps({"text": ["Alice " * 8000] * 20}).encode()
+        with socket.socket() as caller:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            caller.connect((url.host, url.port))
+            caller.sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            caller.sendall(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+            assert caller.recv(1, socket.MSG_PEEK) == b"H"
+            began_at = time.monotonic()
+            service.terminate()
+            assert service.status() == 0
+            assert time.monotonic() - began_at < QUICKLY_SECONDS
