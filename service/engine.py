@@ -33,9 +33,9 @@ from service.scheduling.prediction import WarmUp
 from service.scheduling.slots import Slots
 from service.settings import Settings
 
-# New objects between two collections of the young: Python's 700 are a handful of requests, nearly all of whose objects
-# go by themselves, and the collections took a twentieth of the event loop's time.
-YOUNG_OBJECTS = 10_000
+# Nearly all objects of a request go by themselves. Python's own (700, 10, 10) would look for the others some fifty times a
+# second where much is asked, among all that wait, and stop the event loop for up to tens of milliseconds.
+COLLECTIONS = (700, 200, 1000)
 _log = logging.getLogger(__name__)
 
 
@@ -92,7 +92,7 @@ class Engine:
             self.serve(loaded)
             gc.collect()
             gc.freeze()  # what was loaded stays, nearly always: no collection need look at it again
-            gc.set_threshold(YOUNG_OBJECTS)
+            gc.set_threshold(*COLLECTIONS)
             self.door.open()
 
     def _take_preloaded(self) -> list[Loaded]:
