@@ -33,8 +33,8 @@ from service.scheduling.prediction import WarmUp
 from service.scheduling.slots import Slots
 from service.settings import Settings
 
-# Nearly all objects of a request go by themselves. Python's own (700, 10, 10) would look for the others some fifty times a
-# second where much is asked, among all that wait, and stop the event loop for up to tens of milliseconds.
+# Nearly all objects of a request go by themselves. To look for the others as often as Python does by itself, with
+# (700, 10, 10), holds the event loop up for tens of milliseconds once a second where much is asked.
 COLLECTIONS = (700, 200, 1000)
 _log = logging.getLogger(__name__)
 

@@ -12,55 +12,28 @@ more of the small ones are let in, which cost more a token.
 from __future__ import annotations
 
 import argparse
-import os
-import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.client import Request, encode_request, saturate
+from tests.benchmarks.client import Request, saturate
+from tests.benchmarks.cores import apart
 from tests.benchmarks.latency import percentile
 from tests.benchmarks.machine import this_machine
+from tests.benchmarks.mixture import SINGLE, Mixture, mixture_of
 from tests.benchmarks.model import Model, choose, open_model
-from tests.benchmarks.open_loop import Arrival, merge, poisson
 from tests.benchmarks.overload_picture import draw
 from tests.benchmarks.overload_report import failures, print_overload, write_overload
 from tests.benchmarks.process import ROOT, ServiceProcess
 from tests.benchmarks.storm import Reply, Storm, storm
-from tests.benchmarks.workload import Workload, requests_of, workloads_of
+from tests.benchmarks.workload import workloads_of
 
 LOADS = (0.5, 1.0, 3.0, 10.0)
 WARM_UP_SECONDS = 1.5
-SINGLE, BATCH = "singles", "batches"
-BATCH_ITEMS = {"tag": 32, "classify": 32, "translate": 8}
 CAPACITY_CONNECTIONS = {"tag": 48, "classify": 48, "translate": 48}
 NUM_CONNECTIONS = 800
-DEADLINE_HEADER = b"x-request-timeout-ms"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
-    """What is sent: requests of both kinds, and how many of them are single sentences."""
-
-    singles: Sequence[Request]
-    batches: Sequence[Request]
-    single_share: float
-
-    def schedule(self, *, rate: float, seconds: float, seed: int) -> list[Arrival]:
-        singles, batches = self.single_share * rate, (1 - self.single_share) * rate
-        return merge(
-            poisson(self.singles, kind=SINGLE, rate=singles, seconds=seconds, seed=2 * seed),
-            poisson(self.batches, kind=BATCH, rate=batches, seconds=seconds, seed=2 * seed + 1),
-        )
-
-    def shuffled(self, number: int = 1000) -> list[Request]:
-        """For a closed loop."""
-        draw = random.Random(7)
-        kinds = (draw.random() < self.single_share for _ in range(number))
-        return [draw.choice(self.singles if is_single else self.batches) for is_single in kinds]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,31 +94,13 @@ class Overload:
         return max(point.goodput_work for point in self.points)
 
 
-def mixture_of(model: Model, workload: Workload, *, deadline_ms: int, single_share: float) -> Mixture:
-    header = f"{DEADLINE_HEADER.decode()}: {deadline_ms}"
-    singles, batches = (
-        [with_header(request, header) for request in requests_of(model, workload.texts, num_items=num_items)]
-        for num_items in (1, BATCH_ITEMS[model.task])
-    )
-    return Mixture(singles=singles, batches=batches, single_share=single_share)
-
-
-def with_header(request: Request, header: str) -> Request:
-    head, _, body = request.content.partition(b"\r\n\r\n")
-    method, path, _ = head.decode().split("\r\n")[0].split(" ")
-    return replace(request, content=encode_request(method, path, body, headers=[header]))
-
-
 def measure_capacity(service: ServiceProcess, model: Model, mixture: Mixture, *, seconds: float) -> Capacity:
-    """Without a deadline: the batches of a closed loop may wait."""
+    """Of requests without a deadline: the batches of a closed loop may wait."""
 
     def rate(requests: Sequence[Request]) -> float:
-        patient = [
-            replace(each, content=each.content.replace(b"x-request-timeout-ms", b"x-nothing")) for each in requests
-        ]
         load = saturate(
             service.address,
-            patient,
+            requests,
             num_connections=CAPACITY_CONNECTIONS[model.task],
             warm_up_seconds=WARM_UP_SECONDS,
             seconds=seconds,
@@ -222,38 +177,20 @@ def shares(replies: Sequence[Reply], answered: Sequence[Reply]) -> dict[str, flo
     return {kind: let_in[kind] / came[kind] for kind in came}
 
 
-@contextmanager
-def apart(num_cores: int | None) -> Iterator[Callable[[], None]]:
-    """Until what is yielded is called this process, and what it starts, have the first so many cores; then it has the
-    others alone. None: everybody has all."""
-    all_cores = sorted(os.sched_getaffinity(0))
-    if num_cores is None:
-        yield lambda: None
-        return
-    if not 0 < num_cores < len(all_cores):
-        raise SystemExit(f"there are {len(all_cores)} cores: --service-cores must leave the client at least one")
-    os.sched_setaffinity(0, all_cores[:num_cores])
-    try:
-        yield lambda: os.sched_setaffinity(0, all_cores[num_cores:])
-    finally:
-        os.sched_setaffinity(0, all_cores)
-
-
 def measure(arguments: argparse.Namespace, model: Model) -> Overload:
-    mixture = mixture_of(
-        model, workloads_of(model)[0], deadline_ms=arguments.deadline_ms, single_share=arguments.single_share
-    )
+    patient = mixture_of(model, workloads_of(model)[0], single_share=arguments.single_share)
+    hurried = patient.within(arguments.deadline_ms)
     variables = {"RIBBON_WORKERS": str(arguments.workers)}
     with (
         apart(arguments.service_cores) as go_away,
         ServiceProcess(models_dir=arguments.models_dir, model=model, variables=variables) as service,
     ):
         go_away()
-        capacity = measure_capacity(service, model, mixture, seconds=arguments.seconds / 2)
+        capacity = measure_capacity(service, model, patient, seconds=arguments.seconds / 2)
         points = [
             measure_point(
                 service,
-                mixture,
+                hurried,
                 capacity,
                 load=load,
                 seconds=arguments.seconds,

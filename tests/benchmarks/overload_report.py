@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 EXPECTED = frozenset({200, 429, 503, 504})
 HEAD = (
     "load", "offered req/s", "tokens/s", "good req/s", "tokens/s", "of peak", "work", "of peak", "p50", "p99", "late",
-    "429/s", "p99", "MiB", "cores",
+    "429/s", "p50", "p99", "MiB", "cores",
 )  # fmt: skip
-WIDTHS = (6, 14, 10, 11, 10, 8, 6, 8, 7, 7, 5, 8, 7, 12, 12)
+WIDTHS = (6, 14, 10, 11, 10, 8, 6, 8, 7, 7, 5, 8, 6, 6, 10, 12)
 
 
 def failures(overload: Overload) -> dict[int, int]:
@@ -59,6 +59,7 @@ def _cells(point: Point, overload: Overload) -> Sequence[str]:
         f"{point.p99:.0f}",
         f"{point.num_late}",
         f"{point.refused:,.0f}",
+        f"{point.refused_p50:.1f}",
         f"{point.refused_p99:.1f}",
         f"{point.memory_before:.0f}>{point.memory_after:.0f}",
         f"{point.service_cpu_share:.2f}+{point.client_cpu_share:.2f}",

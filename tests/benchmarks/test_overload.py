@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.client import Address, Request, encode_request, text_request
 from tests.benchmarks.conftest import Serve
+from tests.benchmarks.cores import apart
 from tests.benchmarks.machine import this_machine
+from tests.benchmarks.mixture import BATCH, SINGLE, Mixture
 from tests.benchmarks.open_loop import Arrival
-from tests.benchmarks.overload import (
-    BATCH,
-    DEADLINE_HEADER,
-    SINGLE,
-    WARM_UP_SECONDS,
-    Capacity,
-    Mixture,
-    Overload,
-    Point,
-    summary,
-    with_header,
-)
+from tests.benchmarks.overload import WARM_UP_SECONDS, Capacity, Overload, Point, summary
 from tests.benchmarks.overload_picture import draw
 from tests.benchmarks.overload_report import failures, print_overload, write_overload
 from tests.benchmarks.storm import Reply, Storm, storm
@@ -71,7 +63,7 @@ def test_a_mixture_has_its_shares_and_its_deadline() -> None:
     kinds = [arrival.kind for arrival in mixture.schedule(rate=1000, seconds=4, seed=1)]
     assert 0.2 <= kinds.count(SINGLE) / len(kinds) <= 0.3
     assert len(mixture.shuffled()) == 1000
-    patched = with_header(SINGLES[0], f"{DEADLINE_HEADER.decode()}: 500")
+    [patched] = mixture.within(500).singles
     head, _, body = patched.content.partition(b"\r\n\r\n")
     assert b"x-request-timeout-ms: 500" in head
     assert body == SINGLES[0].content.partition(b"\r\n\r\n")[2]
@@ -104,3 +96,20 @@ def test_the_report_names_failures(tmp_path: Path, capsys: pytest.CaptureFixture
     written = json.loads((tmp_path / "overload.json").read_text())
     assert written["models"][0]["points"][0]["goodput_tokens"] == points[0].goodput_tokens
     assert draw([overload], tmp_path / "overload.png") == (tmp_path / "overload.png").exists()
+
+
+def test_client_and_service_are_kept_apart_and_put_together_again() -> None:
+    before = os.sched_getaffinity(0)
+    with apart(None) as go_away:
+        go_away()
+        assert os.sched_getaffinity(0) == before
+    for num_cores in (0, len(before)):
+        with pytest.raises(ValueError, match="the service can have"), apart(num_cores):
+            pass
+    if len(before) > 1:
+        with apart(1) as go_away:
+            services = os.sched_getaffinity(0)
+            go_away()
+            assert os.sched_getaffinity(0) == before - services
+            assert len(services) == 1
+    assert os.sched_getaffinity(0) == before
