@@ -15,6 +15,7 @@ SWITCH_SECONDS = 0.001  # the event loop gets the interpreter's lock back sooner
 def main() -> int:
     """0 after a drain, 1 if it could not start. What is heavy is imported when signals are heeded already."""
     started_at = time.monotonic()
+    open_standard_streams()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # held back until somebody heeds it
     stop = Stop()
     stop.heed()
@@ -23,6 +24,9 @@ def main() -> int:
     from service.errors import StartupError
     from service.settings import Settings
 
+    if sys.argv[1:]:
+        print("ribbon: there are no arguments; python -m service.settings lists the variables", file=sys.stderr)
+        return 1
     try:
         settings = Settings.from_environment(os.environ)
     except StartupError as error:
@@ -33,6 +37,15 @@ def main() -> int:
     from service.serving.processes import serve
 
     return serve(settings, stop, started_at=started_at)
+
+
+def open_standard_streams() -> None:
+    """Those that whoever started this process has closed. Sockets would have their numbers, and what a library writes
+    to standard error would go to a caller."""
+    for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 if __name__ == "__main__":

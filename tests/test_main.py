@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from service.runtime.session import has_cuda
 from service.serving.sockets import bind, listen
 from tests.fakes import GRAPH, damage, write_bundle
-from tests.running import client_of, running, start_that_fails
+from tests.running import ROOT, client_of, environment, running, say_hello, start_that_fails, started
 
 
 def test_it_says_one_line_when_ready_answers_and_ends_with_zero_when_told_to(models: Path) -> None:
@@ -81,6 +83,25 @@ def test_without_a_gpu_one_line_says_that_models_run_on_the_cpu_and_why(models: 
     first = service.lines[0]
     assert first["level"] == "info"
     assert first["message"].startswith("models run on the CPU: this onnxruntime has no CUDAExecutionProvider")
+
+
+def test_an_argument_stops_the_start(models: Path) -> None:
+    command = [sys.executable, "-m", "service", "--port=80"]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment(models), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert "there are no arguments" in ended.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_serves_without_standard_input_and_output(models: Path, workers: str) -> None:
+    command = ["sh", "-c", f"exec {sys.executable} -m service <&- >&-"]
+    with started(command, environment(models, RIBBON_WORKERS=workers)) as service:
+        url = service.line("ready")["url"]
+        assert say_hello(url).status_code == 200
+        service.terminate()
+        assert service.status() == 0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
