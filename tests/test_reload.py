@@ -100,6 +100,18 @@ def test_a_supervisor_loads_first_and_then_tells_the_workers(models: Path) -> No
         assert process.status() == 0
 
 
+def test_workers_that_are_told_to_stop_do_not_say_that_models_will_be_reloaded(models: Path) -> None:
+    choices = {"RIBBON_ADMIN_PORT": "0", "RIBBON_WORKERS": "2", "RIBBON_DRAIN_SECONDS": "60"}
+    with running(models, **choices) as process:
+        admin = process.line("ready")["admin"]
+        process.terminate()
+        for _ in range(2):
+            process.line("stopping")
+        refused = post_reload(admin)
+        assert (refused.status_code, refused.json()["kind"]) == (409, "reload_failed")
+        assert "leaving" in refused.json()["detail"]
+
+
 def children(process: Running) -> Iterator[int]:
     pid = process.popen.pid
     for task in Path(f"/proc/{pid}/task").iterdir():

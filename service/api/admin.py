@@ -17,6 +17,7 @@ from service.api.origins import refuse_other_origins
 from service.api.problems import PROBLEM_JSON, Problem, problems
 from service.api.schemas import ReloadAccepted, ReloadResponse
 from service.errors import ReloadFailedError
+from service.scheduling.admission import Door
 
 
 class Reload(ABC):
@@ -40,10 +41,13 @@ class ReloadHere(Reload):
 class TellSupervisor(Reload):
     """Where several do: it loads first, and then tells all of them."""
 
-    def __init__(self, supervisor: int) -> None:
+    def __init__(self, supervisor: int, door: Door) -> None:
         self._supervisor = supervisor  # its process id
+        self._door = door
 
     async def __call__(self) -> ReloadAccepted:
+        if self._door.is_ending:
+            raise ReloadFailedError(f"the service is {self._door.phase.value}")
         if os.getppid() != self._supervisor:
             raise ReloadFailedError("the supervisor of this worker has died")
         os.kill(self._supervisor, signal.SIGHUP)

@@ -142,7 +142,7 @@ def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, seat: Seat
     app = create_app(settings, preloaded=shared.loaded, exposition=exposition, hangup=hangup)
     shared.loaded.clear()  # what is held twice is freed by no reload
     accept = partial(take_turns, loads=shared.loads, number=seat.number)
-    listeners = listeners_of(app, settings, ports, accept, TellSupervisor(seat.supervisor))
+    listeners = listeners_of(app, settings, ports, accept, TellSupervisor(seat.supervisor, app.state.door))
     server = WorkerServer(listeners, door=app.state.door, patience=patience_of(settings), stop=seat.stop)
     status = server.run(seat.say_ready, lines=[seat.line])
     if seat.is_orphan:

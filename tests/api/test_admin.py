@@ -17,6 +17,7 @@ import pytest
 from service.api.admin import ReloadHere, TellSupervisor
 from service.app import Engine, create_admin_app, create_app
 from service.errors import ReloadFailedError
+from service.scheduling.admission import Door
 from tests.api.reloading import caller_of, run
 from tests.fakes import (
     CLASSIFIER,
@@ -194,6 +195,6 @@ def test_a_supervisor_that_died_is_not_told() -> None:
 
     async def test() -> None:
         with pytest.raises(ReloadFailedError, match="supervisor of this worker has died"):
-            await TellSupervisor(os.getpid())()
+            await TellSupervisor(os.getpid(), Door())()
 
     run(test)
