@@ -17,7 +17,7 @@ from service.app import create_app
 from service.errors import InvalidRequestError, RateLimitedError
 from tests.api.conftest import Serve, Served, is_ready, wait_until
 from tests.api.test_bad_input import every_route, problem_of
-from tests.fakes import FakeClock, FakeSession, OpenFake, settings_for, write_bundle
+from tests.fakes import MAX_TOKENS, FakeClock, FakeSession, OpenFake, settings_for, write_bundle
 
 TEN = Allowance(items_per_second=10, burst=20)
 
@@ -143,6 +143,12 @@ def test_bad_requests_cost_nothing(serve: Serve) -> None:
     served = serve(rate_limit_items=0.01, rate_limit_burst=1)
     problem_of(served.post("/tag", text="a\0b"), 422, "invalid_request")
     served.tag(text="a")
+
+
+def test_what_turns_out_to_be_wrong_when_it_is_encoded_has_been_counted(serve: Serve) -> None:
+    served = serve(rate_limit_items=0.01, rate_limit_burst=1)
+    problem_of(served.post("/tag", text="a " * (MAX_TOKENS + 1)), 422, "input_too_long")
+    problem_of(served.post("/tag", text="a"), 429, "rate_limited")
 
 
 def from_address(served: Served, address: str) -> int:
