@@ -161,10 +161,12 @@ class Supervisor:
         self._duties.on_death(worker.number)
 
     def _judge(self, worker: Worker, status: int) -> None:
+        if status or self._status is None:
+            ended = {"number": worker.number, "pid": worker.pid, "status": describe(status)}
+            _log.warning("worker ended", extra=ended)
         if self._status is not None:
             self._status = self._status or (1 if status else 0)
             return
-        _log.warning("worker ended", extra={"number": worker.number, "pid": worker.pid, "status": describe(status)})
         self._early_deaths += not worker.is_ready
         if not self._has_been_ready and (status == FAILED or self._early_deaths >= MOST_EARLY_DEATHS):
             _log.critical("the workers cannot start")

@@ -149,6 +149,18 @@ def test_told_to_stop_all_of_them_answer_for_a_while_and_drain(
         assert service.status() == 0
 
 
+def test_one_that_is_killed_on_its_way_out_is_named(models: Path, temporary: Path) -> None:
+    with two_workers(models, temporary, RIBBON_DRAIN_SECONDS="1") as (service, _):
+        killed = service.workers[0]
+        service.terminate()
+        for _ in range(2):
+            service.line("stopping")
+        os.kill(killed, signal.SIGKILL)
+        ended = service.line("worker ended")
+        assert (ended["pid"], ended["status"]) == (killed, "SIGKILL")
+        assert service.status() == 1
+
+
 def test_a_signal_while_they_start_ends_them_with_zero(models: Path, temporary: Path) -> None:
     with running(models, RIBBON_WORKERS="2", TMPDIR=str(temporary)) as service:
         wait_until(lambda: heeds(service.popen.pid, signal.SIGCHLD))  # about to fork
@@ -241,7 +253,7 @@ def test_a_worker_that_knows_it_cannot_start_is_not_asked_again() -> None:
 def test_one_that_does_not_end_in_time_is_killed() -> None:
     ended = supervise("signal.signal(signal.SIGTERM, signal.SIG_IGN); seat.say_ready(); time.sleep(60)", patience=-4.8)
     assert ended.returncode == 1
-    assert messages(ended) == ["killed: not done in time"]
+    assert messages(ended) == ["killed: not done in time", "worker ended", "worker ended"]
 
 
 def test_workers_draw_different_random_numbers() -> None:
