@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.body import ARRIVAL
-from service.api.connection_limits import FILES_KEPT_FREE, ConnectionLimits, Stall
+from service.api.connection_limits import ConnectionLimits, Stall
 from service.api.exchange import new_request_id
 from service.api.first_look import FirstLook, Head
 from service.api.one_write import OneWrite
+from service.api.watch import Watch
 from service.api.wire import problem_bytes
 from service.errors import (
     BodyTimeoutError,
@@ -35,41 +35,6 @@ MAX_HEAD_BYTES = 32 * 1024
 _OFFER = re.compile(rb"(\r\n)upgrade(?=:)", re.IGNORECASE)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Watch:
-    """All connections of one server, looked at once in a while as long as there are any."""
-
-    limits: ConnectionLimits
-    count: Callable[[ServiceError], None]
-    connections: set[Connection] = field(default_factory=set)
-    _timer: asyncio.TimerHandle | None = None
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.connections) >= self.limits.max_connections
-
-    @property
-    def is_flooded(self) -> bool:
-        """Even those who are told to go away would take the files that are kept free."""
-        return len(self.connections) >= self.limits.max_connections + FILES_KEPT_FREE // 2
-
-    def add(self, connection: Connection) -> None:
-        self.connections.add(connection)
-        if self._timer is None:
-            self._sweep_later(connection.loop)
-
-    def _sweep_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(self.limits.sweep_seconds, self._sweep, loop)
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for connection in list(self.connections):
-            connection.end_if_stalled(now)
-        self._timer = None
-        if self.connections:
-            self._sweep_later(loop)
-
-
 class Connection(HttpToolsProtocol):
     """uvicorn's, with an end to everything that a caller can draw out."""
 
@@ -82,6 +47,7 @@ class Connection(HttpToolsProtocol):
         self._num_drains = 0
         self._in_head = True  # a connection is there to send one
         self._in_body = False
+        self._running: RequestResponseCycle | None = None  # what the application is asked; ``cycle`` is what came last
         self._is_answered = False  # the request whose body is coming was, by the first look
         self._idle_bytes = 0  # received since the parser last had something to say
         self._refused = False
@@ -102,6 +68,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.watch.connections.discard(self)
+        self._abandon()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -161,6 +128,22 @@ class Connection(HttpToolsProtocol):
         if self.expect_100_continue or self.parser.should_upgrade():
             # A caller who was not told to go on may send the body or not: what follows could not be told apart.
             self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    @property
+    def owes(self) -> bool:
+        """A whole request has come and is not answered."""
+        cycle = self.cycle
+        return bool(self.pipeline) or (cycle is not None and not cycle.more_body and not cycle.response_complete)
+
+    @property
+    def is_answering(self) -> bool:
+        """An answer has begun and has not ended."""
+        running = self._running
+        return running is not None and running.response_started and not running.response_complete
 
     def on_body(self, body: bytes) -> None:
         self._idle_bytes = 0
@@ -229,18 +212,22 @@ class Connection(HttpToolsProtocol):
         """Answer this and nothing more. What the caller still sends is taken in for a while, and dropped."""
         self._refused = True
         self.watch.count(error)
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True  # so that the application learns of it, and says nothing more
-            cycle.message_event.set()
-            if cycle.response_started:
-                self.transport.abort()
-                return
+        self._abandon()
+        if self.is_answering:
+            self.transport.abort()
+            return
         if not self.transport.is_closing():
             request_id = new_request_id()
             ours = [(b"connection", b"close"), (b"x-request-id", request_id.encode())]
             self.transport.write(problem_bytes(error, request_id, [*self.server_state.default_headers, *ours]))
             self.transport.write_eof()
+
+    def _abandon(self) -> None:
+        """The application learns that nobody listens any more, and says nothing more."""
+        for cycle in (self._running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
 
 def connections_within(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from litestar.utils import normalize_path
 
 from service.api.catalogue import Catalogue
 from service.api.exchange import PRIORITY_HEADER, TIMEOUT_HEADER, patience_of, priority_named
@@ -72,9 +73,9 @@ class Relief:
         """A request was refused."""
         self._looks_until = self._clock() + LOOK_SECONDS
 
-    def refusal(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> OverloadedError | None:
+    def refusal(self, path: str, headers: Sequence[tuple[bytes, bytes]]) -> OverloadedError | None:
         """What to say to a POST that comes now, if it is to be refused."""
-        ask = self._ask(path, dict(headers))
+        ask = self._ask(path, dict(reversed(headers)))  # of repeated ones the first holds, as everywhere
         if ask is None:
             return None
         now = self._clock()
@@ -129,12 +130,12 @@ class ReliefMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = cast("HTTPScope", scope)
-        if request.get("method") != "POST" or request["path"] not in TASKS:  # a lifespan has neither
+        if request.get("method") != "POST" or not _is_task(request["path"]):  # a lifespan has neither
             await self._app(scope, receive, send)
             return
         self._lag.watch()
         if self._inside >= self._max_inside:
-            cast("dict[str, Any]", scope)["path_template"] = scope["path"]
+            cast("dict[str, Any]", scope)["path_template"] = normalize_path(scope["path"])
             refusal = OverloadedError(f"{self._inside} requests are being answered", retry_after_seconds=1)
             await send_problem(request, send, refusal)
             return
@@ -145,6 +146,11 @@ class ReliefMiddleware:
             self._inside -= 1
             if request["state"]["exchange"].kind == OverloadedError.kind:
                 self._relief.notice()
+
+
+def _is_task(path: str) -> bool:
+    """However it is written: ``//tag/`` is answered like ``/tag``."""
+    return path in TASKS or normalize_path(path) in TASKS
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

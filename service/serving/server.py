@@ -9,12 +9,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import uvicorn
 
 from service.api.connection_limits import DEFAULT_LIMITS
-from service.api.connections import connections_within
+from service.api.connections import Connection, connections_within
 from service.scheduling.admission import Door, Phase
 from service.serving.accepting import MakeProtocol
 from service.serving.sockets import BACKLOG
@@ -48,7 +48,7 @@ class Listener:
     sockets: Sequence[socket.socket]
     accept: Accept = accept_all
     # What is made of each connection that is accepted.
-    connections: type[asyncio.Protocol] = field(default_factory=lambda: connections_within(DEFAULT_LIMITS))
+    connections: type[Connection] = field(default_factory=lambda: connections_within(DEFAULT_LIMITS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +177,14 @@ class Front(uvicorn.Server):
         return protocol
 
     @property
+    def _connections(self) -> list[Connection]:
+        """Those that are open."""
+        return cast("list[Connection]", list(self.server_state.connections))
+
+    @property
     def owes(self) -> bool:
         """Whether somebody has sent a whole request and not been answered."""
-        return any(map(_owes, self.server_state.connections))
+        return any(connection.owes for connection in self._connections)
 
     @property
     def is_busy(self) -> bool:
@@ -190,9 +195,9 @@ class Front(uvicorn.Server):
         """Accept no more, and close every connection: once its answer has been sent, if it has asked for one."""
         for entrance in self._entrances:
             entrance.close()
-        for connection in list(self.server_state.connections):
+        for connection in self._connections:
             connection.shutdown()
-            if not _owes(connection):
+            if not connection.owes:
                 connection.transport.close()
 
     async def close(self) -> None:
@@ -206,15 +211,15 @@ class Front(uvicorn.Server):
             task.cancel()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=CANCEL_SECONDS)
-        for connection in list(self.server_state.connections):
+        for connection in self._connections:
             connection.transport.abort()
         self._ticking.cancel()
         await self.lifespan.shutdown()
 
     def _break_off(self) -> None:
         """Answers that have begun; of the others there may still be one, a refusal."""
-        for connection in list(self.server_state.connections):
-            if _is_answering(connection):
+        for connection in self._connections:
+            if connection.is_answering:
                 connection.transport.abort()
 
 
@@ -224,16 +229,6 @@ async def _until(is_so: Callable[[], bool], *, latest: float) -> None:
         if time.monotonic() >= latest:
             return
         await asyncio.sleep(DRAIN_TICK_SECONDS)
-
-
-def _is_answering(connection: Any) -> bool:
-    return _owes(connection) and connection.cycle.response_started
-
-
-def _owes(connection: Any) -> bool:
-    """``cycle`` is the last request that has begun to arrive: the one that is answered may stand before it."""
-    cycle = connection.cycle
-    return bool(connection.pipeline) or (cycle is not None and not cycle.more_body and not cycle.response_complete)
 
 
 def _config(listener: Listener) -> uvicorn.Config:

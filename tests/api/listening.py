@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 
 from service.api.connection_limits import ConnectionLimits
-from service.api.connections import Watch, connections_within
+from service.api.connections import connections_within
+from service.api.watch import Watch
 from service.app import create_app
 from service.serving.server import Listener, Patience, Server
 from service.serving.sockets import bind, listen

@@ -240,6 +240,21 @@ def test_where_a_request_comes_from_is_believed_of_nobody_but_trusted_proxies(
     assert [vars(record)["address"] for record in caplog.records if "address" in vars(record)] == [address]
 
 
+def test_one_who_sent_several_requests_at_once_and_left_is_noticed(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    running = run(threads=1)
+    running.session.gate.clear()
+    running.session.shapes.clear()
+    try:
+        with running.call(request("/tag", text="well") + request("/tag", text="with others")):
+            wait_until(lambda: bool(running.session.shapes))
+        wait_until(lambda: running.errors("caller_left") == 1)
+    finally:
+        running.session.gate.set()
+    wait_until(lambda: not running.watch.connections)
+    assert len(running.session.shapes) == 1  # the second request was never begun
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
 def test_no_connection_is_left_behind(run: Run) -> None:
     running = run(body_timeout_seconds=SHORT)
     watch = running.watch

@@ -54,7 +54,8 @@ def test_no_more_are_inside_than_may_be(serve: Serve) -> None:
     with busy(served) as pool:
         waiting = pool.submit(served.tag, text="well")
         queued(served, 1)
-        problem_of(served.post("/classify", text="a"), 429, "overloaded")
+        for path in ("/classify", "/tag/", "/tag//"):
+            problem_of(served.client.post(path, json={"text": "a"}), 429, "overloaded")
     assert waiting.result()
     assert served.classify(text="good")
 
