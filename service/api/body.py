@@ -29,7 +29,7 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 
-ARRIVAL = "arrival"  # of the body, in a scope's state
+ARRIVAL = "arrival"  # in a scope's state: a weak reference to the body's
 MAX_REPORTED = 20  # of many mistakes in one body
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a pair too
@@ -47,6 +47,11 @@ class Arrival(Protocol):
     def more_body(self) -> bool:
         """Some of the body is still to come."""
         ...
+
+
+def _unknown() -> Arrival | None:
+    """What servers say that are not ours."""
+    return None
 
 
 class JsonRequest(Request[Any, Any, Any]):
@@ -70,7 +75,7 @@ class JsonRequest(Request[Any, Any, Any]):
 
     async def _arrived(self) -> bytes:
         """A timer is nearly as dear as all else that is done for a body, and most are here when they are asked for."""
-        arrival: Arrival | None = self.scope["state"].get(ARRIVAL)
+        arrival = self.scope["state"].get(ARRIVAL, _unknown)()
         if arrival is not None and not arrival.more_body:
             return await super().body()
         async with asyncio.timeout(self.body_timeout_seconds):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -123,7 +124,7 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         super().on_headers_complete()
         answer = OneWrite(self.transport, self.cycle.on_response)
-        self.scope["state"][ARRIVAL] = self.cycle
+        self.scope["state"][ARRIVAL] = weakref.ref(self.cycle)  # it holds the scope
         self.cycle.transport, self.cycle.on_response = answer, answer.complete  # type: ignore[assignment]
         if self.expect_100_continue or self.parser.should_upgrade():
             # A caller who was not told to go on may send the body or not: what follows could not be told apart.

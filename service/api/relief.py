@@ -110,7 +110,7 @@ class Relief:
             try:
                 served.scheduler.check(deadline=now + ask.patience, tokens=tokens, priority=ask.priority)
             except OverloadedError as error:
-                refusal = error
+                refusal = error.with_traceback(None)  # which holds this frame, and so the error itself
             except ServiceError:
                 return None
             else:
