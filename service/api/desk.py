@@ -159,7 +159,7 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
             try:
                 encoded.append(self.encode(item, data, model))
             except InvalidRequestError as error:
-                refused.append((item, error))
+                refused.append((item, error.with_traceback(None)))  # which holds this list
         if refused:
             raise _refusal(refused[:MAX_REPORTED])
         return encoded

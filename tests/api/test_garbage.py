@@ -1,0 +1,88 @@
+"""Requests leave nothing behind that only the garbage collector could free: its visits hold up the event loop."""
+
+from __future__ import annotations
+
+import gc
+import json
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from service.api.exchange import Exchange
+from service.scheduling.job import Job
+from tests.api.listening import Run, request
+from tests.api.test_first_look import FULL, full, read_answer
+
+KINDS = (RequestResponseCycle, Exchange, Job, BaseException)
+OF_EACH = 10
+
+
+@contextmanager
+def without_collections() -> Iterator[Callable[[], Counter[str]]]:
+    """What is yielded counts what came since, and is still there."""
+    gc.collect()
+    gc.disable()
+    before = {id(each) for each in gc.get_objects()}
+
+    def left() -> Counter[str]:
+        return Counter(type(o).__name__ for o in gc.get_objects() if isinstance(o, KINDS) and id(o) not in before)
+
+    try:
+        yield left
+    finally:
+        gc.enable()
+
+
+def ask(caller: socket.socket, sent: bytes) -> int:
+    caller.sendall(sent)
+    return read_answer(caller)[0]
+
+
+def post(body: bytes, path: str = "/tag") -> bytes:
+    return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (request("/tag", text="plays well"), 200),
+        (request("/classify", text="plays well"), 200),
+        (request("/translate", text="Me too.", target="es"), 200),
+        (b"GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"GET /nope HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (post(b"{no json"), 400),
+        (post(json.dumps({"text": 5}).encode()), 422),
+        (request("/tag", text="a " * 5000), 422),
+        (request("/tag", text="a", model="nobody"), 404),
+    ],
+)
+def test_a_request_leaves_nothing(run: Run, sent: bytes, status: int) -> None:
+    running = run()
+    with running.call() as caller:
+        assert ask(caller, sent) == status
+        with without_collections() as left:
+            assert {ask(caller, sent) for _ in range(OF_EACH)} == {status}
+            assert_few(left())
+
+
+def test_a_refusal_leaves_nothing(run: Run) -> None:
+    running = run(**FULL)
+    with full(running), running.call() as caller:
+        asked = request("/tag", text="a")
+        patiences = [
+            asked.replace(b"Host: x", b"Host: x\r\nX-Request-Timeout-Ms: %d" % (9000 + each)) for each in range(OF_EACH)
+        ]  # each more than the one before: what was said of that does not hold for this
+        assert ask(caller, patiences[0]) == 429
+        with without_collections() as left:
+            assert {ask(caller, sent) for sent in patiences} == {429}
+            assert_few(left())
+
+
+def assert_few(found: Counter[str]) -> Any:
+    """The last one's are still held by its connection."""
+    assert all(number <= 2 for number in found.values()), found
