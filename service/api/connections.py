@@ -71,6 +71,7 @@ class Connection(HttpToolsProtocol):
         self.watch.connections.discard(self)
         self._abandon()
         super().connection_lost(exc)
+        self.cycle = self._running = None  # type: ignore[assignment]  # they know the connection
 
     def data_received(self, data: bytes) -> None:
         if self._refused:

@@ -160,7 +160,9 @@ def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapp
 
 
 def _write(request: ASGIConnection[Any, Any, Any, Any], error: ServiceError) -> Problem:
-    """The document; noted for the metrics and the log."""
+    """The document; noted for the metrics and the log. The error has been caught for good: its traceback holds frames
+    that hold the error, and all that the request was."""
+    error.with_traceback(None)
     exchange = exchange_of(request)
     exchange.kind = error.kind
     return document(error, exchange.request_id)

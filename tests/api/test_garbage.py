@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.api.exchange import Exchange
 from service.scheduling.job import Job
+from tests.api.conftest import wait_until
 from tests.api.listening import Run, request
 from tests.api.test_first_look import FULL, full, read_answer
 
@@ -81,6 +82,19 @@ def test_a_refusal_leaves_nothing(run: Run) -> None:
         with without_collections() as left:
             assert {ask(caller, sent) for sent in patiences} == {429}
             assert_few(left())
+
+
+def test_a_caller_who_leaves_takes_everything_along(run: Run) -> None:
+    running = run(threads=1)
+    with without_collections() as left:
+        for _ in range(OF_EACH):
+            running.session.gate.clear()
+            running.session.shapes.clear()
+            with running.call(request("/tag", text="well")):
+                wait_until(lambda: bool(running.session.shapes))
+            running.session.gate.set()
+            wait_until(lambda: not running.watch.connections)
+        wait_until(lambda: all(number <= 2 for number in left().values()))
 
 
 def assert_few(found: Counter[str]) -> Any:
