@@ -15,17 +15,19 @@ from service.api.body import requests_within
 from service.api.classify import ClassifyDesk, classify
 from service.api.contract import KEYS, NO_KEYS
 from service.api.desk import Means
+from service.api.exchange_middleware import ExchangeMiddleware
 from service.api.first_look import FirstLook
 from service.api.giving_up import GivingUpMiddleware
 from service.api.health import live, metrics, ready
-from service.api.ledger import ExchangeMiddleware, Ledger
+from service.api.inside import InsideMiddleware
+from service.api.ledger import Ledger
 from service.api.loading import Loaded, OpenSession, request_limits
 from service.api.models import models
 from service.api.offload import Offload
 from service.api.openapi import describe_api
 from service.api.problems import HANDLERS
 from service.api.protection import cross_origin
-from service.api.relief import Relief, ReliefMiddleware
+from service.api.relief import Relief
 from service.api.reloading import Hangup
 from service.api.tag import TagDesk, tag
 from service.api.translate import TranslateDesk, translate
@@ -81,7 +83,7 @@ def create_app(
         relief=relief, ledger=ledger, lag=engine.lag, door=engine.door, needs_key=engine.gate.keys is not None
     )
     app.state.outermost = partial(ExchangeMiddleware, ledger=ledger, door=engine.door)
-    app.asgi_handler = ReliefMiddleware(
+    app.asgi_handler = InsideMiddleware(
         app.asgi_handler, relief=relief, lag=engine.lag, max_inside=settings.max_requests
     )
     app.asgi_handler = app.state.outermost(GivingUpMiddleware(app.asgi_handler, door=engine.door))

@@ -29,7 +29,7 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 
-ARRIVAL = "arrival"  # in a scope's state: a weak reference to the body's
+ARRIVAL = "arrival"  # in a scope's state: a weak reference to its body's Arrival
 MAX_REPORTED = 20  # of many mistakes in one body
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # half of a pair too

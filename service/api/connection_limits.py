@@ -1,4 +1,4 @@
-"""What a connection may cost, and how long one has been stalled."""
+"""What connections may cost."""
 
 from __future__ import annotations
 
@@ -45,19 +45,3 @@ def most_connections() -> int:
     """As many as are sane, and no more than the process may open files for."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(MAX_CONNECTIONS, files - FILES_KEPT_FREE))
-
-
-class Stall:
-    """How long a connection has been seen waiting for the same thing."""
-
-    __slots__ = ("_mark", "_since")
-
-    def __init__(self) -> None:
-        self._mark: object = None
-        self._since = 0.0
-
-    def seconds(self, mark: object, now: float) -> float:
-        """``mark`` stays the same as long as nothing moves; None waits for nothing."""
-        if mark is None or mark != self._mark:
-            self._mark, self._since = mark, now
-        return now - self._since

@@ -8,6 +8,7 @@ that a request costs no timer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import weakref
 from collections.abc import Callable
@@ -17,11 +18,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.api.body import ARRIVAL
-from service.api.connection_limits import ConnectionLimits, Stall
+from service.api.connection_limits import ConnectionLimits
 from service.api.exchange import new_request_id
 from service.api.first_look import FirstLook, Head
 from service.api.one_write import OneWrite
-from service.api.watch import Watch
+from service.api.watch import Stall, Watch
 from service.api.wire import problem_bytes
 from service.errors import (
     BodyTimeoutError,
@@ -33,6 +34,7 @@ from service.errors import (
 )
 
 MAX_HEAD_BYTES = 32 * 1024
+_log = logging.getLogger(__name__)
 _OFFER = re.compile(rb"(\r\n)upgrade(?=:)", re.IGNORECASE)
 
 
@@ -71,7 +73,9 @@ class Connection(HttpToolsProtocol):
         self.watch.connections.discard(self)
         self._abandon()
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         self.cycle = self._running = None  # type: ignore[assignment]  # they know the connection
+        self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -112,13 +116,17 @@ class Connection(HttpToolsProtocol):
         if look is None or not look.is_needed or self.expect_100_continue or not self._is_quiet():
             return None
         head = Head(method=self.parser.get_method(), url=self.url, headers=self.headers, client=self.client)
-        return look(head, self.server_state.default_headers)
+        try:
+            return look(head, self.server_state.default_headers)
+        except Exception:  # a bug; the parser would make a malformed request of it
+            _log.exception("the first look failed")
+            return None
 
     def _is_quiet(self) -> bool:
         """Every answer is given, the last one is read, and another request may follow this one."""
         is_idle = self.cycle is None or self.cycle.response_complete
         stays = self.parser.should_keep_alive() and not self.parser.should_upgrade()
-        return is_idle and stays and not self.flow.write_paused
+        return is_idle and stays and self.parser.get_http_version() == "1.1" and not self.flow.write_paused
 
     def _hand_on(self) -> None:
         """To the application."""
@@ -139,7 +147,8 @@ class Connection(HttpToolsProtocol):
     def owes(self) -> bool:
         """A whole request has come and is not answered."""
         cycle = self.cycle
-        return bool(self.pipeline) or (cycle is not None and not cycle.more_body and not cycle.response_complete)
+        is_whole = cycle is not None and not cycle.more_body and not cycle.response_complete
+        return not self._refused and (bool(self.pipeline) or is_whole)
 
     @property
     def is_answering(self) -> bool:
@@ -154,13 +163,21 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._idle_bytes = 0
+        was_answered = self._is_answered_early()
         self._in_body = False
         if not self._is_answered:
             super().on_message_complete()
-            return
         self._is_answered = False
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        if was_answered and not self.transport.is_closing():  # the timer that the answer set has ended with the body
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _is_answered_early(self) -> bool:
+        """Some of the body is still to come, or was, when the answer was written."""
+        is_complete = self.cycle is not None and self.cycle.response_complete
+        return self._in_body and (self._is_answered or is_complete)
 
     def resume_writing(self) -> None:
         self._num_drains += 1
@@ -190,8 +207,7 @@ class Connection(HttpToolsProtocol):
 
     def _rest_mark(self) -> int | None:
         """Something still comes although the answer is written."""
-        is_answered = self._is_answered or (self.cycle is not None and self.cycle.response_complete)
-        return self._num_heads if self._refused or (self._in_body and is_answered) else None
+        return self._num_heads if self._refused or self._is_answered_early() else None
 
     def _answer_mark(self) -> tuple[int, int] | None:
         """A finished answer that is not all sent, or a stream whose reader is so far behind that it had to pause."""
@@ -214,8 +230,9 @@ class Connection(HttpToolsProtocol):
         """Answer this and nothing more. What the caller still sends is taken in for a while, and dropped."""
         self._refused = True
         self.watch.count(error)
+        is_answered = self._is_answered_early()  # another answer would be taken for that to the next request
         self._abandon()
-        if self.is_answering:
+        if self.is_answering or is_answered:
             self.transport.abort()
             return
         if not self.transport.is_closing():
@@ -229,6 +246,7 @@ class Connection(HttpToolsProtocol):
         for cycle in (self._running, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
+                cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
 
 
@@ -237,8 +255,8 @@ def connections_within(
     count: Callable[[ServiceError], None] = lambda _: None,
     first_look: FirstLook | None = None,
 ) -> type[Connection]:
-    """For one server; ``count`` is told of every refusal that the application never hears of and that is no answer to
-    a request, and ``first_look`` is asked what to say to a head."""
+    """For one server; ``count`` is told of every refusal that no exchange writes down, and ``first_look`` is asked
+    what to say to a head."""
     return type("Connection", (Connection,), {"watch": Watch(limits=limits, count=count), "first_look": first_look})
 
 

@@ -47,9 +47,10 @@ class FirstLook:
         if refusal is None:
             return None
         scope: dict[str, Any] = {"method": "POST", "path": path, "headers": head.headers, "client": head.client}
-        if self.needs_key and self.ledger.caller_of(scope).key is None:
+        caller = self.ledger.caller_of(scope)
+        if self.needs_key and caller.key is None:
             return None
-        exchange = self.ledger.begin(scope)
+        exchange = self.ledger.begin(scope, caller)
         self.lag.watch()
         exchange.status, exchange.kind = refusal.status, refusal.kind
         answer = problem_bytes(refusal, exchange.request_id, [*server_headers, *exchange.headers()])

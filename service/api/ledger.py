@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import Any, cast
-
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from typing import Any
 
 from service.api.callers import Caller, Callers
 from service.api.exchange import OTHER_METHOD, Exchange, request_id_of
 from service.api.logs import log_request
-from service.api.protection import protections
 from service.metrics import Metrics
-from service.scheduling.admission import Door
 from service.tracing.trace import NO_TRACE, Tracer
 
-NO_CONTENT = 204  # of OPTIONS
-UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
-FAREWELL = ((b"connection", b"close"),)  # the next request should go to another process
 _WORTH_AN_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whom to look at
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -35,16 +27,16 @@ class Ledger:
         self._tracer = tracer
 
     def caller_of(self, scope: Any) -> Caller:
-        """Who asks."""
+        """Who asks, by a scope's client and headers."""
         return self._callers.of(scope)
 
-    def begin(self, scope: Any) -> Exchange:
-        """Of an ASGI scope, or what there is of one: method, path, headers, client."""
+    def begin(self, scope: Any, caller: Caller) -> Exchange:
+        """Of an ASGI scope, or what there is of one: method, path, headers."""
         headers, method = scope["headers"], scope["method"]
         trace = NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers)
         return Exchange(
             request_id=request_id_of(headers),
-            caller=self.caller_of(scope),
+            caller=caller,
             method=method if method in _METHODS else OTHER_METHOD,
             trace=trace,
         )
@@ -68,47 +60,6 @@ class Ledger:
             exchange.trace.end(facts)
             if is_logged:
                 log_request(_log, facts)
-
-
-class ExchangeMiddleware:
-    """Outermost of all, so that unknown paths and wrong methods are counted like everything else."""
-
-    def __init__(self, app: ASGIApp, *, ledger: Ledger, door: Door) -> None:
-        self._app = app
-        self._ledger = ledger
-        self._door = door
-        self._in_flight = ledger.metrics.in_flight
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = self._ledger.begin(scope)
-        scope.setdefault("state", {})["exchange"] = exchange
-        method = cast("dict[str, str]", scope)["method"]
-        if method == "HEAD":
-            scope, send = cast("Scope", {**scope, "method": "GET"}), without_body(send)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
-                headers = message["headers"] if exchange.status != NO_CONTENT else _with_head(message["headers"])
-                farewell = FAREWELL if self._door.is_ending else ()
-                message["headers"] = [*headers, *protections(method, headers), *exchange.headers(), *farewell]
-            elif method != "HEAD":
-                exchange.answer_bytes += len(cast("dict[str, Any]", message).get("body", b""))
-            await send(message)
-
-        async def receive_counted() -> Any:
-            message = await receive()
-            exchange.request_bytes += len(cast("dict[str, Any]", message).get("body", b""))
-            return message
-
-        self._door.inside += 1
-        self._in_flight.inc()
-        try:
-            await self._app(scope, receive_counted, send_with_headers)
-        finally:
-            self._door.inside -= 1
-            self._in_flight.dec()
-            self._ledger.write_down(exchange, cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE)
 
 
 def _facts(exchange: Exchange, route: str, total_seconds: float) -> dict[str, Any]:
@@ -137,19 +88,3 @@ def _facts(exchange: Exchange, route: str, total_seconds: float) -> dict[str, An
     if exchange.trace.id is not None:
         facts["trace_id"] = exchange.trace.id
     return facts
-
-
-def _with_head(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Litestar's answer to OPTIONS does not know that HEAD is answered wherever GET is."""
-    return [(name, value.replace(b"GET", b"GET, HEAD") if name == b"allow" else value) for name, value in headers]
-
-
-def without_body(send: Send) -> Send:
-    """HEAD is answered as GET is, and then nothing follows the headers."""
-
-    async def send_head(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message["body"] = b""
-        await send(message)
-
-    return send_head

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+LARGE = 65536  # bytes that are not copied to stand behind a head
 _LENGTH = b"\r\ncontent-length:"
 
 
@@ -24,8 +25,11 @@ class OneWrite:
     def write(self, data: bytes) -> None:
         if not self._is_begun and _LENGTH in data:
             self._head = data
+        elif len(data) > LARGE:
+            self._transport.writelines([self._head, data])
+            self._head = b""
         else:
-            self._transport.write(self._head + data if self._head else data)
+            self._transport.write(self._head + data)
             self._head = b""
         self._is_begun = True
 

@@ -5,17 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
-
-from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
-from litestar.utils import normalize_path
 
 from service.api.catalogue import Catalogue
 from service.api.exchange import PRIORITY_HEADER, TIMEOUT_HEADER, patience_of, priority_named
-from service.api.problems import send_problem
 from service.bundle import Task
 from service.errors import OverloadedError, ServiceError
-from service.scheduling.lag import LoopLag
 from service.scheduling.virtual_time import Priority
 
 # Characters that each byte of a body stands for at least, as a rule: there is JSON around them, and some take several.
@@ -53,7 +47,7 @@ class Relief:
     """What no model of the route could answer in time, even if its body held half as much as it seems to, is refused.
     Everything else, good or bad, goes on to be read.
 
-    In calm weather it costs nothing: it looks for a second after a request was refused, here or further in.
+    In calm weather it costs nothing: it looks for a second after a request was refused further in, which knows better.
     """
 
     def __init__(
@@ -70,7 +64,7 @@ class Relief:
         return self._clock() <= self._looks_until
 
     def notice(self) -> None:
-        """A request was refused."""
+        """A request was refused that had been read."""
         self._looks_until = self._clock() + LOOK_SECONDS
 
     def refusal(self, path: str, headers: Sequence[tuple[bytes, bytes]]) -> OverloadedError | None:
@@ -84,7 +78,6 @@ class Relief:
         refusal = self._worst(ask, now)
         if refusal is not None:
             self._echo = Echo(ask=ask, refusal=refusal, until=now + ECHO_SECONDS)
-            self.notice()
         return refusal
 
     def _ask(self, path: str, headers: Mapping[bytes, bytes]) -> Ask | None:
@@ -116,41 +109,6 @@ class Relief:
             else:
                 return None
         return refusal
-
-
-class ReliefMiddleware:
-    """Counts who is inside, refuses what would be one more than may be, and takes note of refusals further in."""
-
-    def __init__(self, app: ASGIApp, *, relief: Relief, lag: LoopLag, max_inside: int) -> None:
-        self._app = app
-        self._relief = relief
-        self._lag = lag
-        self._max_inside = max_inside
-        self._inside = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = cast("HTTPScope", scope)
-        if request.get("method") != "POST" or not _is_task(request["path"]):  # a lifespan has neither
-            await self._app(scope, receive, send)
-            return
-        self._lag.watch()
-        if self._inside >= self._max_inside:
-            cast("dict[str, Any]", scope)["path_template"] = normalize_path(scope["path"])
-            refusal = OverloadedError(f"{self._inside} requests are being answered", retry_after_seconds=1)
-            await send_problem(request, send, refusal)
-            return
-        self._inside += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._inside -= 1
-            if request["state"]["exchange"].kind == OverloadedError.kind:
-                self._relief.notice()
-
-
-def _is_task(path: str) -> bool:
-    """However it is written: ``//tag/`` is answered like ``/tag``."""
-    return path in TASKS or normalize_path(path) in TASKS
 
 
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:

@@ -46,9 +46,25 @@ class Watch:
         self._timer = loop.call_later(self.limits.sweep_seconds, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for connection in list(self.connections):
-            connection.end_if_stalled(now)
         self._timer = None
         if self.connections:
             self._sweep_later(loop)
+        now = loop.time()
+        for connection in list(self.connections):
+            connection.end_if_stalled(now)
+
+
+class Stall:
+    """How long a connection has been seen waiting for the same thing."""
+
+    __slots__ = ("_mark", "_since")
+
+    def __init__(self) -> None:
+        self._mark: object = None
+        self._since = 0.0
+
+    def seconds(self, mark: object, now: float) -> float:
+        """``mark`` stays the same as long as nothing moves; None waits for nothing."""
+        if mark is None or mark != self._mark:
+            self._mark, self._since = mark, now
+        return now - self._since

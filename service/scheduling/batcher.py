@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from service.errors import CallerLeftError
+from service.errors import CallerLeftError, OverloadedError
 from service.metrics import Metrics
 from service.scheduling.admission import Admission, Outlook
 from service.scheduling.failures import failure_of
@@ -98,9 +98,15 @@ class Batcher(Stay, Generic[Answer]):
         return self._clock() - min(oldest) if oldest else 0.0
 
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
-        """Raises what ``enqueue`` would for so many tokens in short rows: a look before the work of making rows."""
+        """Raises what ``enqueue`` would for so many tokens, in short rows or as one long one, if it would for both: a
+        look before the work of making rows."""
         offset = max(0, tokens - TYPICAL_ROW_TOKENS) / priority.share
-        self._check(self._short, cells=tokens, offset=offset, deadline=deadline, priority=priority)
+        try:
+            self._check(self._short, cells=tokens, offset=offset, deadline=deadline, priority=priority)
+        except OverloadedError:
+            if tokens <= LONG_ROW_TOKENS:
+                raise
+            self._check(self._long, cells=tokens, offset=0.0, deadline=deadline, priority=priority)
 
     def enqueue(
         self, rows: Sequence[Ids], *, deadline: float, priority: Priority = Priority.INTERACTIVE

@@ -9,12 +9,12 @@ import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from service.api.connection_limits import FILES_KEPT_FREE, MAX_CONNECTIONS, ConnectionLimits, most_connections
-from service.api.connections import MAX_HEAD_BYTES
+from service.api.connections import MAX_HEAD_BYTES, Connection
 from service.api.keys import line_for
 from service.settings import Settings
 from tests.api.conftest import wait_until
@@ -252,6 +252,26 @@ def test_one_who_sent_several_requests_at_once_and_left_is_noticed(run: Run, cap
         running.session.gate.set()
     wait_until(lambda: not running.watch.connections)
     assert len(running.session.shapes) == 1  # the second request was never begun
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("sent", [b"GET /health/live", b"POST /nope"])
+def test_a_body_that_comes_after_its_answer_does_not_hold_the_connection(run: Run, sent: bytes) -> None:
+    running = run()
+    with running.call(sent + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n") as caller:
+        assert caller.recv(12).startswith(b"HTTP/1.1 ")
+        caller.sendall(b"x")
+        [connection] = cast("set[Connection]", running.watch.connections)
+        wait_until(lambda: connection.parser is not None and not connection._in_body)
+        assert connection.timeout_keep_alive_task is not None
+
+
+def test_a_bad_chunk_after_an_offer_to_go_on_is_no_bug(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    running = run()
+    with running.call(POST + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n") as caller:
+        problem_in(everything(caller), 400, "malformed_http")
+    wait_until(lambda: not running.watch.connections)
+    assert running.errors("internal_error") == 0
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 

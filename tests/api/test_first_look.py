@@ -16,9 +16,10 @@ import pytest
 from service.api.keys import line_for
 from service.api.logs import JsonFormatter
 from tests.api.conftest import wait_until
-from tests.api.listening import PATIENCE_SECONDS, Run, Running, request
+from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, request
 
 FULL = {"max_queued_cells": 3, "threads": 1}
+POST = b"POST /tag HTTP/1.1\r\nHost: x\r\n"
 ASK = request("/tag", text="a")
 
 
@@ -136,6 +137,31 @@ def test_the_last_request_of_a_connection_is_answered_and_the_connection_closed(
     with full(running), running.call(with_headers(ASK, b"Connection: close\r\n")) as caller:
         assert read_answer(caller)[0] == 429
         assert caller.recv(1) == b""
+
+
+def test_an_old_client_that_wants_to_keep_its_connection_is_answered_to_the_end(run: Run) -> None:
+    running = run(**FULL)
+    old = with_headers(ASK.replace(b"HTTP/1.1", b"HTTP/1.0"), b"Connection: keep-alive\r\n")
+    with full(running), running.call(old) as caller:
+        assert everything(caller).startswith(b"HTTP/1.1 429 ")
+
+
+def test_nothing_is_said_after_the_refusal_to_a_body_that_turns_out_bad(run: Run) -> None:
+    running = run(**FULL)
+    with full(running), running.call(POST + b"Transfer-Encoding: chunked\r\n\r\n") as caller:
+        assert read_answer(caller)[0] == 429
+        caller.sendall(b"ZZ\r\n")
+        assert everything(caller) == b""
+
+
+def test_a_look_that_fails_leaves_the_request_to_the_application(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    running = run(**FULL)
+    with full(running), running.call() as caller:
+        relief = running.app.state.first_look.relief
+        relief.refusal = None  # not to be called
+        caller.sendall(ASK)
+        assert read_answer(caller)[0] == 429
+    assert "the first look failed" in caplog.text
 
 
 def test_who_has_no_key_is_told_that_and_not_how_busy_it_is(run: Run, tmp_path: Path) -> None:
