@@ -20,7 +20,6 @@ from tests.chaos.wire import BrokenError, ask_once
 SETTLED_SECONDS, POLL_SECONDS = 60.0, 0.2
 AT_ONCE, PASSES = 8, 3  # probes, so that they meet every worker
 WATCH_SECONDS = 2.0
-BASE_VERSION = "1.0.0"
 _numbers = itertools.count(1)
 
 
@@ -28,20 +27,21 @@ async def reload(stage: Stage, draw: random.Random) -> tuple[str, str]:
     """A newer version comes; if there is one already, it goes again."""
     instance, model = _choose(stage, draw)
     current = stage.versions[instance.name, model][0]
-    change = _bring if current == BASE_VERSION else _withdraw
+    change = _bring if current == stage.shipped[model] else _withdraw
     wanted, seconds = await change(stage, instance, model, current)
     return f"{instance.name} {model}", f"{current} -> {wanted} after {seconds:.1f} s"
 
 
 async def _bring(stage: Stage, instance: Instance, model: str, _: str) -> tuple[str, float]:
-    wanted = f"1.{next(_numbers)}.0"
+    wanted = f"5.{next(_numbers)}.0"  # above all that ship, below the damaged ones
     await asyncio.to_thread(instance.models.add_version, model, wanted)
     return wanted, await _hang_up(stage, instance, model, wanted)
 
 
 async def _withdraw(stage: Stage, instance: Instance, model: str, current: str) -> tuple[str, float]:
     await asyncio.to_thread(instance.models.take_away, f"{model}-{current}")
-    return BASE_VERSION, await _hang_up(stage, instance, model, BASE_VERSION)
+    shipped = stage.shipped[model]
+    return shipped, await _hang_up(stage, instance, model, shipped)
 
 
 async def _hang_up(stage: Stage, instance: Instance, model: str, wanted: str) -> float:
@@ -58,7 +58,7 @@ async def _hang_up(stage: Stage, instance: Instance, model: str, wanted: str) ->
 async def back_to_the_first(stage: Stage) -> None:
     """Only the versions there were at first, so that memory can be compared."""
     for (name, model), (current, _) in list(stage.versions.items()):
-        if current != BASE_VERSION:
+        if current != stage.shipped[model]:
             await _withdraw(stage, stage.instances[name], model, current)
 
 
@@ -96,7 +96,7 @@ async def _in_its_place(models: ModelsFolder, model: str, damage: str, draw: ran
 
 
 def _choose(stage: Stage, draw: random.Random) -> tuple[Instance, str]:
-    return stage.instances[draw.choice(sorted(stage.instances))], draw.choice(sorted(stage.models))
+    return stage.instances[draw.choice(sorted(stage.instances))], draw.choice(sorted(stage.shipped))
 
 
 async def _serves(stage: Stage, instance: Instance, model: str, version: str) -> bool:

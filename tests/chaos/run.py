@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.bundle import load_bundle
 from tests.benchmarks.process import ROOT
 from tests.chaos.asks import Ask, Reply, make_asks, pinned_asks, record
 from tests.chaos.bundles import ModelsFolder
@@ -17,7 +18,7 @@ from tests.chaos.clock import now
 from tests.chaos.instances import Instance
 from tests.chaos.proxy import SERVERS, Proxy
 from tests.chaos.pulse import Pulse
-from tests.chaos.reloading import BASE_VERSION, back_to_the_first
+from tests.chaos.reloading import back_to_the_first
 from tests.chaos.resources import Holdings, compare, zombies
 from tests.chaos.schedule import Schedule
 from tests.chaos.stage import Stage
@@ -112,13 +113,18 @@ async def make_stage(instances: Mapping[str, Instance], proxy: Proxy | None, see
         doors[PROXY_DOOR] = Door(name=PROXY_DOOR, address=proxy.address, weight=SHARE_BY_PROXY)
     right = await record_everywhere(list(instances.values()))
     clients = Clients(list(doors.values()), right, seed=seed)
-    versions = {(name, model): (BASE_VERSION, 0.0) for name in instances for model in MODELS}
-    return Stage(instances=instances, proxy=proxy, doors=doors, clients=clients, models=MODELS, versions=versions)
+    shipped = shipped_versions()
+    versions = {(name, model): (shipped[model], 0.0) for name in instances for model in MODELS}
+    return Stage(instances=instances, proxy=proxy, doors=doors, clients=clients, shipped=shipped, versions=versions)
+
+
+def shipped_versions() -> dict[str, str]:
+    return {model: load_bundle(ROOT / "models" / model).manifest.version for model in MODELS}
 
 
 async def record_everywhere(instances: Sequence[Instance]) -> dict[Ask, Reply]:
     """Raises RuntimeError if two instances do not answer alike, byte for byte."""
-    asks = [*make_asks(), *pinned_asks(BASE_VERSION)]
+    asks = [*make_asks(), *pinned_asks(shipped_versions()["en-tagger"])]
     first, *others = [await record(each.address, asks) for each in instances]
     for other in others:
         if different := [ask.name for ask in asks if first[ask] != other[ask]]:

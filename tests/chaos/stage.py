@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.benchmarks.client import Address
@@ -39,7 +39,7 @@ class Stage:
     proxy: Proxy | None
     doors: Mapping[str, Door]
     clients: Clients
-    models: Sequence[str]
+    shipped: Mapping[str, str]  # models, and their versions as they came
     rate: float = 0.0  # requests a second, of the well-behaved
     kills: list[Kill] = field(default_factory=list)
     reigns: list[Reign] = field(default_factory=list)
