@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from service.errors import CallerLeftError, OverloadedError
+from service.errors import CallerLeftError
 from service.metrics import Metrics
 from service.scheduling.admission import Admission, Outlook
 from service.scheduling.failures import failure_of
@@ -80,6 +80,7 @@ class Batcher(Stay, Generic[Answer]):
         self._long: RowLine[Answer] = RowLine(is_long=True, work=self._work, queue=RowQueue(slots.clock))
         self._lines = (self._short, self._long)
         self._margin = Margin()
+        self._expects_long = False
         if warm_up is not None:
             self._learn_from(warm_up)
         self._come()
@@ -98,15 +99,13 @@ class Batcher(Stay, Generic[Answer]):
         return self._clock() - min(oldest) if oldest else 0.0
 
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
-        """Raises what ``enqueue`` would for so many tokens, in short rows or as one long one, if it would for both: a
-        look before the work of making rows."""
-        offset = max(0, tokens - TYPICAL_ROW_TOKENS) / priority.share
-        try:
-            self._check(self._short, cells=tokens, offset=offset, deadline=deadline, priority=priority)
-        except OverloadedError:
-            if tokens <= LONG_ROW_TOKENS:
-                raise
+        """Raises what ``enqueue`` would for so many tokens in short rows, or in a long one if so many came in one the
+        last time: a look before the work of making rows."""
+        if tokens > LONG_ROW_TOKENS and self._expects_long:
             self._check(self._long, cells=tokens, offset=0.0, deadline=deadline, priority=priority)
+        else:
+            offset = max(0, tokens - TYPICAL_ROW_TOKENS) / priority.share
+            self._check(self._short, cells=tokens, offset=offset, deadline=deadline, priority=priority)
 
     def enqueue(
         self, rows: Sequence[Ids], *, deadline: float, priority: Priority = Priority.INTERACTIVE
@@ -122,6 +121,8 @@ class Batcher(Stay, Generic[Answer]):
             done.set_result(Done(answers=()))
             return job
         parts = self._parts(job.rows)
+        if job.cost > LONG_ROW_TOKENS:
+            self._expects_long = any(line.is_long for line, _ in parts)
         job.promise = Promise(seconds=max(self._check_part(part, job) for part in parts), margin=self._margin)
         self._job_came()
         done.add_done_callback(lambda _: self._forget(job, parts))
