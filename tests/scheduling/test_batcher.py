@@ -23,7 +23,7 @@ from service.errors import (
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
-from service.scheduling.slots import Slots
+from service.scheduling.slots import LONG_ROW_TOKENS, Slots
 from service.text.batch import Batch, Ids
 from tests.fakes import FakeClock
 
@@ -249,6 +249,26 @@ def test_a_full_queue_refuses_and_an_empty_one_never() -> None:
         each.model.gate.set()
         await asyncio.gather(*(job.done for job in jobs))
         assert (await each.batcher.submit([row(1)], deadline=FOREVER)).answers == [1]
+
+    run(scenario, max_queued_cells=10)
+
+
+def test_a_look_judges_a_large_request_by_the_line_that_the_last_one_went_to() -> None:
+    async def scenario(each: Bench) -> None:
+        batcher, large = each.batcher, LONG_ROW_TOKENS + 1
+        await batcher.submit([row(*[1] * large)], deadline=FOREVER)
+        jobs = [await each.hold([row(1)]), batcher.enqueue([row(1)] * 20, deadline=FOREVER)]
+        batcher.check(tokens=large, deadline=FOREVER)
+        with pytest.raises(OverloadedError):  # those are short rows
+            batcher.check(tokens=large - 1, deadline=FOREVER)
+        each.model.gate.set()
+        await asyncio.gather(*(job.done for job in jobs))
+        await batcher.submit([row(1)] * large, deadline=FOREVER)
+        jobs = [await each.hold([row(1)]), batcher.enqueue([row(1)] * 20, deadline=FOREVER)]
+        with pytest.raises(OverloadedError):
+            batcher.check(tokens=large, deadline=FOREVER)
+        each.model.gate.set()
+        await asyncio.gather(*(job.done for job in jobs))
 
     run(scenario, max_queued_cells=10)
 
