@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from service.api.exchange import Exchange
-from service.api.problems import PROBLEM_JSON, document_bytes, headers_of
+from service.api.problems import send_problem
 from service.errors import NotReadyError
 from service.scheduling.admission import Door
+
+TOO_LATE = "the service is stopping and could not finish this in time"
 
 
 class GivingUpMiddleware:
@@ -27,14 +30,5 @@ class GivingUpMiddleware:
                 raise
             exchange: Exchange = scope["state"]["exchange"]
             if not exchange.status:  # of an answer that has begun no other can be made
-                await _tell(exchange, send)
-
-
-async def _tell(exchange: Exchange, send: Send) -> None:
-    error = NotReadyError("the service is stopping and could not finish this in time", retry_after_seconds=1)
-    exchange.kind = error.kind
-    body = document_bytes(error, exchange.request_id)
-    headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **headers_of(error)}
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+                error = NotReadyError(TOO_LATE, retry_after_seconds=1)
+                await send_problem(cast("HTTPScope", scope), send, error)

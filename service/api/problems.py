@@ -84,7 +84,7 @@ def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Re
 
 
 async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> None:
-    """The same answer to a request that nothing has been read of but its head."""
+    """The same answer where no handler of Litestar's gives it: before anything is read, or at the end of all."""
     body = msgspec.json.encode(_write(ASGIConnection(scope), error))
     headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **headers_of(error)}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
