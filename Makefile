@@ -80,7 +80,7 @@ train-classifier: $(VENV)/.train $(STARTS_$(call model_of,$(CLASSIFIER))) ## Tra
 	$(TRAIN)train_classifier $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
 train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train the translator; with BUNDLE=models/en-xx publish it too
-	$(TRAIN)train_translator $(TRANSLATOR) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+	$(TRAIN)translator.train $(TRANSLATOR) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
 # Every step goes on where it was broken off, or ends at once if it is done.
 runs/en-labels.conll: | $(VENV)/.train
@@ -94,7 +94,7 @@ runs/en-reviews-lm/.done: | $(VENV)/.train
 	@touch $@
 
 runs/multi30k/.done runs/en-xx-first/.done: runs/%/.done: | $(VENV)/.train
-	$(TRAIN)train_translator training/configs/$*.toml $(DATA)
+	$(TRAIN)translator.train training/configs/$*.toml $(DATA)
 	@touch $@
 
 runs/%-teacher/probabilities.tsv: | $(VENV)/.train

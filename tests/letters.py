@@ -1,4 +1,4 @@
-"""A translation network whose answers are known: letter by letter, in another case.
+"""A translation network whose answers are known: letter by letter, other letters in the same case (ROT13) or capitals.
 
 Its subwords are single characters, its attention goes along the diagonal, and each step gives the right character a
 probability of 0.9, so that every whole translation scores log 0.9 at a length penalty of 1.
@@ -6,26 +6,29 @@ probability of 0.9, so that every whole translation scores log 0.9 at a length p
 
 from __future__ import annotations
 
+import codecs
 import io
 import string
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
 import sentencepiece
 
 from service.runtime.session import Arrays
-from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, PLACEHOLDER, UNK_ID, Subwords
+from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
+from service.text.symbols import SYMBOLS
 
 CHARACTERS = string.ascii_letters + string.digits + ".,;:!?'\"-()áéíóúñäöüß"
-LANGUAGES: Mapping[str, Callable[[str], str]] = {"es": str.swapcase, "de": str.upper}
+ROT13 = partial(codecs.encode, encoding="rot13")
+LANGUAGES: Mapping[str, Callable[[str], str]] = {"es": ROT13, "de": str.upper}
 RIGHT = 0.9
 SCORE = float(np.log(RIGHT))
 
 
 def say(text: str, target: str = "es") -> str:
-    """What the network answers to a text of English letters: only those have another case that it can spell."""
+    """What the network answers to a text without protected items, if it has a small letter."""
     return LANGUAGES[target](text)
 
 
@@ -45,7 +48,7 @@ def letters() -> bytes:
         bos_id=BOS_ID,
         eos_id=EOS_ID,
         control_symbols=[f"<2{language}>" for language in LANGUAGES],
-        user_defined_symbols=[PLACEHOLDER],
+        user_defined_symbols=list(SYMBOLS),
         minloglevel=2,
     )
     return model.getvalue()
@@ -70,8 +73,8 @@ def _tables() -> dict[int, npt.NDArray[np.int32]]:
 
 @cache
 def _sayable() -> npt.NDArray[np.int32]:
-    """The ids that may be tried in the place of the right one: the end, and all that spells something by itself."""
-    return np.array([EOS_ID, *range(subwords().placeholder_id + 1, len(subwords()))], np.int32)
+    """The ids that may be tried in the place of the right one: the end, and small letters, which make no item."""
+    return np.array([EOS_ID, *map(subwords().processor.piece_to_id, string.ascii_lowercase)], np.int32)
 
 
 def encode(inputs: Arrays) -> dict[str, npt.NDArray[np.float32]]:
@@ -80,12 +83,18 @@ def encode(inputs: Arrays) -> dict[str, npt.NDArray[np.float32]]:
     return {"state": np.ones((len(ids), 1), np.float32), "annotations": ids[:, :, None].astype(np.float32)}
 
 
-def step(inputs: Arrays, *, ends: bool = True) -> dict[str, npt.NDArray[np.float32 | np.int32]]:
-    """The decoder's step; one without an end repeats the last character but one for ever."""
+def step(
+    inputs: Arrays, *, ends: bool = True, loops_from: int | None = None
+) -> dict[str, npt.NDArray[np.float32 | np.int32]]:
+    """The decoder's step; one without an end repeats the last character but one for ever. Sources of ``loops_from``
+    tokens and more are read to their middle and then from their beginning again and again."""
     sources, rows = inputs["sources"], np.arange(len(inputs["sources"]))
     memory = inputs["annotations"][:, :, 0].astype(np.int32)[sources]  # (row, time)
-    last = inputs["lengths"][sources] - (1 if ends else 2)
-    places = np.minimum(inputs["state"][:, 0].astype(np.int32), last)
+    lengths = inputs["lengths"][sources]
+    steps = inputs["state"][:, 0].astype(np.int32)
+    places = np.minimum(steps, lengths - (1 if ends else 2))
+    if loops_from is not None:
+        places = np.where(lengths >= loops_from, 1 + (steps - 1) % np.maximum(1, lengths // 2), places)
     tables = _tables()
     read = zip(memory[:, 0].tolist(), memory[rows, places].tolist(), strict=True)
     right = np.array([tables[tag][token] if tag in tables else token for tag, token in read], np.int32)
@@ -95,7 +104,7 @@ def step(inputs: Arrays, *, ends: bool = True) -> dict[str, npt.NDArray[np.float
     attention = np.zeros(memory.shape, np.float32)
     attention[rows, places] = 1
     return {
-        "next_state": (places + 1).astype(np.float32)[:, None],
+        "next_state": (steps + 1).astype(np.float32)[:, None],
         "scores": np.broadcast_to(np.log(probabilities).astype(np.float32), candidates.shape).copy(),
         "candidates": candidates,
         "attention": attention,

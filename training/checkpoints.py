@@ -15,8 +15,9 @@ from training.classifier_run import ClassifierRun
 from training.corpora.tagging import Heads
 from training.corpora.text_tasks import TASKS
 from training.networks.classifier import Classifier
+from training.networks.gated_translator import GatedTranslator
 from training.networks.tagger import Tagger
-from training.networks.translator import Translator
+from training.networks.translator import Translator, TranslatorNetwork
 from training.tagger_run import TaggerRun
 from training.translator_run import TranslatorRun
 
@@ -46,9 +47,15 @@ def load_classifier(folder: Path, config: ClassifierRun) -> Classifier:
     return network.eval()
 
 
-def load_translator(folder: Path, config: TranslatorRun) -> Translator:
+def new_translator(config: TranslatorRun, subwords: Subwords) -> TranslatorNetwork:
+    """A network of the configured kind with random weights."""
+    kind = GatedTranslator if config.network.cell == "gated" else Translator
+    return kind(vocabulary_size=len(subwords), config=config.network)
+
+
+def load_translator(folder: Path, config: TranslatorRun) -> TranslatorNetwork:
     """The network of a run's best epoch. Read ``best.pt`` and the size of ``subwords.model``."""
-    network = Translator(vocabulary_size=len(Subwords.load(folder / SUBWORDS)), config=config.network)
+    network = new_translator(config, Subwords.load(folder / SUBWORDS))
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
     return network.eval()
 

@@ -18,13 +18,15 @@ class FitConfig:
     learning_rate: float
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
+    minutes: float | None = None  # of training, wherever they end in an epoch; the rate falls by them, not by steps
     warmup_steps: int = 200
+    decay_epochs: int | None = None  # the last ones, in which the rate falls to zero; None: all of them
     gradient_clip: float = 5.0
     ema_decay: float = 0.998
     patience: int = 10  # epochs without a better score before it stops
     evaluate_every: int = 1  # epochs
     seed: int = 1
-    bf16: bool = True  # autocast; the loss stays in float32
+    bf16: bool = True  # autocast where the processor has it; the loss stays in float32
 
 
 def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Config:

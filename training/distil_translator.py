@@ -22,10 +22,10 @@ from service.text.subwords import Subwords
 from training.checkpoints import load_translator
 from training.command_line import run_parser
 from training.config import load_config
-from training.corpora.parallel import Pair, read_sets, write_pairs
-from training.pair_variation import mask_pair
+from training.corpora.parallel import Pair, write_pairs
 from training.subword_training import SubwordPairEncoder
 from training.translating import search_rows
+from training.translator.prepare import folder_of_pairs, read_prepared
 from training.translator_run import TranslatorRun
 
 BLOCK_PAIRS = 2000
@@ -40,8 +40,9 @@ def main() -> None:
     config = load_config(TranslatorRun, arguments.config)
     encoder = SubwordPairEncoder(shared_subwords(arguments.teachers))
     teachers = [load_translator(folder, config) for folder in arguments.teachers]
-    sets = read_sets(config.corpora, config.directions, "train", arguments.data_dir)
-    pairs = [mask_pair(pair, encoder.subwords.alphabet) for each in sets for pair in each.pairs]
+    folder = folder_of_pairs(config, arguments.teachers[0])
+    prepared = read_prepared(folder, directions=config.directions, max_tokens=config.max_tokens)
+    pairs = [each.measured.pair for each in prepared]
 
     with arguments.output.open("w", encoding="utf-8") as file:
         for start in tqdm(range(0, len(pairs), BLOCK_PAIRS)):

@@ -8,27 +8,27 @@ Both print the same figures.
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sacrebleu import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from service.bundle import Bundle, Manifest, load_bundle
-from service.predictors.translation import Pair, Wish
+from service.errors import InputTooLongError
+from service.predictors.translation import Pair, Translation, Wish
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
-from service.text.paragraphs import cut
+from service.text.paragraphs import Passage, cut
 from training.command_line import evaluation_parser
 from training.corpora.parallel import PairSet, read_sets
 from training.corpora.terms import TRANSLATOR_CORPORA
 from training.translating import Quality, judge
+from training.translator.answers import Answer, RemoteTranslator, Translate, all_complete, lowest
 
-TEXTS_PER_REQUEST = 32
-SECONDS_PER_REQUEST = 300
+TEXTS_AT_ONCE = 512  # in this process; their sentences are searched together
 SOURCE_LANGUAGE = "en"
 
 Engine = Callable[[Sequence[str], Pair], list[str]]  # texts to translations
@@ -66,28 +66,54 @@ def open_translator(bundle: Bundle, precision: str | None = None) -> Translator:
 
 
 def engine_here(translator: Translator, *, beam_size: int, length_penalty: float) -> Engine:
-    """Texts are cut into sentences and joined again, as the service does it."""
-
-    def translate(texts: Sequence[str], pair: Pair) -> list[str]:
-        passages = [cut(text) for text in texts]
-        sentences = [sentence for passage in passages for sentence in passage.sentences]
-        wish = Wish(pair=pair, beam_size=beam_size, length_penalty=length_penalty)
-        best = iter([answers[0].text for answers in translator.translate(sentences, wish)])
-        return [passage.join([next(best) for _ in passage.spans]) for passage in passages]
-
-    return translate
+    """Return an engine that translates in this process."""
+    return _engine(answers_here(translator, beam_size=beam_size, length_penalty=length_penalty))
 
 
 def engine_there(url: str, *, model: str, beam_size: int, length_penalty: float) -> Engine:
-    """A running service."""
+    """Return an engine that asks a running service."""
+    options = {"beam_size": beam_size, "length_penalty": length_penalty}
+    return _engine(RemoteTranslator(url=url, model=model, options=options))
 
-    def translate(texts: Sequence[str], pair: Pair) -> list[str]:
-        wish = {"source": pair.source, "target": pair.target, "beam_size": beam_size, "length_penalty": length_penalty}
-        blocks = [texts[start : start + TEXTS_PER_REQUEST] for start in range(0, len(texts), TEXTS_PER_REQUEST)]
-        answers = [_post(f"{url.rstrip('/')}/translate", {"text": block, "model": model, **wish}) for block in blocks]
-        return [result["translation"] for answer in answers for result in answer["results"]]
+
+def answers_here(translator: Translator, **options: Any) -> Translate:
+    """Return a function that translates in this process, by the code of the service but without its queues.
+
+    Texts are cut into sentences and joined again as the service does it. ``options`` are fields of a Wish. A text
+    with a sentence over the model's limit has an answer with a reason.
+    """
+
+    def answers(texts: Sequence[str], wish: Wish) -> list[Answer]:
+        passages = [cut(text) for text in texts]
+        try:
+            found = iter(translator.translate([each for passage in passages for each in passage.sentences], wish))
+        except InputTooLongError as error:
+            if len(texts) == 1:
+                return [Answer(translation="", reason=str(error))]
+            return [answer for text in texts for answer in answers([text], wish)]
+        return [_joined(passage, [next(found) for _ in passage.spans]) for passage in passages]
+
+    def translate(texts: Sequence[str], direction: str) -> list[Answer]:
+        wish = Wish(pair=Pair(*direction.split("-")), **options)
+        blocks = (texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE))
+        return [answer for block in blocks for answer in answers(block, wish)]
 
     return translate
+
+
+def _joined(passage: Passage, found: Sequence[Sequence[Translation]]) -> Answer:
+    """Return a text's answer from the hypotheses of each of its sentences."""
+    best = [hypotheses[0] for hypotheses in found]
+    return Answer(
+        translation=passage.join([each.text for each in best]),
+        confidence=lowest([getattr(each, "confidence", None) for each in best]),
+        complete=all_complete([getattr(each, "complete", None) for each in best]),
+        hypotheses=tuple(passage.join([each.text]) for each in found[0]) if len(found) == 1 else (),
+    )
+
+
+def _engine(translate: Translate) -> Engine:
+    return lambda texts, pair: [answer.translation for answer in translate(texts, str(pair))]
 
 
 def measure(engine: Engine, sets: Sequence[PairSet]) -> list[TranslatedSet]:
@@ -125,14 +151,6 @@ def sets_of(manifest: Manifest, split: str, data_dir: Path | None) -> list[PairS
     corpora = tuple(name for name, terms in TRANSLATOR_CORPORA.items() if terms["name"] in names)
     directions = tuple(f"{pair.source}-{pair.target}" for pair in manifest.pairs)
     return read_sets(corpora, directions, split, data_dir)
-
-
-def _post(url: str, content: dict[str, object]) -> dict[str, list[dict[str, str]]]:
-    body = json.dumps(content).encode()
-    request = urllib.request.Request(url, body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=SECONDS_PER_REQUEST) as answer:
-        found: dict[str, list[dict[str, str]]] = json.load(answer)
-        return found
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from training.translator_graphs import (
     step_graph,
 )
 
-ENCODER = "encoder.onnx"  # of every precision; GRAPHS are the decoder's steps
+ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}  # GRAPHS are the decoder's steps
 PRODUCTS = {"fp32": FloatProducts, "int8": ByteProducts}
 NUM_STEPS = 8  # of a walk
 ROWS_PER_SOURCE = 2
@@ -53,27 +53,35 @@ class TranslatorSessions:
 
     @classmethod
     def open(cls, folder: Path, precision: str) -> TranslatorSessions:
-        return cls(encoder=OnnxSession(folder / ENCODER), step=OnnxSession(folder / GRAPHS[precision]))
+        return cls(encoder=OnnxSession(folder / ENCODERS[precision]), step=OnnxSession(folder / GRAPHS[precision]))
 
 
-def write_translator(network: Translator, folder: Path) -> float:
-    """Write :data:`ENCODER`, :data:`GRAPHS` and what they share; returns by how much fp32 differs from torch.
+def write_translator(network: Translator, folder: Path, precisions: Sequence[str] = tuple(GRAPHS)) -> float:
+    """Write the :data:`ENCODERS` and :data:`GRAPHS` of these precisions and what they share; returns by how much fp32
+    differs from torch.
 
     The network's weights are rounded already. Raises ExportError, before anything is written, if the graphs do not
     do what the network does.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        made = Path(scratch)
-        save_graph(encoder_graph(network), made / ENCODER)
-        for precision, products in PRODUCTS.items():
-            save_graph(step_graph(network, products), made / GRAPHS[precision])
-        share_weights([made / ENCODER, *(made / file for file in GRAPHS.values())])
-        difference = check_translator(network, TranslatorSessions.open(made, "fp32"))
+        made, proof = Path(scratch) / "made", Path(scratch) / "proof"
+        write_graphs_of(network, proof, ["fp32"])
+        difference = check_translator(network, TranslatorSessions.open(proof, "fp32"))
+        write_graphs_of(network, made, precisions)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / WEIGHTS).unlink(missing_ok=True)  # of an older bundle
+        for name in (WEIGHTS, *GRAPHS.values(), *ENCODERS.values()):  # of an older bundle
+            (folder / name).unlink(missing_ok=True)
         for path in made.iterdir():
             shutil.copyfile(path, folder / path.name)
     return difference
+
+
+def write_graphs_of(network: Translator, folder: Path, precisions: Sequence[str]) -> None:
+    folder.mkdir()
+    for precision in precisions:
+        save_graph(encoder_graph(network, PRODUCTS[precision]), folder / ENCODERS[precision])
+        save_graph(step_graph(network, PRODUCTS[precision]), folder / GRAPHS[precision])
+    share_weights([folder / file for precision in precisions for file in (ENCODERS[precision], GRAPHS[precision])])
 
 
 def check_translator(network: Translator, sessions: TranslatorSessions) -> float:

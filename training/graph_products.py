@@ -49,6 +49,11 @@ class FloatProducts:
         self._builder = builder
         self._table = builder.store(network.embedding.weight.detach().cpu().numpy().astype(np.float16))
 
+    @staticmethod
+    def look_up(builder: GraphBuilder, network: Translator, ids: str) -> str:
+        """Rows of the table as they are."""
+        return builder.embed(network.embedding, ids)
+
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
         rows = self._builder.node("Gather", self._table, ids, axis=0)
         return self._builder.layer_norm(norm, self._builder.node("Cast", rows, to=TensorProto.FLOAT))
@@ -80,6 +85,11 @@ class ByteProducts:
         self._table, self._row_scales = builder.store(values.numpy()), builder.store(self._scales.numpy())
         self._step, self._zero = builder.scalar(1 / LEVELS, np.float32), builder.scalar(128, np.uint8)
         self._bytes: dict[str, str] = {}  # by what they are of
+
+    @staticmethod
+    def look_up(builder: GraphBuilder, network: Translator, ids: str) -> str:
+        """Rows of the table as they are."""
+        return builder.embed_bytes(network.embedding, ids)
 
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
         rows = self._builder.node("Cast", self._builder.node("Gather", self._table, ids, axis=0), to=TensorProto.FLOAT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from torch import nn
 from tqdm import tqdm
 
 from training.config import FitConfig
+from training.workers import Workers
 
+FALLING_SHARE = 0.5  # of the minutes of a run that is limited by time, in which the rate falls
 Epoch = Callable[[np.random.Generator], Iterable[Any]]  # one epoch's batches from a generator of its own
 Score = Callable[[nn.Module], Mapping[str, float]]  # dev figures; "score" is the one to raise
 
@@ -37,6 +39,13 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the processor multiplies bfloat16 faster than float32; others are slower with it by far."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported()
+
+
 def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
@@ -54,18 +63,21 @@ def fit(
 ) -> nn.Module:
     """Train, and return the averaged weights of the epoch that scored best on dev.
 
-    Adam with linear warm-up and decay to zero; gradient norm clipped; what is scored is an exponential moving
-    average of the weights (Polyak and Juditsky 1992). ``folder`` gets a checkpoint an epoch, from which a
-    broken-off run goes on as if it had never stopped, ``best.pt``, and TensorBoard logs where it is installed.
+    Adam with linear warm-up and decay to zero, over all epochs or the last ones (Hägele et al. 2024); gradient norm
+    clipped; what is scored is an exponential moving average of the weights (Polyak and Juditsky 1992). ``folder`` gets
+    a checkpoint an epoch, from which a broken-off run goes on as if it had never stopped, ``best.pt``, and TensorBoard
+    logs where it is installed.
     """
     run = _Run(network, steps_per_epoch=steps_per_epoch, config=config, folder=folder)
     run.resume()
     try:
-        while run.progress.epoch < config.num_epochs and not run.out_of_patience():
-            began = time.perf_counter()
+        while run.progress.epoch < config.num_epochs and not run.out_of_patience() and not run.is_out_of_time:
+            began, cpu_began = time.perf_counter(), time.process_time()
             loss = run.train_epoch(epoch_of)
             figures = {"loss": loss, "seconds": time.perf_counter() - began}
-            if run.progress.epoch % config.evaluate_every == 0 or run.progress.epoch == config.num_epochs:
+            figures["cpu_seconds"] = time.process_time() - cpu_began
+            is_last = run.progress.epoch == config.num_epochs or run.is_out_of_time
+            if run.progress.epoch % config.evaluate_every == 0 or is_last:
                 figures |= run.evaluate(score)
             run.record(figures)
     finally:
@@ -77,7 +89,9 @@ class _Run:
     """The moving parts of one fit."""
 
     def __init__(self, network: nn.Module, *, steps_per_epoch: int, config: FitConfig, folder: Path) -> None:
-        self.device = pick_device()
+        self.device, self.workers = pick_device(), Workers.join()
+        if config.minutes is not None and self.workers.count > 1:
+            raise ValueError("minutes: each process would end at a step of its own; count epochs")
         self.network = network.to(self.device)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.config, self.folder = config, folder
@@ -88,14 +102,17 @@ class _Run:
             weight_decay=config.weight_decay,
             fused=True,
         )
-        total = max(1, config.num_epochs * steps_per_epoch)
-        warmup = max(1, config.warmup_steps)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: min((step + 1) / warmup, max(0.0, 1 - step / total))
+        self.began_at = time.perf_counter()
+        rate = (
+            _rate_by_steps(config, steps_per_epoch // self.workers.count)
+            if config.minutes is None
+            else self._rate_by_time
         )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
+        self.autocast = config.bf16 and has_fast_bfloat16(self.device)
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
-        self.log = _open_log(folder)
+        self.log = _open_log(folder) if self.workers.is_first else None
 
     def train_epoch(self, epoch_of: Epoch) -> float:
         """One pass; its randomness hangs on seed and epoch number, so that a resumed run repeats it."""
@@ -104,19 +121,30 @@ class _Run:
         seed_everything(seed)
         self.network.train()
         losses = []
-        batches = tqdm(epoch_of(np.random.default_rng(seed)), desc=f"epoch {progress.epoch + 1}", mininterval=10)
+        own = self.workers.share_of(self._batches(epoch_of, seed))
+        batches = tqdm(own, f"epoch {progress.epoch + 1}", mininterval=10, disable=not self.workers.is_first)
         for batch in batches:
             losses.append(self.train_step(batch.to(self.device)))
             if len(losses) % 50 == 0:
                 batches.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+            if self.is_out_of_time:
+                break
         progress.epoch += 1
         return float(np.mean(losses))
 
+    def _batches(self, epoch_of: Epoch, seed: int) -> Iterator[Any]:
+        """The same batches in every process, but dropout of its own in each."""
+        for number, batch in enumerate(epoch_of(np.random.default_rng(seed))):
+            if number == 0 and self.workers.count > 1:
+                torch.manual_seed(seed * self.workers.count + self.workers.rank)
+            yield batch
+
     def train_step(self, batch: Any) -> float:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             loss = self.network.loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.workers.average_gradients(self.network)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_clip)
         self.optimizer.step()
         self.schedule.step()
@@ -128,16 +156,22 @@ class _Run:
         return loss.item()
 
     def evaluate(self, score: Score) -> dict[str, float]:
-        with torch.inference_mode():
-            figures = {name: float(value) for name, value in score(self.averaged).items()}
+        figures: dict[str, float] = {}
+        if self.workers.is_first:
+            with torch.inference_mode():
+                figures = {name: float(value) for name, value in score(self.averaged).items()}
+        figures = self.workers.agree_on(figures)
         if figures["score"] > self.progress.best_score:
             self.progress.best_score, self.progress.best_epoch = figures["score"], self.progress.epoch
-            _save({"network": self.averaged.state_dict()}, self.folder / "best.pt")
+            if self.workers.is_first:
+                _save({"network": self.averaged.state_dict()}, self.folder / "best.pt")
         return figures
 
     def record(self, figures: dict[str, float]) -> None:
         epoch = self.progress.epoch
         self.progress.history.append({"epoch": epoch, **figures})
+        if not self.workers.is_first:
+            return
         tqdm.write(f"epoch {epoch}: " + "  ".join(f"{k} {v:.4f}" for k, v in figures.items()))
         for name, value in figures.items():
             if self.log:
@@ -160,7 +194,24 @@ class _Run:
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.progress = Progress(**state["progress"])
+            self.schedule.base_lrs = [self.config.learning_rate] * len(self.schedule.base_lrs)  # it may have changed
             tqdm.write(f"resumed from {path} after epoch {self.progress.epoch}")
+
+    @property
+    def minutes_left(self) -> float:
+        """Of those that a configuration allows; infinitely many if it does not say."""
+        limit = self.config.minutes
+        return float("inf") if limit is None else limit - (time.perf_counter() - self.began_at) / 60
+
+    @property
+    def is_out_of_time(self) -> bool:
+        return self.minutes_left <= 0
+
+    def _rate_by_time(self, step: int) -> float:
+        """The share of the learning rate in the minutes that are left: whole at first, falling to zero in the end."""
+        assert self.config.minutes is not None
+        falling = self.minutes_left / (FALLING_SHARE * self.config.minutes)
+        return max(0.0, min(1.0, (step + 1) / max(1, self.config.warmup_steps), falling))
 
     def out_of_patience(self) -> bool:
         progress = self.progress
@@ -174,6 +225,14 @@ class _Run:
         state = torch.load(self.folder / "best.pt", map_location=self.device, weights_only=True)
         self.averaged.load_state_dict(state["network"])
         return self.averaged
+
+
+def _rate_by_steps(config: FitConfig, steps_per_epoch: int) -> Callable[[int], float]:
+    """The share of the learning rate that each step has."""
+    total = max(1, config.num_epochs * steps_per_epoch)
+    falling = total if config.decay_epochs is None else max(1, config.decay_epochs * steps_per_epoch)
+    warmup = max(1, config.warmup_steps)
+    return lambda step: max(0.0, min(1.0, (step + 1) / warmup, (total - step) / falling))
 
 
 def _save(state: dict[str, Any], path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from service.text.batch import pad
+from service.text.batch import Ids, pad
 from service.text.subwords import BOS_ID, EOS_ID
 from training.batches import pack
 from training.corpora.parallel import Pair
@@ -71,9 +71,21 @@ class PairBatch:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedPair:
+    """Both sides as rows of a batch: tag, pieces, </s>; <s>, pieces, </s>."""
+
+    source: Ids
+    target: Ids
+
+    @property
+    def length(self) -> float:
+        """As of a MeasuredPair."""
+        return len(self.target) - 1 + len(self.source) / 100
+
+
 def pair_batches(
     pairs: Sequence[Pair],
-    lengths: Sequence[float],
     encoder: PairEncoder,
     *,
     num_tokens: int,
@@ -81,26 +93,30 @@ def pair_batches(
     own_share: float,
     rng: np.random.Generator,
 ) -> Iterator[PairBatch]:
-    """One epoch, like ``lengths`` (of MeasuredPair) together: about ``num_tokens`` padded target tokens a batch."""
-    for indices in pack_pairs(lengths, num_tokens, rng):
-        yield collate([vary(pairs[i], rng) for i in indices], encoder, own_share=own_share)
+    """One epoch, like lengths together: about ``num_tokens`` padded target tokens a batch. Pairs are varied before
+    they are sorted: capitals alone take twice as many subwords."""
+    rows = [encode_pair(vary(pair, rng), encoder) for pair in pairs]
+    for indices in pack_pairs([row.length for row in rows], num_tokens, rng):
+        yield collate([rows[i] for i in indices], own_share=own_share)
 
 
-def pack_pairs(lengths: Sequence[int], num_tokens: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+def pack_pairs(lengths: Sequence[float], num_tokens: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
     """Indices of pairs in batches of about ``num_tokens`` padded target tokens."""
     return pack(lengths, num_tokens, rng)
 
 
-def collate(pairs: Sequence[Pair], encoder: PairEncoder, *, own_share: float = 0.0) -> PairBatch:
-    source = pad([_row(encoder.encode_source(pair.source, pair.target_language)) for pair in pairs])
-    target = pad([_row([BOS_ID, *encoder.encode_target(pair.target), EOS_ID]) for pair in pairs])
+def encode_pair(pair: Pair, encoder: PairEncoder) -> EncodedPair:
+    return EncodedPair(
+        source=np.array(encoder.encode_source(pair.source, pair.target_language), np.int32),
+        target=np.array([BOS_ID, *encoder.encode_target(pair.target), EOS_ID], np.int32),
+    )
+
+
+def collate(rows: Sequence[EncodedPair], *, own_share: float = 0.0) -> PairBatch:
+    source, target = pad([row.source for row in rows]), pad([row.target for row in rows])
     return PairBatch(
         source=torch.from_numpy(source.ids.astype(np.int64)),
         source_lengths=torch.from_numpy(source.lengths.astype(np.int64)),
         target=torch.from_numpy(target.ids.astype(np.int64)),
         own_share=own_share,
     )
-
-
-def _row(ids: Sequence[int]) -> npt.NDArray[np.int32]:
-    return np.array(ids, np.int32)

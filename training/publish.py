@@ -26,14 +26,17 @@ OpenPredictor = Callable[[Bundle, Session], Predictor[Any, Any]]
 OpenPrecision = Callable[[Bundle, str], Predictor[Any, Any]]
 
 
-def precision_fields(metrics: Mapping[str, Mapping[str, float]], *, reason: str = EXACT) -> dict[str, Any]:
-    """What a manifest says of its graphs; ``metrics`` by precision."""
+def precision_fields(
+    metrics: Mapping[str, Mapping[str, float]], *, reason: str = EXACT, precisions: Sequence[str] = tuple(GRAPHS)
+) -> dict[str, Any]:
+    """What a manifest says of its graphs of these precisions, the first one the default; ``metrics`` by precision."""
     return {
         "precisions": {
             name: {"file": file, "metrics": dict(metrics.get(name, {})), "max_drift": MAX_DRIFT[name]}
             for name, file in GRAPHS.items()
+            if name in precisions
         },
-        "default_precision": "fp32",
+        "default_precision": precisions[0],
         "default_reason": reason,
     }
 
@@ -82,5 +85,5 @@ def finish_bundle(folder: Path, manifest: Mapping[str, Any], card: str, open_pre
     (folder / CARD).write_text(card, encoding="utf-8")
     write_manifest(folder, manifest)
     bundle = load_bundle(folder)
-    for precision in GRAPHS:
+    for precision in bundle.manifest.precisions:
         replay(open_precision(bundle, precision), bundle, precision=precision)

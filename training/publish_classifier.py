@@ -197,6 +197,7 @@ def manifest_of(
         "languages": ["en"],
         "description": config.description,
         "licence": LICENCE,
+        "commercial_use": False,
         "corpora": corpora_of(config),
         "features": {},
         "labels": {"label": labels},

@@ -103,6 +103,7 @@ def manifest_of(
         "languages": ["en"],
         "description": "Parts of speech (Universal and Penn) and named entities of English, web text first.",
         "licence": "CC BY-SA 4.0",
+        "commercial_use": True,
         "corpora": TAGGER_CORPORA,
         "features": {"num_characters": config.vocabulary.num_characters},
         "labels": labels,

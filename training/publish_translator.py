@@ -1,6 +1,6 @@
 """Make a bundle of a trained translator: graphs, subwords, examples, card, manifest, every figure measured on it.
 
-``training/train_translator.py`` ends with this.
+``training/translator/train.py`` ends with this.
 """
 
 from __future__ import annotations
@@ -18,14 +18,20 @@ from service.predictors.translator import TranslateExample
 from service.predictors.translator import Translator as Predictor
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 from training.checkpoints import history_of_training
+from training.corpora.open_parallel import sources_of
+from training.corpora.parallel import PairSet, read_sets
 from training.corpora.terms import TRANSLATOR_CORPORA
-from training.evaluate_translator import TranslatedSet, engine_here, measure, open_translator, sets_of
-from training.evaluate_translator_report import Measured, attentions_of, make_report
-from training.export import GRAPHS, round_weights
-from training.export_translator import ENCODER, write_translator
+from training.evaluate_confidence import limited
+from training.evaluate_confidence import rows_of as confidence_rows
+from training.evaluate_translator import TranslatedSet, engine_here, measure, open_translator
+from training.evaluate_translator_report import attentions_of, make_report
+from training.export import round_weights
+from training.export_translator import ENCODERS, write_translator
 from training.networks.translator import Translator
 from training.publish import finish_bundle, precision_fields, write_draft, write_examples
 from training.subword_training import tag_of
+from training.translator.calibrate import Reliability, calibrate, rows_of
+from training.translator.prepare import domain_sets
 from training.translator_card import translator_card
 from training.translator_graphs import step_inputs, step_outputs
 from training.translator_report import write_translator_report
@@ -37,19 +43,21 @@ REASON = (
     "with fixed scales. See precisions for what int8 costs on dev."
 )
 DEFAULT = "int8"  # as exact a function of its row as fp32, and several times as fast
+PRECISIONS = (DEFAULT, "fp32")  # that are measured; only the default ships
 BEAM_SIZE = 4
+CALIBRATION_SENTENCES = 400  # of each dev set; half of them fit the confidence, the others measure it
 NEVER = -1e4  # added to a logit
 EXAMPLE_SENTENCES = (
-    "A man is riding a bicycle down the street.",
-    "Two dogs play in the snow.",
-    "A little girl in a red dress is eating an apple.",
-    "People are sitting at a table outside.",
-    "A woman is reading a book.",
+    "Your password has expired.",
+    "Click Save to apply the changes.",
+    "The meeting starts at 10:30 in room 204.",
+    "The government announced new measures on Monday.",
     "I don't know where she lives.",
     "What time is it?",
     "Can you help me?",
     "We will meet tomorrow at the station.",
     "Write to info@example.com before 2031, please!",
+    "Settings",
 )
 
 
@@ -69,47 +77,80 @@ def publish(
     network does.
     """
     network = network.cpu().eval()
-    difference = write_answering(network, subwords, config, folder)
-    bundle = load_bundle(folder)
+    full = report.parent / "bundle"  # in both precisions; what ships has the default alone
+    write_answering(network, subwords, config, full, precisions=PRECISIONS)
+    bundle = load_bundle(full)
     engines = {
         precision: engine_here(open_translator(bundle, precision), beam_size=BEAM_SIZE, length_penalty=1.0)
-        for precision in (DEFAULT, *(GRAPHS.keys() - {DEFAULT}))
+        for precision in PRECISIONS
     }
-    dev, test = (
-        {precision: measure(engine, sets_of(bundle.manifest, split, data_dir)) for precision, engine in engines.items()}
-        for split in ("dev", "test")
-    )
-    figures = figures_of(test[DEFAULT])
-    final = manifest_of(config, network, precisions=precision_figures(dev, test), test=figures)
-    signature = test[DEFAULT][0].quality.signature
+    confidence, reliability = calibrated(open_translator(bundle, DEFAULT), config, data_dir)
+    dev_sets = sets_of_dev(config, data_dir)
+    dev = {precision: measure(engine, dev_sets) for precision, engine in engines.items()}
+    test = measure(engines[DEFAULT], read_sets(config.corpora, config.directions, "test", data_dir))
+    figures = figures_of(test)
     title = f"{config.name} {config.version}, test"
-    attentions = attentions_of(open_translator(bundle, DEFAULT), test[DEFAULT])
-    write_translator_report(make_report(title, test, history_of_training(report.parent), attentions), report)
+    attentions = attentions_of(open_translator(bundle, DEFAULT), test)
+    write_translator_report(make_report(title, {DEFAULT: test}, history_of_training(report.parent), attentions), report)
+
+    difference = write_answering(network, subwords, config, folder, precisions=(DEFAULT,))
+    final = manifest_of(config, network, precisions={DEFAULT: figures_of(dev[DEFAULT])}, test=figures)
+    final |= {"confidence": confidence} if confidence else {}
     card = translator_card(
         final,
         config=config,
         network=network,
+        dev={precision: figures_of(measured) for precision, measured in dev.items()},
+        reliability=reliability,
         difference=difference,
-        sizes={n: file.size_bytes for n, file in bundle.manifest.files.items() if n not in (EXAMPLES, CARD)},
-        signature=signature,
+        sizes={
+            n: file.size_bytes for n, file in load_bundle(folder).manifest.files.items() if n not in (EXAMPLES, CARD)
+        },
+        signature=test[0].quality.signature,
         beam_size=BEAM_SIZE,
     )
     finish_bundle(folder, final, card, open_translator)
     return figures
 
 
-def write_answering(network: Translator, subwords: Subwords, config: TranslatorRun, folder: Path) -> float:
+def calibrated(
+    translator: Predictor, config: TranslatorRun, data_dir: Path | None
+) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
+    """What the manifest says of confidence, and how reliable it is; nothing of a run on narrow corpora."""
+    if not config.tiers:
+        return None, {}
+    rows = [
+        row
+        for direction in config.directions
+        for each in limited(domain_sets(direction, split="dev", data_dir=data_dir), CALIBRATION_SENTENCES)
+        for row in confidence_rows(translator, each, direction)
+    ]
+    domains = list(dict.fromkeys(row["domain"] for row in rows))
+    return calibrate(rows_of(rows[::2]), rows_of(rows[1::2]), measured_on=domains)
+
+
+def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
+    """The dev sets that a card tells of: those of the corpora or, of broad sources, those of every domain, the
+    business slices as one."""
+    if not config.tiers:
+        return read_sets(config.corpora, config.directions, "dev", data_dir)
+    return [each for direction in config.directions for each in domain_sets(direction, split="dev", data_dir=data_dir)]
+
+
+def write_answering(
+    network: Translator, subwords: Subwords, config: TranslatorRun, folder: Path, *, precisions: Sequence[str]
+) -> float:
     """Write a bundle that answers, without figures and card; returns by how much its graphs differ from torch.
 
     The network becomes the one that ships: its weights are rounded."""
     round_weights(network)
     silence(network, subwords)
-    difference = write_translator(network, folder)
+    difference = write_translator(network, folder, precisions)
     (folder / SUBWORDS).write_bytes(subwords.processor.serialized_model_proto())
-    draft = manifest_of(config, network, precisions={}, test={})
+    draft = manifest_of(config, network, precisions={name: {} for name in precisions}, test={})
     write_draft(folder, draft)
-    translators = {precision: open_translator(load_bundle(folder), precision) for precision in GRAPHS}
-    write_examples(translators, examples_of(translators["fp32"]), folder)
+    translator = open_translator(load_bundle(folder), DEFAULT)
+    write_examples({DEFAULT: translator}, examples_of(translator), folder)
     write_manifest(folder, draft)
     return difference
 
@@ -132,9 +173,9 @@ def manifest_of(
     test: Mapping[str, float],
 ) -> dict[str, Any]:
     pairs = [direction.split("-") for direction in config.directions]
-    fields = precision_fields(precisions, reason=REASON) | {"default_precision": DEFAULT}
-    for precision in fields["precisions"].values():
-        precision["encoder"] = ENCODER
+    fields = precision_fields(precisions, reason=REASON, precisions=tuple(precisions))
+    for name, precision in fields["precisions"].items():
+        precision["encoder"] = ENCODERS[name]
     return {
         "name": config.name,
         "version": config.version,
@@ -143,8 +184,9 @@ def manifest_of(
         "languages": sorted({language for pair in pairs for language in pair}),
         "pairs": [{"source": source, "target": target, "tag": tag_of(target)} for source, target in pairs],
         "description": config.description,
-        "licence": licence_of(config.corpora),
-        "corpora": [dict(TRANSLATOR_CORPORA[name]) for name in config.corpora],
+        "licence": licence_of(config),
+        "commercial_use": allows_commercial_use(config),
+        "corpora": corpora_of(config),
         "features": {},
         "labels": {},
         "limits": {"max_tokens": MAX_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS},
@@ -155,9 +197,25 @@ def manifest_of(
     }
 
 
-def licence_of(corpora: tuple[str, ...]) -> str:
-    """Of a model that learned from these."""
-    return "CC BY-NC-SA 4.0" if "multi30k" in corpora else "CC BY 4.0"
+def corpora_of(config: TranslatorRun) -> list[dict[str, str]]:
+    """Every corpus and source that a run learned from, with its terms."""
+    sources = [
+        {"name": each.name, "use": f"sentence pairs: {each.domain}", "licence": each.licence, "source": each.origin}
+        for each in sources_of(config.tiers)
+    ]
+    return [*(dict(TRANSLATOR_CORPORA[name]) for name in config.corpora), *sources]
+
+
+def licence_of(config: TranslatorRun) -> str:
+    """The licence of a model that learned from these: the most demanding that is not software's own."""
+    if "multi30k" in config.corpora:
+        return "CC BY-NC-SA 4.0"
+    return "CC BY-SA 4.0" if "copyleft" in config.tiers else "CC BY 4.0"
+
+
+def allows_commercial_use(config: TranslatorRun) -> bool:
+    """Whether the terms of every corpus allow a model of it to be used commercially, as their publishers state them."""
+    return "multi30k" not in config.corpora and "restricted" not in config.tiers
 
 
 def examples_of(translator: Predictor) -> list[TranslateExample]:
@@ -181,14 +239,6 @@ def examples_of(translator: Predictor) -> list[TranslateExample]:
 
 def figures_of(measured: Sequence[TranslatedSet]) -> dict[str, float]:
     return {name: value for part in measured for name, value in part.figures().items()}
-
-
-def precision_figures(dev: Measured, test: Measured) -> dict[str, dict[str, float]]:
-    """What a manifest says of each precision: its figures on dev; those on test behind ``test_``."""
-    return {
-        name: figures_of(dev[name]) | {f"test_{key}": value for key, value in figures_of(test[name]).items()}
-        for name in dev
-    }
 
 
 def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:

@@ -106,7 +106,8 @@ class ListedMemory:
 
 
 def rows_of(pairs: Sequence[Pair], encoder: SubwordPairEncoder) -> list[tuple[list[int], list[int]]]:
-    masked = [mask_pair(pair, encoder.subwords.alphabet) for pair in pairs]
+    alphabet = encoder.subwords.alphabet
+    masked = [each for pair in pairs if (each := mask_pair(pair, alphabet)) is not None]
     return [
         (encoder.encode_source(each.source, each.target_language), encoder.encode_target(each.target))
         for each in masked

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import sentencepiece
 
-from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, PLACEHOLDER, UNK_ID, Subwords
+from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
+from service.text.symbols import SYMBOLS
 
-CHARACTER_COVERAGE = 0.9999  # what is rarer is unknown, and copied
+CHARACTER_COVERAGE = 0.9999  # what is rarer is spelled in bytes
 SAMPLING_TEMPERATURE = 0.3  # alpha of Kudo 2018: how far other cuts are from the best one
 
 
@@ -35,7 +36,9 @@ def learn_subwords(texts: Iterable[str], *, size: int, languages: Sequence[str])
         bos_id=BOS_ID,
         eos_id=EOS_ID,
         control_symbols=[tag_of(language) for language in languages],
-        user_defined_symbols=[PLACEHOLDER],
+        user_defined_symbols=list(SYMBOLS),
+        byte_fallback=True,
+        hard_vocab_limit=False,  # few texts have fewer subwords
         num_threads=1,
         minloglevel=1,
     )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sacrebleu
 import torch
 
-from service.text.copying import mask, restore
+from service.text.placeholders import Masked, mask
 from training.beam_search import Found, beam_search, pad_rows
 from training.corpora.parallel import Pair, PairSet
-from training.networks.translator import Translator
+from training.networks.translator import TranslatorNetwork
 from training.subword_training import SubwordPairEncoder
 
 BATCH_SENTENCES = 100
 
 
 def translate(
-    networks: Sequence[Translator], encoder: SubwordPairEncoder, pairs: Sequence[Pair], *, beam_size: int
+    networks: Sequence[TranslatorNetwork], encoder: SubwordPairEncoder, pairs: Sequence[Pair], *, beam_size: int
 ) -> list[str]:
     """The best translation of each source, what is copied put back in its order."""
     masked = [mask(pair.source, encoder.subwords.alphabet) for pair in pairs]
@@ -26,10 +26,17 @@ def translate(
         encoder.encode_source(source.text, pair.target_language) for source, pair in zip(masked, pairs, strict=True)
     ]
     texts = [encoder.subwords.decode(found[0].ids) for found in search_rows(networks, rows, beam_size=beam_size)]
-    return [restore(text, source.originals) for text, source in zip(texts, masked, strict=True)]
+    return [with_items(text, source) for text, source in zip(texts, masked, strict=True)]
 
 
-def search_rows(networks: Sequence[Translator], rows: Sequence[Sequence[int]], *, beam_size: int) -> list[list[Found]]:
+def with_items(translation: str, source: Masked) -> str:
+    """The translation with each symbol replaced by its item; markup is left out."""
+    return translation.translate(str.maketrans({each.symbol: each.item.text for each in source.contents}))
+
+
+def search_rows(
+    networks: Sequence[TranslatorNetwork], rows: Sequence[Sequence[int]], *, beam_size: int
+) -> list[list[Found]]:
     """Hypotheses of each row, searched in batches of like lengths."""
     device = next(networks[0].parameters()).device
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
@@ -67,16 +74,14 @@ def judge(translations: Sequence[str], pairs: Sequence[Pair]) -> Quality:
 
 
 def score_sets(
-    network: Translator, encoder: SubwordPairEncoder, sets: Sequence[PairSet], *, beam_size: int
+    network: TranslatorNetwork, encoder: SubwordPairEncoder, sets: Sequence[PairSet], *, beam_size: int
 ) -> Mapping[str, float]:
-    """BLEU of each dev set, and their mean as the score."""
+    """chrF and BLEU of each dev set, and the mean chrF as the score."""
     with torch.inference_mode():
-        scores = dict(_each(network, encoder, sets, beam_size))
-    return {**scores, "score": sum(scores.values()) / len(scores)}
-
-
-def _each(
-    network: Translator, encoder: SubwordPairEncoder, sets: Sequence[PairSet], beam_size: int
-) -> Iterator[tuple[str, float]]:
-    for each in sets:
-        yield each.name, judge(translate([network], encoder, each.pairs, beam_size=beam_size), each.pairs).bleu
+        found = [
+            (each.name, judge(translate([network], encoder, each.pairs, beam_size=beam_size), each.pairs))
+            for each in sets
+        ]
+    figures = {f"{name} chrF": quality.chrf for name, quality in found}
+    figures |= {f"{name} BLEU": quality.bleu for name, quality in found}
+    return {**figures, "score": sum(quality.chrf for _, quality in found) / len(found)}

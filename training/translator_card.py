@@ -7,6 +7,7 @@ from typing import Any
 
 from training.card import corpora_table, default_text, join_sections, table
 from training.networks.translator import Translator
+from training.translator.calibrate import Reliability, report
 from training.translator_report import MEASURES
 from training.translator_run import TranslatorRun
 
@@ -18,10 +19,10 @@ ATTENTION = {
 }
 NETWORK = """
 {layers} of {encoder_size} a direction read the source; a conditional GRU of {decoder_size} (Sennrich et al. 2017) with
-{attention} writes the target. {vocabulary} subwords of {embedding_size} numbers (sentencepiece, unigram) for all
-languages, in one table for the source, the target and the output layer. {weights:.1f} M weights. What cannot be
-translated (addresses, numbers, emoji, words in other scripts) is hidden behind a placeholder that the network copies,
-and put back by attention.
+{attention} writes the target. {vocabulary} subwords of {embedding_size} numbers (sentencepiece, unigram, bytes for what
+they do not spell) for all languages, in one table for the source, the target and the output layer. {weights:.1f} M
+weights. Numbers, addresses, placeholders, code, emoji and words in other scripts are hidden behind numbered symbols
+that the network puts in their place; markup is taken out and put back by attention.
 """
 NON_COMMERCIAL = """
 **For non-commercial use only.** Multi30k, from which this model learned, is CC BY-NC-SA 4.0: the model is passed on
@@ -32,12 +33,18 @@ ATTRIBUTION = """
 Tatoeba's sentences are the work of its contributors, <https://tatoeba.org>, CC BY 2.0 FR; whoever passes the model on
 should say so. No sentence of it is part of the bundle, but for the subwords.
 """
+COMMERCIAL = """
+**May be used commercially.** Every source is in the public domain, under a licence that asks for attribution, or under
+one that asks for the same licence for what is derived (CC BY-SA, GPL and the like). Whether a model that learned from
+such text is derived from it is unsettled; the table names them all, so that you can decide. No research-only text was
+used.
+"""
 RECIPE = """
-{recipe}Seed {seed}; every seed is in the configuration. The checkpoint was chosen by greedy BLEU on the dev sets. The
-test sets decided nothing and were read once, for this card.
+{recipe}Seed {seed}; every seed is in the configuration. The checkpoint was chosen on dev sets, FLORES not among them.
+The test sets decided nothing and were read once, for this card.
 
 ```
-python -m training.train_translator training/configs/{name}.toml --bundle models/{name}
+python -m training.translator.train training/configs/{name}.toml --bundle models/{name}
 python -m training.evaluate_translator models/{name} --split test
 ```
 """
@@ -46,15 +53,25 @@ Beam of {beam_size}, measured on the graphs that ship, by the code that serves. 
 detokenised, on the first reference (`{signature}`); with all references; and, to compare with the literature, BLEU of
 lower-cased Moses tokens with punctuation normalised.
 """
+CONFIDENCE = """
+Each sentence has a `confidence`: the probability {what}. It is a logistic regression on the search's mean
+log-probability, coverage, repetition, rare pieces and lengths, fitted on one half of some dev sentences of each domain
+and measured on the other, with references as sources of the wrong language among them. From {threshold:.2f} on, nine in
+ten are so.
+"""
+LEARNED_NARROWLY = """- It learned from short, everyday sentences and descriptions of pictures. News, law, medicine,
+  poetry and slang are beyond it, and it does not say so: fluent and wrong is its commonest failure."""
+LEARNED_BROADLY = """- It learned from documentation, software, parliament, help, essays, fiction and everyday
+  sentences. News with many names, medicine, law, poetry and slang are weaker: see the figures by domain. Forms of
+  address are mixed (tú and usted, du and Sie, tu and vous), as they are in what it learned from."""
 LIMITS = """
 - Sentences of at most {max_tokens} pieces, of which one asks for the language and one is the end; translations of at
   most {max_target_tokens}. Longer text is cut into sentences by the service.
-- It learned from short, everyday sentences{pictures}. News, law, medicine, poetry and slang are beyond it, and it does
-  not say so: fluent and wrong is its commonest failure.
+{learned}
 - Each sentence is translated without the ones around it: what *it* or *you* means is guessed, gender and politeness
   with it. It repeats the habits of its corpora there: do not rely on its choice.
-- Names it does not know may be translated, changed or lost. Figures of fewer than three digits are left to it too.
-- Scores are mean log-probabilities. They rank hypotheses of one sentence; they are no measure of quality.
+- Names it does not know may be translated or changed.
+- Scores are mean log-probabilities. They rank hypotheses of one sentence; confidence is the measure of quality.
 - No text whose mistranslation could harm somebody should rest on it.
 """
 
@@ -64,15 +81,18 @@ def translator_card(
     *,
     config: TranslatorRun,
     network: Translator,
+    dev: Mapping[str, Mapping[str, float]],
+    reliability: Mapping[str, Reliability],
     difference: float,
     sizes: Mapping[str, int],
     signature: str,
     beam_size: int,
 ) -> str:
-    """The card as Markdown. ``difference`` is that of the fp32 graphs from torch, ``sizes`` by file in bytes."""
-    precisions = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
-    names = list(dict.fromkeys(name for metrics in precisions.values() for name in metrics))
-    rows = [[figure_text(n), *(f"{m[n]:.2f}" if n in m else "" for m in precisions.values())] for n in names]
+    """The card as Markdown. ``dev`` are figures by precision, the shipped one first; ``difference`` is that of the fp32
+    graphs from torch, ``sizes`` by file in bytes."""
+    names = next(iter(dev.values()))
+    rows = [[figure_text(name), *(f"{figures[name]:.2f}" for figures in dev.values())] for name in names]
+    test = [[figure_text(f"test_{name}"), f"{value:.2f}"] for name, value in manifest["metrics"].items()]
     sections = [
         f"# {manifest['name']} {manifest['version']}",
         f"{manifest['description']}. {pairs_text(manifest)}.",
@@ -80,22 +100,29 @@ def translator_card(
         network_text(config, network),
         "## Corpora and terms",
         corpora_table(manifest),
-        *terms_of(config.corpora),
+        *terms_of(config),
         f"The model as a whole: {manifest['licence']}.",
         "## Recipe",
         RECIPE.format(recipe=recipe_text(config), seed=config.fit.seed, name=config.name),
         "## Figures",
         MEASURED.format(beam_size=beam_size, signature=signature),
-        table(["set", *precisions], rows),
+        table(["set", *dev], rows),
+        table(["set", manifest["default_precision"]], test),
         default_text(manifest, difference, "log-probability"),
+        *confidence_sections(manifest, reliability),
         "## Sizes",
         table(["file", "MB"], [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items()]),
         "## Limits",
-        LIMITS.format(
-            **manifest["limits"], pictures=" and descriptions of pictures" if "multi30k" in config.corpora else ""
-        ),
+        LIMITS.format(**manifest["limits"], learned=LEARNED_BROADLY if config.tiers else LEARNED_NARROWLY),
     ]
     return join_sections(sections)
+
+
+def confidence_sections(manifest: Mapping[str, Any], reliability: Mapping[str, Reliability]) -> list[str]:
+    """What a confidence means and how far it can be relied on; nothing where a model is not calibrated."""
+    if not reliability:
+        return []
+    return ["## Confidence", CONFIDENCE.format(**manifest["confidence"]), report(reliability)]
 
 
 def figure_text(name: str) -> str:
@@ -126,9 +153,10 @@ def network_text(config: TranslatorRun, network: Translator) -> str:
     )
 
 
-def terms_of(corpora: tuple[str, ...]) -> list[str]:
-    terms = {"multi30k": NON_COMMERCIAL, "tatoeba": ATTRIBUTION}
-    return [text for name, text in terms.items() if name in corpora]
+def terms_of(config: TranslatorRun) -> list[str]:
+    of_corpora = {"multi30k": NON_COMMERCIAL, "tatoeba": ATTRIBUTION}
+    terms = [text for name, text in of_corpora.items() if name in config.corpora]
+    return [*terms, COMMERCIAL] if "copyleft" in config.tiers else terms
 
 
 def recipe_text(config: TranslatorRun) -> str:

@@ -22,12 +22,16 @@ STATE, ANNOTATIONS, KEYS = "state", "annotations", "keys"
 NEXT_STATE = "next_state"  # what comes out of a step; a graph cannot call it as it calls what goes in
 
 
-def encoder_graph(network: Translator) -> onnx.ModelProto:
-    """``ids`` (batch, time) and ``lengths`` (batch,) to the first ``state`` and what the decoder looks at."""
+def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProducts]) -> onnx.ModelProto:
+    """``ids`` (batch, time) and ``lengths`` (batch,) to the first ``state`` and what the decoder looks at.
+
+    It multiplies in float32; ``kind`` says in which table of subwords it looks up, that of the step."""
     builder = GraphBuilder(half=True)
     ids = builder.node("Transpose", "ids", perm=[1, 0])
     lengths = builder.node("Cast", "lengths", to=TensorProto.INT64)
-    rows = FloatProducts(builder, network).embed(network.source_norm, ids)
+    rows = builder.layer_norm(network.source_norm, kind.look_up(builder, network, ids))
+    tag = builder.node("MatMul", builder.slice(rows, 0, 1, 0), builder.weight(network.tag.weight.T))
+    rows = builder.node("Add", rows, tag)
     for place, encoder in enumerate(network.encoders):
         if place:
             rows = builder.layer_norm(network.between_norms[place - 1], rows)

@@ -23,6 +23,7 @@ import sacrebleu
 
 from training.corpora.parallel import Pair
 from training.report import blank_figure, picture, save_figure, table
+from training.translator.pictures import draw_learning_curve
 
 EDGES = (1, 6, 9, 12, 15, 18, 22, 27, 1000)  # words of a source
 FEWEST = 15  # sentences; a BLEU of fewer says little
@@ -96,7 +97,7 @@ def write_translator_report(report: TranslatorReport, folder: Path) -> None:
     (folder / REPORT).write_text(as_markdown(report), encoding="utf-8")
     draw_lengths({report.title: report.lengths}, folder / LENGTHS)
     if report.history:
-        draw_curve(report.history, folder / CURVE)
+        draw_learning_curve(report.history, folder / CURVE)
     for number, attention in enumerate(report.attentions, 1):
         draw_attention(attention, folder / f"attention-{number}.png")
 
@@ -130,7 +131,7 @@ def as_markdown(report: TranslatorReport) -> str:
         lines += table([f"{direction}: words", "sentences", "BLEU"], rows)
     lines += ["![BLEU by source length](lengths.png)", ""]
     if report.history:
-        lines += ["## Training", "", "![Loss and BLEU of the dev sets by epoch](curve.png)", ""]
+        lines += ["## Training", "", "![Loss and dev figures over core-hours](curve.png)", ""]
     if report.attentions:
         lines += ["## Where the decoder looks", "", "A row is a piece it writes, a column a piece it reads.", ""]
     for number in range(1, len(report.attentions) + 1):
@@ -149,21 +150,6 @@ def draw_lengths(systems: Mapping[str, Mapping[str, Sequence[LengthBin]]], path:
         axes.set(title=direction, xlabel="words of the source", ylabel="BLEU", ylim=(0, None))
         axes.legend()
         axes.grid(color="0.9")
-    save_figure(figure, path)
-
-
-def draw_curve(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Loss and the dev sets' BLEU by epoch."""
-    figure = blank_figure(9.0, 3.8)
-    left, right = figure.subplots(1, 2)
-    epochs = [each["epoch"] for each in history]
-    left.plot(epochs, [each["loss"] for each in history], "o-", markersize=3)
-    left.set(xlabel="epoch", ylabel="cross-entropy of a training token, nats")
-    for name in sorted({name for each in history for name in each} - {"epoch", "loss", "seconds", "score"}):
-        seen = [each for each in history if name in each]
-        right.plot([each["epoch"] for each in seen], [each[name] for each in seen], "o-", markersize=3, label=name)
-    right.set(xlabel="epoch", ylabel="BLEU, dev, greedy")
-    right.legend()
     save_figure(figure, path)
 
 

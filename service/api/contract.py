@@ -66,6 +66,7 @@ EXAMPLES: Mapping[str, Mapping[str, Json]] = {
         "several": {"text": ["I love this book. It was cheap.", "Where is it?"], "target": "es", "beam_size": 1},
         "hypotheses": {"text": "I love this book.", "target": "es", "num_hypotheses": 4, "attention": True},
         "stream": {"text": "I love this book. It was cheap.", "target": "es", "stream": True},
+        "region": {"text": "Where is the station?", "source": "en-GB", "target": "es-MX"},
     },
 }
 

@@ -22,7 +22,7 @@ from service.api.schemas import ModelName
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InvalidRequestError
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Done, Work
+from service.scheduling.job import Answer, Done, Job, Work
 from service.scheduling.virtual_time import Priority
 from service.tracing.trace import NO_TRACE, Trace
 
@@ -119,13 +119,18 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
 
     async def answer(self, data: Data, request: Request[Any, Any, Any]) -> bytes:
         """Check, encode, queue, write: in this order, so that only good rows ever wait."""
-        admitted = await self.admit(data, request)
-        done = await run_rows(admitted, request)
+        admitted, done = await self.run(await self.admit(data, request), request)
         note(exchange_of(request), admitted, done)
         answered_at = time.monotonic()
         written = await self.means.offload(admitted.length, self._write, data, admitted, done.answers)
         exchange_of(request).trace.add("write", since=answered_at, until=time.monotonic())
         return written
+
+    async def run(
+        self, admitted: Admitted[Model, Encoded, Row, Answer], request: Request[Any, Any, Any]
+    ) -> tuple[Admitted[Model, Encoded, Row, Answer], Done[Answer]]:
+        """What is answered, and what its rows became."""
+        return admitted, await run_rows(admitted, request)
 
     async def admit(self, data: Data, request: Request[Any, Any, Any]) -> Admitted[Model, Encoded, Row, Answer]:
         """Check and encode."""
@@ -170,10 +175,24 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
 
 async def run_rows(admitted: Admitted[Any, Any, Any, Answer], request: Request[Any, Any, Any]) -> Done[Answer]:
     """Every row's answer, in order; given up as soon as the caller leaves."""
-    scheduler = admitted.served.scheduler
-    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+    job = _enqueue(admitted)
     admitted.served.density.learn(length=admitted.length, cost=job.cost / admitted.weight)
-    with watching(request.receive, lambda: scheduler.withdraw(job)):
+    return await _finished(admitted, job, request)
+
+
+async def run_more_rows(admitted: Admitted[Any, Any, Any, Answer], request: Request[Any, Any, Any]) -> Done[Answer]:
+    """The same for rows of a text that others came of before: how many they are says nothing about its length."""
+    return await _finished(admitted, _enqueue(admitted), request)
+
+
+def _enqueue(admitted: Admitted[Any, Any, Any, Answer]) -> Job[Answer]:
+    return admitted.served.scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+
+
+async def _finished(
+    admitted: Admitted[Any, Any, Any, Answer], job: Job[Answer], request: Request[Any, Any, Any]
+) -> Done[Answer]:
+    with watching(request.receive, lambda: admitted.served.scheduler.withdraw(job)):
         return await job.done
 
 

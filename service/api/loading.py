@@ -9,14 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from service.api.inputs import Limits
-from service.api.schemas import ModelCard, PairCard
+from service.api.schemas import ConfidenceCard, ModelCard, PairCard
 from service.api.versions import default_of, find_versions, full_name, name_of
 from service.bundle import Bundle, Task, verify
 from service.errors import SettingsError
 from service.predictors.classifier import Classifier
+from service.predictors.confidence import ConfidenceModel
 from service.predictors.predictor import RowPredictor
 from service.predictors.replay import replay
 from service.predictors.tagger import Tagger
@@ -173,10 +174,20 @@ def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCa
         device=device_of(settings),
         limits={**manifest.limits, **request_limits(settings).as_dict()},
         licence=manifest.licence,
+        commercial_use=manifest.commercial_use,
         checksum=bundle.checksum,
         metrics=manifest.metrics,
         pairs=[PairCard(pair.source, pair.target) for pair in manifest.pairs] or UNSET,
+        confidence=_confidence_card(manifest.confidence),
     )
+
+
+def _confidence_card(content: Mapping[str, Any] | None) -> ConfidenceCard | UnsetType:
+    """Of a manifest that the predictor has read."""
+    if content is None:
+        return UNSET
+    model = ConfidenceModel.read(content)
+    return ConfidenceCard(what=model.what, threshold=model.threshold, measured_on=list(model.measured_on))
 
 
 def plain_labels(tags: Sequence[str]) -> list[str]:

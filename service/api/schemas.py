@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.settings import MAX_BEAM_SIZE
+from service.text.markup import Format
 from service.text.offsets import OffsetUnit
 
 Task = Literal["pos", "ner"]
@@ -43,7 +44,7 @@ class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
     text: Annotated[str | list[str], Meta(description="One text or several", examples=["I love this book."])]
     source: Annotated[str, Meta(description="The language it is in")] = "en"
-    target: Annotated[str, Meta(description="The language it is wanted in", examples=["es"])]
+    target: Annotated[str, Meta(description="The language it is wanted in; es-MX asks for es", examples=["es"])]
     model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
     beam_size: Annotated[int, Meta(description="Hypotheses kept at each step", ge=1, le=MAX_BEAM_SIZE)] = 4
     num_hypotheses: Annotated[
@@ -56,8 +57,17 @@ class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
         Annotated[int, Meta(ge=1)] | None, Meta(description="Most subwords of a sentence's translation, its end too")
     ] = None
     attention: Annotated[bool, Meta(description="Answer which subwords each one was made from")] = False
+    format: Annotated[
+        Format,
+        Meta(description="What the text is written in; tags, code and addresses of links are kept", examples=["html"]),
+    ] = "text"
+    localize_numbers: Annotated[
+        bool, Meta(description="Write numbers as the target language does: 1.250,5 for 1,250.5")
+    ] = False
     stream: Annotated[bool, Meta(description="Answer sentence by sentence as text/event-stream")] = False
-    truncate: Annotated[bool, Meta(description="Cut sentences over the model's limit instead of refusing them")] = False
+    truncate: Annotated[
+        bool, Meta(description="Leave out the rest of what is over the model's limit and cannot be cut into parts")
+    ] = False
     offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
 
 
@@ -143,12 +153,19 @@ class AttentionAnswer(Struct, frozen=True):
     weights: list[list[float]]
 
 
+Confidence = Annotated[
+    float, Meta(description="The probability of what GET /models says, where the model is calibrated", ge=0, le=1)
+]
+
+
 class TranslatedSentence(Struct, frozen=True):
     """A sentence of the text and its translation."""
 
     source: SourceSpan
     translation: str
     score: float
+    complete: Annotated[bool, Meta(description="False where a limit cut the translation")]
+    confidence: Confidence | UnsetType = UNSET
     attention: AttentionAnswer | UnsetType = UNSET
 
 
@@ -184,8 +201,10 @@ class SentenceEvent(Struct, frozen=True, kw_only=True):
     source: SourceSpan
     translation: str
     score: float
+    complete: Annotated[bool, Meta(description="False where a limit cut the translation")]
     truncated: bool
     hypotheses: list[HypothesisAnswer]
+    confidence: Confidence | UnsetType = UNSET
     attention: AttentionAnswer | UnsetType = UNSET
 
 
@@ -202,6 +221,14 @@ class PairCard(Struct, frozen=True):
     target: str
 
 
+class ConfidenceCard(Struct, frozen=True, kw_only=True):
+    """What a translator's confidences mean."""
+
+    what: Annotated[str, Meta(description="What a confidence is the probability of")]
+    threshold: Annotated[float, Meta(description="Confidences from here on are worth relying on")]
+    measured_on: Annotated[list[str], Meta(description="Domains of the text that it was measured on")]
+
+
 class ModelCard(Struct, frozen=True, kw_only=True):
     """A served model, as its bundle's manifest describes it."""
 
@@ -215,9 +242,11 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     device: str
     limits: dict[str, int]
     licence: str
+    commercial_use: bool | None  # whether the terms of all corpora allow it; null where the bundle does not say
     checksum: str
     metrics: dict[str, Any]
     pairs: list[PairCard] | UnsetType = UNSET  # of a translator
+    confidence: ConfidenceCard | UnsetType = UNSET  # of a translator that is calibrated
 
 
 class ModelsResponse(Struct, frozen=True):

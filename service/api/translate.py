@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
-from typing import Any, cast
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
-import msgspec
 from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from service.api.catalogue import Served
-from service.api.desk import Admitted, Desk, note
-from service.api.exchange import exchange_of
+from service.api.desk import Desk, run_more_rows, run_rows
 from service.api.inputs import Item, Limits, read_texts
-from service.api.problems import PROBLEMS, problem_of
-from service.api.schemas import DoneEvent, TranslateRequest, TranslateResponse
-from service.api.translations import TranslatedItem, sentence_event, translate_results
+from service.api.problems import PROBLEMS
+from service.api.schemas import TranslateRequest, TranslateResponse
+from service.api.translate_stream import AdmittedTexts, SentenceStream, ServedTranslator
+from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
 from service.api.written import WrittenJson
-from service.errors import CallerLeftError, FieldError, InvalidRequestError
+from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
 from service.predictors.translation import Pair, Wish
 from service.predictors.translator import Translator
-from service.scheduling.decoder import Decoder
-from service.scheduling.job import Done, Job
+from service.scheduling.job import Done
 from service.scheduling.search import Hypotheses, Search
-from service.text.paragraphs import cut
+from service.text.languages import match_language
+from service.text.markup import cut_format
 
-ServedTranslator = Served[Translator, Search, Hypotheses]
-AdmittedTexts = Admitted[Translator, TranslatedItem, Search, Hypotheses]
-Finished = asyncio.Queue[tuple[int, Hypotheses] | None]  # None at the end
 EVENT_STREAM = "text/event-stream"
 ANSWER = ResponseSpec(
     TranslateResponse,
@@ -50,10 +45,9 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
         """The model for the pair: the named one, or the first of those that serve it, the default before the others.
         Raises InvalidRequestError if there is none."""
         candidates = self.means.catalogue.candidates(self.task, data.model)
-        pair = Pair(data.source, data.target)
-        served = next((each for each in candidates if pair in each.predictor.pairs), None)
+        served = next((each for each in candidates if each.predictor.pair_for(data.source, data.target)), None)
         if served is None:
-            raise _unknown_pair(pair, [known for each in candidates for known in each.predictor.pairs])
+            raise _unknown_pair(data, [known for each in candidates for known in each.predictor.pairs])
         _check_at_most(data.max_length, served.predictor.max_target_tokens, "max_length", "this model's limit")
         return served
 
@@ -65,8 +59,25 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
         return read_texts(data.text, limits)
 
     def encode(self, item: Item, data: TranslateRequest, model: Translator) -> TranslatedItem:
-        passage, wish = cut(item.text), _wish(data)
+        passage, wish = cut_format(item.text, data.format), _wish(data, model)
         return TranslatedItem.of(passage, [model.encode(each, wish) for each in passage.sentences], data.offset_unit)
+
+    async def run(
+        self, admitted: AdmittedTexts, request: Request[Any, Any, Any]
+    ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
+        """Sentences whose translation has faults are searched once more in smaller parts. If there is no time for that,
+        or it fails, what was found first is answered."""
+        translator, length = admitted.served.predictor, admitted.length
+        done = await run_rows(admitted, request)
+        first = await self.means.offload(length, answered, admitted.items, done.answers, translator)
+        second = replace(admitted, items=await self.means.offload(length, to_search_again, first, translator))
+        items = first
+        if second.rows:
+            with suppress(CapacityError, ModelFailedError):
+                more = await run_more_rows(second, request)
+                items = await self.means.offload(length, _better_of, first, second.items, more.answers, translator)
+                done = done.joined(more)
+        return replace(admitted, items=items), done
 
     def respond(
         self,
@@ -75,22 +86,11 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
         items: Sequence[TranslatedItem],
         answers: Sequence[Hypotheses],
     ) -> TranslateResponse:
-        return TranslateResponse(served.name, translate_results(items, answers, served.predictor))
+        return TranslateResponse(served.name, translate_results(items, served.predictor))
 
     async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
         """Events. What is refused at the door is refused here, before the first one."""
-        admitted = await self.admit(data, request)
-        finished: Finished = asyncio.Queue()
-        decoder = cast("Decoder", admitted.served.scheduler)
-        job = decoder.enqueue(
-            admitted.rows,
-            deadline=admitted.deadline,
-            priority=admitted.priority,
-            tell=lambda place, answer: finished.put_nowait((place, answer)),
-        )
-        admitted.served.density.learn(length=admitted.length, cost=job.cost / admitted.weight)
-        job.done.add_done_callback(partial(_end, finished))
-        return sentence_events(admitted, job, finished, request)
+        return SentenceStream.start(await self.admit(data, request)).events(request)
 
 
 @post(
@@ -111,72 +111,33 @@ async def translate(
 _UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come
 
 
-async def sentence_events(
-    admitted: AdmittedTexts,
-    job: Job[Hypotheses],
-    finished: Finished,
-    request: Request[Any, Any, Any],
-) -> AsyncIterator[bytes]:
-    """Ends the job if the caller leaves, which cancels this."""
-    try:
-        for place in _places(admitted.items, searched=False):
-            yield _sentence(admitted, place, ())
-        places = list(_places(admitted.items, searched=True))
-        while (told := await finished.get()) is not None:
-            yield _sentence(admitted, places[told[0]], told[1])
-        note(exchange_of(request), admitted, job.done.result())
-        yield _event("done", DoneEvent(admitted.served.name))
-    except Exception as error:  # the status is sent: all that can be done is to say it
-        yield _event("error", problem_of(request, error))
-    finally:
-        if not job.done.done():
-            exchange_of(request).kind = CallerLeftError.kind
-            admitted.served.scheduler.withdraw(job)
+def _better_of(
+    first: Sequence[TranslatedItem],
+    second: Sequence[TranslatedItem],
+    answers: Sequence[Hypotheses],
+    translator: Translator,
+) -> list[TranslatedItem]:
+    return better(first, answered(second, answers, translator), translator)
 
 
-def _end(finished: Finished, done: asyncio.Future[Done[Hypotheses]]) -> None:
-    """Nothing more will come. A failure counts as seen, whether or not anybody still reads the stream."""
-    if not done.cancelled():
-        done.exception()
-    finished.put_nowait(None)
-
-
-def _wish(data: TranslateRequest) -> Wish:
+def _wish(data: TranslateRequest, model: Translator) -> Wish:
+    """In a pair that the model serves."""
     return Wish(
-        pair=Pair(data.source, data.target),
+        pair=model.pair_for(data.source, data.target) or Pair(data.source, data.target),
         beam_size=data.beam_size,
         num_hypotheses=data.num_hypotheses,
         length_penalty=data.length_penalty,
         max_length=data.max_length,
         attention=data.attention,
         truncate=data.truncate,
+        localize_numbers=data.localize_numbers,
     )
 
 
-def _places(items: Sequence[TranslatedItem], *, searched: bool) -> list[tuple[int, int]]:
-    """Item and sentence of those that are searched, or of the others."""
-    return [
-        (number, sentence)
-        for number, item in enumerate(items)
-        for sentence, source in enumerate(item.sources)
-        if (source.search is not None) is searched
-    ]
-
-
-def _sentence(admitted: AdmittedTexts, place: tuple[int, int], hypotheses: Hypotheses) -> bytes:
-    source = admitted.items[place[0]].sources[place[1]]
-    translations = admitted.served.predictor.decode(source, hypotheses)
-    return _event("sentence", sentence_event(admitted.items, place, translations))
-
-
-def _event(name: str, data: msgspec.Struct) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
-
-
-def _unknown_pair(pair: Pair, known: Sequence[Pair]) -> InvalidRequestError:
-    path = "target" if pair.source in {each.source for each in known} else "source"
+def _unknown_pair(data: TranslateRequest, known: Sequence[Pair]) -> InvalidRequestError:
+    path = "target" if match_language(data.source, {each.source for each in known}) else "source"
     pairs = ", ".join(sorted({str(each) for each in known}))
-    message = f"nothing here translates from {pair.source!r} to {pair.target!r}; known pairs: {pairs}"
+    message = f"nothing here translates from {data.source!r} to {data.target!r}; known pairs: {pairs}"
     return InvalidRequestError(f"{path}: {message}", errors=[FieldError(path=path, message=message)])
 
 

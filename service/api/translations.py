@@ -1,9 +1,10 @@
-"""Hypotheses back to texts: sentences joined as they were cut, what was copied put back, attention that sums to 1."""
+"""Hypotheses back to texts: sentences joined as they were cut, and attention that sums to 1."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import fmean
 
 import numpy as np
@@ -24,6 +25,8 @@ from service.scheduling.search import Hypotheses, Search
 from service.text.offsets import OffsetTable, OffsetUnit, offset_table
 from service.text.paragraphs import Passage
 
+CONFIDENCE_DIGITS = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TranslatedItem:
@@ -39,11 +42,12 @@ class TranslatedItem:
 
     @property
     def rows(self) -> list[Search]:
-        return [source.search for source in self.sources if source.search is not None]
+        """The searches that are still to be made."""
+        return [search for source in self.sources for search in source.searches]
 
     @property
     def num_tokens(self) -> int:
-        return sum(len(search.ids) for search in self.rows)
+        return sum(source.num_tokens for source in self.sources)
 
     @property
     def truncated(self) -> bool:
@@ -54,6 +58,23 @@ class TranslatedItem:
         if self.table is None:
             return SourceSpan(span.start, span.end)
         return SourceSpan(int(self.table[span.start]), int(self.table[span.end]))
+
+    def decode(self, translator: Translator, sentence: int, source: Source) -> list[Translation]:
+        """The translations of a sentence as they stand in the text, best first, no two alike; at least one. ``source``
+        is the sentence, answered."""
+        found: dict[str, Translation] = {}
+        for each in translator.decode(source):
+            restored = self._restored(sentence, each)
+            found.setdefault(restored.text, restored)
+        return list(found.values())
+
+    def _restored(self, sentence: int, translation: Translation) -> Translation:
+        attention = translation.attention and replace(
+            translation.attention,
+            source_tokens=[self.passage.named(sentence, token) for token in translation.attention.source_tokens],
+            target_tokens=[self.passage.named(sentence, token) for token in translation.attention.target_tokens],
+        )
+        return replace(translation, text=self.passage.restored(sentence, translation.text), attention=attention)
 
     def joined(self, translations: Sequence[Translation]) -> HypothesisAnswer:
         """The whole text's translation and, over its sentences, the mean score."""
@@ -66,16 +87,42 @@ class TranslatedItem:
         return [self.joined([each]) for each in translations] if len(self.sources) == 1 else UNSET
 
 
-def translate_results(
+def answered(
     items: Sequence[TranslatedItem], answers: Sequence[Hypotheses], translator: Translator
-) -> list[TranslateResult]:
-    """``answers`` are those of all items' rows, in order."""
+) -> list[TranslatedItem]:
+    """The items with what was found; ``answers`` are those of all items' rows, in order."""
     remaining = iter(answers)
-    return [_result(item, remaining, translator) for item in items]
+    return [
+        replace(
+            item,
+            sources=[translator.answered(each, list(islice(remaining, len(each.searches)))) for each in item.sources],
+        )
+        for item in items
+    ]
 
 
-def _result(item: TranslatedItem, answers: Iterator[Hypotheses], translator: Translator) -> TranslateResult:
-    found = [translator.decode(source, next(answers) if source.search else ()) for source in item.sources]
+def to_search_again(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslatedItem]:
+    """The answered items with those sentences in smaller parts whose translation has faults; no rows if none has."""
+    return [replace(item, sources=[translator.halved(source) or source for source in item.sources]) for item in items]
+
+
+def better(
+    first: Sequence[TranslatedItem], second: Sequence[TranslatedItem], translator: Translator
+) -> list[TranslatedItem]:
+    """The items with the better one of two answers to each sentence."""
+    return [
+        replace(one, sources=[translator.better(*sources) for sources in zip(one.sources, other.sources, strict=True)])
+        for one, other in zip(first, second, strict=True)
+    ]
+
+
+def translate_results(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslateResult]:
+    """The results of answered items."""
+    return [_result(item, translator) for item in items]
+
+
+def _result(item: TranslatedItem, translator: Translator) -> TranslateResult:
+    found = [item.decode(translator, place, source) for place, source in enumerate(item.sources)]
     best = [translations[0] for translations in found]
     whole = item.joined(best)
     return TranslateResult(
@@ -92,22 +139,25 @@ def _sentence(item: TranslatedItem, place: int, translation: Translation) -> Tra
         source=item.place(place),
         translation=translation.text,
         score=round(translation.score, SCORE_DIGITS),
+        complete=translation.complete,
+        confidence=UNSET if translation.confidence is None else round(translation.confidence, CONFIDENCE_DIGITS),
         attention=_attention(translation.attention),
     )
 
 
 def sentence_event(
-    items: Sequence[TranslatedItem], place: tuple[int, int], translations: Sequence[Translation]
+    item: TranslatedItem, translations: Sequence[Translation], *, number: int, sentence: int
 ) -> SentenceEvent:
-    """One sentence of one item, as soon as it is finished."""
-    item, sentence = items[place[0]], place[1]
+    """The event of a sentence of the item with this number, as soon as it is finished."""
     best = _sentence(item, sentence, translations[0])
     return SentenceEvent(
-        item=place[0],
+        item=number,
         sentence=sentence,
         source=best.source,
         translation=best.translation,
         score=best.score,
+        complete=best.complete,
+        confidence=best.confidence,
         truncated=item.sources[sentence].truncated,
         hypotheses=[HypothesisAnswer(each.text, round(each.score, SCORE_DIGITS)) for each in translations],
         attention=best.attention,

@@ -82,10 +82,15 @@ class Manifest(_Part):
     pairs: tuple[Pair, ...] = Field((), description="what a translator translates")
     description: str
     licence: str
+    commercial_use: bool | None = Field(None, description="whether the terms of all corpora allow it; None: not said")
     corpora: tuple[Corpus, ...]
     features: dict[str, int]
     labels: dict[str, tuple[str, ...]]
     limits: dict[str, int]
+    coverage_weight: float = Field(
+        0.0, ge=0, le=10, description="of the coverage penalty beside a translation's score (Wu et al. 2016)"
+    )
+    confidence: dict[str, Any] | None = Field(None, description="a translator's calibration: what, weights, bias, ...")
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     precisions: dict[str, Precision]

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from service.scheduling.search import Floats, Search
+from service.scheduling.search import Floats, Hypothesis, Search
+from service.text.casing import Casing
+from service.text.clauses import Part
+from service.text.placeholders import Masked
 
 EXAMPLE_BEAM_SIZE = 4
 
@@ -31,18 +34,48 @@ class Wish:
     length_penalty: float = 1.0
     max_length: int | None = None  # pieces of a translation, its end included
     attention: bool = False
-    truncate: bool = False  # cut what is too long instead of refusing it
+    truncate: bool = False  # leave out the rest of what is too long and cannot be translated in parts
+    localize_numbers: bool = False  # write numbers as the target language does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidate:
+    """One translation of a segment."""
+
+    text: str
+    hypothesis: Hypothesis | None = None  # None where nothing was searched: the text is the source's
+    names: Sequence[str] = ()  # of each symbol in the hypothesis the item, empty for one too many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segment:
+    """A stretch of a sentence that one search translates; one without a word to translate has no search."""
+
+    part: Part  # of the sentence
+    search: Search | None
+    masked: Masked  # what the network reads, and what is put back into the translation
+    casing: Casing = Casing.SENTENCE
+    candidates: Sequence[Candidate] = ()  # its translations, best first; none until it has been searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
-    """A sentence on its way to the network; one without a word to translate has no way to go."""
+    """A sentence on its way to the network, as one segment or, if it is long, in several."""
 
     text: str
-    search: Search | None
-    originals: Sequence[str] = ()  # what the placeholders stand for
+    segments: Sequence[Segment]
     wish: Wish
     truncated: bool = False
+
+    @property
+    def searches(self) -> list[Search]:
+        """The searches that are still to be made, in order."""
+        return [each.search for each in self.segments if each.search is not None and not each.candidates]
+
+    @property
+    def num_tokens(self) -> int:
+        """The tokens that the network reads, whether or not they have been searched."""
+        return sum(len(each.search.ids) for each in self.segments if each.search is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,3 +94,5 @@ class Translation:
     text: str
     score: float  # log-probability / length ** length_penalty; 0 where nothing was searched
     attention: Attention | None = None
+    confidence: float | None = None  # 0 to 1, of the best one if the bundle is calibrated
+    complete: bool = True  # no limit cut it

@@ -43,6 +43,18 @@ class Done(Generic[Answer]):
     model_seconds: float = 0.0  # from then until its last row was answered
     work: Sequence[Work] = ()  # as it ended
 
+    def joined(self, more: Done[Answer]) -> Done[Answer]:
+        """What became of the same request's rows and of more of them, which came later; the time between counts as the
+        model's. Both have work."""
+        ended_at = max(each.ended_at for each in more.work)
+        began_at = min(each.began_at for each in self.work)
+        return Done(
+            answers=[*self.answers, *more.answers],
+            queue_seconds=self.queue_seconds,
+            model_seconds=max(self.model_seconds, ended_at - began_at),
+            work=[*self.work, *more.work],
+        )
+
 
 @dataclass(slots=True, eq=False)
 class Row(Generic[Answer]):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from service.text.copying import without_edges
+from service.text.protected import without_edges
 from service.text.tokenizer import split_sentences
 
 # What begins the item of a list, a heading or a quotation; it is no part of the sentence after it.
@@ -39,6 +39,14 @@ class Passage:
     def sentences(self) -> list[str]:
         """Each on one line."""
         return [_BREAK.sub(" ", self.text[span.start : span.end]) for span in self.spans]
+
+    def restored(self, sentence: int, translation: str) -> str:
+        """A translation of the sentence with this number as it stands in the text."""
+        return translation
+
+    def named(self, sentence: int, text: str) -> str:
+        """A part of a sentence or translation in the caller's words."""
+        return text
 
     def join(self, translations: Sequence[str]) -> str:
         """The text with each sentence's translation in its place."""

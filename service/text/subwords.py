@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
+from service.text.symbols import SYMBOLS
+
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
 SPACE = "\u2581"  # how a piece spells a space
-PLACEHOLDER = "\ue000"  # private use: stands for what is copied
 _NUM_SPECIAL = 4
 # Beyond it lie rare ideographs, tags and private use: nothing that folds to a letter.
 _LAST_FOLDED = 0x20000
+# Bytes that pieces stand for are lone surrogates until they are decoded: no other piece has any.
+_FIRST_BYTE = 0xDC00
 
 
 @dataclass(frozen=True, eq=False)
 class Subwords:
     """A trained model. Ids 0 to 3 are padding, unknown, begin and end; a language's tag is a control symbol, which no
-    text can spell, and the copy placeholder a piece of its own. May be used by several threads at once."""
+    text can spell, and each symbol of a protected item a piece of its own. May be used by several threads at once."""
 
     processor: SentencePieceProcessor
 
@@ -35,8 +39,9 @@ class Subwords:
         special = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         if special != (PAD_ID, UNK_ID, BOS_ID, EOS_ID):
             raise ValueError(f"pad, unk, bos and eos are {special}, not {(PAD_ID, UNK_ID, BOS_ID, EOS_ID)}")
-        if processor.piece_to_id(PLACEHOLDER) == UNK_ID:
-            raise ValueError("it has no piece for the copy placeholder U+E000")
+        missing = [symbol for symbol in SYMBOLS if processor.piece_to_id(symbol) == UNK_ID]
+        if missing:
+            raise ValueError(f"it has no piece for the symbol U+{ord(missing[0]):04X}")
         return cls(processor)
 
     def __len__(self) -> int:
@@ -52,8 +57,16 @@ class Subwords:
 
     def decode(self, ids: Sequence[int]) -> str:
         """What the pieces spell together, special and control symbols left out."""
-        spelled = (self._spelling[each] for each in ids)
-        return "".join(spelled).replace(SPACE, " ").strip(" ")
+        return "".join(self.spell(ids)).strip(" ")
+
+    def spell(self, ids: Iterable[int]) -> list[str]:
+        """The text of each piece, empty for special and control symbols. Byte pieces in a row are UTF-8: the first of a
+        row has its text, without what is no valid UTF-8."""
+        spelled = [self._spelling[each] for each in ids]
+        if not self._has_bytes or not any(map(_is_byte, spelled)):
+            return spelled
+        rows = groupby(spelled, _is_byte)
+        return [each for is_byte, row in rows for each in (_decoded(list(row)) if is_byte else row)]
 
     def tag(self, name: str) -> int:
         """The id of a control symbol such as ``<2es>``. Raises KeyError if there is none."""
@@ -62,21 +75,23 @@ class Subwords:
             raise KeyError(name)
         return found
 
-    @property
-    def placeholder_id(self) -> int:
-        return int(self.processor.piece_to_id(PLACEHOLDER))
+    @cached_property
+    def symbol_ids(self) -> frozenset[int]:
+        """The ids of the symbols that stand for protected items."""
+        return frozenset(map(self.processor.piece_to_id, SYMBOLS))
 
     @cached_property
     def alphabet(self) -> frozenset[str]:
         """The characters that it can spell: those of its pieces, and those that it folds into them or leaves out,
-        white space for one."""
-        spelled = {character for each in range(_NUM_SPECIAL, len(self)) for character in self._spelling[each]}
-        spelled -= {SPACE, PLACEHOLDER}
+        white space for one. Of byte pieces only the capitals of other pieces' letters are spelled."""
+        ordinary = (each for each in range(_NUM_SPECIAL, len(self)) if not self.processor.is_byte(each))
+        spelled = {character for each in ordinary for character in self._spelling[each]} - {" ", *SYMBOLS}
+        if self._has_bytes:
+            spelled |= {capital for each in spelled if len(capital := each.upper()) == 1}
         others = [chr(code) for code in range(_LAST_FOLDED) if not 0xD800 <= code < 0xE000]
         folds = zip(others, self.processor.normalize(others), strict=True)
-        return frozenset(
-            spelled | {each for each, fold in folds if each != PLACEHOLDER and spelled.issuperset(fold.strip(SPACE))}
-        ) - {SPACE}
+        folded = {each for each, fold in folds if spelled.issuperset(fold.strip(SPACE))}
+        return frozenset(spelled | folded) - {SPACE, *SYMBOLS}
 
     @cached_property
     def _table(self) -> tuple[str, ...]:
@@ -84,12 +99,28 @@ class Subwords:
 
     @cached_property
     def _spelling(self) -> tuple[str, ...]:
-        """By id: the piece, empty where it is a symbol."""
-        silent = (each for each in range(len(self)) if self.processor.is_control(each) or each == UNK_ID)
-        table = list(self._table)
-        for each in silent:
-            table[each] = ""
+        """By id: the piece with spaces for U+2581, a lone surrogate for a byte, nothing for control symbols."""
+        table = [piece.replace(SPACE, " ") for piece in self._table]
+        for each in range(len(self)):
+            if self.processor.is_control(each) or each == UNK_ID:
+                table[each] = ""
+            elif self.processor.is_byte(each):
+                table[each] = chr(_FIRST_BYTE + int(table[each][3:5], 16))  # <0x41>
         return tuple(table)
+
+    @cached_property
+    def _has_bytes(self) -> bool:
+        return any(map(_is_byte, self._spelling))
+
+
+def _is_byte(spelled: str) -> bool:
+    return len(spelled) == 1 and _FIRST_BYTE <= ord(spelled) < _FIRST_BYTE + 0x100
+
+
+def _decoded(row: Sequence[str]) -> list[str]:
+    """The text of a row of bytes for the first of them, nothing for the others."""
+    text = bytes(ord(each) - _FIRST_BYTE for each in row).decode("utf-8", "ignore")
+    return [text, *[""] * (len(row) - 1)]
 
 
 def _sendable(text: str) -> str:

@@ -13,7 +13,7 @@ from service.scheduling.virtual_time import Priority
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import every_route, problem_of
 from tests.api.test_exchange import busy, queued
-from tests.fakes import MAX_SOURCE_TOKENS, MAX_TOKENS
+from tests.fakes import MAX_TOKENS
 
 
 @every_route
@@ -142,7 +142,6 @@ def test_the_longest_run_of_every_model_is_told(served: Served) -> None:
     [
         ("/tag", "well " * (MAX_TOKENS + 1), MAX_TOKENS + 1, MAX_TOKENS),
         ("/classify", "good " * (MAX_TOKENS + 1), MAX_TOKENS + 1, MAX_TOKENS),
-        ("/translate", "a" * MAX_SOURCE_TOKENS, MAX_SOURCE_TOKENS + 3, MAX_SOURCE_TOKENS),
     ],
 )
 def test_what_one_run_may_not_take_is_refused_with_limit_and_length(

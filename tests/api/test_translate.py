@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.bundle import write_manifest
+from service.bundle import EXAMPLES, write_manifest
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
 from tests.fakes import (
@@ -36,10 +36,17 @@ def test_one_sentence(served: Served) -> None:
         "model": {"name": TRANSLATOR, "version": VERSION},
         "results": [
             {
-                "translation": "i LOVE THIS BOOK.",
+                "translation": say("I love this book."),
                 "score": score,
-                "hypotheses": [{"translation": "i LOVE THIS BOOK.", "score": score}],
-                "sentences": [{"source": {"start": 0, "end": 17}, "translation": "i LOVE THIS BOOK.", "score": score}],
+                "hypotheses": [{"translation": say("I love this book."), "score": score}],
+                "sentences": [
+                    {
+                        "source": {"start": 0, "end": 17},
+                        "translation": say("I love this book."),
+                        "score": score,
+                        "complete": True,
+                    }
+                ],
                 "truncated": False,
             }
         ],
@@ -71,12 +78,14 @@ def test_what_cannot_be_translated_is_copied_and_runs_nothing(served: Served, te
 
 
 def test_another_language_as_source_is_answered(served: Served) -> None:
-    assert translation_of(served, "Это не английский. But this is, Маша!") == "Это не английский. bUT THIS IS, Маша!"
+    found = translation_of(served, "Это не английский. But this is, Маша!")
+    assert found == f"Это не английский. {say('But this is')}, Маша!"
 
 
 def test_numbers_addresses_and_emoji_go_round_the_network(served: Served) -> None:
     text = "In 1984 see http://A.b/c?d=E or A@b.Co 😀, I know! 🇩🇪"
-    assert translation_of(served, text) == "iN 1984 SEE http://A.b/c?d=E OR A@b.Co 😀, i KNOW! 🇩🇪"
+    expected = f"{say('In')} 1984 {say('see')} http://A.b/c?d=E {say('or')} A@b.Co 😀, {say('I know')}! 🇩🇪"
+    assert translation_of(served, text) == expected
 
 
 def test_paragraphs_lists_and_spaces_are_kept(served: Served) -> None:
@@ -113,8 +122,8 @@ def test_hypotheses_are_as_many_as_asked_for_different_and_fall(served: Served) 
 
 
 def test_greedy_is_a_beam_of_one(served: Served) -> None:
-    assert translation_of(served, "Me too.", beam_size=1) == "mE TOO."
-    assert translation_of(served, "Me too.", beam_size=16, num_hypotheses=16) == "mE TOO."
+    assert translation_of(served, "Me too.", beam_size=1) == say("Me too.")
+    assert translation_of(served, "Me too.", beam_size=16, num_hypotheses=16) == say("Me too.")
 
 
 def test_attention_rows_sum_to_one_as_they_are_printed(served: Served) -> None:
@@ -123,8 +132,8 @@ def test_attention_rows_sum_to_one_as_they_are_printed(served: Served) -> None:
     [result] = json.loads(body, parse_float=Decimal)["results"]
     first, second = (each["attention"] for each in result["sentences"])
     assert first["source_tokens"][:6] == ["<2es>", "▁", "I", "n", "▁", "1984"]
-    assert first["target_tokens"][:5] == ["▁", "i", "N", "▁", "1984"]
-    assert second["target_tokens"] == ["▁", "n", "O", "!"]
+    assert first["target_tokens"][:5] == ["▁", *say("In"), "▁", "1984"]
+    assert second["target_tokens"] == ["▁", *say("No!")]
     for attention in (first, second):
         assert len(attention["weights"]) == len(attention["target_tokens"])
         assert all(len(row) == len(attention["source_tokens"]) and sum(row) == 1 for row in attention["weights"])
@@ -136,28 +145,98 @@ def test_a_length_penalty_divides_the_score(served: Served) -> None:
 
 
 def test_a_translation_may_be_capped(served: Served) -> None:
-    assert translation_of(served, "Me too.", max_length=4, beam_size=1) == "mE"
+    assert translation_of(served, "Me too.", max_length=4, beam_size=1) == say("Me")
 
 
 def test_a_network_that_never_ends_is_stopped_by_the_cap(served: Served) -> None:
     served.session.ends = False
     for beam_size in (1, 4):
         found = translation_of(served, "Me and you", beam_size=beam_size)
-        assert found.startswith("mE AND YOU")
+        assert found.startswith(say("Me and you"))
         assert len(found) <= 19 + 8
 
 
-def test_a_sentence_of_five_hundred_words_is_refused_or_cut_and_that_is_said(served: Served) -> None:
-    text = "well " * 500
-    num_tokens = len(text) + 2
-    document = problem_of(served.post("/translate", text=["No.", text]), 422, "input_too_long")
+def test_a_sentence_of_five_hundred_words_is_translated_in_parts(served: Served) -> None:
+    text = "well and good " * 170
+    long, short = served.translate(text=[text, "No."])["results"]
+    assert (long["translation"], short["translation"]) == (say(text), say("No."))
+    [sentence] = long["sentences"]
+    assert sentence["source"] == {"start": 0, "end": len(text.rstrip())}
+    assert (sentence["complete"], long["truncated"]) == (True, False)
+    assert long["hypotheses"] == [{"translation": say(text), "score": sentence["score"]}]
+    assert max(shape[1] for shape in served.session.shapes if len(shape) == 2) <= MAX_SOURCE_TOKENS
+
+
+def test_what_cannot_be_cut_is_refused_unless_it_may_be_truncated(serve: Serve, tmp_path: Path) -> None:
+    """The network reads one piece, and every letter is two."""
+    folder = write_translator(tmp_path / "models")
+    manifest = translator_manifest(TRANSLATOR)
+    examples = [{"text": "1984", "target": "es", "translation": "1984", "score": 0.0}]
+    (folder / EXAMPLES).write_text(json.dumps(examples), encoding="utf-8")
+    write_manifest(folder, manifest | {"limits": {"max_tokens": 3, "max_target_tokens": 9}})
+    served = serve()
+    document = problem_of(served.post("/translate", text=["5", "ab"]), 422, "input_too_long")
     [error] = document["errors"]
     assert error["path"] == "text[1]"
-    assert str(MAX_SOURCE_TOKENS) in error["message"]
-    assert str(num_tokens) in error["message"]
-    cut, whole = served.translate(text=[text, "No."], truncate=True)["results"]
-    assert (cut["truncated"], whole["truncated"]) == (True, False)
-    assert cut["translation"].startswith("WELL WELL")
+    assert "4 tokens" in error["message"]
+    assert "at most 3" in error["message"]
+    whole, cut = served.translate(text=["5", "ab"], truncate=True)["results"]
+    assert (whole["truncated"], cut["truncated"]) == (False, True)
+
+
+def test_a_translation_that_a_limit_cut_is_not_complete(served: Served) -> None:
+    [result] = served.translate(text="Me too. No", max_length=4, beam_size=1)["results"]
+    assert [each["complete"] for each in result["sentences"]] == [False, True]
+
+
+LOOPING = "We stayed at home, because it rained"
+
+
+def test_a_sentence_that_loops_is_translated_again_in_halves(served: Served) -> None:
+    served.session.loops_from = 30
+    texts = [LOOPING, "Me too.", "5", f"No! {LOOPING}"]
+    results = served.translate(text=texts, attention=True)["results"]
+    assert [each["translation"] for each in results] == [say(text) for text in texts]
+    [attention] = [each["attention"] for each in results[0]["sentences"]]
+    assert attention["source_tokens"].count("</s>") == 2
+    assert served.metric("ribbon_tokens_total") > 0
+
+
+def test_if_the_second_search_fails_the_first_one_is_answered(served: Served) -> None:
+    served.session.loops_from = 30
+    served.session.most_encoded = 1
+    [result] = served.translate(text=LOOPING)["results"]
+    assert result["translation"]
+    assert result["translation"] != say(LOOPING)
+    assert len([shape for shape in served.session.shapes if len(shape) == 2]) == 2
+    assert served.metric("ribbon_errors_total", kind="model_failed") == 0
+
+
+CONFIDENCE = {
+    "what": "that it is right",
+    "weights": [{"feature": "uncovered_share", "weight": -4.0}, {"feature": "mean_log_probability", "weight": 1.0}],
+    "bias": 2.0,
+    "target_biases": {"de": -1.0},
+    "threshold": 0.8,
+    "measured_on": ["letters", "digits"],
+}
+
+
+def test_a_calibrated_model_says_how_sure_it_is_and_what_that_means(serve: Serve, tmp_path: Path) -> None:
+    folder = write_translator(tmp_path / "models")
+    write_manifest(folder, translator_manifest(TRANSLATOR) | {"confidence": CONFIDENCE})
+    served = serve()
+    [result] = served.translate(text="Me too. 5.", num_hypotheses=2)["results"]
+    assert [each["confidence"] for each in result["sentences"]] == [0.869, 1.0]
+    [german] = served.translate(text="Me too.", target="de")["results"]
+    assert german["sentences"][0]["confidence"] == 0.71
+    [card] = served.client.get("/models").json()["models"]
+    assert card["confidence"] == {"what": "that it is right", "threshold": 0.8, "measured_on": ["letters", "digits"]}
+
+
+@pytest.mark.parametrize("target", ["ES", "es-MX", "es_mx", "es-419"])
+def test_a_target_may_be_any_tag_of_a_language(served: Served, target: str) -> None:
+    assert translation_of(served, "Me too.", target=target, source="en-GB") == say("Me too.")
 
 
 def test_the_pair_chooses_the_model_and_the_default_comes_first(serve: Serve, tmp_path: Path) -> None:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from service.api import catalogue
 from service.api.desk import Admitted
 from service.api.exchange import Exchange
-from service.api.translate import AdmittedTexts, ServedTranslator, sentence_events
+from service.api.translate import TranslateDesk
+from service.api.translate_stream import AdmittedTexts, SentenceStream, ServedTranslator
 from service.api.translations import TranslatedItem
 from service.bundle import load_bundle
+from service.errors import CallerLeftError, DeadlineExceededError, OverloadedError
 from service.predictors.translation import Pair, Wish
 from service.predictors.translator import Translator
+from service.scheduling.job import Done, Work
+from service.scheduling.search import Hypothesis
+from service.scheduling.virtual_time import Priority
 from service.text.paragraphs import cut
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import problem_of
@@ -29,6 +37,7 @@ from tests.fakes import (
     OpenFake,
     write_translator,
 )
+from tests.letters import say, subwords
 
 
 def events_of(body: str) -> Iterator[tuple[str, Any]]:
@@ -90,7 +99,7 @@ def test_a_failure_after_the_start_is_an_event(served: Served) -> None:
     assert "private" not in json.dumps(problem)
     assert served.metric("ribbon_errors_total", kind="model_failed") == 1
     served.session.error = None
-    assert served.translate(text="Me too.")["results"][0]["translation"] == "mE TOO."
+    assert served.translate(text="Me too.")["results"][0]["translation"] == say("Me too.")
 
 
 def test_a_deadline_after_the_start_is_an_event(served: Served) -> None:
@@ -109,41 +118,207 @@ def test_a_deadline_after_the_start_is_an_event(served: Served) -> None:
     assert (name, problem["kind"]) == ("error", "deadline_exceeded")
 
 
-class Withdrawals:
-    """A scheduler that remembers what was withdrawn, and does nothing else."""
+LOOPING = "We stayed at home, because it rained"
+
+
+def test_a_sentence_that_loops_is_searched_again_before_its_event(served: Served) -> None:
+    served.session.loops_from = 30
+    texts = [f"No! {LOOPING}", "5", LOOPING]
+    *sentences, (last, _) = streamed(served, text=texts)
+    assert last == "done"
+    found = {(event["item"], event["sentence"]): event["translation"] for _, event in sentences}
+    assert found == {(0, 0): say("No!"), (0, 1): say(LOOPING), (1, 0): "5", (2, 0): say(LOOPING)}
+    assert all(event["complete"] for _, event in sentences)
+
+
+def test_if_the_second_search_fails_the_first_one_is_sent(served: Served) -> None:
+    served.session.loops_from = 30
+    served.session.most_encoded = 1
+    (name, event), (last, _) = streamed(served, text=LOOPING)
+    assert (name, last) == ("sentence", "done")
+    assert event["translation"]
+    assert event["translation"] != say(LOOPING)
+
+
+def test_a_long_sentence_is_one_event(served: Served) -> None:
+    text = "we stayed at home, because it rained, and " * 10
+    (_, event), (last, _) = streamed(served, text=text, attention=True)
+    assert (event["translation"], last) == (say(text.rstrip()), "done")
+    assert (event["complete"], event["truncated"]) == (True, False)
+    assert event["attention"]["source_tokens"].count("</s>") > 3
+
+
+class RecordingScheduler:
+    """A scheduler that remembers what is brought and withdrawn, and searches nothing."""
 
     def __init__(self) -> None:
+        self.jobs: list[Any] = []
         self.withdrawn: list[Any] = []
+        self.error: Exception | None = None
 
-    def check(self, *, deadline: float) -> None: ...
+    def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None: ...
 
-    def enqueue(self, rows: Any, /, *, deadline: float) -> Any: ...
+    def enqueue(
+        self, rows: Any, /, *, deadline: float, priority: Priority = Priority.INTERACTIVE, tell: Any = None
+    ) -> Any:
+        if self.error is not None:
+            raise self.error
+        done = asyncio.get_running_loop().create_future()
+        self.jobs.append(SimpleNamespace(rows=rows, deadline=deadline, done=done, cost=1, tell=tell))
+        return self.jobs[-1]
 
     def withdraw(self, job: Any) -> None:
         self.withdrawn.append(job)
 
+    def close(self) -> None: ...
 
-def test_a_caller_who_leaves_a_stream_ends_its_work(tmp_path: Path) -> None:
-    async def scenario() -> None:
+
+def hypotheses(text: str, num_sources: int) -> list[Hypothesis]:
+    """One that looks at one source token after another, and at the last one at the end."""
+    ids = tuple(subwords().encode(text))
+    weights = np.zeros((len(ids), num_sources), np.float32)
+    weights[np.arange(len(ids)), np.minimum(1 + np.arange(len(ids)), num_sources - 2)] = 1
+    return [Hypothesis(ids=ids, score=-1.0, attention=weights, is_complete=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A stream whose searches end when the test says so."""
+
+    scheduler: RecordingScheduler
+    stream: SentenceStream
+    exchange: Exchange
+    request: Any
+
+    @classmethod
+    def of(cls, folder: Path, text: str) -> Scene:
         opened = OpenFake(FakeSession())
-        bundle = load_bundle(write_translator(tmp_path))
+        bundle = load_bundle(write_translator(folder))
         parts = [opened(path, device="cpu") for path in (bundle.encoder(), bundle.graph())]
-        translator, scheduler = Translator(bundle, encoder=parts[0], step=parts[1]), Withdrawals()
-        item = TranslatedItem.of(cut("😀"), [translator.encode("😀", Wish(pair=Pair("en", "es")))], "codepoint")
-        card: Any = None
+        translator, scheduler = Translator(bundle, encoder=parts[0], step=parts[1]), RecordingScheduler()
+        passage, wish = cut(text), Wish(pair=Pair("en", "es"))
+        item = TranslatedItem.of(passage, [translator.encode(each, wish) for each in passage.sentences], "codepoint")
+        card: Any = SimpleNamespace(name="tiny", version="1")
         served: ServedTranslator = catalogue.Served(card=card, predictor=translator, scheduler=scheduler)
-        job: Any = SimpleNamespace(done=asyncio.get_running_loop().create_future())
         exchange = Exchange(request_id="x")
         request: Any = SimpleNamespace(scope={"state": {"exchange": exchange}})
-        admitted: AdmittedTexts = Admitted(served=served, items=[item], deadline=1.0, length=1)
-        events = sentence_events(admitted, job, asyncio.Queue(), request)
-        assert b"sentence" in await anext(events)
-        waiting = asyncio.ensure_future(anext(events))
+        admitted: AdmittedTexts = Admitted(served=served, items=[item], deadline=7.0, length=1)
+        return cls(scheduler, SentenceStream.start(admitted), exchange, request)
+
+    def tell(self, job: int, *texts: str) -> None:
+        """The searches of a job are finished, and so is the job."""
+        told = self.scheduler.jobs[job]
+        for row, (text, search) in enumerate(zip(texts, told.rows, strict=True)):
+            told.tell(row, hypotheses(text, len(search.ids)))
+        told.done.set_result(Done(answers=()))
+
+    async def leave(self, events: AsyncIterator[bytes]) -> None:
+        """The caller goes away while the stream waits."""
+        waiting = asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         waiting.cancel()
         with suppress(asyncio.CancelledError):
             await waiting
-        assert scheduler.withdrawn == [job]
-        assert exchange.kind == "caller_left"
+
+
+def test_a_caller_who_leaves_a_stream_ends_its_work(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        scene = Scene.of(tmp_path, "😀\n\nMe too.")
+        events = scene.stream.events(scene.request)
+        assert "😀" in (await anext(events)).decode()
+        await scene.leave(events)
+        assert scene.scheduler.withdrawn == scene.scheduler.jobs
+        assert scene.exchange.kind == "caller_left"
 
     asyncio.run(scenario())
+
+
+def test_a_caller_who_leaves_while_a_sentence_is_searched_again_ends_that_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        scene = Scene.of(tmp_path, LOOPING)
+        events = scene.stream.events(scene.request)
+        scene.tell(0, "va bi va bi va bi va bi")
+        await scene.leave(events)
+        first, second = scene.scheduler.jobs
+        assert first.deadline == second.deadline == 7.0
+        assert scene.scheduler.withdrawn == [second]
+        assert scene.exchange.kind == "caller_left"
+
+    asyncio.run(scenario())
+
+
+def test_the_better_one_of_two_searches_is_sent(tmp_path: Path) -> None:
+    async def scenario(*second: str) -> str:
+        scene = Scene.of(tmp_path / second[0], LOOPING)
+        scene.tell(0, "va bi va bi va bi va bi")
+        waiting = asyncio.ensure_future(anext(scene.stream.events(scene.request)))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        scene.tell(1, *second)
+        found: str = json.loads((await waiting).split(b"data: ")[1])["translation"]
+        return found
+
+    halves = LOOPING.split(", ")
+    assert asyncio.run(scenario(*map(say, halves))) == say(LOOPING)
+    assert asyncio.run(scenario("va va va va bi bi va va va", "bi bi bi bi bi bi bi bi bi")).startswith("va bi")
+
+
+def test_without_time_for_a_second_search_the_first_one_is_sent(tmp_path: Path) -> None:
+    async def scenario(error: Exception) -> None:
+        scene = Scene.of(tmp_path / type(error).__name__, LOOPING)
+        scene.tell(0, "va bi va bi va bi va bi")
+        scene.scheduler.error = error
+        events = [event.decode() async for event in scene.stream.events(scene.request)]
+        assert [event.split("\n")[0] for event in events] == ["event: sentence", "event: done"]
+        assert "va bi" in events[0]
+        assert len(scene.scheduler.jobs) == 1
+
+    asyncio.run(scenario(OverloadedError("busy")))
+    asyncio.run(scenario(DeadlineExceededError("late")))
+
+
+async def offload(length: int, function: Any, *args: Any) -> Any:
+    return function(*args)
+
+
+def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        scene = Scene.of(tmp_path, LOOPING)
+        leaves = asyncio.Event()
+
+        async def receive() -> Any:
+            await leaves.wait()
+            return {"type": "http.disconnect"}
+
+        def withdraw(job: Any) -> None:
+            scene.scheduler.withdrawn.append(job)
+            job.done.set_exception(CallerLeftError("gone"))
+
+        scene.scheduler.withdraw = withdraw  # type: ignore[method-assign]
+        scene.request.receive = receive
+        desk = TranslateDesk(cast("Any", SimpleNamespace(offload=offload)))
+        running = asyncio.ensure_future(desk.run(scene.stream.admitted, scene.request))
+        await asyncio.sleep(0)
+        _, first = scene.scheduler.jobs
+        work = Work(stage="decode", began_at=0.0, ended_at=1.0, sizes={})
+        found = hypotheses("va bi va bi va bi va bi", len(first.rows[0].ids))
+        first.done.set_result(Done(answers=[found], work=[work]))
+        await asyncio.sleep(0.01)
+        _, _, second = scene.scheduler.jobs
+        assert len(second.rows) == 2
+        leaves.set()
+        with suppress(CallerLeftError):
+            await running
+            raise AssertionError("it was answered")
+        assert scene.scheduler.withdrawn == [second]
+
+    asyncio.run(scenario())
+
+
+def test_server_timing_covers_both_searches() -> None:
+    def done(began_at: float, ended_at: float) -> Done[Any]:
+        work = [Work(stage="decode", began_at=began_at, ended_at=ended_at, sizes={"steps": 1})]
+        return Done(answers=["a"], queue_seconds=0.5, model_seconds=ended_at - began_at, work=work)
+
+    both = done(1.0, 2.0).joined(done(4.0, 5.0))
+    assert (both.queue_seconds, both.model_seconds, both.answers) == (0.5, 4.0, ["a", "a"])
+    assert [each.began_at for each in both.work] == [1.0, 4.0]

@@ -14,9 +14,10 @@ from service.api.versions import DEFAULT_SETTINGS, default_of, find_versions, hi
 from service.bundle import Bundle, Task
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
+from service.predictors.sentence_encoder import cap_of
 from service.predictors.tagger import Tagger
 from service.predictors.translation import Wish
-from service.predictors.translator import Translator, cap_of
+from service.predictors.translator import Translator
 from service.runtime.session import Arrays
 from service.scheduling.direct import search_all
 from service.scheduling.search import Search
@@ -130,7 +131,7 @@ class TranslatorModel(Model):
 
     def rows_of(self, text: str) -> list[Ids]:
         sources = (self._translator.encode(sentence, self._wish) for sentence in cut(text).sentences)
-        return [source.search.ids for source in sources if source.search is not None]
+        return [search.ids for source in sources for search in source.searches]
 
     def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
         if len(results) != request.num_items:

@@ -24,6 +24,8 @@ class FakeSession:
         self.seconds = seconds
         self.error: Exception | None = None
         self.ends = True  # whether translations do
+        self.loops_from: int | None = None  # tokens of sources whose translations go round in circles
+        self.most_encoded: int | None = None  # runs of a translator's encoder; further ones fail
         self.gate = threading.Event()
         self.gate.set()
         self.shapes: list[tuple[int, ...]] = []
@@ -59,6 +61,9 @@ class FakeEncoder:
 
     def run(self, inputs: Arrays) -> Arrays:
         self._session.pass_through(inputs["ids"].shape)
+        num_encoded = sum(len(shape) == 2 for shape in self._session.shapes)
+        if self._session.most_encoded is not None and num_encoded > self._session.most_encoded:
+            raise RuntimeError("it has run too often")
         return letters.encode(inputs)
 
 
@@ -70,7 +75,7 @@ class FakeStep:
 
     def run(self, inputs: Arrays) -> Arrays:
         self._session.pass_through(inputs["tokens"].shape)
-        return letters.step(inputs, ends=self._session.ends)
+        return letters.step(inputs, ends=self._session.ends, loops_from=self._session.loops_from)
 
 
 class OpenFake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def translator_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Ca
         translator, session, bundle, precision,
         rows_of=lambda text: [translator.encode(sentence, wish) for sentence in cut(text).sentences],
         row_of_length=lambda length: source_of_length(translator, wish, length),
-        length_of=lambda source: 1 if source.search is None else len(source.search.ids),
+        length_of=lambda source: max([len(search.ids) for search in source.searches], default=1),
         answers_of=lambda sources: [list(map(asdict, found)) for found in translator.decode_all(sources)],
     )  # fmt: skip
 
@@ -119,8 +119,7 @@ def source_of_length(translator: Translator, wish: Wish, length: int) -> Row:
     """A word more, or a letter where a word would be too much."""
 
     def length_of(text: str) -> int:
-        search = translator.encode(text, replace(wish, truncate=True)).search
-        return len(search.ids) if search else 0
+        return sum(len(search.ids) for search in translator.encode(text, wish).searches)
 
     text = "a"
     while length_of(text) < min(length, translator.max_tokens):
@@ -206,8 +205,12 @@ def test_any_unicode_makes_rows_within_the_limit_or_is_refused_for_its_length(ca
     assert len(case.answers_of(rows)) == len(rows)
 
 
-def test_too_long_is_told_the_limit_and_the_length(case: Case) -> None:
+def test_too_long_is_told_the_limit_and_the_length_or_translated_in_parts(case: Case) -> None:
     limit = case.predictor.max_tokens
+    if isinstance(case.predictor, Translator):
+        source = case.row_of_length(limit)
+        assert len(source.searches) == 2
+        return
     assert case.length_of(case.row_of_length(limit)) == limit
     with pytest.raises(InputTooLongError, match=r"\b(\d+) tokens.*at most (\d+)\b") as raised:
         case.row_of_length(limit + 1)

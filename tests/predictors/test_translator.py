@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.bundle import MANIFEST, SUBWORDS, load_bundle, write_manifest
-from service.errors import BundleError, InputTooLongError
+from service.errors import BundleError
 from service.predictors.predictor import Bounds
 from service.predictors.translation import Pair, Wish
 from service.predictors.translator import Translator
 from service.scheduling.search import Hypothesis
-from service.text.subwords import EOS_ID, PLACEHOLDER
+from service.text.protected import scan
+from service.text.subwords import EOS_ID
+from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS
 from tests.fakes import (
     MAX_SOURCE_TOKENS,
     MAX_TARGET_TOKENS,
@@ -24,10 +32,9 @@ from tests.fakes import (
     translator_manifest,
     write_translator,
 )
-from tests.letters import SCORE, subwords
+from tests.letters import SCORE, say, subwords
 
 WISH = Wish(pair=Pair("en", "es"))
-FITS = MAX_SOURCE_TOKENS - 3  # letters of one word: a tag, a space and the end are tokens too
 
 
 def open_translator(folder, session=None):
@@ -40,58 +47,55 @@ def translator(tmp_path_factory):
     return open_translator(write_translator(tmp_path_factory.mktemp("models")))
 
 
+def search_of(translator, text, wish=WISH):
+    [search] = translator.encode(text, wish).searches
+    return search
+
+
+def decoded(translator, source, hypotheses):
+    return translator.decode(translator.answered(source, [hypotheses]))
+
+
 def test_a_source_is_tag_pieces_and_end(translator):
-    ids = translator.encode("See it.", WISH).search.ids
+    ids = search_of(translator, "See it.").ids
     assert ids.dtype == np.int32
     assert ids.tolist() == [subwords().tag("<2es>"), *subwords().encode("See it."), EOS_ID]
-    assert translator.encode("See it.", replace(WISH, pair=Pair("en", "de"))).search.ids[0] == subwords().tag("<2de>")
+    german = replace(WISH, pair=Pair("en", "de"))
+    assert search_of(translator, "See it.", german).ids[0] == subwords().tag("<2de>")
 
 
 def test_what_is_wanted_is_searched(translator):
     wish = replace(WISH, beam_size=6, length_penalty=0.5)
-    search = translator.encode("See it.", wish).search
+    search = search_of(translator, "See it.", wish)
     assert (search.beam_size, search.num_hypotheses, search.length_penalty) == (6, 1, 0.5)
-    assert search.wants_attention is False
-    assert translator.encode("See it.", replace(wish, num_hypotheses=3)).search.num_hypotheses == 6
-    assert translator.encode("See it.", replace(wish, attention=True)).search.wants_attention
-    assert translator.encode("See 1984.", wish).search.wants_attention
+    assert search.wants_attention
+    assert search_of(translator, "See it.", replace(wish, num_hypotheses=3)).num_hypotheses == 6
+    assert search_of(translator, "See 1984.", wish).num_hypotheses == 6
 
 
 @pytest.mark.parametrize(
     ("text", "max_length", "cap"),
-    [("ab", None, 7 + 8), ("ab", 7, 7), ("ab", 70, 15), ("a" * FITS, None, MAX_TARGET_TOKENS)],
+    [("ab", None, 7 + 8), ("ab", 7, 7), ("ab", 70, 15), ("a" * 58, None, MAX_TARGET_TOKENS)],
 )
 def test_a_translation_is_capped_by_its_source_the_model_and_the_caller(translator, text, max_length, cap):
-    assert translator.encode(text, replace(WISH, max_length=max_length)).search.max_tokens == cap
+    assert search_of(translator, text, replace(WISH, max_length=max_length)).max_tokens == cap
 
 
 @pytest.mark.parametrize(
-    "text", ["😀 🇩🇪", "1984", "12 - 5!", "http://a.b", "Владивосток, Россия", "...", "\u200b", PLACEHOLDER]
+    "text", ["😀 🇩🇪", "1984", "12 - 5!", "http://a.b", "Владивосток, Россия", "...", "\u200b", NUMBER_SYMBOLS[0]]
 )
 def test_a_sentence_without_words_answers_itself(translator, text):
     source = translator.encode(text, replace(WISH, num_hypotheses=4, attention=True))
-    assert source.search is None
-    [translation] = translator.decode(source, ())
-    assert (translation.text, translation.score) == (text, 0.0)
+    assert source.searches == []
+    [translation] = translator.decode(source)
+    assert (translation.text, translation.score, translation.complete) == (text, 0.0, True)
     assert translation.attention.source_tokens == translation.attention.target_tokens == [text]
     assert translation.attention.weights.tolist() == [[1.0]]
 
 
-def test_too_long_a_sentence_is_refused_or_cut(translator):
-    assert len(translator.encode("a" * FITS, WISH).search.ids) == MAX_SOURCE_TOKENS
-    message = rf"\b{MAX_SOURCE_TOKENS + 1} tokens.*at most {MAX_SOURCE_TOKENS}\b"
-    with pytest.raises(InputTooLongError, match=message):
-        translator.encode("a" * (FITS + 1), WISH)
-    source = translator.encode("a" * 500, replace(WISH, truncate=True))
-    assert source.truncated
-    assert len(source.search.ids) == MAX_SOURCE_TOKENS
-    assert source.search.ids[-1] == EOS_ID
-    assert not translator.encode("a" * FITS, replace(WISH, truncate=True)).truncated
-
-
 def test_sentences_are_translated(translator):
     [[hello], [nice]] = translator.translate(["Hello, you.", "Nice 1984 at http://a.b/C, Я!"], WISH)
-    assert (hello.text, nice.text) == ("hELLO, YOU.", "nICE 1984 AT http://a.b/C, Я!")
+    assert (hello.text, nice.text) == (say("Hello, you."), f"{say('Nice')} 1984 {say('at')} http://a.b/C, Я!")
     assert hello.score == pytest.approx(SCORE)
     assert hello.attention is None
 
@@ -99,7 +103,7 @@ def test_sentences_are_translated(translator):
 def test_several_translations_differ_and_fall(translator):
     [found] = translator.translate(["Me too."], replace(WISH, num_hypotheses=4))
     assert len({each.text for each in found}) == 4
-    assert found[0].text == "mE TOO."
+    assert found[0].text == say("Me too.")
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
 
@@ -107,7 +111,7 @@ def test_attention_names_pieces_and_copies(translator):
     [[found]] = translator.translate(["In 1984!"], replace(WISH, attention=True))
     attention = found.attention
     assert attention.source_tokens == ["<2es>", "▁", "I", "n", "▁", "1984", "!", "</s>"]
-    assert attention.target_tokens == ["▁", "i", "N", "▁", "1984", "!"]
+    assert attention.target_tokens == ["▁", *say("In"), "▁", "1984", "!"]
     assert attention.weights.argmax(axis=1).tolist() == [1, 2, 3, 4, 5, 6]
 
 
@@ -116,20 +120,81 @@ def hypothesis(text, weights=None):
     return Hypothesis(ids=ids, score=-1.0, attention=weights, is_complete=True)
 
 
-def test_copies_go_where_the_network_looked(translator):
+def test_items_are_named_by_their_symbols(translator):
     source = translator.encode("In 1984 or 2001", WISH)
-    text = f"{PLACEHOLDER} i {PLACEHOLDER} e {PLACEHOLDER}"
-    weights = np.zeros((len(subwords().encode(text)), len(source.search.ids)), np.float32)
-    first, _, last = np.flatnonzero(np.array(subwords().encode(text)) == subwords().placeholder_id)
-    one, two = np.flatnonzero(source.search.ids == subwords().placeholder_id)
-    weights[first, two], weights[last, one] = 0.9, 0.8
-    assert [each.text for each in translator.decode(source, [hypothesis(text, weights)])] == ["2001 i e 1984"]
+    one, two, three = NUMBER_SYMBOLS[:3]
+    found = decoded(translator, source, [hypothesis(f"{two} va {one}")])
+    assert [each.text for each in found] == ["2001 va 1984"]
+    assert decoded(translator, source, [hypothesis(f"{one} va {three}")])[0].text == "1984 va 2001"
 
 
-def test_a_placeholder_without_a_source_goes_and_those_alike_are_one(translator):
+def test_a_symbol_without_an_item_goes_and_those_alike_are_one(translator):
     source = translator.encode("In it", replace(WISH, num_hypotheses=3))
-    found = translator.decode(source, [hypothesis(f"en {PLACEHOLDER} el"), hypothesis("en el"), hypothesis("el")])
+    name = NAME_SYMBOLS[0]
+    found = decoded(translator, source, [hypothesis(f"en {name} el"), hypothesis("en el"), hypothesis("el")])
     assert [each.text for each in found] == ["en el", "el"]
+
+
+def test_hypotheses_that_need_less_repair_come_first(translator):
+    source = translator.encode("In 1984 we met Я", replace(WISH, num_hypotheses=3))
+    number, name = NUMBER_SYMBOLS[0], NAME_SYMBOLS[0]
+    texts = ["va bi", f"va {number}", f"{name} va {number}"]
+    found = [each.text for each in decoded(translator, source, [hypothesis(text) for text in texts])]
+    assert found == ["Я va 1984", "va 1984 Я", "1984 va bi Я"]
+
+
+def test_sentences_in_capitals_are_read_as_others_and_answered_in_capitals(translator):
+    assert translator.encode("DO NOT TOUCH IT1.", WISH).segments[0].masked.text == f"Do not touch {NAME_SYMBOLS[0]}."
+    [[found]] = translator.translate(["DO NOT TOUCH x_y 5 times."], WISH)
+    [[capitals]] = translator.translate(["DO NOT TOUCH x_y 5 TIMES."], WISH)
+    assert found.text == f"{say('DO NOT TOUCH')} x_y 5 {say('times')}."
+    assert capitals.text == f"{say('DO NOT TOUCH')} x_y 5 {say('TIMES')}."
+
+
+def test_a_title_is_answered_as_a_sentence(translator):
+    [[found]] = translator.translate(["How To Learn Another Language"], WISH)
+    assert found.text == say("How to learn another language")
+
+
+def test_numbers_are_written_as_the_target_language_does_if_that_is_wanted(translator):
+    for wish, number in ((WISH, "1,234.56"), (replace(WISH, localize_numbers=True), "1.234,56")):
+        [[found]] = translator.translate(["We had 1,234.56 of it."], replace(wish, attention=True))
+        assert found.text == f"{say('We had')} {number} {say('of it')}."
+        assert number in found.attention.target_tokens
+        assert "1,234.56" in found.attention.source_tokens
+
+
+WORDS = st.sampled_from(
+    ("we", "It", "NASA", "saw", "5", "1,000", "-3", "x_y", "**bold**", "<b>a</b>", "{0}", "%s", "Я", "50 %")
+)
+
+
+@given(st.lists(WORDS, max_size=8).map(" ".join), st.integers(0, 2**32 - 1))
+def test_every_hypothesis_of_any_network_has_the_items_of_its_source(text, seed):
+    """Ids are random, and so is the attention."""
+    rng = np.random.default_rng(seed)
+    translator = any_translator()
+    source = translator.encode(text, replace(WISH, num_hypotheses=4))
+    answers = [[random_hypothesis(rng, len(search.ids)) for _ in range(4)] for search in source.searches]
+    for each in translator.decode(translator.answered(source, answers)):
+        assert item_texts(each.text) == item_texts(text)
+
+
+def random_hypothesis(rng, num_columns):
+    ids = rng.integers(4, len(subwords()), rng.integers(0, 20))
+    symbols = rng.random(len(ids)) < 0.3
+    ids[symbols] = rng.choice(sorted(subwords().symbol_ids), symbols.sum())
+    weights = rng.random((len(ids), num_columns)).astype(np.float32)
+    return Hypothesis(ids=tuple(ids.tolist()), score=-1.0, attention=weights, is_complete=True)
+
+
+def item_texts(text):
+    return Counter(item.text for item in scan(text, subwords().alphabet))
+
+
+@cache
+def any_translator():
+    return open_translator(write_translator(Path(mkdtemp())))
 
 
 @pytest.mark.parametrize(

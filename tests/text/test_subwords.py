@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import pytest
 import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.subwords import EOS_ID, PLACEHOLDER, SPACE, UNK_ID, Subwords
+from service.text.subwords import EOS_ID, SPACE, UNK_ID, Subwords
+from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
 from tests.letters import CHARACTERS, letters, subwords
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -46,13 +48,15 @@ def test_symbols_are_silent():
     assert subwords().decode(ids) == "ab"
 
 
-def test_a_placeholder_is_one_piece_wherever_it_stands():
-    ids = subwords().encode(f"a {PLACEHOLDER}b{PLACEHOLDER}")
-    assert ids.count(subwords().placeholder_id) == 2
-    assert subwords().decode(ids) == f"a {PLACEHOLDER}b{PLACEHOLDER}"
+def test_a_symbol_is_one_piece_wherever_it_stands():
+    number, name = NUMBER_SYMBOLS[3], NAME_SYMBOLS[15]
+    ids = subwords().encode(f"a {number}b{name}{number}")
+    assert len(subwords().symbol_ids) == len(SYMBOLS) == 32
+    assert sum(each in subwords().symbol_ids for each in ids) == 3
+    assert subwords().decode(ids) == f"a {number}b{name}{number}"
 
 
-@pytest.mark.parametrize("name", ["<2xx>", "a", PLACEHOLDER, "</s>x", ""])
+@pytest.mark.parametrize("name", ["<2xx>", "a", NUMBER_SYMBOLS[0], "</s>x", ""])
 def test_a_tag_that_is_none_is_refused(name):
     with pytest.raises(KeyError):
         subwords().tag(name)
@@ -61,14 +65,19 @@ def test_a_tag_that_is_none_is_refused(name):
 def test_the_alphabet_holds_what_is_spelled_folded_or_left_out():
     alphabet = subwords().alphabet
     assert alphabet >= set(CHARACTERS) | {" ", "\n", "\u00a0", "ﬁ", "Ａ", "\u200b"}
-    assert not alphabet & {"я", "你", "😀", SPACE, PLACEHOLDER, "\ud800", "%"}
+    assert not alphabet & {"я", "你", "😀", SPACE, *SYMBOLS, "\ud800", "%"}
+
+
+@cache
+def with_bytes_once():
+    return with_bytes()
 
 
 def train(**choices):
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(["a b"] * 3), model_writer=model, model_type="char", vocab_size=20,
-        hard_vocab_limit=False, minloglevel=2, **choices,
+        sentence_iterator=iter(["a b"] * 3), model_writer=model, hard_vocab_limit=False,
+        minloglevel=2, **{"model_type": "char", "vocab_size": 20, **choices},
     )  # fmt: skip
     return model.getvalue()
 
@@ -79,12 +88,41 @@ def train(**choices):
         (lambda: b"no model", "not a sentencepiece model"),
         (lambda: letters()[:50], "not a sentencepiece model"),
         (train, "pad, unk, bos and eos are"),
-        (lambda: train(pad_id=0, unk_id=1, bos_id=2, eos_id=3), "no piece for the copy placeholder"),
+        (lambda: train(pad_id=0, unk_id=1, bos_id=2, eos_id=3), r"no piece for the symbol U\+E000"),
     ],
 )
 def test_another_model_is_refused(content, message):
     with pytest.raises(ValueError, match=message):
         Subwords.load(content())
+
+
+def with_bytes():
+    choices = dict(pad_id=0, unk_id=1, bos_id=2, eos_id=3, user_defined_symbols=list(SYMBOLS), byte_fallback=True)
+    return Subwords.load(train(model_type="unigram", vocab_size=330, **choices))
+
+
+@given(ANY_TEXT.filter(lambda text: "\0" not in text))
+def test_with_byte_pieces_any_text_can_be_spelled(text):
+    found = with_bytes_once()
+    ids = found.encode(text)
+    assert UNK_ID not in ids
+    whole = found.processor.normalize(text.encode("utf-8", "replace").decode()).replace(SPACE, " ").strip(" ")
+    assert found.decode(ids) == whole
+    assert "".join(found.spell(ids)).strip(" ") == whole
+
+
+def test_bytes_that_are_no_text_are_left_out():
+    found = with_bytes_once()
+    byte = {number: found.processor.piece_to_id(f"<0x{number:02X}>") for number in (0x41, 0xC3, 0xA9)}
+    a = found.processor.piece_to_id("a")
+    ids = [byte[0xC3], a, byte[0xC3], byte[0xA9], byte[0x41], byte[0xC3], a]
+    assert found.decode(ids) == "aéAa"
+    assert found.spell(ids) == ["", "a", "éA", "", "", "", "a"]
+
+
+def test_byte_pieces_make_no_alphabet_but_for_capitals():
+    assert {"я", "😀", "<", "x", "X"}.isdisjoint(with_bytes_once().alphabet)
+    assert {"a", "b", " ", "A"} <= with_bytes_once().alphabet
 
 
 def test_a_file_is_read_like_its_content(tmp_path):

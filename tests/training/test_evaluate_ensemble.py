@@ -11,22 +11,23 @@ for package in ("sacrebleu", "sacremoses"):
 from tests.training.corpora.made_up_pairs import write_pairs
 from tests.training.scripts import run
 from tests.training.test_train_translator import write_config
-from training import evaluate_ensemble, train_translator
+from training import evaluate_ensemble
+from training.translator import train
 
 
 def test_one_run_and_two_together_are_measured(tmp_path, monkeypatch, capsys):
     write_pairs(tmp_path / "data")
     config = write_config(tmp_path)
     first, second = tmp_path / "first", tmp_path / "second"
-    run(train_translator.main, monkeypatch, config, "--data-dir", tmp_path / "data", "--run-dir", first)
+    run(train.main, monkeypatch, config, "--data-dir", tmp_path / "data", "--run-dir", first)
     other = (
         config.read_text("utf-8")
         .replace("[fit]", "[fit]\nseed = 2")
-        .replace("subword_sampling = 0.1", f'subwords_of = "{first}"')
+        .replace("subword_sampling = 0.1", f'pairs = "{first}"')
     )
     (tmp_path / "other.toml").write_text(other, encoding="utf-8")
     run(
-        train_translator.main,
+        train.main,
         monkeypatch,
         tmp_path / "other.toml",
         "--data-dir",

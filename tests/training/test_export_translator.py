@@ -18,7 +18,7 @@ from service.text.subwords import BOS_ID, EOS_ID
 from tests.training.tiny_translator import VOCABULARY, translator
 from training.export import GRAPHS, SHAPES, TOLERANCE, WEIGHTS, ExportError, round_weights, save_graph, torch_inputs
 from training.export_translator import (
-    ENCODER,
+    ENCODERS,
     TranslatorSessions,
     check_translator,
     random_batch,
@@ -26,8 +26,10 @@ from training.export_translator import (
     walk,
     write_translator,
 )
+from training.graph_products import FloatProducts
 from training.networks.attention import ATTENTIONS
 from training.networks.translator import Memory
+from training.onnx_graph import quantize_rows
 from training.translator_graphs import ANNOTATIONS, STATE, encoder_graph, step_inputs, step_outputs
 
 KINDS = [dict(attention=kind, num_layers=layers) for kind in ATTENTIONS for layers in (1, 2)]
@@ -109,7 +111,7 @@ def reset_before(graph):
 @pytest.mark.parametrize("damage", [forget_lengths, swap_gates, reset_before], ids=lambda f: f.__name__)
 def test_an_encoder_that_does_something_else_is_refused(tmp_path, exported, damage):
     network = final()
-    model = encoder_graph(network)
+    model = encoder_graph(network, FloatProducts)
     save_graph(model, tmp_path / "encoder.onnx")
     step = OnnxSession(exported / GRAPHS["fp32"])
     check_translator(network, TranslatorSessions(encoder=OnnxSession(tmp_path / "encoder.onnx"), step=step))
@@ -124,14 +126,27 @@ def test_inputs_and_outputs_are_named_as_told(exported):
         session = OnnxSession(exported / GRAPHS[precision])
         assert session.input_names == [value.name for value in step_inputs(final())]
         assert session.output_names == [value.name for value in step_outputs(final())]
-    encoder = OnnxSession(exported / ENCODER)
-    assert (encoder.input_names, encoder.output_names) == (["ids", "lengths"], [STATE, ANNOTATIONS])
+        encoder = OnnxSession(exported / ENCODERS[precision])
+        assert (encoder.input_names, encoder.output_names) == (["ids", "lengths"], [STATE, ANNOTATIONS])
 
 
-def test_the_table_is_stored_once_for_encoder_and_output_layer(exported):
-    table = final().embedding.weight.detach().numpy().astype(np.float16).tobytes()
-    assert (exported / WEIGHTS).read_bytes().count(table) == 1
-    assert all(table not in (exported / file).read_bytes() for file in (ENCODER, *GRAPHS.values()))
+def test_the_table_is_stored_once_for_encoder_and_output_layer(tmp_path):
+    network = translator(vocabulary=100)
+    round_weights(network)
+    write_translator(network, tmp_path)
+    weight = network.embedding.weight.detach()
+    for table in (weight.numpy().astype(np.float16).tobytes(), quantize_rows(weight)[0].numpy().tobytes()):
+        assert (tmp_path / WEIGHTS).read_bytes().count(table) == 1
+        assert all(table not in (tmp_path / file).read_bytes() for file in (*ENCODERS.values(), *GRAPHS.values()))
+
+
+def test_one_precision_alone_answers_as_it_does_beside_the_other(tmp_path, exported):
+    write_translator(final(), tmp_path, ["int8"])
+    assert not (tmp_path / GRAPHS["fp32"]).exists()
+    batch = random_batch((3, 7), VOCABULARY, 0)
+    alone, beside = (TranslatorSessions.open(folder, "int8").encoder for folder in (tmp_path, exported))
+    for name, values in alone.run({"ids": batch.ids, "lengths": batch.lengths}).items():
+        np.testing.assert_array_equal(values, beside.run({"ids": batch.ids, "lengths": batch.lengths})[name])
 
 
 def encode(sessions, batch):

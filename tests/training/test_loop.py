@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.config import FitConfig
-from training.loop import fit
+from training.loop import _rate_by_steps, fit
 
 CONFIG = FitConfig(num_epochs=6, learning_rate=0.05, warmup_steps=5, ema_decay=0.9, patience=100, bf16=False)
 STEPS = 8
@@ -192,3 +192,21 @@ def test_the_rate_rises_and_then_falls_to_nothing(tmp_path):
 def test_figures_of_numpy_are_figures_too(tmp_path):
     run(tmp_path, score=lambda network: {"score": np.float64(0.5)})
     assert checkpoint(tmp_path)["progress"]["best_score"] == 0.5
+
+
+def test_a_run_of_limited_time_ends_in_the_midst_of_an_epoch_and_is_scored(tmp_path):
+    def endless(rng):
+        while True:
+            yield toy_batch(rng)
+
+    config = replace(CONFIG, minutes=0.005)
+    trained = run(tmp_path, epoch=endless, config=config)
+    assert accuracy(trained)["score"] > 0.6
+    assert (tmp_path / "best.pt").exists()
+
+
+def test_the_rate_falls_only_in_the_last_epochs_where_a_run_says_so(tmp_path):
+    config = replace(CONFIG, num_epochs=4, decay_epochs=1, warmup_steps=1)
+    falling, rates = _rate_by_steps(config, STEPS), range(4 * STEPS + 1)
+    assert [falling(step) for step in rates[: 3 * STEPS + 1]] == [1.0] * (3 * STEPS + 1)
+    assert falling(4 * STEPS) == 0.0

@@ -6,11 +6,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, PLACEHOLDER, UNK_ID, Subwords
+from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
+from service.text.symbols import SYMBOLS
 from tests.training.corpora.made_up_pairs import SENTENCES, german
 from training.subword_training import SubwordPairEncoder, learn_subwords, tag_of
 
-SIZE = 44
+SIZE = 330  # 256 of them bytes
 TEXTS = [*SENTENCES, *map(german, SENTENCES)]
 
 
@@ -23,7 +24,13 @@ def test_special_symbols_are_where_the_service_looks_for_them(subwords):
     assert len(subwords) == SIZE
     assert subwords.pieces((PAD_ID, UNK_ID, BOS_ID, EOS_ID)) == ["<pad>", "<unk>", "<s>", "</s>"]
     assert subwords.tag(tag_of("de")) != subwords.tag(tag_of("fr"))
-    assert subwords.pieces([subwords.placeholder_id]) == [PLACEHOLDER]
+    assert [subwords.pieces(subwords.encode(f"a{symbol}b"))[-2] for symbol in SYMBOLS] == list(SYMBOLS)
+
+
+def test_what_no_piece_spells_is_spelled_in_bytes(subwords):
+    ids = subwords.encode("A 犬 runs.")
+    assert UNK_ID not in ids
+    assert subwords.decode(ids) == "A 犬 runs."
 
 
 def test_a_text_cannot_spell_a_tag(subwords):

@@ -17,11 +17,12 @@ from service.predictors.translation import Pair, Wish
 from service.runtime.session import OnnxSession
 from tests.training.corpora.made_up_pairs import write_pairs
 from tests.training.scripts import run
-from training import evaluate_translator, train_translator, translator_report
+from training import evaluate_translator, translator_report
 from training.evaluate_translator import open_translator
 from training.export import GRAPHS, WEIGHTS
-from training.export_translator import ENCODER
+from training.export_translator import ENCODERS
 from training.publish_translator import EXAMPLE_SENTENCES
+from training.translator import train
 
 CONFIG = """
 name = "made-up"
@@ -29,7 +30,7 @@ version = "0.0.1"
 description = "English to German, both of a few words"
 directions = ["en-de"]
 corpora = ["tatoeba", "multi30k"]
-vocabulary_size = 60
+vocabulary_size = 340
 batch_tokens = 200
 subword_sampling = 0.1
 {more}
@@ -72,15 +73,15 @@ def published(tmp_path_factory, data_dir) -> Path:
     config = write_config(folder)
     arguments = ("--data-dir", data_dir, "--run-dir", folder, "--bundle", folder / "bundle")
     with pytest.MonkeyPatch.context() as patch:
-        run(train_translator.main, patch, config, *arguments)
+        run(train.main, patch, config, *arguments)
     return folder
 
 
 def test_the_bundle_is_whole_and_its_examples_replay(published):
     bundle = load_bundle(published / "bundle")
-    assert set(bundle.manifest.files) == {*GRAPHS.values(), ENCODER, WEIGHTS, SUBWORDS, EXAMPLES, CARD}
-    for precision in GRAPHS:
-        replay(open_translator(bundle, precision), bundle, precision=precision)
+    graphs = {GRAPHS["int8"], ENCODERS["int8"]}
+    assert set(bundle.manifest.files) == {*graphs, WEIGHTS, SUBWORDS, EXAMPLES, CARD}
+    replay(open_translator(bundle), bundle, precision="int8")
     examples = json.loads(bundle.path(EXAMPLES).read_text(encoding="utf-8"))
     assert {example["text"] for example in examples} <= set(EXAMPLE_SENTENCES)
 
@@ -91,10 +92,9 @@ def test_manifest_and_graphs_agree(published):
     assert (manifest.name, manifest.version, manifest.task) == ("made-up", "0.0.1", "translate")
     assert manifest.languages == ("de", "en")
     assert [(pair.source, pair.target, pair.tag) for pair in manifest.pairs] == [("en", "de", "<2de>")]
-    for precision in GRAPHS:
-        session = OnnxSession(bundle.graph(precision))
-        assert session.input_names == [tensor.name for tensor in manifest.inputs]
-        assert session.output_names == [tensor.name for tensor in manifest.outputs]
+    session = OnnxSession(bundle.graph())
+    assert session.input_names == [tensor.name for tensor in manifest.inputs]
+    assert session.output_names == [tensor.name for tensor in manifest.outputs]
 
 
 def test_the_service_can_translate_with_it(published):
@@ -114,7 +114,6 @@ def test_figures_are_those_of_the_report_and_of_the_card(published):
         for measure, value in row[default].items():
             figure = f"{name.replace(' ', '_')}_{measure}"
             assert manifest["metrics"][figure] == value
-            assert manifest["precisions"][default]["metrics"][f"test_{figure}"] == value
             assert f"{value:.2f}" in card
     assert set(report["sets"]) == {
         "tatoeba en-de",
@@ -151,7 +150,7 @@ def test_reports_are_drawn_side_by_side(published, tmp_path, monkeypatch):
 
 def test_without_bundle_nothing_is_published(tmp_path, data_dir, monkeypatch):
     config = write_config(tmp_path, attention="additive", more="scheduled_sampling = 0.3")
-    run(train_translator.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", tmp_path / "run")
+    run(train.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", tmp_path / "run")
     assert (tmp_path / "run" / "best.pt").is_file()
     assert not list(tmp_path.rglob(MANIFEST))
 
@@ -159,7 +158,7 @@ def test_without_bundle_nothing_is_published(tmp_path, data_dir, monkeypatch):
 def test_a_run_starts_from_the_weights_and_subwords_of_another(published, tmp_path, data_dir, monkeypatch):
     still = write_config(tmp_path, more=f'starts_from = "{published}"').read_text(encoding="utf-8")
     (tmp_path / "run.toml").write_text(still.replace("learning_rate = 1e-2", "learning_rate = 0.0"), encoding="utf-8")
-    run(train_translator.main, monkeypatch, tmp_path / "run.toml", "--data-dir", data_dir, "--run-dir", tmp_path)
+    run(train.main, monkeypatch, tmp_path / "run.toml", "--data-dir", data_dir, "--run-dir", tmp_path)
     assert (tmp_path / SUBWORDS).read_bytes() == (published / SUBWORDS).read_bytes()
     first, second = (torch.load(folder / "best.pt", weights_only=True)["network"] for folder in (published, tmp_path))
     assert all(torch.equal(weights, second[name]) for name, weights in first.items())

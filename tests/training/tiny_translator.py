@@ -17,6 +17,7 @@ def translator(*, seed: int = 1, vocabulary: int = VOCABULARY, **choices) -> Tra
     network = Translator(vocabulary_size=vocabulary, config=config)
     with torch.no_grad():
         network.embedding.weight *= 4
+        network.tag.weight.normal_(std=0.3)
         network.output_bias.normal_()
     return network.eval()
 

@@ -100,6 +100,17 @@ def locate(name: str, *, data_dir: Path | None) -> Path:
     return fetch(source, cache_dir())
 
 
+def folder_of_corpora(data_dir: Path | None) -> Path:
+    """The data folder given, or CORPORA_DIR; for corpora that can be had in no other way. Raises
+    CorpusUnavailableError if neither is set."""
+    folder = data_dir or _folder_in_environment("CORPORA_DIR")
+    if folder is None:
+        raise CorpusUnavailableError(
+            "these corpora have no public download: name a folder with --data-dir or CORPORA_DIR"
+        )
+    return folder
+
+
 def find_local(name: str, data_dir: Path) -> Path | None:
     """The file of this name in a data folder, compressed or not; None if it is not there."""
     source = known_sources().get(name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from torch.nn import functional
 from training.networks.attention import ATTENTIONS, AttentionKind, MultiplicativeAttention
 from training.networks.conditional_gru import run_conditional_gru
 from training.networks.layers import RecurrentEncoder, SharedDropout
+from training.networks.sampled_softmax import sampled_loss
 from training.networks.tied_loss import tied_loss
 from training.pair_batches import PairBatch
 
@@ -23,12 +26,15 @@ class TranslatorConfig:
     encoder_size: int = 256  # of one direction
     num_layers: int = 1  # of the encoder
     decoder_size: int = 512
+    cell: Literal["gru", "gated"] = "gru"  # gated: training/networks/gated_translator.py
+    num_decoder_layers: int = 2  # of the gated network; the conditional GRU has its two cells
     attention: AttentionKind = "multiplicative"
     embedding_dropout: float = 0.1
     source_dropout: float = 0.1  # of annotations
     readout_dropout: float = 0.1
     token_dropout: float = 0.0  # whole tokens of both sides, their embedding set to zero (Gal and Ghahramani 2016)
     label_smoothing: float = 0.1
+    sampled_words: int = 0  # beside a batch's own, that the softmax is taken over in training; 0: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,8 +80,37 @@ class GruCell(nn.Module):
         return torch.lerp(new, state, update)
 
 
-class Translator(nn.Module):
-    """One table of subwords for the source, the target and the output layer (Press and Wolf 2017)."""
+def output_loss(readouts: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, config: TranslatorConfig) -> Tensor:
+    """Cross-entropy of ``targets`` (row,) behind the output layer, over all words or over a sample, as configured."""
+    if config.sampled_words:
+        return sampled_loss(
+            readouts, weight, bias, targets, num_sampled=config.sampled_words, smoothing=config.label_smoothing
+        )
+    return tied_loss(readouts, weight, bias, targets, smoothing=config.label_smoothing)
+
+
+class TranslatorNetwork(nn.Module, ABC):
+    """What training, search and export need of an encoder-decoder, whatever its cells."""
+
+    config: TranslatorConfig
+
+    @abstractmethod
+    def loss(self, batch: PairBatch) -> Tensor:
+        """Mean cross-entropy over target tokens under teacher forcing."""
+
+    @abstractmethod
+    def encode(self, ids: Tensor, lengths: Tensor) -> tuple[Memory, Tensor]:
+        """(batch, time), (batch,) -> what the decoder looks at, and its first state (batch, state)."""
+
+    @abstractmethod
+    def step(self, tokens: Tensor, state: Tensor, memory: Memory) -> tuple[Step, Tensor]:
+        """One step of a search: tokens (batch,) -> the step and log-probabilities (batch, vocabulary)."""
+
+
+class Translator(TranslatorNetwork):
+    """One table of subwords for the source, the target and the output layer (Press and Wolf 2017). The first token of
+    a source, the tag of the language to write, is added to all of them: one that the encoder has to remember is
+    forgotten, and languages are mixed."""
 
     def __init__(self, *, vocabulary_size: int, config: TranslatorConfig) -> None:
         super().__init__()
@@ -86,6 +121,8 @@ class Translator(nn.Module):
         nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
         self.source_norm = nn.LayerNorm(embedding_size)
         self.target_norm = nn.LayerNorm(embedding_size)
+        self.tag = nn.Linear(embedding_size, embedding_size, bias=False)
+        nn.init.zeros_(self.tag.weight)
         sizes = [embedding_size] + [annotation_size] * (config.num_layers - 1)
         self.encoders = nn.ModuleList(
             RecurrentEncoder(
@@ -119,17 +156,14 @@ class Translator(nn.Module):
             inputs = self._with_own_words(inputs, memory, state, batch.own_share)
         readouts = self.read_out_all(inputs, memory, state)
         real = wanted != 0
-        return tied_loss(
-            self.readout_dropout(readouts[real]),
-            self.embedding.weight,
-            self.output_bias,
-            wanted[real],
-            smoothing=self.config.label_smoothing,
+        return output_loss(
+            self.readout_dropout(readouts[real]), self.embedding.weight, self.output_bias, wanted[real], self.config
         )
 
     def encode(self, ids: Tensor, lengths: Tensor) -> tuple[Memory, Tensor]:
         """(batch, time), (batch,) -> what the decoder looks at, and its first state (batch, decoder)."""
-        rows = self.embedding_dropout(self.source_norm(self._embed(ids)))
+        rows = self.source_norm(self._embed(ids))
+        rows = self.embedding_dropout(rows + self.tag(rows[:, :1]))
         for place, encoder in enumerate(self.encoders):
             if place:
                 rows = self.embedding_dropout(self.between_norms[place - 1](rows))

@@ -1,0 +1,189 @@
+"""The events of POST /translate with ``stream``: every sentence as soon as it is finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self, cast
+
+import msgspec
+from litestar import Request
+
+from service.api.catalogue import Served
+from service.api.desk import Admitted, note
+from service.api.exchange import exchange_of
+from service.api.problems import problem_of
+from service.api.schemas import DoneEvent
+from service.api.translations import TranslatedItem, sentence_event
+from service.errors import CallerLeftError, CapacityError
+from service.predictors.translation import Source
+from service.predictors.translator import Translator
+from service.scheduling.decoder import Decoder
+from service.scheduling.job import Done, Job
+from service.scheduling.search import Hypotheses, Search
+
+ServedTranslator = Served[Translator, Search, Hypotheses]
+AdmittedTexts = Admitted[Translator, TranslatedItem, Search, Hypotheses]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Pending:
+    """A sentence that is being searched."""
+
+    item: int
+    sentence: int
+    source: Source
+    first: Source | None = None  # what was found first, if this is the second search
+    answers: list[Hypotheses | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answers = [None] * len(self.source.searches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """One search of a sentence has ended."""
+
+    pending: _Pending
+    search: int
+    hypotheses: Hypotheses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Failed:
+    """The searches of these sentences have failed."""
+
+    pending: Sequence[_Pending]
+    error: BaseException
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SentenceStream:
+    """The sentences of one request on their way through the decoder.
+
+    A sentence whose translation has faults is searched once more in smaller parts. If there is no time for that, or it
+    fails, what was found first is sent.
+    """
+
+    admitted: AdmittedTexts
+    num_open: int = 0  # sentences that are not finished
+    _ended: asyncio.Queue[_Found | _Failed] = field(default_factory=asyncio.Queue)
+    _jobs: list[Job[Hypotheses]] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, admitted: AdmittedTexts) -> Self:
+        """Raises OverloadedError or DeadlineExceededError."""
+        stream = cls(admitted=admitted)
+        pending = [
+            _Pending(item=number, sentence=sentence, source=source)
+            for number, item in enumerate(admitted.items)
+            for sentence, source in enumerate(item.sources)
+            if source.searches
+        ]
+        job = stream._enqueue(pending)
+        admitted.served.density.learn(length=admitted.length, cost=job.cost / admitted.weight)
+        stream.num_open = len(pending)
+        return stream
+
+    async def events(self, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+        """Ends the jobs if the caller leaves, which cancels this."""
+        try:
+            for event in self._copied():
+                yield event
+            while self.num_open:
+                for event in self._finished(await self._ended.get()):
+                    self.num_open -= 1
+                    yield event
+            note(exchange_of(request), self.admitted, self._done())
+            yield _event("done", DoneEvent(self.admitted.served.name))
+        except Exception as error:  # the status is sent: all that can be done is to say it
+            yield _event("error", problem_of(request, error))
+        finally:
+            self._withdraw(request)
+
+    def _enqueue(self, pending: Sequence[_Pending]) -> Job[Hypotheses]:
+        """Raises OverloadedError or DeadlineExceededError."""
+        rows = [(each, number) for each in pending for number in range(len(each.source.searches))]
+
+        def tell(row: int, hypotheses: Hypotheses) -> None:
+            sentence, search = rows[row]
+            self._ended.put_nowait(_Found(pending=sentence, search=search, hypotheses=hypotheses))
+
+        decoder = cast("Decoder", self.admitted.served.scheduler)
+        job = decoder.enqueue(
+            [search for each in pending for search in each.source.searches],
+            deadline=self.admitted.deadline,
+            priority=self.admitted.priority,
+            tell=tell,
+        )
+        job.done.add_done_callback(partial(self._end, pending))
+        self._jobs.append(job)
+        return job
+
+    def _end(self, pending: Sequence[_Pending], done: asyncio.Future[Done[Hypotheses]]) -> None:
+        """A failure counts as seen, whether or not anybody still reads the stream."""
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            self._ended.put_nowait(_Failed(pending=pending, error=error))
+
+    def _finished(self, ended: _Found | _Failed) -> Iterator[bytes]:
+        """The events of sentences that are finished now. Raises what the first searches of a sentence raised."""
+        if isinstance(ended, _Failed):
+            for pending in ended.pending:
+                if pending.first is None or isinstance(ended.error, CallerLeftError):
+                    raise ended.error
+                yield self._sentence(pending, pending.first)
+            return
+        pending, translator = ended.pending, self.admitted.served.predictor
+        pending.answers[ended.search] = ended.hypotheses
+        answers = [each for each in pending.answers if each is not None]
+        if len(answers) == len(pending.answers):
+            source = translator.answered(pending.source, answers)
+            if pending.first is not None:
+                yield self._sentence(pending, translator.better(pending.first, source))
+            elif not self._is_searched_again(pending, source):
+                yield self._sentence(pending, source)
+
+    def _is_searched_again(self, pending: _Pending, source: Source) -> bool:
+        """Whether the sentence needs it, and there is time."""
+        second = self.admitted.served.predictor.halved(source)
+        if second is None:
+            return False
+        try:
+            self._enqueue([_Pending(item=pending.item, sentence=pending.sentence, source=second, first=source)])
+        except CapacityError:
+            return False
+        return True
+
+    def _copied(self) -> Iterator[bytes]:
+        """The events of sentences without a word to translate."""
+        for number, item in enumerate(self.admitted.items):
+            for sentence, source in enumerate(item.sources):
+                if not source.searches:
+                    yield self._sentence(_Pending(item=number, sentence=sentence, source=source), source)
+
+    def _sentence(self, pending: _Pending, source: Source) -> bytes:
+        item, number, sentence = self.admitted.items[pending.item], pending.item, pending.sentence
+        translations = item.decode(self.admitted.served.predictor, sentence, source)
+        return _event("sentence", sentence_event(item, translations, number=number, sentence=sentence))
+
+    def _done(self) -> Done[Hypotheses]:
+        """What became of all searches, those that failed aside."""
+        first, *more = self._jobs
+        done = first.done.result()
+        for job in more:
+            if job.done.done() and job.done.exception() is None:
+                done = done.joined(job.done.result())
+        return done
+
+    def _withdraw(self, request: Request[Any, Any, Any]) -> None:
+        for job in self._jobs:
+            if not job.done.done():
+                exchange_of(request).kind = CallerLeftError.kind
+                self.admitted.served.scheduler.withdraw(job)
+
+
+def _event(name: str, data: msgspec.Struct) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))

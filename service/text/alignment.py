@@ -1,0 +1,141 @@
+"""Which words of a translation come from which pieces of its source, by a network's attention.
+
+Without attention the words of both sides are taken to be in the same order.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from service.text.symbols import SYMBOLS
+
+Floats = npt.NDArray[np.float32]
+
+_TOKEN = re.compile(r"\w+|\S")
+_SYMBOLS = frozenset(SYMBOLS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Token:
+    """A word, punctuation mark, symbol or item of a translation."""
+
+    text: str
+    is_spaced: bool  # white space stands before it
+    weights: Floats  # (source piece,), sum to 1: which of them it comes from
+    is_item: bool = False
+
+    @property
+    def is_symbol(self) -> bool:
+        return not self.is_item and self.text in _SYMBOLS
+
+
+def target_tokens(pieces: Sequence[str], weights: Floats) -> list[Token]:
+    """The tokens of a translation of these pieces; ``weights`` are (target piece, source piece)."""
+    rows = [row for row, piece in enumerate(pieces) for _ in piece]
+    tokens, end = list[Token](), 0
+    for match in _TOKEN.finditer("".join(pieces)):
+        first, last = rows[match.start()], rows[match.end() - 1] + 1
+        is_spaced = bool(tokens) and match.start() > end
+        tokens.append(Token(match[0], is_spaced, weights[first:last].mean(axis=0)))
+        end = match.end()
+    return tokens
+
+
+def without(tokens: Sequence[Token], places: Container[int]) -> list[Token]:
+    """The tokens without those at some places. White space before one that is removed stays before the next word."""
+    result, was_spaced = list[Token](), False
+    for place, token in enumerate(tokens):
+        if place in places:
+            was_spaced |= token.is_spaced
+        else:
+            is_word = token.is_item or token.text[0].isalnum()
+            is_spaced = bool(result) and (token.is_spaced or (was_spaced and is_word))
+            result.append(replace(token, is_spaced=is_spaced))
+            was_spaced = False
+    return result
+
+
+def normalised(attention: Floats | None, targets: Sequence[str], sources: Sequence[str]) -> Floats:
+    """Weights (target piece, source piece) whose rows sum to 1, control symbols of the source left out."""
+    if attention is None:
+        return _diagonal(len(targets), len(sources))
+    weights = attention * np.array([bool(piece) for piece in sources], np.float32)
+    total = weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / np.maximum(total, 1e-9), np.float32)
+
+
+def _diagonal(num_targets: int, num_sources: int) -> Floats:
+    """Weights that fall with the distance of the relative places."""
+    targets, sources = ((np.arange(count) + 0.5) / max(count, 1) for count in (num_targets, num_sources))
+    weights = np.exp(-np.abs(targets[:, None] - sources[None, :]) * max(num_targets, num_sources) * 2)
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def one_hot(size: int, place: int) -> Floats:
+    """Weights of a token that comes from a single source piece."""
+    weights = np.zeros(size, np.float32)
+    weights[place] = 1
+    return weights
+
+
+class SourceColumns:
+    """Which source piece stands at a place of the masked text. ``pieces`` are the texts of those that the network read:
+    those of the text and, empty, control symbols. A place behind the last one of a cut text is at that."""
+
+    def __init__(self, text: str, pieces: Sequence[str]) -> None:
+        self.symbols = [column for column, piece in enumerate(pieces) if piece.strip() in _SYMBOLS]
+        self._text = text
+        self._ends = np.cumsum([_num_visible(piece) for piece in pieces])  # visible characters
+        self._last = len(pieces) - 1
+
+    def of(self, places: Iterable[int]) -> list[int]:
+        """The pieces that spell the first visible characters at or after each place; ``places`` must be sorted."""
+        counts = np.array(list(self._counts(places)), np.int64)
+        return [min(int(column), self._last) for column in np.searchsorted(self._ends, counts, side="right")]
+
+    def _counts(self, places: Iterable[int]) -> Iterator[int]:
+        """How many visible characters stand before each place."""
+        count = start = 0
+        for place in places:
+            count += _num_visible(self._text[start:place])
+            start = place
+            yield count
+
+
+def _num_visible(text: str) -> int:
+    """How many characters a text has once it is folded as subwords fold it, white space aside."""
+    folded = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return len("".join(folded.split()))
+
+
+def assign(weights: Floats) -> list[int | None]:
+    """Which column each row of ``weights`` belongs to, none used twice: the largest weight of all first, the earlier
+    place where they tie. A row too many has none."""
+    num_rows, num_columns = weights.shape
+    chosen: list[int | None] = [None] * num_rows
+    free = set(range(num_columns))
+    for place in np.argsort(-weights, axis=None, kind="stable").tolist():
+        row, column = divmod(place, num_columns)
+        if chosen[row] is None and column in free:
+            chosen[row] = column
+            free.remove(column)
+    return chosen
+
+
+def best_window(gains: Sequence[float]) -> tuple[int, int]:
+    """The half-open window with the largest sum, of at least one place; -inf bars a place. (0, 0) if all are barred."""
+    best, window = float("-inf"), (0, 0)
+    total, start = 0.0, 0
+    for place, gain in enumerate(gains):
+        if total <= 0:
+            total, start = 0.0, place
+        total += gain
+        if total > best:
+            best, window = total, (start, place + 1)
+    return window

@@ -1,0 +1,257 @@
+"""Long sentences are cut at the borders of their clauses, to be translated in parts that are joined again.
+
+A recurrent network loses clauses of long sentences. ``cut_clauses`` halves a sentence, and its halves, until each part
+is short enough; ``join_clauses`` puts the translations together with what stood between the parts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from service.text.protected import scan
+
+Places = npt.NDArray[np.int64]
+
+# How bad it is to cut at a border, and how much worse at the edge of a part than in its middle.
+STRONG, COMMA_AND_CONJUNCTION, COMMA, CONJUNCTION, LIST_COMMA, SPACE, TIGHT_SPACE = 0.0, 0.06, 0.15, 0.22, 0.3, 1.0, 1.5
+EDGE = 0.5
+# Borders nearer to an edge, from 0 in the middle of a part to 1 at its edges, are taken only if there is no other.
+FARTHEST = 0.7
+# No border inside brackets or quotation marks is taken while there is one outside, and none inside of a protected item
+# (a number, a placeholder, markup, code) while there is any other.
+OUTSIDE, QUOTED, PROTECTED = 0, 1, 2
+LIST_WORDS = 3  # commas with so few words between them part the items of a list
+MAX_MARKS = 32  # of one letter, that are kept with it
+
+CONJUNCTIONS = frozenset(
+    """after although and as because before but however if nor or since so than that then though unless until when
+    where whereas which while who whose yet
+    aunque como cuando mientras o pero porque pues que quien si sino y
+    aber als bevor bis da damit dass denn nachdem ob obwohl oder sobald sodass sondern und während weil wenn wobei
+    afin comme donc et lorsque mais ou où parce pendant puis puisque quand quoique tandis""".split()
+)
+_GAP = re.compile(r"(?:[,;:—]?\s++(?:—\s*+|--?\s++|–\s++)?)+|(?<=\w)—(?=\w)")
+_WORD = re.compile(r"[^\W\d_]{1,12}(?!\w)")
+_QUOTE = re.compile(r"[()\[\]{}“”„«»\"]|(?<!\w)'(?=\w)|(?<=[\w.,!?…])'(?!\w)")
+_CLOSERS = {"(": ")", "[": "]", "{": "}", "“": "”", "„": "“", "«": "»", "»": "«", '"': '"', "'": "'"}
+_JOINER, _SKIN_TONES = "\u200d", frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+_FIRST_WORD = re.compile(r"[\W_]*+(\w[\w'’]*+)?")
+_SPACED_MARK = re.compile(r"[;:]")  # French has a space before them
+_ABBREVIATION = re.compile(r"(?:\.\s?\w{1,4}|\b(?:etc|usw|bzw|p\. ej|approx|env))\.$", re.IGNORECASE)
+# Words that are written small in the middle of a German sentence; of others the network knows best.
+_SMALL_IN_GERMAN = frozenset(
+    """aber als am an auch auf aus bei beim bis da damit dann das dass dem den denn der des deshalb die dies diese
+    dieser doch ein eine einem einen einer er es für hat hatte ich im in ist man mein meine mit nach nicht noch nur ob
+    obwohl oder seine sein sind so sobald sodass sondern über um und unter vom von vor während war waren was weil welche
+    welcher wenn wer wie wir wird wo wobei zu zum zur""".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a sentence that is translated by itself; half-open, in code points of the sentence."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Borders:
+    """Where a sentence could be cut, from left to right."""
+
+    ends: Places  # (border,), of the part before it
+    starts: Places  # (border,), of the part after it
+    costs: npt.NDArray[np.float64]  # (border,)
+    levels: Places  # (border,), OUTSIDE, QUOTED or PROTECTED
+
+
+def cut_clauses(text: str, *, length_of: Callable[[str], int], max_tokens: int) -> list[Part]:
+    """The parts of a sentence in order, each with at most ``max_tokens`` tokens by ``length_of``; one if that is all.
+
+    No part is empty or begins or ends with white space; commas, semicolons, colons and dashes between two parts belong
+    to neither. White space has no parts. A single character is never cut, whatever its length. Takes
+    O(n log n) time in the length of the text, ``length_of`` aside, which reads O(n log n) characters.
+    """
+    whole = Part(len(text) - len(text.lstrip()), len(text.rstrip()))
+    if whole.start >= whole.end:
+        return []
+
+    def is_short(part: Part) -> bool:
+        return part.end - part.start == 1 or length_of(text[part.start : part.end]) <= max_tokens
+
+    if is_short(whole):
+        return [whole]
+    borders, parts = _borders(text, whole), list[Part]()
+    waiting = _halves(text, whole, borders)[::-1]
+    while waiting:
+        part = waiting.pop()
+        if is_short(part):
+            parts.append(part)
+        else:
+            waiting += _halves(text, part, borders)[::-1]
+    return parts
+
+
+def halve_clauses(text: str) -> list[Part]:
+    """The two parts of a sentence that is cut once, at its best border; none if it has no border."""
+    whole = Part(len(text) - len(text.lstrip()), len(text.rstrip()))
+    borders = _borders(text, whole)
+    return _halves(text, whole, borders) if _best_border(whole, borders) is not None else []
+
+
+def _halves(text: str, part: Part, borders: _Borders) -> list[Part]:
+    """The two parts of one that has two characters or more, as equal as the best border allows."""
+    border = _best_border(part, borders)
+    if border is None:
+        middle = _between_characters(text, part)
+        return [Part(part.start, middle), Part(middle, part.end)]
+    return [Part(part.start, int(borders.ends[border])), Part(int(borders.starts[border]), part.end)]
+
+
+def _best_border(part: Part, borders: _Borders) -> int | None:
+    """The index of the border where a part is best cut, if it has one."""
+    first = int(np.searchsorted(borders.ends, part.start, side="right"))
+    last = int(np.searchsorted(borders.starts, part.end, side="left"))
+    if first >= last:
+        return None
+    levels = borders.levels[first:last]
+    places = first + np.flatnonzero(levels == levels.min())
+    distances = np.abs(2 * borders.ends[places] - (part.start + part.end)) / (part.end - part.start)
+    is_near = distances <= FARTHEST
+    if not is_near.any():
+        return int(places[distances.argmin()])
+    costs = np.where(is_near, borders.costs[places] + EDGE * distances, np.inf)
+    return int(places[costs.argmin()])
+
+
+def _between_characters(text: str, part: Part) -> int:
+    """A place near the middle where no mark is parted from its letter."""
+    middle = (part.start + part.end) // 2
+    for place in range(middle, min(middle + MAX_MARKS, part.end)):
+        if not _is_mark(text[place]) and text[place - 1] != _JOINER:
+            return place
+    return middle
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it belongs to the character before it: accents, and what changes or joins emoji."""
+    return character == _JOINER or character in _SKIN_TONES or unicodedata.category(character)[0] == "M"
+
+
+def _borders(text: str, whole: Part) -> _Borders:
+    """Every stretch of white space, with the marks around it, and dashes between words."""
+    gaps = [gap for gap in _GAP.finditer(text, whole.start, whole.end) if whole.start < gap.start()]
+    ends = np.array([gap.start() for gap in gaps], np.int64)
+    costs = np.array([_cost(text, gap) for gap in gaps], np.float64)
+    commas = np.flatnonzero([_is_comma(gap[0]) for gap in gaps])
+    costs[commas[_are_near(commas)]] = LIST_COMMA
+    levels = QUOTED * _is_inside(ends, list(_quotations(text)))
+    is_protected = _is_inside(ends, [(item.start, item.end) for item in scan(text)])
+    is_protected |= np.array([_is_in_number(text, gap) for gap in gaps], np.bool_)
+    levels[is_protected] = PROTECTED
+    return _Borders(ends=ends, starts=np.array([gap.end() for gap in gaps], np.int64), costs=costs, levels=levels)
+
+
+def _cost(text: str, gap: re.Match[str]) -> float:
+    """How bad it is to cut here, lists, quotations and numbers aside."""
+    before = text[max(0, gap.start() - 3) : gap.start()].rstrip("\"'”»)")[-1:]
+    word = _WORD.match(text, gap.end())
+    begins_clause = word is not None and word[0].lower() in CONJUNCTIONS
+    if before in {*"!?…;:"} or any(mark in gap[0] for mark in ";:—–-"):
+        return STRONG
+    if before == "," or _is_comma(gap[0]):
+        return COMMA_AND_CONJUNCTION if begins_clause else COMMA
+    if begins_clause:
+        return CONJUNCTION
+    is_tight = before == "." or before.isdigit() or text[gap.end() : gap.end() + 1].isdigit()
+    return TIGHT_SPACE if is_tight else SPACE
+
+
+def _is_comma(gap: str) -> bool:
+    return "," in gap and not any(mark in gap for mark in ";:—–")
+
+
+def _is_in_number(text: str, gap: re.Match[str]) -> bool:
+    """Whether a gap stands between digits, as in ``May 5, 2024``."""
+    return text[gap.start() - 1].isdigit() and text[gap.end() : gap.end() + 1].isdigit()
+
+
+def _are_near(commas: Places) -> npt.NDArray[np.bool_]:
+    """Which of the commas (comma,), given as indices of borders, have another within LIST_WORDS words."""
+    far = 2 * LIST_WORDS
+    distances = np.diff(commas, prepend=commas[:1] - far, append=commas[-1:] + far)
+    return np.asarray(np.minimum(distances[:-1], distances[1:]) <= LIST_WORDS)
+
+
+def _is_inside(ends: Places, spans: Sequence[tuple[int, int]]) -> npt.NDArray[np.bool_]:
+    """Which borders (border,) have a span around them; spans may hold others."""
+    opened = np.sort(np.array([start for start, _ in spans], np.int64))
+    closed = np.sort(np.array([end for _, end in spans], np.int64))
+    depths = np.searchsorted(opened, ends, side="left") - np.searchsorted(closed, ends, side="right")
+    return np.asarray(depths > 0)
+
+
+def _quotations(text: str) -> Iterator[tuple[int, int]]:
+    """Where brackets and quotation marks that have a partner open and close."""
+    opened: list[tuple[str, int]] = []  # what would close each, and where it stands
+    num_open = Counter[str]()
+    for match in _QUOTE.finditer(text):
+        mark = match[0]
+        if num_open[mark]:
+            closer = ""
+            while closer != mark:
+                closer, start = opened.pop()
+                num_open[closer] -= 1
+            yield start, match.end()
+        elif mark in _CLOSERS:
+            opened.append((_CLOSERS[mark], match.start()))
+            num_open[_CLOSERS[mark]] += 1
+
+
+def join_clauses(text: str, parts: Sequence[Part], translations: Sequence[str], *, language: str) -> str:
+    """The translation of a sentence from those of its parts, with what stood between them in ``text``.
+
+    A network writes each part as a sentence: the full stop that it adds to a part without one is removed, and so is
+    the capital that it begins a part with which continues the sentence. ``language`` is the translation's.
+    """
+    if not parts:
+        return text
+    pieces = [text[: parts[0].start]]
+    for number, (part, translation) in enumerate(zip(parts, translations, strict=True)):
+        source = text[part.start : part.end]
+        translated = translation if source.endswith(".") else _without_stop(translation)
+        pieces.append(_continued(translated, source, language) if number else translated)
+        following = parts[number + 1].start if number + 1 < len(parts) else len(text)
+        pieces.append(_separator(text[part.end : following], language))
+    return "".join(pieces)
+
+
+def _without_stop(translation: str) -> str:
+    """Without the full stop at its end, unless that is one of several or an abbreviation's."""
+    is_single = translation.endswith(".") and not translation.endswith("..")
+    return translation[:-1] if is_single and not _ABBREVIATION.search(translation[-12:]) else translation
+
+
+def _continued(translation: str, source: str, language: str) -> str:
+    """A part's translation as it is written in the middle of a sentence, if its source was."""
+    first, found = _FIRST_WORD.match(source), _FIRST_WORD.match(translation)
+    if first is None or found is None or not first[1] or not found[1]:
+        return translation
+    word = found[1]
+    is_small = first[1][0].islower() or re.match(r"I(?!\w)", first[1]) is not None
+    if not is_small or any(map(str.isupper, word[1:])) or word in re.findall(r"\w[\w'’]*", source):
+        return translation  # a name keeps its capital
+    if language == "de" and word.lower() not in _SMALL_IN_GERMAN:
+        return translation
+    return translation[: found.start(1)] + word[0].lower() + translation[found.start(1) + 1 :]
+
+
+def _separator(gap: str, language: str) -> str:
+    return f" {gap}" if language == "fr" and _SPACED_MARK.match(gap) else gap

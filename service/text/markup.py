@@ -1,0 +1,185 @@
+"""HTML and Markdown cut into sentences that are translated one by one, and joined again with all markup in its place.
+
+Between sentences the source is kept byte for byte. Inside of a sentence the network's side sees stand-ins: a tag
+``<a/0>`` for a mark around words, ``<img/1>`` for an element between words, a private-use character for one that
+stands in the place of a word, such as code. ``MarkedPassage.restored`` puts the originals back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+from service.text.html_text import html_runs, write_html
+from service.text.inline import NAMES, STAND_IN, Kind, Piece, partners
+from service.text.markdown_text import markdown_runs
+from service.text.markdown_writing import write_markdown
+from service.text.nesting import nest
+from service.text.paragraphs import Passage, Span, cut
+from service.text.tokenizer import split_sentences
+
+Format = Literal["text", "html", "markdown"]
+# From a translation with stand-ins, what they stand for, and what it takes the place of, to what the document has.
+Write = Callable[[str, Mapping[str, str], str], str]
+_SPACES = re.compile(r" {2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedSentence:
+    """A sentence as the translator gets it, and what its stand-ins stand for."""
+
+    text: str
+    originals: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedPassage(Passage):
+    """A document and its sentences in order; none of them is empty."""
+
+    marked: tuple[MarkedSentence, ...]
+    write: Write
+
+    @property
+    def sentences(self) -> list[str]:
+        return [each.text for each in self.marked]
+
+    def restored(self, sentence: int, translation: str) -> str:
+        """A translation as it stands in the document: every mark of the source once, nested as there. One that is the
+        sentence itself is the source, line breaks included."""
+        marked, span = self.marked[sentence], self.spans[sentence]
+        source = self.text[span.start : span.end]
+        if translation == marked.text:
+            return source
+        translation = translation.strip()
+        nested = nest(marked.text, translation) if marked.originals else translation
+        return self.write(nested, marked.originals, source)
+
+    def named(self, sentence: int, text: str) -> str:
+        """A text with what its stand-ins stand for in their place."""
+        originals = self.marked[sentence].originals
+        return STAND_IN.sub(lambda found: originals.get(found[0], found[0]), text)
+
+
+def cut_format(text: str, text_format: Format) -> Passage:
+    """The sentences of a text in one of the formats. Takes time linear in the length, whatever the text."""
+    if text_format == "text":
+        return cut(text)
+    if text_format == "html":
+        return _passage(text, html_runs(text), write_html)
+    return _passage(text, markdown_runs(text), write_markdown)
+
+
+def _passage(text: str, runs: Iterable[Sequence[Piece]], write: Write) -> MarkedPassage:
+    found = [sentence for run in runs for sentence in _Run.of(run).sentences()]
+    return MarkedPassage(
+        text=text, spans=tuple(span for span, _ in found), marked=tuple(marked for _, marked in found), write=write
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """The inline content of a block, which may hold several sentences."""
+
+    pieces: Sequence[Piece]
+    partners: Sequence[int | None]
+    starts: Sequence[int]  # where each piece begins in the text that is shown
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece]) -> _Run:
+        starts = list(accumulate((len(piece.shown) for piece in pieces), initial=0))
+        return cls(pieces, partners(pieces), starts)
+
+    def sentences(self) -> Iterator[tuple[Span, MarkedSentence]]:
+        """Each with its place in the source. Marks at its edges belong to it only if their partner is inside."""
+        previous = -1  # the last piece of the sentence before
+        place = 0
+        for sentence in split_sentences("".join(piece.shown for piece in self.pieces)):
+            while self.starts[place + 1] <= sentence.start:
+                place += 1
+            first = place
+            while self.starts[place + 1] < sentence.end:
+                place += 1
+            begin = self._first_mark(first, place, previous, sentence.start)
+            previous = self._last_mark(first, place, sentence.end)
+            parts = list(self.pieces[begin : previous + 1])
+            if previous == place:
+                parts[-1] = _cut(parts[-1], 0, sentence.end - self.starts[place])
+            if begin == first:
+                parts[0] = _cut(parts[0], sentence.start - self.starts[first], len(parts[0].shown))
+            yield Span(parts[0].start, parts[-1].end), self._marked(parts, begin)
+
+    def _first_mark(self, first: int, last: int, previous: int, start: int) -> int:
+        """The piece a sentence begins with: before the first one that shows something of it, the start of an element
+        that ends inside of it."""
+        found = place = first
+        is_edge = not self.pieces[first].shown[: start - self.starts[first]].strip()
+        while is_edge and place > previous + 1 and not self._is_solid(place - 1):
+            place -= 1
+            partner = self.partners[place]
+            if self.pieces[place].kind is Kind.OPEN and partner is not None and first < partner < last:
+                found = place
+        return found
+
+    def _last_mark(self, first: int, last: int, end: int) -> int:
+        """The piece a sentence ends with: behind the last one that shows something of it, the end of an element that
+        starts inside of it."""
+        found = place = last
+        is_edge = not self.pieces[last].shown[end - self.starts[last] :].strip()
+        while is_edge and place < len(self.pieces) - 1 and not self._is_solid(place + 1):
+            place += 1
+            partner = self.partners[place]
+            if self.pieces[place].kind is Kind.CLOSE and partner is not None and first < partner < last:
+                found = place
+        return found
+
+    def _is_solid(self, place: int) -> bool:
+        """Whether a piece shows anything besides white space."""
+        return bool(self.pieces[place].shown.strip())
+
+    def _marked(self, parts: Sequence[Piece], begin: int) -> MarkedSentence:
+        """A sentence of these pieces, the first of which is the run's piece ``begin``."""
+        stand_ins = _StandIns()
+        for place, piece in enumerate(parts, begin):
+            partner = self.partners[place]
+            is_paired = partner is not None and begin <= partner < begin + len(parts)
+            stand_ins.add(piece, min(place, partner) if is_paired and partner is not None else place)
+        return MarkedSentence(_SPACES.sub(" ", "".join(stand_ins.texts)), stand_ins.originals)
+
+
+def _cut(piece: Piece, start: int, end: int) -> Piece:
+    """What of a piece is shown between two places, if it can be cut there."""
+    if not piece.is_sliceable:
+        return piece
+    shown = piece.shown[start:end]
+    return Piece(piece.kind, piece.start + start, piece.start + end, shown, shown)
+
+
+class _StandIns:
+    """The text of a sentence while it is put together, and what its stand-ins stand for."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.originals: dict[str, str] = {}
+        self._numbers: dict[int, int] = {}
+
+    def add(self, piece: Piece, element: int) -> None:
+        """Add a piece; the two tags of an element have the same ``element``."""
+        if piece.kind is Kind.TEXT:
+            self.texts.append(piece.literal)
+            return
+        stand_in = self._stand_in(piece.kind, self._numbers.setdefault(element, len(self._numbers)))
+        self.texts.append(stand_in)
+        self.originals[stand_in] = piece.literal
+
+    def _stand_in(self, kind: Kind, number: int) -> str:
+        if kind is Kind.OPEN:
+            return f"<a/{number}>"
+        if kind is Kind.CLOSE:
+            return f"</a/{number}>"
+        num_names = len(self.originals)
+        if kind is Kind.NAME and num_names < len(NAMES):
+            return chr(NAMES.start + num_names)
+        return f"<img/{number}>"

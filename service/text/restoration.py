@@ -1,0 +1,158 @@
+"""The protected items of a source put back into its translation, each exactly as often as the source has it.
+
+Symbols that the network wrote name their items. An item whose symbol is missing goes where attention says, and what
+looks like an item that the source has not is removed. The result is read by the scanner that found the items; where it
+reads other items than those of the source, white space is added, and in the end the source is its own translation.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from service.text.alignment import Floats, SourceColumns, Token, normalised, target_tokens
+from service.text.casing import Casing, in_capitals
+from service.text.inventions import without_inventions
+from service.text.markup_placing import Element, place_markups
+from service.text.number_formats import localize
+from service.text.placeholders import Markup, Masked
+from service.text.protected import Kind, scan
+from service.text.punctuation import mended, needs_mending
+from service.text.spacing import joined
+from service.text.symbol_matching import ItemTokens, insert_missing, match_symbols, with_items
+
+_QUOTES = {"'": "'’‘", '"': '"“”„«»'}
+_FALLBACK_REPAIRS = 100  # more than another translation needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a translation is written."""
+
+    language: str
+    alphabet: frozenset[str]  # of the subwords
+    casing: Casing = Casing.SENTENCE
+    localizes_numbers: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A translation with its items."""
+
+    text: str
+    num_repairs: int = 0  # symbols that were missing or too many, and other text that was changed
+    names: tuple[str, ...] = ()  # of each symbol that the network wrote the item, empty for one too many
+
+
+def restore(
+    masked: Masked, *, sources: Sequence[str], targets: Sequence[str], attention: Floats | None, style: Style
+) -> Restored:
+    """The translation whose pieces are ``targets``. ``sources`` are the texts of the pieces that the network read,
+    control symbols empty; ``attention`` is (target piece, source piece)."""
+    plain = "".join(targets).strip()
+    if _is_plain(masked, plain, style):
+        return Restored(text=plain)
+    columns = SourceColumns(masked.text, sources)
+    items = ItemTokens.of(masked, written_items(masked, style), columns, len(sources))
+    tokens = target_tokens(targets, normalised(attention, targets, sources))
+    chosen = match_symbols(tokens, items)
+    symbols = [place for place, token in enumerate(tokens) if token.is_symbol]
+    draft = _completed(tokens, items, chosen, masked, style)
+    tokens = mended(draft.tokens, masked.text, sources, language=style.language, alphabet=style.alphabet)
+    tokens, markups = _with_shown(tokens, masked.markups)
+    elements = place_markups(tokens, markups, masked, columns)
+    text = joined(elements, expected=_expected(masked, items), alphabet=style.alphabet)
+    num_repairs = len(symbols) - len(chosen) + draft.num_repairs + (_FALLBACK_REPAIRS if text is None else 0)
+    if text is None:
+        text = joined(_apart(elements), expected=_expected(masked, items), alphabet=style.alphabet)
+    return Restored(
+        text=masked.source if text is None else text,
+        num_repairs=num_repairs,
+        names=tuple(items.tokens[chosen[place]].text if place in chosen else "" for place in symbols),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draft:
+    """The tokens of a translation with all numbers and names, and how many of them were put in or removed."""
+
+    tokens: list[Token]
+    num_repairs: int
+
+
+def _completed(
+    tokens: Sequence[Token], items: ItemTokens, chosen: Mapping[int, int], masked: Masked, style: Style
+) -> _Draft:
+    """The tokens with their symbols named by ``chosen``, the missing items inserted, and invented ones removed."""
+    tokens = with_items(tokens, items, chosen)
+    tokens = _cased(tokens, style)
+    missing = sorted(set(range(len(items.tokens))).difference(chosen.values()))
+    tokens, missing, num_changes = without_inventions(
+        tokens, items, missing, source=masked.text, alphabet=style.alphabet
+    )
+    return _Draft(insert_missing(tokens, items, missing, masked.text), num_changes + len(missing))
+
+
+def _expected(masked: Masked, items: ItemTokens) -> Counter[tuple[Kind, str]]:
+    """How often the translation must have each item, by kind and text."""
+    contents = [(content.item.kind, token.text) for content, token in zip(masked.contents, items.tokens, strict=True)]
+    return Counter([*contents, *((markup.item.kind, markup.item.text) for markup in masked.markups)])
+
+
+def written_items(masked: Masked, style: Style) -> list[str]:
+    """How the translation writes each number and name of its source."""
+    items = [content.item for content in masked.contents]
+    return [localize(item, style.language) if style.localizes_numbers else item.text for item in items]
+
+
+def _is_plain(masked: Masked, translation: str, style: Style) -> bool:
+    """Whether nothing is to be put back, removed, or written otherwise."""
+    if masked.contents or masked.markups or style.casing is not Casing.SENTENCE or scan(translation, style.alphabet):
+        return False
+    return not needs_mending(masked.text, translation, style.language)
+
+
+def _cased(tokens: Sequence[Token], style: Style) -> list[Token]:
+    """The tokens in capitals where the source is, but for items and the endings of numbers, as in 1er; with one at the
+    beginning where the source is a title."""
+    tokens = list(tokens)
+    first = next((place for place, token in enumerate(tokens) if token.is_item or token.text[0].isalnum()), None)
+    if style.casing is Casing.TITLE and first is not None and not tokens[first].is_item:
+        text = tokens[first].text
+        tokens[first] = replace(tokens[first], text=in_capitals(text[:1], style.alphabet) + text[1:])
+    if style.casing is not Casing.CAPITALS:
+        return tokens
+    return [
+        token
+        if token.is_item or _is_ending(tokens, place)
+        else replace(token, text=in_capitals(token.text, style.alphabet))
+        for place, token in enumerate(tokens)
+    ]
+
+
+def _is_ending(tokens: Sequence[Token], place: int) -> bool:
+    return (
+        place > 0 and tokens[place - 1].is_item and not tokens[place].is_spaced and tokens[place - 1].text[-1].isdigit()
+    )
+
+
+def _with_shown(tokens: Sequence[Token], markups: Sequence[Markup]) -> tuple[list[Token], list[Markup]]:
+    """The tokens with entities in the place of the quotation marks that the network saw for them, and the markups that
+    are still to be placed."""
+    tokens, remaining = list(tokens), []
+    for markup in markups:
+        marks = _QUOTES.get(markup.shown, "")
+        place = next((i for i, token in enumerate(tokens) if marks and not token.is_item and token.text in marks), None)
+        if place is None:
+            remaining.append(markup)
+        else:
+            tokens[place] = replace(tokens[place], text=markup.item.text, is_item=True)
+    return tokens, remaining
+
+
+def _apart(elements: Sequence[Element]) -> list[Element]:
+    """The words alone, and behind them the items."""
+    words = [each for each in elements if not each.is_item and each.text.isalpha()]
+    items = [Element(each.text, is_item=True, is_spaced=True) for each in elements if each.is_item]
+    return [*words, *items]

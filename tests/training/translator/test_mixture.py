@@ -1,0 +1,54 @@
+"""Mixtures draw each source as often as its weight and size say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.translator.mixture import Mixture, MixtureConfig, MixturePart
+
+
+def part(source: str, first: int, count: int, tokens_each: int = 10) -> MixturePart:
+    return MixturePart(source=source, places=np.arange(first, first + count), num_tokens=count * tokens_each)
+
+
+LARGE, SMALL = part("large", 0, 1000), part("small", 1000, 10)
+
+
+def test_at_temperature_one_every_pair_is_as_likely():
+    mixture = Mixture([LARGE, SMALL], MixtureConfig(temperature=1.0), epoch_tokens=5050)
+    assert mixture.passes() == pytest.approx({"large": 0.5, "small": 0.5})
+
+
+def test_a_lower_temperature_raises_small_sources():
+    passes = Mixture([LARGE, SMALL], MixtureConfig(temperature=0.5), epoch_tokens=5050).passes()
+    assert passes["small"] == pytest.approx(10 * passes["large"])
+
+
+def test_a_weight_multiplies_a_sources_share():
+    config = MixtureConfig(temperature=1.0, weights={"small": 3.0})
+    passes = Mixture([LARGE, SMALL], config, epoch_tokens=5000).passes()
+    assert passes["small"] == pytest.approx(3 * passes["large"])
+
+
+def test_a_weight_of_no_source_is_a_mistake():
+    with pytest.raises(ValueError, match="not there: smal"):
+        Mixture([LARGE, SMALL], MixtureConfig(weights={"smal": 2.0}), epoch_tokens=100)
+
+
+@given(st.integers(1, 60_000), st.integers(0, 2**32 - 1))
+def test_an_epoch_holds_about_its_tokens_and_repeats_only_what_has_run_out(epoch_tokens, seed):
+    mixture = Mixture([LARGE, SMALL], MixtureConfig(), epoch_tokens=epoch_tokens)
+    drawn = mixture.draw(np.random.default_rng(seed))
+    assert abs(10 * len(drawn) - epoch_tokens) <= 20
+    for one in (LARGE, SMALL):
+        counts = np.bincount(drawn, minlength=1010)[one.places]
+        assert counts.max() - counts.min() <= 1
+
+
+def test_the_same_seed_draws_the_same_epoch():
+    mixture = Mixture([LARGE, SMALL], MixtureConfig(), epoch_tokens=3000)
+    first, second = (mixture.draw(np.random.default_rng(4)) for _ in range(2))
+    assert (first == second).all()

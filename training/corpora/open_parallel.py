@@ -1,0 +1,82 @@
+"""Broad-domain sentence pairs, one file a source and language, each source with its licence tier.
+
+``parallel_sources.toml`` lists the sources: domain, tier, licence, origin and checksums.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from training.corpora.parallel import Pair
+from training.corpora.sources import CorpusUnavailableError, folder_of_corpora
+
+Tier = Literal["open", "copyleft", "restricted"]
+LANGUAGES = ("es", "de", "fr")
+_NOT_COMPARED = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelSource:
+    """One publisher's pairs and their terms."""
+
+    name: str
+    domain: str
+    tier: Tier
+    licence: str
+    origin: str
+    sha256: Mapping[str, str]  # of the decompressed file, by target language; a language it lacks is not there
+
+
+@cache
+def parallel_sources() -> dict[str, ParallelSource]:
+    """Every source of ``parallel_sources.toml`` by name."""
+    listing = tomllib.loads(Path(__file__).with_name("parallel_sources.toml").read_text(encoding="utf-8"))
+    return {name: ParallelSource(name=name, **table) for name, table in listing.items()}
+
+
+def sources_of(tiers: Collection[Tier]) -> list[ParallelSource]:
+    """The sources of these licence tiers, in the listing's order."""
+    return [source for source in parallel_sources().values() if source.tier in tiers]
+
+
+def read_source(source: ParallelSource, language: str, data_dir: Path | None) -> list[Pair]:
+    """The pairs of a source in one target language, in the file's order; none if the source lacks the language.
+
+    Raises CorpusUnavailableError if the file is in no data folder, and ValueError on a line without three columns.
+    """
+    if language not in source.sha256:
+        return []
+    path = folder_of_corpora(data_dir) / "parallel" / f"en-{language}" / f"{source.name}.tsv.xz"
+    if not path.is_file():
+        raise CorpusUnavailableError(
+            f"{path} is not there, and it has no public download: gather it from {source.origin}"
+        )
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        return [_pair(line, number, path, language) for number, line in enumerate(lines, 1)]
+
+
+def comparable(text: str) -> str:
+    """Letters and digits of a text in lower case: by this two sentences count as the same."""
+    return _NOT_COMPARED.sub("", text).lower()
+
+
+def without(pairs: Sequence[Pair], held_out: Collection[str]) -> list[Pair]:
+    """Pairs neither side of which is one of these held-out sentences, given as :func:`comparable` makes them."""
+    return [
+        pair for pair in pairs if comparable(pair.source) not in held_out and comparable(pair.target) not in held_out
+    ]
+
+
+def _pair(line: str, number: int, path: Path, language: str) -> Pair:
+    try:
+        source, target, _document = line.rstrip("\n").split("\t")
+    except ValueError as error:
+        raise ValueError(f"{path}:{number}: not three columns") from error
+    return Pair(source=source, references=(target,), target_language=language)

@@ -1,0 +1,150 @@
+"""Count probable omissions and repetitions in translations of long sentences, and print all of them for reading.
+
+    python -m training.translator.long_sentences --url http://127.0.0.1:8123
+
+The 50 sentences of 30 to 60 words are in ``evaluation/long_sentences.toml``. The counts find what is worth a look:
+a part may also be said in words that are not listed, so the translations are printed with what was noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+
+from training.report import table
+from training.translator.answers import Answer
+from training.translator.omissions import LongSentence, Signs, read_long_sentences, signs_of
+from training.translator.options import (
+    LANGUAGE_NAMES,
+    System,
+    finish,
+    measurement_parser,
+    open_system,
+    shortened,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """A translation and what was noticed in it."""
+
+    kind: str
+    source: str
+    translation: str
+    confidence: float | None
+    signs: Signs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageLength:
+    """The figures of one language."""
+
+    language: str
+    sentences: int
+    omissions: int  # sentences with a part that is probably missing
+    repetitions: int  # sentences with a part that is probably repeated
+    either: int
+    untold: int  # of these, those whose ``complete`` does not say so
+    parts_missing: int  # of all parts of all sentences
+    parts: int
+    length_ratio: float  # mean
+    inspected: Sequence[Inspected]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongFigures:
+    """The figures of a model."""
+
+    model: str
+    languages: Sequence[LanguageLength]
+
+
+def measure(system: System, languages: Sequence[str], sentences: Sequence[LongSentence]) -> LongFigures:
+    """Translate the sentences and look for omissions and repetitions."""
+    texts = [each.text for each in sentences]
+    found = [of_language(language, sentences, system.answers(texts, language)) for language in languages]
+    return LongFigures(model=system.title, languages=found)
+
+
+def of_language(language: str, sentences: Sequence[LongSentence], answers: Sequence[Answer]) -> LanguageLength:
+    """Return the figures of answers in one language."""
+    inspected = [
+        Inspected(
+            kind=sentence.kind,
+            source=sentence.text,
+            translation=answer.translation,
+            confidence=answer.confidence,
+            signs=signs_of(sentence, answer.translation, language, complete=answer.complete),
+        )
+        for sentence, answer in zip(sentences, answers, strict=True)
+    ]
+    signs = [each.signs for each in inspected]
+    suspects = [each for each in signs if each.omission or each.repetition]
+    return LanguageLength(
+        language=language,
+        sentences=len(sentences),
+        omissions=sum(each.omission for each in signs),
+        repetitions=sum(each.repetition for each in signs),
+        either=len(suspects),
+        untold=sum(not each.incomplete for each in suspects),
+        parts_missing=sum(len(each.missing_parts) for each in signs),
+        parts=sum(len(sentence.parts[language]) for sentence in sentences),
+        length_ratio=round(fmean(each.length_ratio for each in signs), 2),
+        inspected=inspected,
+    )
+
+
+def as_markdown(figures: LongFigures) -> list[str]:
+    """Return the table of all languages as lines of Markdown."""
+    rows = [
+        [
+            LANGUAGE_NAMES[each.language],
+            str(each.sentences),
+            str(each.omissions),
+            str(each.repetitions),
+            str(each.either),
+            str(each.untold),
+            f"{each.parts_missing} of {each.parts}",
+            f"{each.length_ratio:.2f}",
+        ]
+        for each in figures.languages
+    ]
+    header = ["language", "sentences", "omissions", "repetitions", "either", "not told", "parts missing", "length"]
+    return table(header, rows)
+
+
+def to_read(figures: LongFigures) -> list[str]:
+    """Return every translation and what was noticed in it as lines of Markdown."""
+    lines = []
+    for language in figures.languages:
+        lines += [f"### {LANGUAGE_NAMES[language.language]}", ""]
+        for number, each in enumerate(language.inspected, 1):
+            lines += [f"{number}. {each.source}", f"   - {each.translation}", f"   - {noticed(each)}"]
+        lines += [""]
+    return lines
+
+
+def noticed(each: Inspected) -> str:
+    """Return what was noticed in a translation in words."""
+    verdict = [name for name in ("omission", "repetition") if getattr(each.signs, name)] or ["nothing"]
+    told = {name: value for name, value in asdict(each.signs).items() if value}
+    confidence = "" if each.confidence is None else f"; confidence {each.confidence:.2f}"
+    details = "; ".join(f"{name.replace('_', ' ')}: {_listed(value)}" for name, value in told.items())
+    return f"**{', '.join(verdict)}**; {details}{confidence}"
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def main() -> None:
+    arguments = measurement_parser(__doc__).parse_args()
+    system = open_system(arguments)
+    figures = measure(system, arguments.languages, shortened(read_long_sentences(), arguments.limit))
+    lines = [*to_read(figures), *as_markdown(figures)]
+    finish("long_sentences", figures, lines, arguments=arguments, system=system)
+
+
+if __name__ == "__main__":
+    main()

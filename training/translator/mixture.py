@@ -1,0 +1,64 @@
+"""Sampling training pairs from many sources, so that large uniform ones do not drown the small and varied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixtureConfig:
+    """How often each source is seen.
+
+    A source's share of target tokens is proportional to ``weight * tokens ** temperature``: with 1 every pair is as
+    likely as any other, with 0 every source is. Sources that are not among ``weights`` have weight 1.
+    """
+
+    temperature: float = 0.7
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MixturePart:
+    """The examples of one source in one language."""
+
+    source: str
+    places: Indices  # (example,) where they stand in the list of all examples
+    num_tokens: int  # target tokens of all of them
+
+
+class Mixture:
+    """Draws epochs of about ``epoch_tokens`` target tokens."""
+
+    def __init__(self, parts: Sequence[MixturePart], config: MixtureConfig, *, epoch_tokens: int) -> None:
+        unknown = set(config.weights) - {part.source for part in parts}
+        if unknown:
+            raise ValueError(f"weights of sources that are not there: {', '.join(sorted(unknown))}")
+        self._parts = parts
+        raw = [config.weights.get(part.source, 1.0) * part.num_tokens**config.temperature for part in parts]
+        self._tokens = [epoch_tokens * each / sum(raw) for each in raw]
+
+    def draw(self, rng: np.random.Generator) -> Indices:
+        """The places of one epoch's examples: each source's own without repeats before any is repeated."""
+        chosen = [self._draw_part(part, tokens, rng) for part, tokens in zip(self._parts, self._tokens, strict=True)]
+        return np.concatenate(chosen)
+
+    def passes(self) -> dict[str, float]:
+        """How many times an epoch sees each source, by name; all languages together."""
+        seen: dict[str, float] = {}
+        held: dict[str, int] = {}
+        for part, tokens in zip(self._parts, self._tokens, strict=True):
+            seen[part.source] = seen.get(part.source, 0.0) + tokens
+            held[part.source] = held.get(part.source, 0) + part.num_tokens
+        return {source: seen[source] / held[source] for source in seen}
+
+    def _draw_part(self, part: MixturePart, tokens: float, rng: np.random.Generator) -> Indices:
+        wanted = len(part.places) * tokens / part.num_tokens
+        count = int(wanted) + int(rng.random() < wanted % 1)
+        whole, rest = divmod(count, len(part.places))
+        return np.concatenate([*[part.places] * whole, rng.choice(part.places, rest, replace=False)])

@@ -1,0 +1,88 @@
+"""The flags that all measurements of a translator share, and what they lead to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from service.bundle import load_bundle
+from training.command_line import CORPORA
+from training.translator.answers import Answer, RemoteTranslator, ServedModel, Translate
+
+LANGUAGES = ("es", "de", "fr")
+LANGUAGE_NAMES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French"}
+EVALUATION = Path(__file__).with_name("evaluation")  # the data of our own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A translator to be measured: how it is asked, and which model it is."""
+
+    translate: Translate
+    model: ServedModel
+
+    @property
+    def title(self) -> str:
+        """``en-xx 2.0.0``"""
+        return f"{self.model.name} {self.model.version}"
+
+    def answers(self, texts: Sequence[str], language: str) -> list[Answer]:
+        """Translate English texts into a language."""
+        return self.translate(texts, f"en-{language}")
+
+
+def measurement_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the flags that say what is measured, on how much, and where the figures go."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--url", help="a running service, such as http://127.0.0.1:8123")
+    where.add_argument("--bundle", type=Path, help="a bundle's folder, to measure it in this process")
+    parser.add_argument("--model", help="the model's name, of a service that has several for a pair")
+    parser.add_argument("--beam-size", type=int, help="default: that of the service")
+    parser.add_argument("--languages", nargs="+", default=list(LANGUAGES), help="default: es de fr")
+    parser.add_argument("--limit", type=int, help="at most this many texts of each set")
+    parser.add_argument("--data-dir", type=Path, help=CORPORA)
+    parser.add_argument("--output", type=Path, help="folder for the figures; default runs/MODEL/evaluation")
+    return parser
+
+
+def open_system(arguments: argparse.Namespace, **options: Any) -> System:
+    """Return the translator that the flags name; ``options`` are further fields of each request."""
+    if arguments.beam_size is not None:
+        options["beam_size"] = arguments.beam_size
+    if arguments.bundle:
+        from training.evaluate_translator import answers_here, open_translator
+
+        bundle = load_bundle(arguments.bundle)
+        model = ServedModel(name=bundle.manifest.name, version=bundle.manifest.version)
+        return System(translate=answers_here(open_translator(bundle), **options), model=model)
+    remote = RemoteTranslator(url=arguments.url, model=arguments.model, options=options)
+    return System(translate=remote, model=remote.served(f"en-{arguments.languages[0]}"))
+
+
+def output_folder(arguments: argparse.Namespace, system: System) -> Path:
+    """Return the folder for figures, and make it."""
+    folder: Path = arguments.output or Path("runs") / system.model.name / "evaluation"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_figures(figures: Any, path: Path) -> None:
+    """Write a dataclass as JSON."""
+    path.write_text(json.dumps(asdict(figures), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def finish(name: str, figures: Any, lines: Sequence[str], *, arguments: argparse.Namespace, system: System) -> None:
+    """Write the figures of a measurement as ``NAME.json`` and print its lines."""
+    path = output_folder(arguments, system) / f"{name}.json"
+    write_figures(figures, path)
+    print("\n".join([*lines, f"written: {path}"]))
+
+
+def shortened(texts: Sequence[Any], limit: int | None) -> list[Any]:
+    """Return the first ``limit`` of a list, all without a limit."""
+    return list(texts[:limit])

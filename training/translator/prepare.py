@@ -1,0 +1,204 @@
+"""Read the sources of a translator, hide what is copied, learn subwords, and write all pairs to one file.
+
+    python -m training.translator.prepare training/configs/en-xx-2.toml --data-dir ~/corpora
+
+Every run on the same pairs reads the file again: ``runs/<pairs>/pairs.tsv`` and ``subwords.model`` beside it.
+"""
+
+from __future__ import annotations
+
+import lzma
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from service.bundle import SUBWORDS
+from service.text.subwords import Subwords
+from training.command_line import run_parser
+from training.config import load_config
+from training.corpora.open_parallel import comparable, read_source, sources_of, without
+from training.corpora.parallel import Pair, PairSet, read_sets
+from training.corpora.parallel_files import FLORES, NEWSTEST, domain_of, is_business_slice, read_evaluation
+from training.pair_batches import MeasuredPair, measure
+from training.pair_variation import mask_pair
+from training.subword_training import SubwordPairEncoder, learn_subwords
+from training.translator.mixture import MixturePart
+from training.translator_run import TranslatorRun
+
+PAIRS = "pairs.tsv"
+DEV_SAMPLE = 120  # sentences of a set that score an epoch of a run on broad sources
+SAMPLED_TEXTS = 600_000  # of both sides, for subwords: more changes little and takes minutes
+RARE = 5e-7  # a character with a smaller share of all is copied, not spelled
+MOST_WORDS, MOST_TOKENS, LENGTH_RATIO = 90, 250, 2.5  # of a pair that is of use
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPair:
+    """A pair whose copied items are symbols, where it comes from, and the lengths of its sides in subwords."""
+
+    corpus: str
+    measured: MeasuredPair
+
+    @property
+    def line(self) -> str:
+        """``corpus TAB language TAB source tokens TAB target tokens TAB source TAB target``"""
+        measured, pair = self.measured, self.measured.pair
+        lengths = str(measured.source_tokens), str(measured.target_tokens)
+        return "\t".join((self.corpus, pair.target_language, *lengths, pair.source, pair.target)) + "\n"
+
+    @classmethod
+    def of(cls, line: str) -> PreparedPair:
+        """What :attr:`line` gave."""
+        corpus, language, source_tokens, target_tokens, source, target = line.rstrip("\n").split("\t")
+        pair = Pair(source=source, references=(target,), target_language=language)
+        return cls(
+            corpus=corpus,
+            measured=MeasuredPair(pair=pair, source_tokens=int(source_tokens), target_tokens=int(target_tokens)),
+        )
+
+
+def main() -> None:
+    arguments = run_parser(__doc__).parse_args()
+    config = load_config(TranslatorRun, arguments.config)
+    prepare(config, arguments.data_dir, Path("runs") / config.pairs)
+
+
+def prepare(config: TranslatorRun, data_dir: Path | None, folder: Path) -> None:
+    """Write the pairs and the subwords of a configuration into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(config.fit.seed)
+    held_out = held_out_sentences(config, data_dir)
+    read = list(read_all(config, data_dir))
+    alphabet = common_characters([pair for _, pairs in read for pair in pairs])
+    corpora = []
+    for corpus, pairs in read:
+        kept = [pair for pair in without(pairs, held_out) if is_usable(pair)]
+        masked = [each for pair in kept if (each := mask_pair(pair, alphabet, rng)) is not None]
+        print(f"{corpus:24} {pairs[0].target_language} {len(pairs):8,} pairs, {len(masked):8,} kept")
+        corpora.append((corpus, masked))
+    if not (folder / SUBWORDS).exists():
+        (folder / SUBWORDS).write_bytes(learn_from([pair for _, pairs in corpora for pair in pairs], config))
+    write(folder, corpora)
+
+
+def read_all(config: TranslatorRun, data_dir: Path | None) -> Iterator[tuple[str, list[Pair]]]:
+    """Each corpus and each source of the tiers in each language it has; every reference makes a pair of its own."""
+    for name in config.corpora:
+        for each in read_sets((name,), config.directions, "train", data_dir):
+            yield name, [replace(pair, references=(text,)) for pair in each.pairs for text in pair.references]
+    for source in sources_of(config.tiers):
+        for direction in config.directions:
+            if pairs := read_source(source, direction.partition("-")[2], data_dir):
+                yield source.name, pairs
+
+
+def dev_sets(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
+    """What an epoch is scored on: the dev sets of the corpora or, where broad sources are learned from, a sample of
+    news, of all held-out slices of these sources, and of everyday sentences, in each direction."""
+    if not config.tiers:
+        return read_sets(config.corpora, config.directions, "dev", data_dir)
+    rng = random.Random(1)  # whatever the run's seed: figures of runs are compared
+    sets = [
+        each
+        for direction in config.directions
+        for each in domain_sets(direction, split="dev", data_dir=data_dir)
+        if domain_of(each) != FLORES  # it is for looking, not for choosing
+    ]
+    return [replace(each, pairs=tuple(rng.sample(each.pairs, min(DEV_SAMPLE, len(each.pairs))))) for each in sets]
+
+
+def domain_sets(direction: str, *, split: str, data_dir: Path | None) -> list[PairSet]:
+    """Tatoeba's split, newstest2013, FLORES dev, and the held-out slices of all sources as one set."""
+    sets = read_evaluation(direction, data_dir)
+    slices = [pair for each in sets if is_business_slice(domain_of(each)) for pair in each.pairs]
+    return [
+        *read_sets(("tatoeba",), (direction,), split, data_dir),
+        *(each for each in sets if domain_of(each) in (FLORES, NEWSTEST)),
+        PairSet(name=f"business {direction}", pairs=tuple(slices)),
+    ]
+
+
+def held_out_sentences(config: TranslatorRun, data_dir: Path | None) -> set[str]:
+    """Both sides of the dev and test sets there are, as they are compared."""
+    sets = [each for split in ("dev", "test") for each in read_sets(config.corpora, config.directions, split, data_dir)]
+    if config.tiers:
+        sets += [each for direction in config.directions for each in read_evaluation(direction, data_dir)]
+    texts = {text for each in sets for pair in each.pairs for text in (pair.source, *pair.references)}
+    return {found for text in texts if len(text.split()) >= 4 and (found := comparable(text))}
+
+
+def is_usable(pair: Pair) -> bool:
+    """Neither side is empty, very long, or much longer than the other."""
+    source, target = len(pair.source.split()), len(pair.target.split())
+    if not 0 < source <= MOST_WORDS or not 0 < target <= MOST_WORDS:
+        return False
+    return max(len(pair.source), len(pair.target)) <= LENGTH_RATIO * min(len(pair.source), len(pair.target)) + 20
+
+
+def common_characters(pairs: Sequence[Pair]) -> frozenset[str]:
+    """The characters that occur often enough to be learned."""
+    counts: Counter[str] = Counter()
+    for pair in pairs:
+        counts.update(pair.source)
+        counts.update(pair.target)
+    return frozenset(each for each, count in counts.items() if count >= RARE * counts.total())
+
+
+def learn_from(pairs: Sequence[Pair], config: TranslatorRun) -> bytes:
+    """A subword model of a sample of all different texts."""
+    texts = list(dict.fromkeys(text for pair in pairs for text in (pair.source, pair.target)))
+    random.Random(config.fit.seed).shuffle(texts)
+    languages = [direction.partition("-")[2] for direction in config.directions]
+    return learn_subwords(texts[:SAMPLED_TEXTS], size=config.vocabulary_size, languages=languages)
+
+
+def folder_of_pairs(config: TranslatorRun, run: Path) -> Path:
+    """Where the prepared pairs of a run lie: where its configuration says, else in the run's own folder."""
+    return Path("runs") / config.pairs if config.pairs else run
+
+
+def write(folder: Path, corpora: Sequence[tuple[str, Sequence[Pair]]]) -> None:
+    """Write all pairs, measured as the subwords of the folder cut them best."""
+    encoder = SubwordPairEncoder(Subwords.load(folder / SUBWORDS))
+    with (folder / PAIRS).open("w", encoding="utf-8") as file:
+        for corpus, pairs in corpora:
+            for measured in measure(pairs, encoder, max_tokens=MOST_TOKENS):
+                file.write(PreparedPair(corpus=corpus, measured=measured).line)
+
+
+def read_prepared(folder: Path, *, directions: Sequence[str], max_tokens: int) -> list[PreparedPair]:
+    """The pairs in these directions of which no side has more than ``max_tokens`` subwords; the file may be compressed
+    by xz."""
+    languages = {direction.partition("-")[2] for direction in directions}
+    plain = folder / PAIRS
+    with plain.open(encoding="utf-8") if plain.exists() else lzma.open(folder / f"{PAIRS}.xz", "rt") as lines:
+        read = map(PreparedPair.of, lines)
+        return [
+            each
+            for each in read
+            if each.measured.pair.target_language in languages
+            and max(each.measured.source_tokens, each.measured.target_tokens) <= max_tokens
+        ]
+
+
+def parts_of(pairs: Sequence[PreparedPair]) -> list[MixturePart]:
+    """The pairs by corpus and language."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, each in enumerate(pairs):
+        places.setdefault((each.corpus, each.measured.pair.target_language), []).append(place)
+    return [
+        MixturePart(
+            source=corpus,
+            places=np.array(found, np.int64),
+            num_tokens=sum(pairs[place].measured.target_tokens for place in found),
+        )
+        for (corpus, _), found in places.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
