@@ -7,11 +7,12 @@ and emoji. Only inside of a sentence that runs over a line's end the break becom
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from service.text.protected import without_edges
+from service.text.protected import scan, without_edges
 from service.text.tokenizer import split_sentences
 
 # What begins the item of a list, a heading or a quotation; it is no part of the sentence after it.
@@ -61,9 +62,26 @@ def cut(text: str) -> Passage:
     spans = (
         _trimmed(text, Span(block.start + sentence.start, block.start + sentence.end))
         for block in _blocks(text)
-        for sentence in split_sentences(text[block.start : block.end])
+        for sentence in _sentences(text[block.start : block.end])
     )
     return Passage(text=text, spans=tuple(spans))
+
+
+def _sentences(block: str) -> list[Span]:
+    """The sentences of a block, none of which ends within a protected item: ``v5.4.2``, ``@j.smith``."""
+    spans = [Span(each.start, each.end) for each in split_sentences(block)]
+    if not any(one.end == other.start for one, other in pairwise(spans)):
+        return spans
+    items = scan(block)
+    starts = [item.start for item in items]
+    whole = spans[:1]
+    for span in spans[1:]:
+        item = items[bisect_left(starts, span.start) - 1] if starts and starts[0] < span.start else None
+        if item is not None and whole[-1].end == span.start < item.end:
+            whole[-1] = Span(whole[-1].start, span.end)
+        else:
+            whole.append(span)
+    return whole
 
 
 def _trimmed(text: str, span: Span) -> Span:

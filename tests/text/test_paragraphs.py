@@ -96,3 +96,10 @@ def test_the_time_grows_with_the_length_and_no_faster(part):
     started_at = time.process_time()
     cut(part * (50_000 // len(part)))
     assert time.process_time() - started_at < 3
+
+
+@pytest.mark.parametrize(
+    "text", ["Before you wait for version v5.4.2, show me the letter.", "Before you ask @j.smith3, order 11,748.63 boxes."]
+)
+def test_no_sentence_ends_within_a_protected_item(text):
+    assert cut(text).sentences == [text]
