@@ -14,7 +14,7 @@ from service.predictors.translation import Attention, Candidate, Segment, Source
 from service.scheduling.search import Floats, Hypotheses, Hypothesis, Search
 from service.text.casing import Casing, sentence_case
 from service.text.clauses import join_clauses
-from service.text.restoration import Restored, Style, restore, written_items
+from service.text.restoration import Restored, Style, join_parts, restore, written_items
 from service.text.subwords import EOS_ID, UNK_ID, Subwords
 
 MAX_ATTENTION_CELLS = 1_000_000  # target tokens x source tokens of one sentence
@@ -93,14 +93,14 @@ class SentenceDecoder:
             sources=sources,
             targets=self.subwords.spell(hypothesis.ids),
             attention=hypothesis.attention,
-            style=self._style(source, segment),
+            style=self._style(source, segment.casing),
         )
 
-    def _style(self, source: Source, segment: Segment) -> Style:
+    def _style(self, source: Source, casing: Casing = Casing.SENTENCE) -> Style:
         return Style(
             language=source.wish.pair.target,
             alphabet=self.subwords.alphabet,
-            casing=segment.casing,
+            casing=casing,
             localizes_numbers=source.wish.localize_numbers,
         )
 
@@ -113,7 +113,8 @@ class SentenceDecoder:
         ):  # of which only the first part begins one
             text = sentence_case(text, Casing.TITLE, lambda word: len(self.subwords.encode(word)))
         parts = [segment.part for segment in source.segments]
-        return join_clauses(text, parts, [each.text for each in candidates], language=source.wish.pair.target)
+        pieces = join_clauses(text, parts, [each.text for each in candidates], language=source.wish.pair.target)
+        return join_parts(source.text, pieces, self._style(source))
 
     def _translation(self, source: Source, candidates: Sequence[Candidate], text: str, *, is_best: bool) -> Translation:
         searched = _searched(source.segments, candidates)
@@ -140,7 +141,7 @@ class SentenceDecoder:
         if segment.search is None or hypothesis is None or hypothesis.attention is None:
             tokens = [candidate.text]
             return Attention(source_tokens=tokens, target_tokens=tokens, weights=np.ones((1, 1), np.float32))
-        items = written_items(segment.masked, replace(self._style(source, segment), localizes_numbers=False))
+        items = written_items(segment.masked, replace(self._style(source), localizes_numbers=False))
         return Attention(
             source_tokens=self._named(segment.search.ids.tolist(), items),
             target_tokens=self._named(hypothesis.ids, candidate.names),

@@ -99,6 +99,11 @@ class SourceColumns:
         counts = np.array(list(self._counts(places)), np.int64)
         return [min(int(column), self._last) for column in np.searchsorted(self._ends, counts, side="right")]
 
+    def visible_before(self, column: int) -> int:
+        """The last piece before one that spells a visible character; 0 if there is none."""
+        count = self._ends[column - 1] if column else 0
+        return int(np.searchsorted(self._ends, count, side="left")) if count else 0
+
     def _counts(self, places: Iterable[int]) -> Iterator[int]:
         """How many visible characters stand before each place."""
         count = start = 0

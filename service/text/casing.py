@@ -10,9 +10,17 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # In capitals or with one at the beginning, in the middle of an English sentence.
 _PRONOUN = re.compile(r"(?i)i(?:['’](?:m|ve|ll|d))?")
 _LEAST_LETTERS = 5  # of a single word in capitals that is no acronym
-_LONG_WORD = 4  # letters of a word that titles capitalise in any style
 _LEAST_TITLE_WORDS = 3
 _MOST = 0.75
+# Some styles write them small in titles; in sentences they are small, so that one with a capital tells a title.
+_SMALL_IN_TITLES = frozenset(
+    "a an the and but or nor as at by for from in into of off on per to up via vs with".split()
+)
+_SMALL_IN_SENTENCES = _SMALL_IN_TITLES | frozenset(
+    """about after all and any are be before can do does how if is it its more my no not our out over that their these
+    this under was we were what when where which who why will you your""".split()
+)
+_SENTENCE_END = re.compile(r"[.;]\W*\Z")
 
 
 class Casing(Enum):
@@ -30,9 +38,21 @@ def casing_of(text: str) -> Casing:
     capitals = [word for word in words if word.isupper()]
     if len(capitals) > _MOST * len(words) and (len(capitals) > 1 or len(capitals[0]) >= _LEAST_LETTERS):
         return Casing.CAPITALS
-    long = [word for word in words if len(word) >= _LONG_WORD and not word.isupper()]
-    is_title = len(long) > 1 and sum(word[0].isupper() for word in long) > _MOST * len(long)
-    return Casing.TITLE if is_title and len(_WORD.findall(text)) >= _LEAST_TITLE_WORDS else Casing.SENTENCE
+    return Casing.TITLE if _is_title(text) else Casing.SENTENCE
+
+
+def _is_title(text: str) -> bool:
+    """Whether nearly all words begin with a capital. Of few words, which may be names, and of what ends as sentences do
+    a word must tell it that only titles capitalise, or that only titles leave small among capitals."""
+    words = _WORD.findall(text)
+    counted = [word for word in words if word not in _SMALL_IN_TITLES and not (word.isupper() and len(word) > 1)]
+    num_capitals = sum(word[0].isupper() for word in counted)
+    if len(words) < _LEAST_TITLE_WORDS or num_capitals < 2 or num_capitals <= _MOST * len(counted):
+        return False
+    tells = any(word[0].isupper() and word.lower() in _SMALL_IN_SENTENCES for word in words[1:])
+    if _SENTENCE_END.search(text):
+        return tells and num_capitals == len(counted)
+    return tells or len(words) > _LEAST_TITLE_WORDS or len(counted) < len(words)
 
 
 def sentence_case(text: str, casing: Casing, length_of: Callable[[str], int]) -> str:

@@ -1,7 +1,7 @@
 """Long sentences are cut at the borders of their clauses, to be translated in parts that are joined again.
 
 A recurrent network loses clauses of long sentences. ``cut_clauses`` halves a sentence, and its halves, until each part
-is short enough; ``join_clauses`` puts the translations together with what stood between the parts.
+is short enough; ``join_clauses`` puts between their translations what stood between the parts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ STRONG, COMMA_AND_CONJUNCTION, COMMA, CONJUNCTION, LIST_COMMA, SPACE, TIGHT_SPAC
 EDGE = 0.5
 # Borders nearer to an edge, from 0 in the middle of a part to 1 at its edges, are taken only if there is no other.
 FARTHEST = 0.7
-# No border inside brackets or quotation marks is taken while there is one outside, and none inside of a protected item
-# (a number, a placeholder, markup, code) while there is any other.
-OUTSIDE, QUOTED, PROTECTED = 0, 1, 2
+# No border inside brackets or quotation marks is taken while there is one outside, none beside a protected item (a
+# number, a placeholder, markup, code) that touches its neighbour while there is white space, and none inside of one.
+OUTSIDE, QUOTED, BESIDE_ITEM, PROTECTED = 0, 1, 2, 3
 LIST_WORDS = 3  # commas with so few words between them part the items of a list
 MAX_MARKS = 32  # of one letter, that are kept with it
 
@@ -69,7 +69,7 @@ class _Borders:
     ends: Places  # (border,), of the part before it
     starts: Places  # (border,), of the part after it
     costs: npt.NDArray[np.float64]  # (border,)
-    levels: Places  # (border,), OUTSIDE, QUOTED or PROTECTED
+    levels: Places  # (border,), from OUTSIDE to PROTECTED
 
 
 def cut_clauses(text: str, *, length_of: Callable[[str], int], max_tokens: int) -> list[Part]:
@@ -146,17 +146,35 @@ def _is_mark(character: str) -> bool:
 
 
 def _borders(text: str, whole: Part) -> _Borders:
-    """Every stretch of white space, with the marks around it, and dashes between words."""
+    """Every stretch of white space, with the marks around it, dashes between words, and the edges of protected items
+    that touch other text."""
     gaps = [gap for gap in _GAP.finditer(text, whole.start, whole.end) if whole.start < gap.start()]
     ends = np.array([gap.start() for gap in gaps], np.int64)
     costs = np.array([_cost(text, gap) for gap in gaps], np.float64)
     commas = np.flatnonzero([_is_comma(gap[0]) for gap in gaps])
     costs[commas[_are_near(commas)]] = LIST_COMMA
     levels = QUOTED * _is_inside(ends, list(_quotations(text)))
-    is_protected = _is_inside(ends, [(item.start, item.end) for item in scan(text)])
+    items = [(item.start, item.end) for item in scan(text)]
+    is_protected = _is_inside(ends, items)
     is_protected |= np.array([_is_in_number(text, gap) for gap in gaps], np.bool_)
     levels[is_protected] = PROTECTED
-    return _Borders(ends=ends, starts=np.array([gap.end() for gap in gaps], np.int64), costs=costs, levels=levels)
+    starts = np.array([gap.end() for gap in gaps], np.int64)
+    edges = _edges(items, whole, ends, starts)
+    order = np.argsort(np.concatenate((ends, edges)), kind="stable")
+    return _Borders(
+        ends=np.concatenate((ends, edges))[order],
+        starts=np.concatenate((starts, edges))[order],
+        costs=np.concatenate((costs, np.full(len(edges), TIGHT_SPACE)))[order],
+        levels=np.concatenate((levels, np.full(len(edges), BESIDE_ITEM)))[order],
+    )
+
+
+def _edges(items: Sequence[tuple[int, int]], whole: Part, ends: Places, starts: Places) -> Places:
+    """Where items begin and end inside of the text, other than at or in a border from one of ``ends`` to ``starts``."""
+    places = np.unique(np.array(items, np.int64))
+    places = places[(places > whole.start) & (places < whole.end)]
+    is_apart = np.searchsorted(ends, places, side="right") == np.searchsorted(starts, places, side="left")
+    return places[is_apart]
 
 
 def _cost(text: str, gap: re.Match[str]) -> float:
@@ -215,14 +233,14 @@ def _quotations(text: str) -> Iterator[tuple[int, int]]:
             num_open[_CLOSERS[mark]] += 1
 
 
-def join_clauses(text: str, parts: Sequence[Part], translations: Sequence[str], *, language: str) -> str:
-    """The translation of a sentence from those of its parts, with what stood between them in ``text``.
+def join_clauses(text: str, parts: Sequence[Part], translations: Sequence[str], *, language: str) -> list[str]:
+    """The translations of a sentence's parts and what stands between them, in order; joined they are the sentence's.
 
     A network writes each part as a sentence: the full stop that it adds to a part without one is removed, and so is
     the capital that it begins a part with which continues the sentence. ``language`` is the translation's.
     """
     if not parts:
-        return text
+        return [text]
     pieces = [text[: parts[0].start]]
     for number, (part, translation) in enumerate(zip(parts, translations, strict=True)):
         source = text[part.start : part.end]
@@ -230,7 +248,7 @@ def join_clauses(text: str, parts: Sequence[Part], translations: Sequence[str], 
         pieces.append(_continued(translated, source, language) if number else translated)
         following = parts[number + 1].start if number + 1 < len(parts) else len(text)
         pieces.append(_separator(text[part.end : following], language))
-    return "".join(pieces)
+    return pieces
 
 
 def _without_stop(translation: str) -> str:

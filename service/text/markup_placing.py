@@ -111,7 +111,7 @@ class _Placing:
         self, tokens: Sequence[Token], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
     ) -> None:
         self._tokens, self._markups, self._text = tokens, markups, masked.text
-        self._columns = columns.of(markup.place for markup in markups)
+        self._columns, self._visible_before = columns.of(markup.place for markup in markups), columns.visible_before
         self._weights = (
             np.stack([token.weights for token in tokens]) if tokens else np.zeros((0, 1), np.float32)
         )  # (token, source piece)
@@ -122,21 +122,31 @@ class _Placing:
     def node(self, number: int, partner: int | None, parent: _Node) -> _Node:
         """The place of a markup, or of it and its partner; that of a pair is taken from then on."""
         if partner is None or not self._text[self._markups[number].place : self._markups[partner].place].strip():
-            place = self._gap(self._markups[number], self._columns[number], parent)
+            place = self._gap(number, parent)
             return _Node(number, partner, place, place)
         start, end = self._window(number, partner, parent)
         self._owners[start:end] = number
         return _Node(number, partner, start, end)
 
-    def _gap(self, markup: Markup, column: int, parent: _Node) -> int:
-        """Before the token that comes from the next source word, or after that from the word which it touches."""
+    def _gap(self, number: int, parent: _Node) -> int:
+        """The place of markup without a partner: of what opens before, and of what closes behind all words of its side
+        of the text; of other markup before the token that comes from the next source word, or after that from the word
+        which it touches."""
+        markup, column = self._markups[number], self._columns[number]
         if markup.place <= self._first or parent.start == parent.end:
             return parent.start
         if markup.place >= self._last:
             return parent.end
+        opens, closes, _ = _role(markup.item.text)
+        weights = self._weights[parent.start : parent.end]
+        if opens and not closes:
+            return parent.start + _fixed_window(weights[:, column:].sum(axis=1) - _THRESHOLD, is_last=True)[0]
+        if closes and not opens:
+            return parent.start + _fixed_window(weights[:, :column].sum(axis=1) - _THRESHOLD, is_first=True)[1]
         clings = not markup.space_before and bool(markup.space_after)
-        weights = self._weights[parent.start : parent.end, max(column - clings, 0)]
-        return parent.start + int(weights.argmax()) + clings
+        if clings:
+            column = self._visible_before(column)
+        return parent.start + int(weights[:, column].argmax()) + clings
 
     def _window(self, number: int, partner: int, parent: _Node) -> tuple[int, int]:
         """The tokens that come from what stands between two markups; the sentence's ends stay its ends. There is no
@@ -158,7 +168,7 @@ class _Placing:
         return start, end
 
 
-def _fixed_window(gains: npt.NDArray[np.float64], *, is_first: bool, is_last: bool) -> tuple[int, int]:
+def _fixed_window(gains: npt.NDArray[np.float64], *, is_first: bool = False, is_last: bool = False) -> tuple[int, int]:
     """The best window that begins with the first place, ends with the last, or both, where that is asked for."""
     if is_first and is_last and np.isfinite(gains).all():
         return 0, len(gains)

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from service.text.protected import scan, without_edges
+from service.text.html_elements import is_block
+from service.text.protected import Item, scan, without_edges
 from service.text.tokenizer import split_sentences
 
 # What begins the item of a list, a heading or a quotation; it is no part of the sentence after it.
 _MARKER = re.compile(r"\s*(?:(?:[-*+•‣◦▪–—>]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-z]\))[ \t]+)+")
 _BREAK = re.compile(r"\r\n|[\n\r\u2028\u2029]")
+_TAG = re.compile(r"</?([A-Za-z][\w:.-]*)")
 _WIDEST_WRAPPED = 120  # characters; nobody breaks lines wider than that to make them fit
 
 
@@ -67,12 +69,31 @@ def cut(text: str) -> Passage:
     return Passage(text=text, spans=tuple(spans))
 
 
-def _sentences(block: str) -> list[Span]:
-    """The sentences of a block, none of which ends within a protected item: ``v5.4.2``, ``@j.smith``."""
-    spans = [Span(each.start, each.end) for each in split_sentences(block)]
+def _sentences(block: str) -> Iterator[Span]:
+    """The sentences of a block. None of them holds a tag that parts blocks of HTML, such as ``<li>``."""
+    start = 0
+    for tag in [item for item in scan(block) if _is_block_tag(item)] if "<" in block else ():
+        yield from _sentences_between(block, Span(start, tag.start))
+        start = tag.end
+    yield from _sentences_between(block, Span(start, len(block)))
+
+
+def _is_block_tag(item: Item) -> bool:
+    name = _TAG.match(item.text) if item.kind == "markup" else None
+    return name is not None and is_block(name[1].lower())
+
+
+def _sentences_between(block: str, span: Span) -> Iterator[Span]:
+    for each in _whole_sentences(block[span.start : span.end]):
+        yield Span(span.start + each.start, span.start + each.end)
+
+
+def _whole_sentences(text: str) -> list[Span]:
+    """The sentences of a text, none of which ends within a protected item: ``v5.4.2``, ``@j.smith``."""
+    spans = [Span(each.start, each.end) for each in split_sentences(text)]
     if not any(one.end == other.start for one, other in pairwise(spans)):
         return spans
-    items = scan(block)
+    items = scan(text)
     starts = [item.start for item in items]
     whole = spans[:1]
     for span in spans[1:]:

@@ -16,8 +16,8 @@ from service.text.casing import Casing, in_capitals
 from service.text.inventions import without_inventions
 from service.text.markup_placing import Element, place_markups
 from service.text.number_formats import localize
-from service.text.placeholders import Markup, Masked
-from service.text.protected import Kind, scan
+from service.text.placeholders import Markup, Masked, compose
+from service.text.protected import Item, Kind, scan
 from service.text.punctuation import mended, needs_mending
 from service.text.spacing import joined
 from service.text.symbol_matching import ItemTokens, insert_missing, match_symbols, with_items
@@ -73,6 +73,18 @@ def restore(
     )
 
 
+def join_parts(source: str, pieces: Sequence[str], style: Style) -> str:
+    """The translation of a sentence from the ``pieces`` that it was translated in and what stands between them, with
+    exactly the items of the sentence: spaces keep apart what would be read as others, and where nothing does, the
+    sentence is its own translation."""
+    composed = compose(source)
+    items = scan(composed, style.alphabet)
+    expected = Counter((item.kind, _written(item, style)) for item in items)
+    elements = [Element(compose(piece), is_item=False) for piece in pieces if piece]
+    text = joined(elements, expected=expected, alphabet=style.alphabet)
+    return composed if text is None else text
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Draft:
     """The tokens of a translation with all numbers and names, and how many of them were put in or removed."""
@@ -102,8 +114,11 @@ def _expected(masked: Masked, items: ItemTokens) -> Counter[tuple[Kind, str]]:
 
 def written_items(masked: Masked, style: Style) -> list[str]:
     """How the translation writes each number and name of its source."""
-    items = [content.item for content in masked.contents]
-    return [localize(item, style.language) if style.localizes_numbers else item.text for item in items]
+    return [_written(content.item, style) for content in masked.contents]
+
+
+def _written(item: Item, style: Style) -> str:
+    return localize(item, style.language) if style.localizes_numbers else item.text
 
 
 def _is_plain(masked: Masked, translation: str, style: Style) -> bool:

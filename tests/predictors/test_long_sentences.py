@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from service.predictors.sentence_encoder import NUM_SPECIAL, SPLIT_TOKENS
 from service.predictors.translation import Pair, Source, Wish
 from service.predictors.translator import Translator
 from service.scheduling.search import Hypothesis
+from service.text.placeholders import compose
+from service.text.protected import scan
 from tests.fakes import (
     MAX_SOURCE_TOKENS,
     TRANSLATOR,
@@ -108,6 +111,22 @@ def test_items_stay_whole_and_in_their_part(translator: Translator) -> None:
     [[found]] = translator.translate([text], WISH)
     for item in ("5,000 Hz;", "http://a.b/c,d", "x_y."):
         assert item in found.text
+
+
+ITEMS = st.sampled_from(
+    "5 000 1,234.5 -5 50 % $ {0} {{x}} x_y @you #5 #tag http://a.b/c <b> </b> &amp; `code` ` * ** 😀 😀 Я + ( ) % é "
+    "I'm don&#39;t \ue000 \uf001 £ € °C km a b well again and but".split()
+)
+
+
+@given(st.lists(st.tuples(ITEMS, st.sampled_from([" ", " ", ", ", "; ", ""])), min_size=20, max_size=80))
+def test_the_items_of_parts_are_those_of_the_sentence(translator: Translator, words: list[tuple[str, str]]) -> None:
+    text = "".join(map("".join, words)).strip()
+    [[found]] = translator.translate([text], WISH)
+    alphabet = subwords().alphabet
+    assert Counter(each.text for each in scan(found.text, alphabet)) == Counter(
+        each.text for each in scan(compose(text), alphabet)
+    )
 
 
 def test_several_translations_of_a_long_sentence_differ_in_one_part(translator: Translator) -> None:

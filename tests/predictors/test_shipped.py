@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from service.predictors.translation import Pair, Wish
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
+from service.text.protected import scan
 from service.text.spans import spans_of, tags_of
 from service.text.tokenizer import join_words
 
@@ -185,20 +187,44 @@ def test_scores_are_those_of_all_labels_and_sum_to_one(name, labels):
         assert answer.score == max(answer.scores) == answer.scores[labels.index(answer.label)]
 
 
-def test_the_translator_keeps_its_word():
+@pytest.fixture(scope="module")
+def translator() -> Translator:
     bundle = load_bundle(MODELS / "en-xx")
-    step = OnnxSession(bundle.graph("int8"))
-    translator = Translator(bundle, encoder=OnnxSession(bundle.encoder("int8")), step=step)
-    copied = ("https://example.org/a?b=1", "3,417", "Иванов", "info@example.com")
-    texts = [f"I don't know {each}." for each in copied]
-    for target in ("es", "de", "fr"):
-        wish = Wish(pair=Pair("en", target), num_hypotheses=4)
-        answers = translator.translate([*texts, "ha " * 40], wish)
-        for each, hypotheses in zip(copied, answers, strict=False):
-            assert each in hypotheses[0].text
-            assert (
-                len({hypothesis.text for hypothesis in hypotheses}) >= 3
-            )  # once the copies are back, two may be alike
-        assert len(answers[-1][0].text) < 600  # within the cap
-    (thanks,) = translator.translate(["Thank you very much."], Wish(pair=Pair("en", "es")))
+    encoder, step = (OnnxSession(path) for path in (bundle.encoder("int8"), bundle.graph("int8")))
+    return Translator(bundle, encoder=encoder, step=step)
+
+
+def test_the_translator_answers_its_examples_with_their_items(translator):
+    bundle = load_bundle(MODELS / "en-xx")
+    examples = Translator.example_decoder.decode(bundle.path(EXAMPLES).read_bytes())
+    replay(translator, bundle, precision="int8")
+    assert {(each.source, each.target) for each in examples} == set(translator.pairs)
+    for each in examples:
+        assert items_of(each.translation) == items_of(each.text)
+
+
+@pytest.mark.parametrize("target", ["es", "de", "fr"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't know https://example.org/a?b=1, 3,417, Иванов or info@example.com.",
+        "Hello {0}, you have %d new messages.",
+        "<p>Your order <b>%1$s</b> is ready &amp; paid.</p>",
+        "The score was 3-2 at -5 \N{DEGREE SIGN}C on 12/03/2024; call +44 20 7946 0958.",
+        f"Please buy {', '.join(['bread and 5 eggs', 'milk', '{item}'] * 15)}.",
+    ],
+)
+def test_the_translator_keeps_the_items_of_any_sentence(translator, target, text):
+    (found,) = translator.translate([text], Wish(pair=Pair("en", target), num_hypotheses=4))
+    assert all(items_of(each.text) == items_of(text) for each in found)
+    assert len({each.text for each in found}) >= 3  # once the items are back, two may be alike
+
+
+def items_of(text):
+    return Counter(each.text for each in scan(text))
+
+
+def test_the_translator_knows_an_end_and_thanks(translator):
+    many, thanks = translator.translate(["ha " * 40, "Thank you very much."], Wish(pair=Pair("en", "es")))
+    assert len(many[0].text) < 600  # within the cap
     assert "racias" in thanks[0].text

@@ -67,7 +67,7 @@ def test_no_part_is_too_long_and_only_separators_stand_between(
 def test_parts_that_stay_as_they_are_give_the_text_back(text: str, max_words: int, language: str) -> None:
     parts = cut_clauses(text, length_of=num_words, max_tokens=max_words)
     surfaces = [text[part.start : part.end] for part in parts]
-    joined = join_clauses(text, parts, surfaces, language=language)
+    joined = "".join(join_clauses(text, parts, surfaces, language=language))
     assert joined.casefold().replace("\u0307", "") == text.casefold().replace("\u0307", "")
 
 
@@ -206,7 +206,7 @@ def joined(text: str, *translations: str, language: str = "es") -> str:
     for piece in text.split("|"):
         parts.append(Part(start, start + len(piece.rstrip(" ,;:—"))))
         start += len(piece)
-    return join_clauses(text.replace("|", ""), parts, translations, language=language)
+    return "".join(join_clauses(text.replace("|", ""), parts, translations, language=language))
 
 
 @pytest.mark.parametrize(
@@ -238,5 +238,5 @@ def test_parts_are_joined_as_one_sentence(text: str, translations: list[str], la
 
 
 def test_what_surrounds_the_parts_is_kept() -> None:
-    assert join_clauses("  a b ", [Part(2, 5)], ["C."], language="es") == "  C "
-    assert join_clauses(" \n", [], [], language="es") == " \n"
+    assert join_clauses("  a b ", [Part(2, 5)], ["C."], language="es") == ["  ", "C", " "]
+    assert join_clauses(" \n", [], [], language="es") == [" \n"]

@@ -99,7 +99,22 @@ def test_the_time_grows_with_the_length_and_no_faster(part):
 
 
 @pytest.mark.parametrize(
-    "text", ["Before you wait for version v5.4.2, show me the letter.", "Before you ask @j.smith3, order 11,748.63 boxes."]
+    ("text", "expected"),
+    [
+        ("<li>Bread</li><li>Milk</li>", ["Bread", "Milk"]),
+        ("<p>It <b>is</b>.\nIt was.</p><p class='a'>No</p>", ["It <b>is</b>.", "It was.", "No"]),
+        ("One<br/>two<BR>three", ["One", "two", "three"]),
+        ("<code>a<br>b</code> and a < b <c>", ["<code>a<br>b</code> and a < b <c>"]),
+        ("<p></p>", []),
+    ],
+)
+def test_no_sentence_goes_on_over_a_tag_that_parts_blocks(text, expected):
+    assert cut(text).sentences == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Before you wait for version v5.4.2, show me the letter.", "Before you ask @j.smith3, order 11,748.63 boxes."],
 )
 def test_no_sentence_ends_within_a_protected_item(text):
     assert cut(text).sentences == [text]

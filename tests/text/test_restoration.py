@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.text.casing import Casing
 from service.text.placeholders import compose, mask
 from service.text.protected import key, scan
-from service.text.restoration import Style, restore
+from service.text.restoration import Style, join_parts, restore
 from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
 
 ALPHABET = frozenset(string.ascii_letters + string.digits + " .,;:!?'\"-()%&<>=_*#@$+[]{}~`/|\\áéíóúñäöüßÑÉ¿¡º’“”«»")
@@ -103,6 +103,8 @@ def test_what_is_missing_is_inserted_and_what_is_invented_goes(source, target, a
         ("He <b>said</b> <i>no</i> to it", "Lo negó", "0-0 1-0 2-1 3-0 4-0", "<b>Lo</b> <i>negó</i>"),
         ("Price* of it", "Precio de eso", "", "Precio* de eso"),
         ("a </b> c", "a c", "", "a </b> c"),
+        ("The <b>black cat", "El gato negro", "0-0 1-2 2-1", "El <b>gato negro"),
+        ("The black cat</b> sleeps", "El gato negro duerme", "0-0 1-2 2-1 3-3", "El gato negro</b> duerme"),
     ],
 )  # fmt: skip
 def test_markup_is_put_around_or_before_the_words_that_it_had(source, target, alignment, expected):
@@ -133,6 +135,30 @@ def test_where_nothing_else_can_be_done_the_source_is_its_translation():
     found = translate(source, "")
     assert found.text == source
     assert found.num_repairs >= 100
+
+
+def test_a_mark_behind_a_word_is_behind_what_comes_from_its_last_visible_piece():
+    """A piece that is a space alone has no attention."""
+    masked = mask("one two* three", ALPHABET)
+    weights = np.eye(4, dtype=np.float32)[[0, 1, 3]]
+    style = Style(language="es", alphabet=ALPHABET)
+    sources, targets = ["one", " two", " ", "three"], ["uno", " dos", " tres"]
+    found = restore(masked, sources=sources, targets=targets, attention=weights, style=style)
+    assert found.text == "uno dos* tres"
+
+
+@pytest.mark.parametrize(
+    ("source", "pieces", "expected"),
+    [
+        ("well, a +44 20 7946", ["bien", " ", "a +44 20 7946"], "bien a +44 20 7946"),
+        ("It is 5, 000 is it", ["Es 5", " ", "000 es"], "Es 5   000 es"),
+        ("x_y z", ["x_y", "z"], "x_y z"),
+        ("no items", ["1"], "no items"),
+        ("e\u0301 5", ["e\u0301", " ", "5"], "é 5"),
+    ],
+)
+def test_parts_are_joined_with_the_items_of_the_sentence_and_no_others(source, pieces, expected):
+    assert join_parts(source, pieces, Style(language="es", alphabet=ALPHABET)) == expected
 
 
 def test_capitals_are_for_words_and_not_for_items_or_their_endings():
