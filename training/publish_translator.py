@@ -1,6 +1,8 @@
 """Make a bundle of a trained translator: graphs, subwords, examples, card, manifest, every figure measured on it.
 
-``training/translator/train.py`` ends with this.
+``training/translator/train.py`` ends with this. The best weights so far of a run that goes on are published by
+
+    python -m training.publish_translator training/configs/en-xx.toml --bundle models/en-xx
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from service.predictors.translation import Wish
 from service.predictors.translator import TranslateExample
 from service.predictors.translator import Translator as Predictor
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
-from training.checkpoints import history_of_training
+from training.checkpoints import history_of_training, load_translator
+from training.command_line import publishing_parser
+from training.config import load_config
 from training.corpora.open_parallel import sources_of
 from training.corpora.parallel import PairSet, read_sets
 from training.corpora.terms import TRANSLATOR_CORPORA
@@ -38,6 +42,7 @@ from training.translator_report import write_translator_report
 from training.translator_run import TranslatorRun
 
 MAX_TOKENS, MAX_TARGET_TOKENS = 128, 256  # of one sentence; longer ones were not among the training pairs
+SPLIT_TOKENS = 45  # of a sentence that is translated whole; longer ones in parts
 REASON = (
     "An answer is the same to the last bit alone and in any batch, in int8 too: activations are bounded and quantised "
     "with fixed scales. See precisions for what int8 costs on dev."
@@ -45,6 +50,7 @@ REASON = (
 DEFAULT = "int8"  # as exact a function of its row as fp32, and several times as fast
 PRECISIONS = (DEFAULT, "fp32")  # that are measured; only the default ships
 BEAM_SIZE = 4
+CARD_SENTENCES = 300  # of each dev set of broad sources, in both precisions
 CALIBRATION_SENTENCES = 400  # of each dev set; half of them fit the confidence, the others measure it
 NEVER = -1e4  # added to a logit
 EXAMPLE_SENTENCES = (
@@ -130,11 +136,12 @@ def calibrated(
 
 
 def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
-    """The dev sets that a card tells of: those of the corpora or, of broad sources, those of every domain, the
-    business slices as one."""
+    """The dev sets that a card tells of: those of the corpora or, of broad sources, a sample of those of every domain,
+    the business slices as one. ``training/translator/report.py`` measures them whole."""
     if not config.tiers:
         return read_sets(config.corpora, config.directions, "dev", data_dir)
-    return [each for direction in config.directions for each in domain_sets(direction, split="dev", data_dir=data_dir)]
+    sets = [each for direction in config.directions for each in domain_sets(direction, split="dev", data_dir=data_dir)]
+    return limited(sets, CARD_SENTENCES)
 
 
 def write_answering(
@@ -189,7 +196,11 @@ def manifest_of(
         "corpora": corpora_of(config),
         "features": {},
         "labels": {},
-        "limits": {"max_tokens": MAX_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS},
+        "limits": {
+            "max_tokens": MAX_TOKENS,
+            "max_target_tokens": MAX_TARGET_TOKENS,
+            "split_tokens": SPLIT_TOKENS,
+        },
         "inputs": [_described(value) for value in step_inputs(network)],
         "outputs": [_described(value) for value in step_outputs(network)],
         **fields,
@@ -249,3 +260,28 @@ def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:
         "type": onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name,
         "shape": [axis.dim_param or axis.dim_value for axis in kind.shape.dim],
     }
+
+
+def main() -> None:
+    arguments = publishing_parser(__doc__).parse_args()
+    config = load_config(TranslatorRun, arguments.config)
+    run = arguments.run_dir or Path("runs") / config.name
+    figures = publish(
+        load_translator(run, config),
+        Subwords.load(run / SUBWORDS),
+        config=config,
+        folder=arguments.bundle or Path("models") / config.name,
+        data_dir=arguments.data_dir,
+        report=run / "report",
+    )
+    print_published(figures)
+
+
+def print_published(figures: Mapping[str, float]) -> None:
+    """One figure a line."""
+    for name, value in figures.items():
+        print(f"{name:56} {value:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -54,7 +54,8 @@ def main() -> None:
     )
     if not arguments.bundle:
         return
-    from training.publish_translator import publish  # it needs the service's packages, which training alone does not
+    # It needs the service's packages, which training alone does not.
+    from training.publish_translator import print_published, publish
 
     figures = publish(
         best,
@@ -64,8 +65,7 @@ def main() -> None:
         data_dir=arguments.data_dir,
         report=folder / "report",
     )
-    for name, value in figures.items():
-        print(f"{name:56} {value:6.2f}")
+    print_published(figures)
 
 
 class Epochs:
