@@ -91,6 +91,7 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
     """One task's. What is special about the task is three steps: what to read, how to encode it, what to respond."""
 
     task: ClassVar[Task]
+    effort: ClassVar[int] = 1  # of reading or writing a character, beside that of a tagger
 
     def __init__(self, means: Means) -> None:
         self.means = means
@@ -122,7 +123,7 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         admitted, done = await self.run(await self.admit(data, request), request)
         note(exchange_of(request), admitted, done)
         answered_at = time.monotonic()
-        written = await self.means.offload(admitted.length, self._write, data, admitted, done.answers)
+        written = await self.means.offload(self.effort * admitted.length, self._write, data, admitted, done.answers)
         exchange_of(request).trace.add("write", since=answered_at, until=time.monotonic())
         return written
 
@@ -144,10 +145,11 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         if length > WORTH_A_LOOK or means.gate.is_needed:  # what would not be taken is not counted
             tokens = max(1, int(ESTIMATED * weight * served.density.cost_of(length)))
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
-        means.offload.check(length, deadline=deadline)
+        means.offload.check(self.effort * length, deadline=deadline)
         means.gate.take(exchange, len(items))
         began_at = time.monotonic()
-        encoded = await means.offload(length, self._encode_all, items, data, served.predictor, deadline)
+        work = self.effort * length
+        encoded = await means.offload(work, self._encode_all, items, data, served.predictor, deadline)
         exchange.trace.add("encode", since=began_at, until=time.monotonic())
         return Admitted(
             served=served, items=encoded, deadline=deadline, priority=priority, length=length, weight=weight

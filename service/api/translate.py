@@ -17,7 +17,7 @@ from service.api.desk import Desk, run_more_rows, run_rows
 from service.api.inputs import Item, Limits, read_texts
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse
-from service.api.translate_stream import AdmittedTexts, SentenceStream, ServedTranslator
+from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
 from service.api.written import WrittenJson
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
@@ -40,6 +40,7 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
     """A row a sentence that has words."""
 
     task = "translate"
+    effort = EFFORT
 
     def find(self, data: TranslateRequest) -> ServedTranslator:
         """The model for the pair: the named one, or the first of those that serve it, the default before the others.
@@ -67,15 +68,15 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
     ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
         """Sentences whose translation has faults are searched once more in smaller parts. If there is no time for that,
         or it fails, what was found first is answered."""
-        translator, length = admitted.served.predictor, admitted.length
+        translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
         done = await run_rows(admitted, request)
-        first = await self.means.offload(length, answered, admitted.items, done.answers, translator)
-        second = replace(admitted, items=await self.means.offload(length, to_search_again, first, translator))
+        first = await self.means.offload(work, answered, admitted.items, done.answers, translator)
+        second = replace(admitted, items=await self.means.offload(work, to_search_again, first, translator))
         items = first
         if second.rows:
             with suppress(CapacityError, ModelFailedError):
                 more = await run_more_rows(second, request)
-                items = await self.means.offload(length, _better_of, first, second.items, more.answers, translator)
+                items = await self.means.offload(work, _better_of, first, second.items, more.answers, translator)
                 done = done.joined(more)
         return replace(admitted, items=items), done
 
@@ -90,7 +91,7 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
 
     async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
         """Events. What is refused at the door is refused here, before the first one."""
-        return SentenceStream.start(await self.admit(data, request)).events(request)
+        return SentenceStream.start(await self.admit(data, request), self.means.offload).events(request)
 
 
 @post(

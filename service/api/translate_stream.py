@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import msgspec
 from litestar import Request
@@ -14,6 +14,7 @@ from litestar import Request
 from service.api.catalogue import Served
 from service.api.desk import Admitted, note
 from service.api.exchange import exchange_of
+from service.api.offload import Offload
 from service.api.problems import problem_of
 from service.api.schemas import DoneEvent
 from service.api.translations import TranslatedItem, sentence_event
@@ -26,6 +27,16 @@ from service.scheduling.search import Hypotheses, Search
 
 ServedTranslator = Served[Translator, Search, Hypotheses]
 AdmittedTexts = Admitted[Translator, TranslatedItem, Search, Hypotheses]
+EFFORT = 4  # of cutting, encoding or restoring a character, beside tagging it
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def work_of(admitted: AdmittedTexts, length: int) -> int:
+    """How long it takes to make translations of the hypotheses of so many characters, in characters that are tagged in
+    this time. Each hypothesis of a beam may have to be restored."""
+    return int(EFFORT * admitted.weight * length)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -68,14 +79,15 @@ class SentenceStream:
     """
 
     admitted: AdmittedTexts
+    offload: Offload
     num_open: int = 0  # sentences that are not finished
     _ended: asyncio.Queue[_Found | _Failed] = field(default_factory=asyncio.Queue)
     _jobs: list[Job[Hypotheses]] = field(default_factory=list)
 
     @classmethod
-    def start(cls, admitted: AdmittedTexts) -> Self:
+    def start(cls, admitted: AdmittedTexts, offload: Offload) -> Self:
         """Raises OverloadedError or DeadlineExceededError."""
-        stream = cls(admitted=admitted)
+        stream = cls(admitted=admitted, offload=offload)
         pending = [
             _Pending(item=number, sentence=sentence, source=source)
             for number, item in enumerate(admitted.items)
@@ -93,7 +105,7 @@ class SentenceStream:
             for event in self._copied():
                 yield event
             while self.num_open:
-                for event in self._finished(await self._ended.get()):
+                async for event in self._finished(await self._ended.get()):
                     self.num_open -= 1
                     yield event
             note(exchange_of(request), self.admitted, self._done())
@@ -128,27 +140,34 @@ class SentenceStream:
         if error is not None:
             self._ended.put_nowait(_Failed(pending=pending, error=error))
 
-    def _finished(self, ended: _Found | _Failed) -> Iterator[bytes]:
+    async def _finished(self, ended: _Found | _Failed) -> AsyncIterator[bytes]:
         """The events of sentences that are finished now. Raises what the first searches of a sentence raised."""
         if isinstance(ended, _Failed):
             for pending in ended.pending:
                 if pending.first is None or isinstance(ended.error, CallerLeftError):
                     raise ended.error
-                yield self._sentence(pending, pending.first)
+                yield await self._aside(pending, self._sentence, pending, pending.first)
             return
         pending, translator = ended.pending, self.admitted.served.predictor
         pending.answers[ended.search] = ended.hypotheses
         answers = [each for each in pending.answers if each is not None]
         if len(answers) == len(pending.answers):
-            source = translator.answered(pending.source, answers)
+            source = await self._aside(pending, translator.answered, pending.source, answers)
             if pending.first is not None:
-                yield self._sentence(pending, translator.better(pending.first, source))
-            elif not self._is_searched_again(pending, source):
-                yield self._sentence(pending, source)
+                source = await self._aside(pending, translator.better, pending.first, source)
+            elif await self._is_searched_again(pending, source):
+                return
+            yield await self._aside(pending, self._sentence, pending, source)
 
-    def _is_searched_again(self, pending: _Pending, source: Source) -> bool:
+    async def _aside(
+        self, pending: _Pending, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        """``function(*args)``, beside the event loop if the sentence is long."""
+        return await self.offload(work_of(self.admitted, len(pending.source.text)), function, *args, **kwargs)
+
+    async def _is_searched_again(self, pending: _Pending, source: Source) -> bool:
         """Whether the sentence needs it, and there is time."""
-        second = self.admitted.served.predictor.halved(source)
+        second = await self._aside(pending, self.admitted.served.predictor.halved, source)
         if second is None:
             return False
         try:

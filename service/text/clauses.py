@@ -174,7 +174,7 @@ def _edges(items: Sequence[tuple[int, int]], whole: Part, ends: Places, starts: 
     places = np.unique(np.array(items, np.int64))
     places = places[(places > whole.start) & (places < whole.end)]
     is_apart = np.searchsorted(ends, places, side="right") == np.searchsorted(starts, places, side="left")
-    return places[is_apart]
+    return np.asarray(places[is_apart])
 
 
 def _cost(text: str, gap: re.Match[str]) -> float:

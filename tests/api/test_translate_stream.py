@@ -17,6 +17,7 @@ import numpy as np
 from service.api import catalogue
 from service.api.desk import Admitted
 from service.api.exchange import Exchange
+from service.api.offload import LONG_TEXT
 from service.api.translate import TranslateDesk
 from service.api.translate_stream import AdmittedTexts, SentenceStream, ServedTranslator
 from service.api.translations import TranslatedItem
@@ -181,6 +182,17 @@ def hypotheses(text: str, num_sources: int) -> list[Hypothesis]:
     return [Hypothesis(ids=ids, score=-1.0, attention=weights, is_complete=True)]
 
 
+class RecordingOffload:
+    """Does everything at once, and remembers how long it would have taken."""
+
+    def __init__(self) -> None:
+        self.lengths: dict[str, int] = {}
+
+    async def __call__(self, length: int, function: Any, *args: Any) -> Any:
+        self.lengths[function.__name__] = length
+        return function(*args)
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """A stream whose searches end when the test says so."""
@@ -189,6 +201,7 @@ class Scene:
     stream: SentenceStream
     exchange: Exchange
     request: Any
+    offload: RecordingOffload
 
     @classmethod
     def of(cls, folder: Path, text: str) -> Scene:
@@ -203,7 +216,8 @@ class Scene:
         exchange = Exchange(request_id="x")
         request: Any = SimpleNamespace(scope={"state": {"exchange": exchange}})
         admitted: AdmittedTexts = Admitted(served=served, items=[item], deadline=7.0, length=1)
-        return cls(scheduler, SentenceStream.start(admitted), exchange, request)
+        offload = RecordingOffload()
+        return cls(scheduler, SentenceStream.start(admitted, cast("Any", offload)), exchange, request, offload)
 
     def tell(self, job: int, *texts: str) -> None:
         """The searches of a job are finished, and so is the job."""
@@ -262,6 +276,18 @@ def test_the_better_one_of_two_searches_is_sent(tmp_path: Path) -> None:
     assert asyncio.run(scenario("va va va va bi bi va va va", "bi bi bi bi bi bi bi bi bi")).startswith("va bi")
 
 
+def test_the_hypotheses_of_a_long_sentence_are_restored_beside_the_event_loop(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        scene = Scene.of(tmp_path, "and we have {0} or 5 of them, " * 200)
+        scene.tell(0, *["va bi"] * len(scene.scheduler.jobs[0].rows))
+        scene.scheduler.error = OverloadedError("busy")
+        await anext(scene.stream.events(scene.request))
+        assert {"answered", "halved", "_sentence"} == set(scene.offload.lengths)
+        assert min(scene.offload.lengths.values()) > LONG_TEXT
+
+    asyncio.run(scenario())
+
+
 def test_without_time_for_a_second_search_the_first_one_is_sent(tmp_path: Path) -> None:
     async def scenario(error: Exception) -> None:
         scene = Scene.of(tmp_path / type(error).__name__, LOOPING)
@@ -274,10 +300,6 @@ def test_without_time_for_a_second_search_the_first_one_is_sent(tmp_path: Path) 
 
     asyncio.run(scenario(OverloadedError("busy")))
     asyncio.run(scenario(DeadlineExceededError("late")))
-
-
-async def offload(length: int, function: Any, *args: Any) -> Any:
-    return function(*args)
 
 
 def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Path) -> None:
@@ -295,7 +317,7 @@ def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Pat
 
         scene.scheduler.withdraw = withdraw  # type: ignore[method-assign]
         scene.request.receive = receive
-        desk = TranslateDesk(cast("Any", SimpleNamespace(offload=offload)))
+        desk = TranslateDesk(cast("Any", SimpleNamespace(offload=scene.offload)))
         running = asyncio.ensure_future(desk.run(scene.stream.admitted, scene.request))
         await asyncio.sleep(0)
         _, first = scene.scheduler.jobs
