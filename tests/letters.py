@@ -17,8 +17,8 @@ import numpy.typing as npt
 import sentencepiece
 
 from service.runtime.session import Arrays
+from service.text.placeholders.masking import SYMBOLS
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
-from service.text.symbols import SYMBOLS
 
 CHARACTERS = string.ascii_letters + string.digits + ".,;:!?'\"-()áéíóúñäöüß"
 ROT13 = partial(codecs.encode, encoding="rot13")

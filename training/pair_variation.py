@@ -13,9 +13,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from service.text.placeholders import compose, mask_items
-from service.text.protected import Item, key, scan
-from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS, SYMBOLS_PER_CLASS
+from service.text.placeholders.items import Item, key, scan
+from service.text.placeholders.masking import (
+    NAME_SYMBOLS,
+    NUMBER_SYMBOLS,
+    SYMBOLS,
+    SYMBOLS_PER_CLASS,
+    compose,
+    mask_items,
+)
 from training.corpora.parallel import Pair
 from training.translator_run import VariationConfig
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import sentencepiece
 
+from service.text.placeholders.masking import SYMBOLS
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
-from service.text.symbols import SYMBOLS
 
 CHARACTER_COVERAGE = 0.9999  # what is rarer is spelled in bytes
 SAMPLING_TEMPERATURE = 0.3  # alpha of Kudo 2018: how far other cuts are from the best one

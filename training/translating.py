@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sacrebleu
 import torch
 
-from service.text.placeholders import Masked, mask
+from service.text.placeholders.masking import Masked, mask
 from training.beam_search import Found, beam_search, pad_rows
 from training.corpora.parallel import Pair, PairSet
 from training.networks.translator import TranslatorNetwork

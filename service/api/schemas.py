@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.settings import MAX_BEAM_SIZE
-from service.text.markup import Format
+from service.text.markup.documents import Format
 from service.text.offsets import OffsetUnit
 
 Task = Literal["pos", "ner"]

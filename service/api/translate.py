@@ -26,7 +26,7 @@ from service.predictors.translator import Translator
 from service.scheduling.job import Done
 from service.scheduling.search import Hypotheses, Search
 from service.text.languages import match_language
-from service.text.markup import cut_format
+from service.text.markup.documents import cut_format
 
 EVENT_STREAM = "text/event-stream"
 ANSWER = ResponseSpec(

@@ -14,7 +14,7 @@ from service.predictors.translation import Attention, Candidate, Segment, Source
 from service.scheduling.search import Floats, Hypotheses, Hypothesis, Search
 from service.text.casing import Casing, sentence_case
 from service.text.clauses import join_clauses
-from service.text.restoration import Restored, Style, join_parts, restore, written_items
+from service.text.placeholders.restoration import Restored, Style, join_parts, restore, written_items
 from service.text.subwords import EOS_ID, UNK_ID, Subwords
 
 MAX_ATTENTION_CELLS = 1_000_000  # target tokens x source tokens of one sentence

@@ -13,7 +13,7 @@ from service.predictors.translation import Candidate, Pair, Segment, Source, Wis
 from service.scheduling.search import Search
 from service.text.casing import Casing, casing_of, sentence_case
 from service.text.clauses import Part, cut_clauses, halve_clauses
-from service.text.placeholders import Masked, has_words, mask
+from service.text.placeholders.masking import Masked, has_words, mask
 from service.text.subwords import EOS_ID, Subwords
 
 # Longer sentences are translated in parts, unless the manifest has another limit: pieces, tag and end aside.

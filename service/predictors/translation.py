@@ -9,7 +9,7 @@ from typing import NamedTuple
 from service.scheduling.search import Floats, Hypothesis, Search
 from service.text.casing import Casing
 from service.text.clauses import Part
-from service.text.placeholders import Masked
+from service.text.placeholders.masking import Masked
 
 EXAMPLE_BEAM_SIZE = 4
 

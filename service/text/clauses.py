@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.text.protected import scan
+from service.text.placeholders.items import scan
 
 Places = npt.NDArray[np.int64]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from service.text.html_elements import is_block
-from service.text.protected import Item, scan, without_edges
+from service.text.markup.html import is_block
+from service.text.placeholders.items import Item, scan, without_edges
 from service.text.tokenizer import split_sentences
 
 # What begins the item of a list, a heading or a quotation; it is no part of the sentence after it.

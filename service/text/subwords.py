@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
-from service.text.symbols import SYMBOLS
+from service.text.placeholders.masking import SYMBOLS
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3
 SPACE = "\u2581"  # how a piece spells a space

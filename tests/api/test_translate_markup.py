@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from service.text.placeholders import compose, scan
 from tests.api.conftest import Served
 from tests.api.test_bad_input import problem_of
 from tests.api.test_translate import translation_of
 from tests.api.test_translate_stream import streamed
-from tests.letters import say
-from tests.text import test_html_text, test_markdown_text
+from tests.letters import say, subwords
+from tests.text.markup import test_html, test_markdown
 
 HTML = (
     '<h1 class="big">Good day</h1>\n<p>Click <b>save</b> now. It is\n  <a href="/x?a=1&amp;b=2">very   easy</a>!</p>'
@@ -98,9 +101,7 @@ def test_numbers_are_written_as_the_target_language_does_if_asked(served: Served
     assert "1,250.5" in translation_of(served, "<b>It was 1,250.5 long</b>", format="html")
 
 
-@pytest.mark.parametrize(
-    ("text_format", "soup"), [("html", test_html_text.SOUP), ("markdown", test_markdown_text.SOUP)]
-)
+@pytest.mark.parametrize(("text_format", "soup"), [("html", test_html.SOUP), ("markdown", test_markdown.SOUP)])
 def test_any_document_is_answered(served: Served, text_format: str, soup: Any) -> None:
     @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(soup)
@@ -109,3 +110,27 @@ def test_any_document_is_answered(served: Served, text_format: str, soup: Any) -
         assert isinstance(result["translation"], str)
 
     answers()
+
+
+ODD = (
+    *("", " ", "\ue000 and \ue01f are \ue020", "\uf000\uf001 \uf8fe is \uf8ff", "\u2581 a \u2581", "\x01 a \x7f"),
+    *("<a/0>a</a/0> <img/1> b", "<b></b><p></p><br>", "<!-- a --> &nbsp;", "** __ ~~ ``", "</b></i> a <b><i>", "<a"),
+    *("x" * 5_000, "{0} " * 500 + "is it", "{0}{1}" * 250 + "is it", "I have 5 and x_y, " * 20, "5 000 " * 99),
+    *("a" + "\u0301" * 500, "\u200d\u200b\ufeff", "1, 2; 3 and 4: 5 - 6 " * 9, "AND THEN " * 50, "\U000f0000\uffff"),
+)
+
+
+@pytest.mark.parametrize("text_format", ["text", "html", "markdown"])
+def test_odd_texts_are_answered_and_keep_their_items(served: Served, text_format: str) -> None:
+    results = served.translate(text=list(ODD), format=text_format, beam_size=1)["results"]
+    assert len(results) == len(ODD)
+    if text_format == "text":
+        for text, result in zip(ODD, results, strict=True):
+            assert items_of(result["translation"]) == items_of(text)
+    halves = {"text": "a \ud800 b", "target": "es", "format": text_format}
+    answer = served.client.post("/translate", content=json.dumps(halves))  # JSON can say it, UTF-8 cannot
+    assert answer.status_code in (200, 400, 422)
+
+
+def items_of(text: str) -> Counter[str]:
+    return Counter(each.text for each in scan(compose(text), subwords().alphabet))

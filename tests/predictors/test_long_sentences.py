@@ -20,8 +20,8 @@ from service.predictors.sentence_encoder import NUM_SPECIAL, SPLIT_TOKENS
 from service.predictors.translation import Pair, Source, Wish
 from service.predictors.translator import Translator
 from service.scheduling.search import Hypothesis
-from service.text.placeholders import compose
-from service.text.protected import scan
+from service.text.placeholders.items import scan
+from service.text.placeholders.masking import compose
 from tests.fakes import (
     MAX_SOURCE_TOKENS,
     TRANSLATOR,

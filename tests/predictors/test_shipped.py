@@ -20,7 +20,7 @@ from service.predictors.translation import Pair, Wish
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
-from service.text.protected import scan
+from service.text.placeholders.items import scan
 from service.text.spans import spans_of, tags_of
 from service.text.tokenizer import join_words
 

@@ -19,9 +19,9 @@ from service.predictors.predictor import Bounds
 from service.predictors.translation import Pair, Wish
 from service.predictors.translator import Translator
 from service.scheduling.search import Hypothesis
-from service.text.protected import scan
+from service.text.placeholders.items import scan
+from service.text.placeholders.masking import NAME_SYMBOLS, NUMBER_SYMBOLS
 from service.text.subwords import EOS_ID
-from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS
 from tests.fakes import (
     MAX_SOURCE_TOKENS,
     MAX_TARGET_TOKENS,

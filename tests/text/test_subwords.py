@@ -10,8 +10,8 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.text.placeholders.masking import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
 from service.text.subwords import EOS_ID, SPACE, UNK_ID, Subwords
-from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
 from tests.letters import CHARACTERS, letters, subwords
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))

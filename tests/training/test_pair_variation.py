@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
+from service.text.placeholders.masking import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
 from training.corpora.parallel import Pair
 from training.pair_variation import (
     RandomVariation,

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from service.text.placeholders.masking import SYMBOLS
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
-from service.text.symbols import SYMBOLS
 from tests.training.corpora.made_up_pairs import SENTENCES, german
 from training.subword_training import SubwordPairEncoder, learn_subwords, tag_of
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sacrebleu")
 
 from service.bundle import SUBWORDS
-from service.text.symbols import SYMBOLS
+from service.text.placeholders.masking import SYMBOLS
 from tests.training.corpora.made_up_pairs import write_pairs
 from training.config import FitConfig
 from training.corpora.parallel import Pair

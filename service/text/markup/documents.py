@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
-from service.text.html_text import html_runs, write_html
-from service.text.inline import NAMES, STAND_IN, Kind, Piece, partners
-from service.text.markdown_text import markdown_runs
-from service.text.markdown_writing import write_markdown
-from service.text.nesting import nest
+from service.text.markup.html import html_runs, write_html
+from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece, partners
+from service.text.markup.markdown import markdown_runs, write_markdown
+from service.text.markup.nesting import nest
 from service.text.paragraphs import Passage, Span, cut
 from service.text.tokenizer import split_sentences
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.text.alignment import SourceColumns, Token, best_window
-from service.text.placeholders import Markup, Masked, is_inline
+from service.text.placeholders.alignment import SourceColumns, Token, best_window
+from service.text.placeholders.masking import Markup, Masked, is_inline
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*|[0-9]+)[^>]*?(/?)>", re.DOTALL)
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from service.text.symbols import SYMBOLS
+from service.text.placeholders.masking import SYMBOLS
 
 Floats = npt.NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from service.text.inline import Kind, Piece, opaque_piece, text_piece
+from service.text.markup.inline import Kind, Piece, opaque_piece, text_piece
 
 RUN = "run"  # the name of pieces that are runs
 LINK = "link "  # how names of links' tags begin; emphasis does not cross them

@@ -6,8 +6,8 @@ import string
 
 import pytest
 
-from service.text.restoration import Style
-from tests.text.test_restoration import translate
+from service.text.placeholders.restoration import Style
+from tests.text.placeholders.test_restoration import translate
 
 ALPHABET = frozenset(string.ascii_letters + ' .,!?()[]"“”«»„¿¡ñíá')
 

@@ -13,8 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
-from service.text.protected import APOSTROPHE, Item, scan
-from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS
+from service.text.placeholders.items import APOSTROPHE, Item, scan
+
+# Private-use characters that stand for items, each one piece of the subword model: a symbol names the class and, modulo
+# 16, the item's number in the sentence.
+SYMBOLS_PER_CLASS = 16
+NUMBER_SYMBOLS = tuple(map(chr, range(0xE000, 0xE000 + SYMBOLS_PER_CLASS)))
+NAME_SYMBOLS = tuple(map(chr, range(0xE010, 0xE010 + SYMBOLS_PER_CLASS)))
+SYMBOLS = NUMBER_SYMBOLS + NAME_SYMBOLS
 
 # Markup inside of a word; all other markup that touches words on both sides separates them.
 _INLINE = re.compile(

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.text.casing import Casing
-from service.text.placeholders import compose, mask
-from service.text.protected import key, scan
-from service.text.restoration import Style, join_parts, restore
-from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
+from service.text.placeholders.items import key, scan
+from service.text.placeholders.masking import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS, compose, mask
+from service.text.placeholders.restoration import Style, join_parts, restore
 
 ALPHABET = frozenset(string.ascii_letters + string.digits + " .,;:!?'\"-()%&<>=_*#@$+[]{}~`/|\\áéíóúñäöüßÑÉ¿¡º’“”«»")
 N, M = NUMBER_SYMBOLS, NAME_SYMBOLS

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.html_text import html_runs
-from service.text.inline import Kind
-from service.text.markup import cut_format
-from tests.text.networks import assert_time_is_linear, permuted, shouted, translated
+from service.text.markup.documents import cut_format
+from service.text.markup.html import html_runs
+from service.text.markup.inline import Kind
+from tests.text.markup.networks import assert_time_is_linear, permuted, shouted, translated
 
 SOUP = st.lists(
     st.sampled_from(
@@ -168,13 +168,6 @@ def test_what_a_network_writes_is_never_a_tag_of_the_document() -> None:
     assert written == "Di <b>lo</b> &lt;script>x&lt;/script>  ya &lt;!-- y"
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        "<", "<a ", '<a x="', "<!--", "<!", "</", "<?", "<?php ", "<%", "&", "&amp", "<![CDATA[", "<script>", "<b>",
-        "<b>a", "</b>", "<div>", "<div></b>", "<p><code>", "<li>", "a</b>. B ", "<table><tr><td>", "<i><b></i>",
-        "</b><i>", '<a class="', "\uf000", "<b translate=no>", "\n", "a'&#39;",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("part", ["<a ", '<a x="', "<!--", "<?php ", "<b>", "<div></b>", "<p><code>", "a</b>. B "])
 def test_the_time_grows_with_the_length_and_no_faster(part: str) -> None:
     assert_time_is_linear(lambda text: shouted(cut_format(text, "html")), part)

@@ -1,13 +1,15 @@
-"""Finding the items of a text that a translation must keep: numbers, addresses, code, placeholders, names, markup.
+"""The items of a text that a translation must keep: numbers, addresses, code, placeholders, names, markup.
 
 One regular expression reads the text from left to right, whole words at a time. Its quantifiers are possessive or
-bounded, so that the time grows linearly with the text, whatever the text.
+bounded, so that the time grows linearly with the text, whatever the text. Numbers are written as other languages do by
+the rules of Unicode CLDR: 1,234.56 and 50%.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["number", "name", "markup", "foreign"]
@@ -183,3 +185,37 @@ def _items(text: str, alphabet: frozenset[str] | None) -> Iterator[Item]:
             yield Item(found, kind, match.start(), match.end())
         elif alphabet is not None and match.lastgroup != "apostrophe" and not alphabet.issuperset(found):
             yield Item(found, "foreign", match.start(), match.end())
+
+
+_PLAIN_NUMBER = re.compile(
+    r"(?P<before>[^0-9]*)(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[1-9][0-9]*|0)(?:\.(?P<fraction>[0-9]+))?(?P<after>[^0-9]*)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberFormat:
+    """How a language writes a number."""
+
+    group: str  # between groups of three digits
+    decimal: str
+    before_percent: str
+
+
+FORMATS = {
+    "es": NumberFormat(group=".", decimal=",", before_percent=""),
+    "de": NumberFormat(group=".", decimal=",", before_percent="\u00a0"),
+    "fr": NumberFormat(group="\u202f", decimal=",", before_percent="\u00a0"),
+}
+
+
+def localize(item: Item, language: str) -> str:
+    """The item as the language writes it; as it is if it is no plain number: a date, a time, a telephone number."""
+    form = FORMATS.get(language)
+    match = _PLAIN_NUMBER.fullmatch(item.text)
+    if item.kind != "number" or form is None or match is None:
+        return item.text
+    fraction = form.decimal + match["fraction"] if match["fraction"] else ""
+    after = form.before_percent + match["after"].lstrip() if match["after"].strip() in ("%", "‰") else match["after"]
+    text = match["before"] + match["whole"].replace(",", form.group) + fraction + after
+    found = scan(text)
+    return text if len(found) == 1 and found[0].text == text and key(found[0]) == key(item) else item.text

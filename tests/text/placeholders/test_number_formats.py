@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.number_formats import localize
-from service.text.protected import key, scan
+from service.text.placeholders.items import key, localize, scan
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ import unicodedata
 import pytest
 from hypothesis import given
 
-from service.text.placeholders import Content, compose, has_words, mask
-from service.text.symbols import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
-from tests.text.test_protected import ALPHABET, TEXTS
+from service.text.placeholders.masking import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS, Content, compose, has_words, mask
+from tests.text.placeholders.test_items import ALPHABET, TEXTS
 
 N, M = NUMBER_SYMBOLS, NAME_SYMBOLS
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from service.text.alignment import Token
+from service.text.placeholders.alignment import Token
 
 QUOTES = '"“”„«»'
 _PAIRS = ("()", "[]", QUOTES)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.protected import Item, key, scan, without_edges
+from service.text.placeholders.items import Item, key, scan, without_edges
 
 ALPHABET = frozenset(string.ascii_letters + string.digits + string.punctuation + " \n’“”éèñüº")
 PARTS = st.sampled_from(
@@ -180,11 +180,8 @@ def test_edges_are_within_any_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["a", "a.", "@", "1", "1.", "http://", "#a", "a@", "a-", "\u0301", "www.", "x%", "a.a", "\u200d😀", "я", "1,",
-     "<a ", '<a "', "</", "{{", "{a", "${", "%(", "`", "``", "```", "[a", "](", "[a](", "*", "_", "a_", "_a", "__A",
-     "&a", "&#1", "<code>", "<!--", "1 234 ", "+1 ", "0123 ", "(0", "C:\\", "/a", "a/", "a/b.", "\\", "$a", ":a", "aB",
-     "A-1", "A-", "a1", "1a", "ab12-", "a(", "A&", "é&eacute;", "- ", "5 k", "5 USD", "='\"", "<a 'b",
-     "12345678-1234-"],
+    ["a", "1.", "http://", "a@", "\u0301", "a.a", "я", '<a "', "{a", "`", "[a](", "_a", "&#1", "<code>", "<!--",
+     "1 234 ", "+1 ", "/a", "a/b.", "A-1", "A&", "é&eacute;", "='\"", "12345678-1234-"],
 )  # fmt: skip
 def test_the_time_grows_with_the_length_and_no_faster(part: str) -> None:
     text = part * (100_000 // len(part))

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.text.inline import NAME, TAG
+from service.text.markup.inline import NAME, TAG
 
 _ATOM = re.compile(rf"(?P<tag>{TAG})|(?P<word>(?P<name>{NAME})|\w++(?:['’-]\w++)*+)|\s++|&\#?\w++;|[^\w\s]")
 _DEEPEST = 50  # where elements are deeper than that, tags come in the order of the source

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from service.text.html_elements import STANDING_ALONE, is_block, is_opaque, opaque_kind
-from service.text.html_text import APOSTROPHE
-from service.text.inline import NAME, Kind, Piece, opaque_piece, reference_piece, text_piece
-from service.text.markdown_emphasis import LINK, RUN, with_emphasis
+from service.text.markup.emphasis import LINK, RUN, with_emphasis
+from service.text.markup.html import APOSTROPHE, STANDING_ALONE, is_block, is_opaque, opaque_kind
+from service.text.markup.inline import NAME, Kind, Piece, opaque_piece, reference_piece, text_piece
 
 _LONGEST_LABEL = 999
 _TOKEN = re.compile(

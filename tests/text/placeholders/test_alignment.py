@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.alignment import SourceColumns, assign, best_window, normalised, target_tokens, without
-from service.text.symbols import NUMBER_SYMBOLS
+from service.text.placeholders.alignment import SourceColumns, assign, best_window, normalised, target_tokens, without
+from service.text.placeholders.masking import NUMBER_SYMBOLS
 
 
 @pytest.mark.parametrize(

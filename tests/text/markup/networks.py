@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from random import Random
 
-from service.text.inline import NAME, TAG
+from service.text.markup.inline import NAME, TAG
 from service.text.paragraphs import Passage
 
 _WORD = re.compile(rf"{TAG}|{NAME}|&#?\w+;|(\w+)")
