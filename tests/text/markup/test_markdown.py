@@ -8,7 +8,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -87,6 +87,7 @@ def test_words_stand_in_the_source_where_they_say(text: str) -> None:
         assert all(word in text[span.start : span.end] for word in words)
 
 
+@settings(max_examples=40)
 @given(st.lists(_BLOCK, max_size=3).map("\n\n".join), st.randoms())
 def test_code_addresses_and_blocks_stay_however_a_network_orders_the_words(document: str, random: Random) -> None:
     document += "\n\n[a]: /b\n"
@@ -94,6 +95,7 @@ def test_code_addresses_and_blocks_stay_however_a_network_orders_the_words(docum
     assert _without_emphasis(found) == _without_emphasis(kept(document))
 
 
+@settings(max_examples=40)
 @given(st.lists(_BLOCK, max_size=3).map("\n\n".join), st.randoms())
 def test_emphasis_stays_with_other_words(document: str, random: Random) -> None:
     document += "\n\n[a]: /b\n"
