@@ -140,8 +140,10 @@ TINY: dict[str, Open] = {
 SHIPPED = sorted(path.parent for path in MODELS.glob(f"*/{MANIFEST}"))
 
 
-def open_onnx(folder: Path, precision: str = "fp32") -> Case:
+def open_onnx(folder: Path, precision: str = "") -> Case:
+    """In fp32 if no precision is named, or in its own where it has no fp32."""
     bundle = load_bundle(folder)
+    precision = precision or ("fp32" if "fp32" in bundle.manifest.precisions else bundle.manifest.default_precision)
     return CASES[bundle.manifest.task](bundle, OnnxSession, precision)
 
 
