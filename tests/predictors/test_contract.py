@@ -211,7 +211,7 @@ def test_too_long_is_told_the_limit_and_the_length_or_translated_in_parts(case: 
     limit = case.predictor.max_tokens
     if isinstance(case.predictor, Translator):
         source = case.row_of_length(limit)
-        assert len(source.searches) == 2
+        assert len(source.searches) >= 2
         return
     assert case.length_of(case.row_of_length(limit)) == limit
     with pytest.raises(InputTooLongError, match=r"\b(\d+) tokens.*at most (\d+)\b") as raised:
