@@ -49,7 +49,7 @@ python -m training.evaluate_translator models/{name} --split test
 ```
 """
 MEASURED = """
-Beam of {beam_size}, measured on the graphs that ship, by the code that serves; on broad text 300 sentences of each dev
+Beam of {beam_size}, measured on the graphs that ship, by the code that serves; on broad text 200 sentences of each dev
 set. BLEU and chrF by sacreBLEU, cased and
 detokenised, on the first reference (`{signature}`); with all references; and, to compare with the literature, BLEU of
 lower-cased Moses tokens with punctuation normalised.
@@ -57,8 +57,8 @@ lower-cased Moses tokens with punctuation normalised.
 CONFIDENCE = """
 Each sentence has a `confidence`: the probability {what}. It is a logistic regression on the search's mean
 log-probability, coverage, repetition, rare pieces and lengths, fitted on one half of some dev sentences of each domain
-and measured on the other, with references as sources of the wrong language among them. From {threshold:.2f} on, nine in
-ten are so.
+and measured on the other, with references as sources of the wrong language among them. The threshold is {threshold:.2f}:
+{good:.0%} of the measured sentences at or above it were so, and {above:.0%} of all are at or above it.
 """
 LEARNED_NARROWLY = """- It learned from short, everyday sentences and descriptions of pictures. News, law, medicine,
   poetry and slang are beyond it, and it does not say so: fluent and wrong is its commonest failure."""
@@ -123,7 +123,9 @@ def confidence_sections(manifest: Mapping[str, Any], reliability: Mapping[str, R
     """What a confidence means and how far it can be relied on; nothing where a model is not calibrated."""
     if not reliability:
         return []
-    return ["## Confidence", CONFIDENCE.format(**manifest["confidence"]), report(reliability)]
+    every = reliability["all"]
+    text = CONFIDENCE.format(**manifest["confidence"], good=every.precision, above=every.above_share)
+    return ["## Confidence", text, report(reliability)]
 
 
 def figure_text(name: str) -> str:
