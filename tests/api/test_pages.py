@@ -48,6 +48,7 @@ def test_models_are_described(served: Served) -> None:
             "max_request_length": 131_072,
         },
         "licence": "CC0-1.0",
+        "commercial_use": None,
     }
     assert tagger == common | {
         "name": NAME,

@@ -74,8 +74,7 @@ def searches_of(
     """What the service would search for one sentence a request, into the first language unless a pair is named;
     without those that need no search. The same source for every beam."""
     wish = Wish(pair=pair or translator.pairs[0], beam_size=beam_size, truncate=True)
-    sources = (translator.encode(sentence, wish) for sentence in sentences)
-    return [source.search for source in sources if source.search is not None]
+    return [search for sentence in sentences for search in translator.encode(sentence, wish).searches]
 
 
 def num_target_tokens(answers: Iterable[Hypotheses]) -> int:
