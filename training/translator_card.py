@@ -57,8 +57,8 @@ lower-cased Moses tokens with punctuation normalised.
 CONFIDENCE = """
 Each sentence has a `confidence`: the probability {what}. It is a logistic regression on the search's mean
 log-probability, coverage, repetition, rare pieces and lengths, fitted on one half of some dev sentences of each domain
-and measured on the other, with references as sources of the wrong language among them. The threshold is {threshold:.2f}:
-{good:.0%} of the measured sentences at or above it were so, and {above:.0%} of all are at or above it.
+and measured on the other, with references as sources of the wrong language among them. The threshold is
+{threshold:.2f}: {good:.0%} of the measured sentences at or above it were so, and {above:.0%} of all are at or above it.
 """
 LEARNED_NARROWLY = """- It learned from short, everyday sentences and descriptions of pictures. News, law, medicine,
   poetry and slang are beyond it, and it does not say so: fluent and wrong is its commonest failure."""
