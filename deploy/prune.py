@@ -14,8 +14,6 @@ NEVER_OPENED = {
     "polyfactory*": "the factory itself",
     "pygments*": "colours for Litestar's command line, which is not used: python -m service starts the server",
     "rich*": "the same",
-    "markdown_it*": "the same",
-    "mdurl*": "the same",
     "onnxruntime/capi/libonnxruntime.so.*": "for programs in C; the Python module carries its own copy",
     "onnxruntime/datasets": "examples",
     "onnxruntime/quantization": "training's, not the service's",
