@@ -87,13 +87,15 @@ def test_a_refusal_leaves_nothing(run: Run) -> None:
 def test_a_caller_who_leaves_takes_everything_along(run: Run) -> None:
     running = run(threads=1)
     with without_collections() as left:
+        session = running.session
         for _ in range(OF_EACH):
-            running.session.gate.clear()
-            running.session.shapes.clear()
+            session.gate.clear()
+            session.shapes.clear()
+            session.num_ended = 0
             with running.call(request("/tag", text="well")):
-                wait_until(lambda: bool(running.session.shapes))
-            running.session.gate.set()
-            wait_until(lambda: not running.watch.connections)
+                wait_until(lambda: bool(session.shapes))
+            session.gate.set()
+            wait_until(lambda: session.num_ended and not running.watch.connections)
         wait_until(lambda: all(number <= 2 for number in left().values()))
 
 

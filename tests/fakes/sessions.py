@@ -29,6 +29,7 @@ class FakeSession:
         self.gate = threading.Event()
         self.gate.set()
         self.shapes: list[tuple[int, ...]] = []
+        self.num_ended = 0  # runs that passed the gate or failed at it
         self._tables = tables()
 
     def run(self, inputs: Arrays) -> Arrays:
@@ -39,7 +40,9 @@ class FakeSession:
         """What every run goes through, whatever the graph."""
         self.shapes.append(shape)
         time.sleep(self.seconds)
-        if not self.gate.wait(timeout=20):
+        opened = self.gate.wait(timeout=20)
+        self.num_ended += 1
+        if not opened:
             raise TimeoutError("the test left the gate shut")
         if self.error is not None:
             raise self.error
