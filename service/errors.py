@@ -15,6 +15,7 @@
         BodyTooLargeError             413 body_too_large
         UnsupportedMediaTypeError     415 unsupported_media_type
         InvalidRequestError           422 invalid_request
+          NoWordsError                422 invalid_request
           InputTooLongError           422 input_too_long
         HeadTooLargeError             431 head_too_large
         CallerLeftError               499 caller_left (counted, never sent)
@@ -144,6 +145,10 @@ class InvalidRequestError(RequestError):
     """JSON, but not a request; ``errors`` says where."""
 
     status, kind, title = 422, "invalid_request", "Invalid request"
+
+
+class NoWordsError(InvalidRequestError):
+    """A text has no word where the task needs one."""
 
 
 class InputTooLongError(InvalidRequestError):

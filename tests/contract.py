@@ -81,7 +81,7 @@ class Contract:
                 part["then"] for part in described["allOf"] if part["if"]["properties"]["event"]["const"] == event
             ]
             self.validate(json.loads(data), schema["properties"]["data"]["contentSchema"])
-        last = [event != "sentence" for event, _ in found]
+        last = [event not in ("sentence", "refused") for event, _ in found]
         assert last == [False] * (len(found) - 1) + [True], found
 
     def validate(self, value: Any, schema: Json) -> None:

@@ -69,6 +69,7 @@ def _result(item: TaggedItem, rows: Iterator[TaggedRow], view: View) -> TagResul
         sentences,
         entities if view.ner else UNSET,
         item.truncated if view.truncated else UNSET,
+        UNSET if sentences else "no_words",
     )
 
 
@@ -102,13 +103,16 @@ def _entities(
 
 
 def classify_result(item: TextEncoding, row: ClassifiedRow) -> ClassifyResult:
-    """Its label and the scores of all labels."""
-    scores = [part / PARTS for part in apportion(row.scores, PARTS)]
+    """Its label, or labels, and the scores of all classes."""
+    parts = apportion(row.scores, PARTS) if row.chosen is None else [round(PARTS * score) for score in row.scores]
+    scores = [part / PARTS for part in parts]
     return ClassifyResult(
         label=row.label,
         score=max(scores),
         scores=dict(zip(row.labels, scores, strict=True)),
         truncated=item.truncated,
+        labels=UNSET if row.chosen is None else list(row.chosen),
+        group=row.group,
     )
 
 

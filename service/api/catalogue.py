@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from service.api.schemas import ModelCard, ModelName
+from service.api.cards import ModelCard
+from service.api.schemas import ModelName
 from service.api.versions import full_name
 from service.bundle import Task
 from service.errors import UnknownModelError

@@ -12,10 +12,10 @@ from litestar.params import JSONBody
 
 from service.api.answers import classify_result
 from service.api.catalogue import Served
-from service.api.desk import Desk
+from service.api.desk import Desk, Refusal
 from service.api.inputs import Item, Limits, read_texts
 from service.api.problems import PROBLEMS
-from service.api.schemas import ClassifyRequest, ClassifyResponse
+from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.written import WrittenJson
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 from service.text.batch import Ids
@@ -27,6 +27,7 @@ class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, Ids, Classifi
     """A row a text."""
 
     task = "classify"
+    response = ClassifyResponse
 
     def read(self, data: ClassifyRequest, limits: Limits) -> list[Item]:
         return read_texts(data.text, limits)
@@ -34,14 +35,19 @@ class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, Ids, Classifi
     def encode(self, item: Item, data: ClassifyRequest, model: Classifier) -> TextEncoding:
         return model.encode_beginning(item.text) if data.truncate else model.encode(item.text)
 
-    def respond(
+    def decode(
         self,
         served: Served[Classifier, Ids, ClassifiedRow],
         data: ClassifyRequest,
         items: Sequence[TextEncoding],
         answers: Sequence[ClassifiedRow],
-    ) -> ClassifyResponse:
-        return ClassifyResponse(served.name, list(map(classify_result, items, answers)))
+    ) -> list[ClassifyResult]:
+        return list(map(classify_result, items, answers))
+
+    def refuse(self, refusal: Refusal, data: ClassifyRequest) -> ClassifyResult:
+        return ClassifyResult(
+            label=None, score=None, scores=None, truncated=False, reason=refusal.reason, detail=refusal.detail
+        )
 
 
 @post(
@@ -53,5 +59,5 @@ class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, Ids, Classifi
 async def classify(
     data: JSONBody[ClassifyRequest], request: Request[Any, Any, Any], classify_desk: NamedDependency[ClassifyDesk]
 ) -> WrittenJson:
-    """Say which class each text belongs to, and how probable every class is."""
+    """Say which class each text belongs to, or which classes, and how probable every class is."""
     return WrittenJson(await classify_desk.answer(data, request))

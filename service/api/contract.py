@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from service.api.cards import ModelsResponse
 from service.api.exchange import MAX_TIMEOUT_MS
 from service.api.inputs import Limits
 from service.api.problems import PROBLEM_JSON, Problem
@@ -22,7 +23,7 @@ from service.api.schemas import (
     ClassifyResponse,
     DoneEvent,
     Health,
-    ModelsResponse,
+    RefusedEvent,
     SentenceEvent,
     TagRequest,
     TagResponse,
@@ -43,12 +44,13 @@ TYPES = (
     TranslateRequest,
     TranslateResponse,
     SentenceEvent,
+    RefusedEvent,
     DoneEvent,
     ModelsResponse,
     Health,
     Problem,
 )
-EVENTS = {"sentence": "SentenceEvent", "done": "DoneEvent", "error": "Problem"}
+EVENTS = {"sentence": "SentenceEvent", "refused": "RefusedEvent", "done": "DoneEvent", "error": "Problem"}
 NO_NUL = r"^[^\u0000]*$"
 # What Python takes for white space, which JavaScript's \s alone is not.
 NO_SPACE = r"^[^\s\u0000\u001c-\u001f\u0085]+$"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -18,9 +18,9 @@ from service.api.exchange import Exchange, deadline_of, exchange_of, priority_of
 from service.api.gate import Gate
 from service.api.inputs import MAX_REPORTED, Item, Limits
 from service.api.offload import Offload
-from service.api.schemas import ModelName
+from service.api.schemas import ModelName, Reason
 from service.bundle import Task
-from service.errors import DeadlineExceededError, FieldError, InvalidRequestError
+from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done, Job, Work
 from service.scheduling.virtual_time import Priority
@@ -35,6 +35,9 @@ class TaskRequest(Protocol):
 
     @property
     def model(self) -> str | None: ...
+
+    @property
+    def strict(self) -> bool: ...
 
 
 class EncodedItem(Protocol[Row_co]):
@@ -70,14 +73,23 @@ class Means:
     gate: Gate
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why one item of a request has no answer."""
+
+    reason: Reason
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Admitted(Generic[Model, Encoded, Row, Answer]):
     """A request that is good, and the model that will answer it."""
 
     served: Served[Model, Row, Answer]
     items: Sequence[Encoded]
+    refused: Mapping[int, Refusal] = field(default_factory=dict)  # the request's other items, by place
     deadline: float
-    length: int  # characters
+    length: int  # characters of ``items``
     priority: Priority = Priority.INTERACTIVE
     weight: float = 1.0  # what a token costs, beside one of a row that is run once
 
@@ -86,11 +98,21 @@ class Admitted(Generic[Model, Encoded, Row, Answer]):
         """Of all items, in order."""
         return [row for item in self.items for row in item.rows]
 
+    @property
+    def places(self) -> list[int]:
+        """The place of each of ``items`` in the request."""
+        return [place for place in range(len(self.items) + len(self.refused)) if place not in self.refused]
+
 
 class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
-    """One task's. What is special about the task is three steps: what to read, how to encode it, what to respond."""
+    """One task's. What is special about the task is three steps: what to read, how to encode it, what results to give.
+
+    An item that cannot be encoded, because it has no word or is too long, gets a result that says so, and nothing of it
+    is queued. A request with ``strict`` is refused for it.
+    """
 
     task: ClassVar[Task]
+    response: ClassVar[type[Any]]  # made of the model's name and the results
     effort: ClassVar[int] = 1  # of reading or writing a character, beside that of a tagger
 
     def __init__(self, means: Means) -> None:
@@ -102,13 +124,17 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
 
     @abstractmethod
     def encode(self, item: Item, data: Data, model: Model) -> Encoded:
-        """Raises InvalidRequestError if it cannot be encoded."""
+        """Raises NoWordsError or InputTooLongError if it cannot be encoded."""
 
     @abstractmethod
-    def respond(
+    def decode(
         self, served: Served[Model, Row, Answer], data: Data, items: Sequence[Encoded], answers: Sequence[Answer]
-    ) -> Any:
-        """What is sent, before it is JSON. ``answers`` are those of all items' rows, in order."""
+    ) -> list[Any]:
+        """The result of each item. ``answers`` are those of all items' rows, in order."""
+
+    @abstractmethod
+    def refuse(self, refusal: Refusal, data: Data) -> Any:
+        """The result of an item that cannot be encoded."""
 
     def find(self, data: Data) -> Served[Model, Row, Answer]:
         """The model that will answer. Raises NotReadyError or UnknownModelError."""
@@ -149,30 +175,42 @@ class Desk(ABC, Generic[Data, Model, Encoded, Row, Answer]):
         means.gate.take(exchange, len(items))
         began_at = time.monotonic()
         work = self.effort * length
-        encoded = await means.offload(work, self._encode_all, items, data, served.predictor, deadline)
+        encoded, refused = await means.offload(work, self._encode_all, items, data, served.predictor, deadline)
         exchange.trace.add("encode", since=began_at, until=time.monotonic())
         return Admitted(
-            served=served, items=encoded, deadline=deadline, priority=priority, length=length, weight=weight
+            served=served,
+            items=encoded,
+            refused={place: _refusal_of(error) for place, error in refused.items()},
+            deadline=deadline,
+            priority=priority,
+            length=length - sum(items[place].length for place in refused),
+            weight=weight,
         )
 
-    def _encode_all(self, items: Sequence[Item], data: Data, model: Model, deadline: float) -> list[Encoded]:
-        """Raises InvalidRequestError naming each item that cannot be encoded, and DeadlineExceededError as soon as
-        it has passed: long requests wait for their turn here."""
+    def _encode_all(
+        self, items: Sequence[Item], data: Data, model: Model, deadline: float
+    ) -> tuple[list[Encoded], dict[int, InvalidRequestError]]:
+        """The items, and by place what is wrong with the others. Raises InvalidRequestError that names these if the
+        request is strict, and DeadlineExceededError as soon as it has passed: long requests wait for their turn here.
+        """
         encoded: list[Encoded] = []
-        refused: list[tuple[Item, InvalidRequestError]] = []
-        for item in items:
+        refused: dict[int, InvalidRequestError] = {}
+        for place, item in enumerate(items):
             if time.monotonic() >= deadline:
                 raise DeadlineExceededError("the deadline passed before the work could be queued")
             try:
                 encoded.append(self.encode(item, data, model))
-            except InvalidRequestError as error:
-                refused.append((item, error.with_traceback(None)))  # which holds this list
-        if refused:
-            raise _refusal(refused[:MAX_REPORTED])
-        return encoded
+            except (NoWordsError, InputTooLongError) as error:
+                refused[place] = error.with_traceback(None)  # which holds this list
+        if refused and data.strict:
+            raise _error_of([(items[place], error) for place, error in refused.items()][:MAX_REPORTED])
+        return encoded, refused
 
     def _write(self, data: Data, admitted: Admitted[Model, Encoded, Row, Answer], answers: Sequence[Answer]) -> bytes:
-        return _encoder.encode(self.respond(admitted.served, data, admitted.items, answers))
+        results = self.decode(admitted.served, data, admitted.items, answers)
+        for place, refusal in admitted.refused.items():  # in order
+            results.insert(place, self.refuse(refusal, data))
+        return _encoder.encode(self.response(admitted.served.name, results))
 
 
 async def run_rows(admitted: Admitted[Any, Any, Any, Answer], request: Request[Any, Any, Any]) -> Done[Answer]:
@@ -198,7 +236,11 @@ async def _finished(
         return await job.done
 
 
-def _refusal(refused: Sequence[tuple[Item, InvalidRequestError]]) -> InvalidRequestError:
+def _refusal_of(error: InvalidRequestError) -> Refusal:
+    return Refusal(reason="no_words" if isinstance(error, NoWordsError) else "input_too_long", detail=error.detail)
+
+
+def _error_of(refused: Sequence[tuple[Item, InvalidRequestError]]) -> InvalidRequestError:
     """An error of the first one's kind that names them all."""
     errors = [FieldError(path=item.path, message=error.detail) for item, error in refused]
     kind = type(refused[0][1])
@@ -207,7 +249,7 @@ def _refusal(refused: Sequence[tuple[Item, InvalidRequestError]]) -> InvalidRequ
 
 def note(exchange: Exchange, admitted: Admitted[Any, Any, Any, Any], done: Done[Any]) -> None:
     """For the headers, the metrics, the log and the trace."""
-    exchange.items = len(admitted.items)
+    exchange.items = len(admitted.items) + len(admitted.refused)
     exchange.tokens = sum(item.num_tokens for item in admitted.items)
     exchange.queue_seconds, exchange.model_seconds = done.queue_seconds, done.model_seconds
     if exchange.trace is not NO_TRACE:

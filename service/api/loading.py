@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
 
+from service.api.cards import ConfidenceCard, ModelCard, PairCard
 from service.api.inputs import Limits
-from service.api.schemas import ConfidenceCard, ModelCard, PairCard
 from service.api.versions import default_of, find_versions, full_name, name_of
 from service.bundle import Bundle, Task, verify
 from service.errors import SettingsError
@@ -177,6 +177,9 @@ def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCa
         commercial_use=manifest.commercial_use,
         checksum=bundle.checksum,
         metrics=manifest.metrics,
+        multi_label=manifest.multi_label if manifest.task == "classify" else UNSET,
+        thresholds=manifest.thresholds or UNSET,
+        groups={name: list(labels) for name, labels in (manifest.groups or {}).items()} or UNSET,
         pairs=[PairCard(pair.source, pair.target) for pair in manifest.pairs] or UNSET,
         confidence=_confidence_card(manifest.confidence),
     )

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from prometheus_client import Counter
 
+from service.api.cards import ModelCard
 from service.api.loading import Reloaded
 from service.api.logs import describe
-from service.api.schemas import ModelCard, ReloadResponse
+from service.api.schemas import ReloadResponse
 from service.errors import ReloadFailedError, StartupError
 from service.metrics import Metrics
 

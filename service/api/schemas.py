@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -12,6 +12,14 @@ from service.text.offsets import OffsetUnit
 
 Task = Literal["pos", "ner"]
 TASKS: tuple[Task, ...] = ("pos", "ner")
+Strict = Annotated[
+    bool,
+    Meta(description="Refuse the whole request (422) if a text of it has no word or is over the model's limit"),
+]
+Reason = Annotated[
+    Literal["no_words", "input_too_long"], Meta(description="Why there is no answer to this text; absent if there is")
+]
+Detail = Annotated[str, Meta(description="The reason for people, with the limit and the actual length")]
 
 
 class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -27,7 +35,8 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     tasks: Annotated[list[Task], Meta(description="What to answer: pos, ner or both", min_length=1)] = field(
         default_factory=lambda: list(TASKS)
     )
-    truncate: Annotated[bool, Meta(description="Cut sentences over the model's limit instead of refusing them")] = False
+    truncate: Annotated[bool, Meta(description="Read the beginning of a sentence over the model's limit")] = False
+    strict: Strict = False
     offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
 
 
@@ -37,6 +46,7 @@ class ClassifyRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     text: Annotated[str | list[str], Meta(description="One text or several", examples=["It was not bad at all."])]
     model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
     truncate: Annotated[bool, Meta(description="Read the beginning of a text over the model's limit")] = False
+    strict: Strict = False
 
 
 class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +78,7 @@ class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     truncate: Annotated[
         bool, Meta(description="Leave out the rest of what is over the model's limit and cannot be cut into parts")
     ] = False
+    strict: Strict = False
     offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
 
 
@@ -113,6 +124,8 @@ class TagResult(Struct, frozen=True):
     sentences: list[SentenceAnswer]
     entities: list[EntityAnswer] | UnsetType = UNSET
     truncated: bool | UnsetType = UNSET  # answered where ``truncate`` was asked
+    reason: Reason | UnsetType = UNSET
+    detail: Detail | UnsetType = UNSET
 
 
 class TagResponse(Struct, frozen=True):
@@ -122,13 +135,20 @@ class TagResponse(Struct, frozen=True):
     results: list[TagResult]
 
 
-class ClassifyResult(Struct, frozen=True):
-    """One text's class; ``scores`` has every class and sums to 1."""
+class ClassifyResult(Struct, frozen=True, kw_only=True):
+    """One text's class and the scores of all classes, which sum to 1 unless the model is multi-label."""
 
-    label: str
-    score: float
-    scores: dict[str, float]
+    label: Annotated[str | None, Meta(description="The likeliest")]
+    score: float | None
+    scores: dict[str, float] | None
     truncated: bool
+    labels: (
+        Annotated[list[str], Meta(description="Of a multi-label model: those at or above their thresholds, best first")]
+        | UnsetType
+    ) = UNSET
+    group: Annotated[str | None, Meta(description="The group with the highest summed score")] | UnsetType = UNSET
+    reason: Reason | UnsetType = UNSET
+    detail: Detail | UnsetType = UNSET
 
 
 class ClassifyResponse(Struct, frozen=True):
@@ -179,11 +199,13 @@ class HypothesisAnswer(Struct, frozen=True, gc=False):
 class TranslateResult(Struct, frozen=True):
     """One text's translation; ``hypotheses``, best first, where it is of one sentence."""
 
-    translation: str
-    score: float
+    translation: str | None
+    score: float | None
     sentences: list[TranslatedSentence]
     truncated: bool
     hypotheses: list[HypothesisAnswer] | UnsetType = UNSET
+    reason: Reason | UnsetType = UNSET
+    detail: Detail | UnsetType = UNSET
 
 
 class TranslateResponse(Struct, frozen=True):
@@ -208,51 +230,18 @@ class SentenceEvent(Struct, frozen=True, kw_only=True):
     attention: AttentionAnswer | UnsetType = UNSET
 
 
+class RefusedEvent(Struct, frozen=True):
+    """An item of a stream that is not translated, and why."""
+
+    item: int
+    reason: Reason
+    detail: Detail
+
+
 class DoneEvent(Struct, frozen=True):
     """The end of a stream."""
 
     model: ModelName
-
-
-class PairCard(Struct, frozen=True):
-    """From which language to which."""
-
-    source: str
-    target: str
-
-
-class ConfidenceCard(Struct, frozen=True, kw_only=True):
-    """What a translator's confidences mean."""
-
-    what: Annotated[str, Meta(description="What a confidence is the probability of")]
-    threshold: Annotated[float, Meta(description="Confidences from here on are worth relying on")]
-    measured_on: Annotated[list[str], Meta(description="Domains of the text that it was measured on")]
-
-
-class ModelCard(Struct, frozen=True, kw_only=True):
-    """A served model, as its bundle's manifest describes it."""
-
-    name: str
-    version: str
-    task: str
-    languages: list[str]
-    labels: dict[str, list[str]]
-    default: bool
-    precision: str
-    device: str
-    limits: dict[str, int]
-    licence: str
-    commercial_use: bool | None  # whether the terms of all corpora allow it; null where the bundle does not say
-    checksum: str
-    metrics: dict[str, Any]
-    pairs: list[PairCard] | UnsetType = UNSET  # of a translator
-    confidence: ConfidenceCard | UnsetType = UNSET  # of a translator that is calibrated
-
-
-class ModelsResponse(Struct, frozen=True):
-    """Every model that is served."""
-
-    models: list[ModelCard]
 
 
 class ReloadResponse(Struct, frozen=True, kw_only=True):

@@ -9,13 +9,14 @@ from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
+from msgspec import UNSET, UnsetType
 
 from service.api.answers import TaggedItem, View, tag_results
 from service.api.catalogue import Served
-from service.api.desk import Desk
+from service.api.desk import Desk, Refusal
 from service.api.inputs import Item, Limits, read_text_or_tokens
 from service.api.problems import PROBLEMS
-from service.api.schemas import TagRequest, TagResponse
+from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.written import WrittenJson
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
@@ -29,6 +30,7 @@ class TagDesk(Desk[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
     """A row a sentence."""
 
     task = "tag"
+    response = TagResponse
 
     def read(self, data: TagRequest, limits: Limits) -> list[Item]:
         return read_text_or_tokens(text=data.text, tokens=data.tokens, limits=limits)
@@ -39,20 +41,24 @@ class TagDesk(Desk[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         encodings = [model.encode(sentence) for sentence in kept]
         return TaggedItem(text=text, encodings=encodings, truncated=kept != sentences)
 
-    def respond(
+    def decode(
         self,
         served: Served[Tagger, Ids, TaggedRow],
         data: TagRequest,
         items: Sequence[TaggedItem],
         answers: Sequence[TaggedRow],
-    ) -> TagResponse:
+    ) -> list[TagResult]:
         view = View(
             pos="pos" in data.tasks,
             ner="ner" in data.tasks,
             unit=data.offset_unit,
             truncated=data.truncate,
         )
-        return TagResponse(served.name, tag_results(items, answers, view))
+        return tag_results(items, answers, view)
+
+    def refuse(self, refusal: Refusal, data: TagRequest) -> TagResult:
+        entities: list[EntityAnswer] | UnsetType = [] if "ner" in data.tasks else UNSET
+        return TagResult([], entities, reason=refusal.reason, detail=refusal.detail)
 
 
 @post(

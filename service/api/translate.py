@@ -13,10 +13,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from service.api.desk import Desk, run_more_rows, run_rows
+from service.api.desk import Desk, Refusal, run_more_rows, run_rows
 from service.api.inputs import Item, Limits, read_texts
 from service.api.problems import PROBLEMS
-from service.api.schemas import TranslateRequest, TranslateResponse
+from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
 from service.api.written import WrittenJson
@@ -40,6 +40,7 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
     """A row a sentence that has words."""
 
     task = "translate"
+    response = TranslateResponse
     effort = EFFORT
 
     def find(self, data: TranslateRequest) -> ServedTranslator:
@@ -80,14 +81,17 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
                 done = done.joined(more)
         return replace(admitted, items=items), done
 
-    def respond(
+    def decode(
         self,
         served: ServedTranslator,
         data: TranslateRequest,
         items: Sequence[TranslatedItem],
         answers: Sequence[Hypotheses],
-    ) -> TranslateResponse:
-        return TranslateResponse(served.name, translate_results(items, served.predictor))
+    ) -> list[TranslateResult]:
+        return translate_results(items, served.predictor)
+
+    def refuse(self, refusal: Refusal, data: TranslateRequest) -> TranslateResult:
+        return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
     async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
         """Events. What is refused at the door is refused here, before the first one."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import msgspec
@@ -16,7 +17,7 @@ from service.api.desk import Admitted, note
 from service.api.exchange import exchange_of
 from service.api.offload import Offload
 from service.api.problems import problem_of
-from service.api.schemas import DoneEvent
+from service.api.schemas import DoneEvent, RefusedEvent
 from service.api.translations import TranslatedItem, sentence_event
 from service.errors import CallerLeftError, CapacityError
 from service.predictors.translation import Source
@@ -43,7 +44,8 @@ def work_of(admitted: AdmittedTexts, length: int) -> int:
 class _Pending:
     """A sentence that is being searched."""
 
-    item: int
+    item: TranslatedItem
+    place: int  # of the item in the request
     sentence: int
     source: Source
     first: Source | None = None  # what was found first, if this is the second search
@@ -88,12 +90,7 @@ class SentenceStream:
     def start(cls, admitted: AdmittedTexts, offload: Offload) -> Self:
         """Raises OverloadedError or DeadlineExceededError."""
         stream = cls(admitted=admitted, offload=offload)
-        pending = [
-            _Pending(item=number, sentence=sentence, source=source)
-            for number, item in enumerate(admitted.items)
-            for sentence, source in enumerate(item.sources)
-            if source.searches
-        ]
+        pending = [each for each in stream._all_sentences() if each.source.searches]
         job = stream._enqueue(pending)
         admitted.served.density.learn(length=admitted.length, cost=job.cost / admitted.weight)
         stream.num_open = len(pending)
@@ -102,7 +99,7 @@ class SentenceStream:
     async def events(self, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
         """Ends the jobs if the caller leaves, which cancels this."""
         try:
-            for event in self._copied():
+            for event in chain(self._refused(), self._copied()):
                 yield event
             while self.num_open:
                 async for event in self._finished(await self._ended.get()):
@@ -171,22 +168,31 @@ class SentenceStream:
         if second is None:
             return False
         try:
-            self._enqueue([_Pending(item=pending.item, sentence=pending.sentence, source=second, first=source)])
+            self._enqueue([replace(pending, source=second, first=source)])
         except CapacityError:
             return False
         return True
 
+    def _all_sentences(self) -> Iterator[_Pending]:
+        for place, item in zip(self.admitted.places, self.admitted.items, strict=True):
+            for sentence, source in enumerate(item.sources):
+                yield _Pending(item=item, place=place, sentence=sentence, source=source)
+
+    def _refused(self) -> Iterator[bytes]:
+        """The events of items that are not translated."""
+        for place, refusal in self.admitted.refused.items():
+            yield _event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
+
     def _copied(self) -> Iterator[bytes]:
         """The events of sentences without a word to translate."""
-        for number, item in enumerate(self.admitted.items):
-            for sentence, source in enumerate(item.sources):
-                if not source.searches:
-                    yield self._sentence(_Pending(item=number, sentence=sentence, source=source), source)
+        for each in self._all_sentences():
+            if not each.source.searches:
+                yield self._sentence(each, each.source)
 
     def _sentence(self, pending: _Pending, source: Source) -> bytes:
-        item, number, sentence = self.admitted.items[pending.item], pending.item, pending.sentence
+        item, sentence = pending.item, pending.sentence
         translations = item.decode(self.admitted.served.predictor, sentence, source)
-        return _event("sentence", sentence_event(item, translations, number=number, sentence=sentence))
+        return _event("sentence", sentence_event(item, translations, number=pending.place, sentence=sentence))
 
     def _done(self) -> Done[Hypotheses]:
         """What became of all searches, those that failed aside."""

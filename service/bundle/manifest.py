@@ -25,6 +25,9 @@ Task = Literal["tag", "classify", "translate"]  # and where it is asked for: /ta
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
 
 
+Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,6 +89,9 @@ class Manifest(_Part):
     corpora: tuple[Corpus, ...]
     features: dict[str, int]
     labels: dict[str, tuple[str, ...]]
+    multi_label: bool = Field(False, description="whether a text may have several labels of a classifier, or none")
+    thresholds: dict[str, Threshold] | None = Field(None, description="by label, the least score of a text that has it")
+    groups: dict[str, tuple[str, ...]] | None = Field(None, description="coarser classes of a classifier, by name")
     limits: dict[str, int]
     coverage_weight: float = Field(
         0.0, ge=0, le=10, description="of the coverage penalty beside a translation's score (Wu et al. 2016)"

@@ -1,15 +1,17 @@
-"""Classifying: a text to ids, a run, and log-probabilities to a label and everything's score."""
+"""Classifying: a text to ids, a run, and log-probabilities to a label, or several, and the scores of all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
-from service.bundle import MANIFEST, VOCABULARIES, Bundle
-from service.errors import BundleError, InputTooLongError, InvalidRequestError
+from service.bundle import MANIFEST, VOCABULARIES, Bundle, Manifest
+from service.errors import BundleError, InputTooLongError, NoWordsError
 from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
 from service.runtime.session import Session
 from service.scheduling.prediction import WarmUp
@@ -38,12 +40,15 @@ class TextEncoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifiedRow:
-    """One text's answer. ``scores`` are the probabilities of all ``labels``, in their order; they sum to 1."""
+    """One text's answer. ``scores`` are the probabilities of all ``labels``, in their order; they sum to 1 unless the
+    classifier is multi-label."""
 
-    label: str
+    label: str  # the likeliest
     score: float
     labels: tuple[str, ...]
     scores: tuple[float, ...]
+    chosen: tuple[str, ...] | None = None  # of a multi-label classifier: those at or above their thresholds, best first
+    group: str | UnsetType | None = UNSET  # None where no group is as likely as a label that belongs to none
 
 
 class ClassifyExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,13 +57,23 @@ class ClassifyExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     label: str
     scores: dict[str, float]
+    labels: list[str] | None = None  # of a multi-label classifier
+
+
+class _Group(NamedTuple):
+    """Labels that belong together, by place."""
+
+    name: str | None
+    places: tuple[int, ...]
 
 
 class Classifier:
     """A classifier's bundle at work. ``run`` may be called by several threads at once.
 
     The session's graph takes ``ids`` (batch, time) and ``lengths`` (batch,), and gives ``log_probabilities``
-    (batch, label), calibrated. Raises BundleError if manifest or vocabularies are not those of a classifier.
+    (batch, label), calibrated: of a multi-label classifier the logarithms of sigmoids, one probability a label; else
+    those of a distribution over the labels. Raises BundleError if manifest or vocabularies are not those of a
+    classifier.
     """
 
     example_decoder = msgspec.json.Decoder(list[ClassifyExample])
@@ -70,6 +85,8 @@ class Classifier:
             self._max_tokens = manifest.limits["max_tokens"]
             if len(self._labels) < 2 or len(set(self._labels)) < len(self._labels):
                 raise ValueError("labels are two or more, and different")
+            self._thresholds = _thresholds_of(manifest, self._labels)
+            self._groups = _groups_of(manifest, self._labels)
         except (ValueError, KeyError) as error:
             raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a classifier ({error})") from error
         path = bundle.path(VOCABULARIES)
@@ -90,14 +107,14 @@ class Classifier:
         return self._max_tokens
 
     def encode(self, text: str) -> TextEncoding:
-        """The row of one text. Raises InputTooLongError, and InvalidRequestError if there is no word in it."""
+        """The row of one text. Raises InputTooLongError, and NoWordsError if there is no word in it."""
         ids = self._ids_of(text)
         if len(ids) > self._max_tokens:
             raise InputTooLongError(f"a text of {len(ids)} tokens; this model reads at most {self._max_tokens}")
         return TextEncoding(ids=ids)
 
     def encode_beginning(self, text: str) -> TextEncoding:
-        """The row of as much of a text as the limit allows. Raises InvalidRequestError if there is no word in it."""
+        """The row of as much of a text as the limit allows. Raises NoWordsError if there is no word in it."""
         ids = self._ids_of(text)
         return TextEncoding(ids=ids[: self._max_tokens], truncated=len(ids) > self._max_tokens)
 
@@ -115,6 +132,8 @@ class Classifier:
             return f"label is {answer.label}, expected {example.label}"
         if set(example.scores) != set(self._labels):
             return f"labels are {', '.join(self._labels)}, expected {', '.join(example.scores)}"
+        if example.labels is not None and set(example.labels) != set(answer.chosen or ()):
+            return f"chosen are {', '.join(answer.chosen or ())}, expected {', '.join(example.labels)}"
         return drift([example.scores[label] for label in self._labels], answer.scores, max_drift)
 
     def warm_up(self, bounds: Bounds) -> WarmUp:
@@ -125,15 +144,60 @@ class Classifier:
         """One answer a row, each as if it had come alone."""
         logits = self._session.run({"ids": batch.ids, "lengths": batch.lengths})["log_probabilities"]
         probabilities = np.exp(logits.astype(np.float64))  # (batch, label)
-        probabilities /= probabilities.sum(axis=1, keepdims=True)  # float32 leaves a few 1e-7
-        best = probabilities.argmax(axis=1).tolist()
-        return [
-            ClassifiedRow(label=self._labels[i], score=scores[i], labels=self._labels, scores=tuple(scores))
-            for i, scores in zip(best, probabilities.tolist(), strict=True)
-        ]
+        if self._thresholds is None:
+            probabilities /= probabilities.sum(axis=1, keepdims=True)  # float32 leaves a few 1e-7
+        return list(map(self._row, probabilities.tolist()))
+
+    def _row(self, scores: Sequence[float]) -> ClassifiedRow:
+        best = scores.index(max(scores))
+        return ClassifiedRow(
+            label=self._labels[best],
+            score=scores[best],
+            labels=self._labels,
+            scores=tuple(scores),
+            chosen=self._chosen(scores),
+            group=self._group_of(scores) if self._groups else UNSET,
+        )
+
+    def _chosen(self, scores: Sequence[float]) -> tuple[str, ...] | None:
+        if self._thresholds is None:
+            return None
+        reached = [i for i, threshold in enumerate(self._thresholds) if scores[i] >= threshold]
+        return tuple(self._labels[i] for i in sorted(reached, key=lambda i: -scores[i]))
+
+    def _group_of(self, scores: Sequence[float]) -> str | None:
+        """The group with the highest sum of scores, a label without a group being one of its own, without a name."""
+        sums = [sum(scores[i] for i in group.places) for group in self._groups]
+        return self._groups[sums.index(max(sums))].name
 
     def _ids_of(self, text: str) -> Ids:
         words = words_of(text)
         if not words:
-            raise InvalidRequestError("holds no word")
+            raise NoWordsError("holds no word")
         return self._encoder.encode(words)
+
+
+def _thresholds_of(manifest: Manifest, labels: Sequence[str]) -> tuple[float, ...] | None:
+    """In the order of the labels; None of a classifier that is not multi-label. Raises ValueError."""
+    if manifest.multi_label is (manifest.thresholds is None):
+        raise ValueError("thresholds are needed where multi_label is true, and only there")
+    if manifest.thresholds is None:
+        return None
+    if set(manifest.thresholds) != set(labels):
+        raise ValueError("thresholds are one for each label")
+    return tuple(manifest.thresholds[label] for label in labels)
+
+
+def _groups_of(manifest: Manifest, labels: Sequence[str]) -> tuple[_Group, ...]:
+    """The groups, then a nameless one for each label in none; empty if there are no groups. Raises ValueError."""
+    if manifest.groups is None:
+        return ()
+    if manifest.multi_label:
+        raise ValueError("groups are for a classifier that is not multi-label")
+    grouped = [label for group in manifest.groups.values() for label in group]
+    if not manifest.groups or not all(manifest.groups.values()) or len({*grouped}) < len(grouped):
+        raise ValueError("groups have one label or more, and each label is in one at most")
+    if unknown := sorted({*grouped} - {*labels}):
+        raise ValueError(f"groups of unknown labels: {', '.join(unknown)}")
+    named = [_Group(name, tuple(map(labels.index, group))) for name, group in manifest.groups.items()]
+    return (*named, *(_Group(None, (place,)) for place, label in enumerate(labels) if label not in grouped))

@@ -11,6 +11,7 @@ import numpy as np
 
 from service.text.batch import Ids
 from service.text.sentence import Sentence
+from service.text.symbols import name_words, parts_of_symbol
 from service.text.vocabulary import PAD_ID, UNK_ID, Vocabulary
 
 WORD_BEGIN, WORD_END = "\x02", "\x03"  # mark a word's edges among its characters
@@ -110,8 +111,9 @@ class TextEncoder:
     """Gives a whole text one row of word ids, for networks that read it from end to end.
 
     Words are looked up normalised. One that is not in the vocabulary is tried without the letters that somebody
-    repeated (`sooooo`), then in its parts (`well-made`); what is still not known is unknown. Safe to call from several
-    threads.
+    repeated (`sooooo`); an emoji or symbol is read as its parts, and a part that is not known as the words of its
+    Unicode name; another word is tried in its parts (`well-made`); what is still not known is unknown. Safe to call
+    from several threads.
     """
 
     def __init__(self, words: Vocabulary, *, cache_size: int = 50_000) -> None:
@@ -142,7 +144,15 @@ class TextEncoder:
         for form in (key, _REPEATED.sub(r"\1\1", key), _REPEATED.sub(r"\1", key)):
             if form in known:
                 return (known[form],)
+        if symbols := parts_of_symbol(key):
+            return tuple(i for symbol in symbols for i in self._ids_of_symbol(symbol))
         parts = [part for part in _PARTS.split(key) if part]
         if len(parts) > 1 and any(part in known for part in parts):
             return tuple(self._words.encode(part) for part in parts)
         return (UNK_ID,)
+
+    def _ids_of_symbol(self, symbol: str) -> tuple[int, ...]:
+        if symbol in self._words.ids:
+            return (self._words.ids[symbol],)
+        ids = tuple(i for word in name_words(symbol) for i in self.ids_of(normalize(word)))
+        return ids if any(i != UNK_ID for i in ids) else (UNK_ID,)

@@ -76,19 +76,22 @@ _WORDS = rf"""
   | {_WORD}(?:{_QUOTE}(?!\d){_WORD})*
 """
 _PICTURE = r"[\u2190-\u2bff\U0001F000-\U0001FAFF]"
+# Keycaps, and emoji outside of these ranges, which only their variation selector tells from a sign of text: ‼ ℹ ™
+_SELECTED = r"[0-9\#*]\ufe0f?\u20e3 | [\u00a9\u00ae\u203c\u2049\u2122\u2139\u3030\u303d\u3297\u3299]\ufe0f"
 _PUNCTUATION = rf"""
-    (?:[:;=8][-o^']?[()DPpO/\\|*\]\[3]|[(][-]?[:;=])(?![\w(])
-  | <3 | \^_+\^ | -_+- | <[-=]+ | [|<>+=~*_}}{{-]{{8,}} | -+> | =+>
+    (?:[:;=8][-o^']?[()DPpO/\\|*\]\[3]|[(][-]?[:;=]|[:;=]'-[()])(?![\w(])
+  | [:;=]['-]?\((?=\(+(?![\w(])) | </?3 | >_+< | \^_+\^ | -_+- | <[-=]+ | [|<>+=~*_}}{{-]{{8,}} | -+> | =+>
   | \.[?!]+ | \.{{2,}} | …[.…]* | [!?]+ | -+ | –+ | —+ | \*+ | =+ | _+ | ~+ | \#+ | \++ | <+ | >+ | \|+
   | \$+ | ,+ | \'\' | ’’ | ‘’ | ‘‘ | `` | \)+ | \(+
   | [\U0001F1E6-\U0001F1FF]{{2}}
-  | {_PICTURE}(?:[\ufe0e\ufe0f\U0001F3FB-\U0001F3FF\u20e3]|\u200d{_PICTURE})*
+  | {_PICTURE}(?:[\ufe0e\ufe0f\U0001F3FB-\U0001F3FF\u20e3\U000E0020-\U000E007F]|\u200d{_PICTURE})*
   | .
 """
 
 # A look at the first character spares the others the long list.
 _PLAIN = rf"""
-    (?=[\w.\#+'’`´‘@]) (?: {_NAMED_THING} | (?=[\d.+xX'’`´‘]) (?:{_NUMBER}) | {_SHORTENED} | {_WORDS} )
+    {_SELECTED}
+  | (?=[\w.\#+'’`´‘@]) (?: {_NAMED_THING} | (?=[\d.+xX'’`´‘]) (?:{_NUMBER}) | {_SHORTENED} | {_WORDS} )
   | {_PUNCTUATION}
 """
 _SCANNER = re.compile(_PLAIN, re.VERBOSE | re.DOTALL)

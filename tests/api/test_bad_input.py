@@ -110,7 +110,8 @@ CLASSIFY_ONLY = [
     ('{"text": null}', "text", "str"),
     ('{"text": "a", "tokens": [["a"]]}', "tokens", "unknown field"),
     ('{"text": "a", "offset_unit": "byte"}', "offset_unit", "unknown field"),
-    ('{"text": ["a", ""]}', "text[1]", "no word"),
+    ('{"text": ["a", ""], "strict": true}', "text[1]", "no word"),
+    ('{"text": "a", "strict": "yes"}', "strict", "bool"),
 ]
 TRANSLATE_ONLY = [
     ('{"target": "es"}', "text", "required"),
@@ -163,7 +164,7 @@ def test_a_pair_of_surrogates_is_a_character(served: Served) -> None:
 
 @pytest.mark.parametrize(("route", "text"), [*((route, "\0") for route in NEEDED), ("/classify", "")])
 def test_every_wrong_item_is_named_up_to_a_number(served: Served, route: str, text: str) -> None:
-    document = problem_of(served.post(route, text=[text] * 100), 422, "invalid_request")
+    document = problem_of(served.post(route, text=[text] * 100, strict=True), 422, "invalid_request")
     assert [error["path"] for error in document["errors"]] == [f"text[{i}]" for i in range(20)]
 
 
@@ -196,11 +197,11 @@ def test_too_long_a_text_is_told_the_limit_and_its_length(
 
 def test_too_long_a_sentence_is_told_the_limit_and_its_length(served: Served) -> None:
     words = ["well"] * (MAX_TOKENS + 1)
-    document = problem_of(post(served, json.dumps({"tokens": [["a"], words]})), 422, "input_too_long")
+    document = problem_of(served.post("/tag", tokens=[["a"], words], strict=True), 422, "input_too_long")
     assert document["errors"][0]["path"] == "tokens[1]"
     assert str(MAX_TOKENS) in document["detail"]
     assert str(MAX_TOKENS + 1) in document["detail"]
-    problem_of(post(served, json.dumps({"text": " ".join(words)})), 422, "input_too_long")
+    problem_of(served.post("/tag", text=" ".join(words), strict=True), 422, "input_too_long")
     assert len(served.tag(tokens=[words[1:]])["results"]) == 1
 
 

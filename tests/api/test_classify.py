@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.api.answers import PARTS, apportion
-from tests.api.conftest import Served
+from service.bundle import write_manifest
+from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
-from tests.fakes import CLASSIFIER, LABELS, MAX_TOKENS, NAME, VERSION, probability_of
+from tests.fakes import (
+    CLASSIFIER,
+    LABELS,
+    MAX_TOKENS,
+    MULTI_LABEL,
+    MULTI_LABELS,
+    NAME,
+    THRESHOLDS,
+    VERSION,
+    chosen_of,
+    classifier_manifest,
+    probabilities_of,
+    probability_of,
+    write_classifier,
+    write_multi_label,
+)
+
+NO_CLASS = {"label": None, "score": None, "scores": None, "truncated": False}
 
 
 def test_one_text(served: Served) -> None:
@@ -63,14 +82,31 @@ def test_a_whole_is_apportioned_exactly_nearly_and_in_order(shares: list[float])
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u00a0\u2003"])
 def test_text_without_words_has_no_class(served: Served, text: str) -> None:
-    document = problem_of(served.client.post("/classify", json={"text": text}), 422, "invalid_request")
+    assert served.classify(text=text)["results"] == [{**NO_CLASS, "reason": "no_words", "detail": "holds no word"}]
+    document = problem_of(served.post("/classify", text=text, strict=True), 422, "invalid_request")
     assert document["errors"] == [{"path": "text", "message": "holds no word"}]
     assert served.session.shapes == []
 
 
-def test_every_item_that_cannot_be_classified_is_named(served: Served) -> None:
+def test_an_item_that_cannot_be_classified_costs_its_neighbours_nothing(served: Served) -> None:
     texts = ["", "good", " \n", "well " * (MAX_TOKENS + 3), "bad"]
-    document = problem_of(served.client.post("/classify", json={"text": texts}), 422, "invalid_request")
+    results = served.classify(text=texts)["results"]
+    assert [result.get("reason") for result in results] == ["no_words", None, "no_words", "input_too_long", None]
+    detail = f"a text of {MAX_TOKENS + 3} tokens; this model reads at most {MAX_TOKENS}"
+    assert results[3] == {**NO_CLASS, "reason": "input_too_long", "detail": detail}
+    assert [results[1], results[4]] == served.classify(text=["good", "bad"])["results"]
+    assert set(served.session.shapes) == {(2, 1)}
+
+
+def test_a_request_of_refused_items_alone_is_answered_without_a_run(served: Served) -> None:
+    served.classify(text=["well " * MAX_TOKENS * 3] * 9)
+    assert served.metric("ribbon_tokens_total") == 0
+    assert served.session.shapes == []
+
+
+def test_every_item_that_cannot_be_classified_is_named_to_who_is_strict(served: Served) -> None:
+    texts = ["", "good", " \n", "well " * (MAX_TOKENS + 3), "bad"]
+    document = problem_of(served.post("/classify", text=texts, strict=True), 422, "invalid_request")
     assert [error["path"] for error in document["errors"]] == ["text[0]", "text[2]", "text[3]"]
     assert str(MAX_TOKENS) in document["errors"][2]["message"]
     assert str(MAX_TOKENS + 3) in document["errors"][2]["message"]
@@ -78,8 +114,9 @@ def test_every_item_that_cannot_be_classified_is_named(served: Served) -> None:
 
 def test_too_long_a_text_is_refused_or_cut_and_that_is_said(served: Served) -> None:
     texts: list[Any] = ["good " * MAX_TOKENS + "boring " * 99, "good"]
-    document = problem_of(served.client.post("/classify", json={"text": texts}), 422, "input_too_long")
+    document = problem_of(served.post("/classify", text=texts, strict=True), 422, "input_too_long")
     assert document["errors"][0]["path"] == "text[0]"
+    assert served.classify(text=texts)["results"][0]["reason"] == "input_too_long"
     long, short = served.classify(text=texts, truncate=True)["results"]
     assert (long["truncated"], short["truncated"]) == (True, False)
     assert long["label"] == "positive"
@@ -105,3 +142,56 @@ def test_a_model_of_another_task_is_unknown_here_and_the_known_are_listed(served
 def test_a_long_request_goes_aside_and_answers_the_same(served: Served) -> None:
     texts = ["good " * MAX_TOKENS] * 100
     assert served.classify(text=texts)["results"] == served.classify(text=texts[0])["results"] * 100
+
+
+@pytest.fixture
+def multi_label(serve: Serve, tmp_path: Path) -> Served:
+    """A service of the multi-label classifier alone."""
+    write_multi_label(tmp_path / "models")
+    return serve()
+
+
+def test_a_multi_label_model_answers_the_labels_that_reach_their_thresholds(multi_label: Served) -> None:
+    texts = ["boring", "plot", "exciting bad", "exciting exciting", ""]
+    *results, refused = multi_label.classify(text=texts)["results"]
+    assert [result["labels"] for result in results] == [
+        ["negative", "strong"],
+        [],
+        ["strong", "positive"],
+        ["positive", "strong"],
+    ]
+    for text, result in zip(texts, results, strict=False):
+        assert result["scores"] == pytest.approx(probabilities_of(text), abs=1e-6)
+        assert tuple(result["scores"]) == MULTI_LABELS
+        assert result["labels"] == chosen_of(text)
+        assert result["score"] == result["scores"][result["label"]] == max(result["scores"].values())
+    assert refused == {**NO_CLASS, "reason": "no_words", "detail": "holds no word"}
+
+
+WORDS = st.lists(st.sampled_from(["good", "bad", "exciting", "plot", "x"]), max_size=9).map(" ".join)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(WORDS, min_size=1, max_size=5))
+def test_labels_in_a_batch_are_those_alone(multi_label: Served, texts: list[str]) -> None:
+    results = multi_label.classify(text=texts)["results"]
+    assert results == [multi_label.classify(text=text)["results"][0] for text in texts]
+
+
+def test_a_model_of_one_label_says_so_and_answers_no_labels(served: Served) -> None:
+    [result] = served.classify(text="good")["results"]
+    assert set(result) == {"label", "score", "scores", "truncated"}
+
+
+def test_models_tell_thresholds_and_groups(serve: Serve, tmp_path: Path) -> None:
+    write_multi_label(tmp_path / "models")
+    groups = {"unwelcome": ["negative"], "welcome": ["positive"]}
+    write_manifest(write_classifier(tmp_path / "models"), classifier_manifest(CLASSIFIER) | {"groups": groups})
+    served = serve()
+    cards = {card["name"]: card for card in served.client.get("/models").json()["models"]}
+    assert (cards[MULTI_LABEL]["multi_label"], cards[MULTI_LABEL]["thresholds"]) == (True, THRESHOLDS)
+    assert "groups" not in cards[MULTI_LABEL]
+    assert (cards[CLASSIFIER]["multi_label"], cards[CLASSIFIER]["groups"]) == (False, groups)
+    assert "thresholds" not in cards[CLASSIFIER]
+    results = served.classify(text=["good", "bad", ""], model=CLASSIFIER)["results"]
+    assert [result.get("group") for result in results] == ["welcome", "unwelcome", None]

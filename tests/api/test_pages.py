@@ -58,6 +58,7 @@ def test_models_are_described(served: Served) -> None:
     }
     assert classifier == common | {
         "name": CLASSIFIER,
+        "multi_label": False,
         "task": "classify",
         "labels": {"label": list(LABELS)},
         "metrics": {"accuracy": 1.0},
@@ -111,8 +112,9 @@ def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
         assert "application/problem+json" in responses["422"]["content"]
     parts = schema["components"]["schemas"]
     assert set(parts["TokenAnswer"]["required"]) == {"text", "start", "end"}
-    assert set(parts["TagRequest"]["properties"]) == {"text", "tokens", "model", "tasks", "truncate", "offset_unit"}
-    assert set(parts["ClassifyRequest"]["properties"]) == {"text", "model", "truncate"}
+    common = {"text", "model", "truncate", "strict"}
+    assert set(parts["TagRequest"]["properties"]) == {*common, "tokens", "tasks", "offset_unit"}
+    assert set(parts["ClassifyRequest"]["properties"]) == common
     assert parts["ClassifyRequest"]["required"] == ["text"]
     assert set(parts["TranslateRequest"]["required"]) == {"text", "target"}
     assert parts["TranslateRequest"]["properties"]["beam_size"]["maximum"] == 16

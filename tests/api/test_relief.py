@@ -147,7 +147,7 @@ def test_the_longest_run_of_every_model_is_told(served: Served) -> None:
 def test_what_one_run_may_not_take_is_refused_with_limit_and_length(
     served: Served, route: str, text: str, length: int, limit: int
 ) -> None:
-    document = problem_of(served.post(route, text=["a", text]), 422, "input_too_long")
+    document = problem_of(served.post(route, text=["a", text], strict=True), 422, "input_too_long")
     [error] = document["errors"]
     assert error["path"] == "text[1]"
     assert f" of {length} tokens" in error["message"]

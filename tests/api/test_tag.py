@@ -68,7 +68,9 @@ def test_answers_come_in_order_one_an_item(served: Served) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u00a0\u2003"])
 def test_text_without_words_gives_an_empty_answer(served: Served, text: str) -> None:
-    assert served.tag(text=text)["results"] == [{"sentences": [], "entities": []}]
+    for strict in (False, True):
+        empty = {"sentences": [], "entities": [], "reason": "no_words"}
+        assert served.tag(text=text, strict=strict)["results"] == [empty]
     assert served.session.shapes == []
 
 
@@ -93,7 +95,7 @@ def test_tokens_are_one_sentence_and_never_split_again(served: Served) -> None:
     ]
     assert len(results[0]["sentences"]) == 1
     assert results[0]["entities"][0]["text"] == "Paris"
-    assert results[1] == {"sentences": [], "entities": []}
+    assert results[1] == {"sentences": [], "entities": [], "reason": "no_words"}
     assert len(tokens_of(results[2])) == 1
 
 
@@ -168,10 +170,21 @@ def test_words_come_back_in_utf_8_unescaped(serve: Serve) -> None:
 
 def test_what_is_cut_is_said(served: Served) -> None:
     words = ["plays"] * (MAX_TOKENS + 2)
-    refused = served.client.post("/tag", json={"tokens": [words]})
+    refused = served.post("/tag", tokens=[words], strict=True)
     assert refused.status_code == 422
     long, short = served.tag(tokens=[words, ["well"]], truncate=True)["results"]
     assert (long["truncated"], short["truncated"]) == (True, False)
     assert len(tokens_of(long)) == MAX_TOKENS
     assert long["sentences"][0]["end"] == MAX_TOKENS * len("plays ") - 1
     assert "truncated" not in served.tag(text="well")["results"][0]
+
+
+def test_an_item_with_too_long_a_sentence_costs_its_neighbours_nothing(served: Served) -> None:
+    long = "plays " * (MAX_TOKENS + 1)
+    before, refused, after = served.tag(text=["Alice", f"Well.\n\n{long}", "Paris"])["results"]
+    detail = f"a sentence of {MAX_TOKENS + 1} tokens; this model reads at most {MAX_TOKENS}"
+    assert refused == {"sentences": [], "entities": [], "reason": "input_too_long", "detail": detail}
+    assert [before, after] == served.tag(text=["Alice", "Paris"])["results"]
+    [refused] = served.tag(text=long, tasks=["pos"])["results"]
+    assert refused == {"sentences": [], "reason": "input_too_long", "detail": detail}
+    assert served.metric("ribbon_tokens_total") == 4

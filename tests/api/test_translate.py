@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from service.bundle import EXAMPLES, write_manifest
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
+from tests.contract import events
 from tests.fakes import (
     MAX_SOURCE_TOKENS,
     TRANSLATOR,
@@ -175,11 +176,36 @@ def test_what_cannot_be_cut_is_refused_unless_it_may_be_truncated(serve: Serve, 
     (folder / EXAMPLES).write_text(json.dumps(examples), encoding="utf-8")
     write_manifest(folder, manifest | {"limits": {"max_tokens": 3, "max_target_tokens": 9}})
     served = serve()
-    document = problem_of(served.post("/translate", text=["5", "ab"]), 422, "input_too_long")
+    document = problem_of(served.post("/translate", text=["5", "ab"], strict=True), 422, "input_too_long")
     [error] = document["errors"]
     assert error["path"] == "text[1]"
     assert "4 tokens" in error["message"]
     assert "at most 3" in error["message"]
+    number, refused, blank = served.translate(text=["5", "5 ab.\n\n6", " "])["results"]
+    assert (number["translation"], blank["translation"]) == ("5", " ")
+    assert not {"reason", "detail"} & {*number, *blank}
+    assert refused == {
+        "translation": None,
+        "score": None,
+        "sentences": [],
+        "truncated": False,
+        "reason": "input_too_long",
+        "detail": refused["detail"],
+    }
+    assert "4 tokens" in refused["detail"]
+    assert "at most 3" in refused["detail"]
+    body = served.post("/translate", text=["ab", "5", "", "ab", "6"], stream=True).text
+    told = [(name, json.loads(data)) for name, data in events(body)]
+    assert [(name, data.get("item")) for name, data in told] == [
+        ("refused", 0),
+        ("refused", 3),
+        ("sentence", 1),
+        ("sentence", 4),
+        ("done", None),
+    ]
+    assert told[0][1] == {"item": 0, "reason": "input_too_long", "detail": refused["detail"]}
+    problem_of(served.post("/translate", text=["5", "ab"], strict=True, stream=True), 422, "input_too_long")
+    assert served.session.shapes == []
     whole, cut = served.translate(text=["5", "ab"], truncate=True)["results"]
     assert (whole["truncated"], cut["truncated"]) == (False, True)
 

@@ -13,6 +13,7 @@ from tests.fakes.bundles import (
     MAX_SOURCE_TOKENS,
     MAX_TARGET_TOKENS,
     MAX_TOKENS,
+    MULTI_LABEL,
     NAME,
     STEP,
     TRANSLATOR,
@@ -22,23 +23,29 @@ from tests.fakes.bundles import (
     damage,
     example,
     manifest,
+    multi_label_manifest,
     settings_for,
     translated,
     translator_manifest,
     write_bundle,
     write_classifier,
+    write_multi_label,
     write_translator,
 )
 from tests.fakes.clock import FakeClock
-from tests.fakes.graphs import lexicon_graph, sentiment_graph
-from tests.fakes.sessions import FakeEncoder, FakeSession, FakeStep, OpenFake
+from tests.fakes.graphs import lexicon_graph, multi_label_graph, sentiment_graph
+from tests.fakes.sessions import FakeEncoder, FakeMultiLabel, FakeSession, FakeStep, OpenFake
 from tests.fakes.words import (
     CONFIDENCE,
     LABELS,
     LEXICON,
+    MULTI_LABELS,
     NUM_CHARACTERS,
+    THRESHOLDS,
     UPOS,
     XPOS,
+    chosen_of,
+    probabilities_of,
     probability_of,
     weights,
 )

@@ -16,16 +16,21 @@ from tests.fakes.words import (
     ENTITY,
     LABELS,
     LEXICON,
+    MULTI_LABELS,
     NUM_CHARACTERS,
     SENTIMENT,
+    THRESHOLDS,
     UNKNOWN,
     UPOS,
     XPOS,
+    chosen_of,
+    probabilities_of,
     probability_of,
 )
 
-NAME, CLASSIFIER, TRANSLATOR, VERSION = "tiny-tagger", "tiny-sentiment", "tiny-translator", "1.2.3"
-GRAPH, ENCODER, STEP = "model.onnx", "encoder.onnx", "step.onnx"
+NAME, CLASSIFIER, MULTI_LABEL, TRANSLATOR = "tiny-tagger", "tiny-sentiment", "tiny-several", "tiny-translator"
+VERSION = "1.2.3"
+GRAPH, ENCODER, STEP, MULTI_LABEL_GRAPH = "model.onnx", "encoder.onnx", "step.onnx", "multi_label.onnx"
 NO_GRAPH = b"\x12\x1bno graph: sessions are fake"  # an ONNX file that says who made it and nothing else
 MAX_TOKENS, MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 40, 64, 80
 
@@ -64,6 +69,16 @@ def write_classifier(
     examples = [classified("An exciting plot"), classified("bad")]
     chosen = {"version": version, "default": default}
     return _write(models_dir / (folder or name), classifier_manifest(name) | chosen, vocabularies, examples, graph)
+
+
+def write_multi_label(models_dir: Path, *, graph: bytes = NO_GRAPH) -> Path:
+    """A complete bundle of the tiny multi-label classifier."""
+    folder = models_dir / MULTI_LABEL
+    folder.mkdir(parents=True)
+    dump_vocabularies({"words": Vocabulary.of(SENTIMENT)}, folder / VOCABULARIES)
+    (folder / MULTI_LABEL_GRAPH).write_bytes(graph)
+    examples = [classified_by_several(text) for text in ("An exciting plot", "bad", "well")]
+    return _complete(folder, multi_label_manifest(), examples)
 
 
 def write_translator(
@@ -136,6 +151,12 @@ def classified(text: str) -> dict[str, Any]:
     }
 
 
+def classified_by_several(text: str) -> dict[str, Any]:
+    """A text of words and spaces and the answer of the multi-label classifier."""
+    scores = probabilities_of(text)
+    return {"text": text, "label": max(scores, key=scores.__getitem__), "scores": scores, "labels": chosen_of(text)}
+
+
 def manifest(name: str) -> dict[str, Any]:
     """Of the tiny tagger, without its files."""
     return {
@@ -168,6 +189,18 @@ def classifier_manifest(name: str) -> dict[str, Any]:
         ],
         "outputs": [{"name": "log_probabilities", "type": "float32", "shape": ["batch", len(LABELS)]}],
         "metrics": {"accuracy": 1.0},
+    }
+
+
+def multi_label_manifest() -> dict[str, Any]:
+    """Of the tiny multi-label classifier, without its files."""
+    return {
+        **classifier_manifest(MULTI_LABEL),
+        "labels": {"label": MULTI_LABELS},
+        "multi_label": True,
+        "thresholds": THRESHOLDS,
+        "outputs": [{"name": "log_probabilities", "type": "float32", "shape": ["batch", len(MULTI_LABELS)]}],
+        "precisions": {"fp32": {"file": MULTI_LABEL_GRAPH, "metrics": {}, "max_drift": 1e-5}},
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fakes.words import LABELS, NUM_CHARACTERS, tables, weights
+from tests.fakes.words import LABELS, MULTI_LABELS, NUM_CHARACTERS, multi_weights, tables, weights
 
 
 def lexicon_graph() -> bytes:
@@ -44,6 +44,37 @@ def sentiment_graph() -> bytes:
         constants=[
             numpy_helper.from_array(logits.astype(np.float32), "table"),
             helper.make_tensor("time", TensorProto.INT64, [1], [1]),
+        ],
+    )
+
+
+def multi_label_graph() -> bytes:
+    """The tiny multi-label classifier's sums as an ONNX graph, for tests that run onnxruntime.
+
+    The logarithm of a logit's sigmoid is its log-softmax beside 0. onnxruntime's Softplus would round by the number of
+    rows: its loop over vectors leaves a rest to another one.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["words"], axis=0),
+        helper.make_node("ReduceSum", ["words", "time"], ["logits"], keepdims=0),
+        helper.make_node("Unsqueeze", ["logits", "last"], ["column"]),
+        helper.make_node("Mul", ["column", "zero"], ["zeros"]),
+        helper.make_node("Concat", ["column", "zeros"], ["pairs"], axis=2),
+        helper.make_node("LogSoftmax", ["pairs"], ["logarithms"], axis=2),
+        helper.make_node("Gather", ["logarithms", "first"], ["log_probabilities"], axis=2),
+    ]
+    return _model(
+        nodes,
+        ids=["batch", "time"],
+        outputs={"log_probabilities": ["batch", len(MULTI_LABELS)]},
+        constants=[
+            numpy_helper.from_array(multi_weights(), "table"),
+            helper.make_tensor("time", TensorProto.INT64, [1], [1]),
+            helper.make_tensor("last", TensorProto.INT64, [1], [2]),
+            helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+            helper.make_tensor("first", TensorProto.INT64, [], [0]),
         ],
     )
 

@@ -12,8 +12,8 @@ import numpy as np
 from service.runtime.devices import Device
 from service.runtime.session import Arrays, Session
 from tests import letters
-from tests.fakes.bundles import ENCODER, STEP
-from tests.fakes.words import tables, weights
+from tests.fakes.bundles import ENCODER, MULTI_LABEL_GRAPH, STEP
+from tests.fakes.words import multi_weights, tables, weights
 
 
 class FakeSession:
@@ -81,6 +81,18 @@ class FakeStep:
         return letters.step(inputs, ends=self._session.ends, loops_from=self._session.loops_from)
 
 
+class FakeMultiLabel:
+    """A multi-label classifier's graph behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["ids"].shape)
+        logits = multi_weights()[inputs["ids"]].sum(axis=1)  # (batch, label)
+        return {"log_probabilities": -np.logaddexp(0, -logits)}
+
+
 class OpenFake:
     """Opens one fake session for every graph."""
 
@@ -94,4 +106,8 @@ class OpenFake:
         return self.session
 
 
-PARTS: Mapping[str, Callable[[FakeSession], Session]] = {ENCODER: FakeEncoder, STEP: FakeStep}
+PARTS: Mapping[str, Callable[[FakeSession], Session]] = {
+    ENCODER: FakeEncoder,
+    STEP: FakeStep,
+    MULTI_LABEL_GRAPH: FakeMultiLabel,
+}

@@ -105,10 +105,7 @@ def body_of(route: str, texts: Iterable[str]) -> bytes:
 def test_strange_texts_are_texts(target: Target, route: str) -> None:
     for name, text in STRANGE.items():
         response = target.post(route, body_of(route, [text]))
-        assert response.status_code in (200, 422), name
-        if response.status_code == 422:
-            assert route == "/classify", name
-            assert "no word" in response.json()["detail"], name
+        assert response.status_code == 200, name
 
 
 def test_offsets_fit_strange_texts(target: Target) -> None:
@@ -123,7 +120,7 @@ def test_texts_without_end_end_in_time(target: Target, route: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         bodies = [body_of(route, [text]) for text in ENDLESS.values()]
         statuses = [response.status_code for response in pool.map(partial(target.post, route), bodies)]
-    assert set(statuses) <= {200, 422, 429}, dict(zip(ENDLESS, statuses, strict=True))
+    assert set(statuses) <= {200, 429}, dict(zip(ENDLESS, statuses, strict=True))
 
 
 @pytest.mark.parametrize(("route", "field"), [(route, field) for route in FIELDS for field in FIELDS[route]])

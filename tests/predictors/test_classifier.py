@@ -6,19 +6,26 @@ import json
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 
 from service.bundle import MANIFEST, VOCABULARIES, load_bundle, write_manifest
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.classifier import ClassifiedRow, Classifier
+from service.predictors.classifier import ClassifiedRow, Classifier, ClassifyExample
 from service.text.batch import pad
 from tests.fakes import (
     CLASSIFIER,
     LABELS,
     MAX_TOKENS,
+    MULTI_LABELS,
+    FakeMultiLabel,
     FakeSession,
+    chosen_of,
     classifier_manifest,
+    multi_label_manifest,
+    probabilities_of,
     probability_of,
     write_classifier,
+    write_multi_label,
 )
 
 
@@ -73,13 +80,95 @@ def test_a_text_without_words_is_refused(classifier, text):
 
 @pytest.mark.parametrize(
     "damage",
-    [{"limits": {}}, {"labels": {}}, {"labels": {"label": ["one"]}}, {"labels": {"label": ["one", "one"]}}],
+    [
+        {"limits": {}},
+        {"labels": {}},
+        {"labels": {"label": ["one"]}},
+        {"labels": {"label": ["one", "one"]}},
+        {"multi_label": True},
+        {"thresholds": {"negative": 0.5, "positive": 0.5}},
+        {"multi_label": True, "thresholds": {}},
+        {"multi_label": True, "thresholds": {"negative": 0.5}},
+        {"multi_label": True, "thresholds": {"negative": 0.5, "positive": 0.5, "strong": 0.5}},
+        {"multi_label": True, "thresholds": {"negative": 0.5, "positive": 0.5}, "groups": {"any": ["negative"]}},
+        {"groups": {}},
+        {"groups": {"any": []}},
+        {"groups": {"any": ["negative", "neutral"]}},
+        {"groups": {"any": ["negative", "negative"]}},
+        {"groups": {"any": ["negative"], "other": ["positive", "negative"]}},
+    ],
 )
 def test_a_manifest_that_lacks_what_a_classifier_needs_is_named(tmp_path, damage):
     folder = write_classifier(tmp_path)
     write_manifest(folder, classifier_manifest(CLASSIFIER) | damage)
     with pytest.raises(BundleError, match=f"{MANIFEST}: not the manifest of a classifier"):
         Classifier(load_bundle(folder), FakeSession())
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan"), float("inf"), None, "high"])
+def test_a_threshold_that_is_no_probability_is_named(tmp_path, threshold):
+    folder = write_multi_label(tmp_path)
+    content = json.loads((folder / MANIFEST).read_text())
+    content["thresholds"]["strong"] = threshold
+    (folder / MANIFEST).write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=f"{MANIFEST}: thresholds.strong: "):
+        load_bundle(folder)
+
+
+def test_a_multi_label_classifier_chooses_what_reaches_its_threshold_best_first(tmp_path):
+    several = Classifier(load_bundle(write_multi_label(tmp_path)), FakeMultiLabel(FakeSession()))
+    texts = ["exciting exciting bad", "plot", "boring", "good bad"]
+    for text, row in zip(texts, classify(several, *texts), strict=True):
+        scores = probabilities_of(text)
+        assert row.scores == pytest.approx(tuple(scores.values()))
+        assert list(row.chosen) == chosen_of(text)
+        assert (row.label, row.score) == (max(scores, key=scores.__getitem__), max(row.scores))
+        assert row.group is UNSET
+
+
+def test_a_score_that_is_its_threshold_reaches_it(tmp_path):
+    folder = write_multi_label(tmp_path)
+    write_manifest(folder, multi_label_manifest() | {"thresholds": dict.fromkeys(MULTI_LABELS, 1.0)})
+    [row] = classify(Classifier(load_bundle(folder), Scored(0.9, 1.0, 1.0)), "well")
+    assert row.chosen == MULTI_LABELS[1:]
+
+
+def test_the_chosen_labels_of_an_example_are_compared_in_any_order(tmp_path):
+    several = Classifier(load_bundle(write_multi_label(tmp_path)), FakeMultiLabel(FakeSession()))
+    [row] = classify(several, "boring")
+
+    def difference(labels):
+        scores = probabilities_of("boring")
+        return several.difference(ClassifyExample("boring", row.label, scores, labels), row, 1e-5)
+
+    assert difference(None) == difference(["strong", "negative"]) == ""
+    assert difference(["strong"]) == "chosen are negative, strong, expected strong"
+
+
+class Scored:
+    """A session whose every row has the same probabilities."""
+
+    def __init__(self, *scores):
+        self.scores = np.log(np.array(scores, np.float32))
+
+    def run(self, inputs):
+        return {"log_probabilities": np.tile(self.scores, (len(inputs["ids"]), 1))}
+
+
+@pytest.mark.parametrize(
+    ("scores", "label", "group"),
+    [
+        ((0.4, 0.25, 0.3, 0.05), "a", "second"),
+        ((0.4, 0.1, 0.1, 0.4), "a", "first"),
+        ((0.2, 0.2, 0.1, 0.5), "d", None),
+    ],
+)
+def test_the_group_has_the_highest_sum_and_none_is_less_than_a_label_without_one(tmp_path, scores, label, group):
+    folder = write_classifier(tmp_path)
+    labels = {"labels": {"label": ["a", "b", "c", "d"]}, "groups": {"first": ["a"], "second": ["b", "c"]}}
+    write_manifest(folder, classifier_manifest(CLASSIFIER) | labels)
+    [row] = classify(Classifier(load_bundle(folder), Scored(*scores)), "good")
+    assert (row.label, row.group) == (label, group)
 
 
 @pytest.mark.parametrize("content", ["no JSON", "[]", "{}", json.dumps({"words": ["<pad>", "<unk>", "good"]})])

@@ -30,9 +30,11 @@ from tests.fakes import (
     FakeSession,
     OpenFake,
     lexicon_graph,
+    multi_label_graph,
     sentiment_graph,
     write_bundle,
     write_classifier,
+    write_multi_label,
     write_translator,
 )
 
@@ -133,9 +135,11 @@ Open = Callable[[Path], Case]
 TINY: dict[str, Open] = {
     "tagger, fake": lambda folder: open_fake(write_bundle(folder)),
     "classifier, fake": lambda folder: open_fake(write_classifier(folder)),
+    "multi-label classifier, fake": lambda folder: open_fake(write_multi_label(folder)),
     "translator, fake": lambda folder: open_fake(write_translator(folder)),
     "tagger, onnx": lambda folder: open_onnx(write_bundle(folder, graph=lexicon_graph())),
     "classifier, onnx": lambda folder: open_onnx(write_classifier(folder, graph=sentiment_graph())),
+    "multi-label classifier, onnx": lambda folder: open_onnx(write_multi_label(folder, graph=multi_label_graph())),
 }
 SHIPPED = sorted(path.parent for path in MODELS.glob(f"*/{MANIFEST}"))
 

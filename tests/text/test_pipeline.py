@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -156,3 +157,40 @@ def test_several_threads_may_encode_texts_at_once():
     expected = [TextEncoder(TEXT_WORDS).encode(words).tolist() for words in texts]
     with ThreadPoolExecutor(8) as pool:
         assert [row.tolist() for row in pool.map(shared.encode, texts)] == expected
+
+
+SYMBOL_WORDS = Vocabulary.of(["😀", "👩", "pouting", "face", "heart", "0", "keycap", "-", "good", "€"])
+
+
+@pytest.mark.parametrize(
+    ("word", "tokens"),
+    [
+        ("😀", ["😀"]),
+        ("😡", ["pouting", "face"]),
+        ("❤️", ["<unk>", "<unk>", "heart"]),
+        ("👩🏽‍💻", ["👩", "<unk>"]),
+        ("😡😀", ["pouting", "face", "😀"]),
+        ("😡😡😡", ["pouting", "face"] * 3),
+        ("1️⃣", ["0", "<unk>", "<unk>", "keycap"]),
+        ("★", ["<unk>"]),
+        ("€", ["€"]),
+        ("good-😡", ["good", "-", "<unk>"]),
+    ],
+)
+def test_an_emoji_that_is_not_known_is_the_words_of_its_name(word, tokens):
+    assert TextEncoder(SYMBOL_WORDS).encode([word]).tolist() == [SYMBOL_WORDS.encode(token) for token in tokens]
+
+
+@given(st.text(st.characters(exclude_categories=["S", "Mn", "Me"]), min_size=1, max_size=12))
+def test_what_is_known_of_names_changes_no_word_without_a_symbol(word):
+    """The same but for the words that names are made of."""
+    named, plain = Vocabulary.of(["a", "-", "0", "sign"]), Vocabulary.of(["a", "-", "0"])
+    if "sign" not in word.lower():
+        assert TextEncoder(named).encode([word]).tolist() == TextEncoder(plain).encode([word]).tolist()
+
+
+def test_a_long_sequence_of_emoji_takes_time_as_its_length():
+    word = "😡\u200d" * 50_000
+    began = time.process_time()
+    assert len(TextEncoder(SYMBOL_WORDS).encode([word])) == 100_000
+    assert time.process_time() - began < 5

@@ -110,7 +110,28 @@ def test_a_wrapped_line_is_not_the_end_of_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", [".", "a", "a.", "a-", "1/", "@", "a@", "non-", "'", "*a", "://", "😀\u200d", "_", "a ", "a\n"]
+    "unit",
+    [
+        ".",
+        "a",
+        "a.",
+        "a-",
+        "1/",
+        "@",
+        "a@",
+        "non-",
+        "'",
+        "*a",
+        "://",
+        "😀\u200d",
+        "_",
+        "a ",
+        "a\n",
+        ":(",
+        ":((",
+        ">_",
+        "1\ufe0f",
+    ],
 )
 def test_work_grows_no_faster_than_the_text(unit: str) -> None:
     """A hundred thousand characters of anything; a quadratic pattern would take minutes."""
