@@ -19,16 +19,14 @@ CLASSIFIER = $(or $(strip $(CONFIG)),training/configs/en-sentiment.toml)
 TRANSLATOR = $(or $(strip $(CONFIG)),training/configs/en-xx.toml)
 model_of   = $(basename $(notdir $(1)))
 # What the published models start from.
-STARTS_en-tagger      = runs/en-labels.conll
-STARTS_en-sentiment-5 = runs/en-reviews-lm/.done runs/en-sentiment-teacher/probabilities.tsv
-STARTS_en-sentiment   = $(STARTS_en-sentiment-5) runs/en-sentiment-first/reviews.tsv
-STARTS_en-irony       = runs/en-irony-teacher/probabilities.tsv
-STARTS_en-emotion     = runs/en-emotion-teacher/probabilities.tsv
+STARTS_en-tagger = runs/en-tagger-start/best.pt
 STARTS_en-xx = runs/en-xx-first/.done
 STARTS_multi30k-small = runs/multi30k/.done
 STARTS_multi30k-no-attention = runs/multi30k/.done
 STARTS_multi30k-de = runs/multi30k/.done
 STARTS_multi30k-fr = runs/multi30k/.done
+# A classifier whose configuration has a teacher learns what the teacher says of plain text.
+TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of,$(CLASSIFIER))-teacher/taught.tsv)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -76,11 +74,14 @@ settings: $(VENV)/.serve ## Write the table of settings in docs/operations.md an
 train-tagger: $(VENV)/.train $(STARTS_$(call model_of,$(TAGGER))) ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
 	$(TRAIN)train_tagger $(TAGGER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
-train-classifier: $(VENV)/.train $(STARTS_$(call model_of,$(CLASSIFIER))) ## Train a classifier; with BUNDLE=models/en-sentiment publish it too
-	$(TRAIN)train_classifier $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+train-classifier: $(VENV)/.train $(TAUGHT) ## Train a classifier; with BUNDLE=models/en-sentiment publish it too
+	$(TRAIN)classifier.train $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
 train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train the translator; with BUNDLE=models/en-xx publish it too
 	$(TRAIN)translator.train $(TRANSLATOR) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+
+runs/en-tagger-start/best.pt: | $(VENV)/.train
+	$(TRAIN)tagger.bundle_start models/en-tagger --run-dir $(@D) --labels runs/en-tagger-labels.conll $(DATA)
 
 # Every step goes on where it was broken off, or ends at once if it is done.
 runs/en-labels.conll: | $(VENV)/.train
@@ -89,20 +90,12 @@ runs/en-labels.conll: | $(VENV)/.train
 	$(TRAIN)train_tagger training/configs/en-teacher-2.toml $(DATA)
 	$(TRAIN)label_text $@ --config training/configs/en-teacher-1.toml --teachers runs/en-teacher-1 runs/en-teacher-2 $(DATA)
 
-runs/en-reviews-lm/.done: | $(VENV)/.train
-	$(TRAIN)train_language_model training/configs/en-reviews-lm.toml $(DATA)
-	@touch $@
-
 runs/multi30k/.done runs/en-xx-first/.done: runs/%/.done: | $(VENV)/.train
 	$(TRAIN)translator.train training/configs/$*.toml $(DATA)
 	@touch $@
 
-runs/%-teacher/probabilities.tsv: | $(VENV)/.train
-	$(TRAIN)train_teacher training/configs/$*-teacher.toml $(DATA)
-
-runs/en-sentiment-first/reviews.tsv: $(STARTS_en-sentiment-5) | $(VENV)/.train
-	$(TRAIN)train_classifier training/configs/en-sentiment-first.toml $(DATA)
-	$(TRAIN)label_reviews training/configs/en-sentiment-first.toml $(DATA)
+runs/%-teacher/taught.tsv: | $(VENV)/.train
+	$(TRAIN)classifier.teacher $(CLASSIFIER) $(DATA)
 
 bench: $(VENV)/.serve ## Measure throughput, latency and memory of every task (ARGS="--model en-tagger" for one model)
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -11,10 +11,7 @@ from service.bundle import SUBWORDS, VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.subwords import Subwords
 from service.text.vocabulary import load_vocabularies
-from training.classifier_run import ClassifierRun
 from training.corpora.tagging import Heads
-from training.corpora.text_tasks import TASKS
-from training.networks.classifier import Classifier
 from training.networks.gated_translator import GatedTranslator
 from training.networks.tagger import Tagger
 from training.networks.translator import Translator, TranslatorNetwork
@@ -39,14 +36,6 @@ def load_tagger(folder: Path, config: TaggerRun, heads: Heads) -> TrainedTagger:
     return TrainedTagger(network=network.eval(), encoder=encoder)
 
 
-def load_classifier(folder: Path, config: ClassifierRun) -> Classifier:
-    """The network of a run's best epoch. Read ``best.pt`` and the size of ``vocabularies.json``."""
-    num_words = len(load_vocabularies(folder / VOCABULARIES)["words"])
-    network = Classifier(num_words=num_words, num_labels=len(TASKS[config.task]), config=config.network)
-    network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
-    return network.eval()
-
-
 def new_translator(config: TranslatorRun, subwords: Subwords) -> TranslatorNetwork:
     """A network of the configured kind with random weights."""
     kind = GatedTranslator if config.network.cell == "gated" else Translator
@@ -68,9 +57,3 @@ def history_of_training(folder: Path) -> list[dict[str, float]]:
     state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
     history: list[dict[str, float]] = state["progress"]["history"]
     return history
-
-
-def seconds_of_training(folder: Path) -> float | None:
-    """What a run's epochs took, evaluation left out; None if it kept no checkpoint."""
-    history = history_of_training(folder)
-    return sum(float(epoch["seconds"]) for epoch in history) if history else None

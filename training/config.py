@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 Config = TypeVar("Config")
 
@@ -40,8 +40,9 @@ def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Confi
         raise ValueError(f"unknown {names}; known: {', '.join(sorted(known))}")
     values = {}
     for name, value in content.items():
-        if is_dataclass(hints[name]):
-            value = build(hints[name], value, f"{where}{name}.")  # type: ignore[arg-type]
+        part = next((hint for hint in (hints[name], *get_args(hints[name])) if is_dataclass(hint)), None)
+        if part is not None:  # the type itself, or one that may be None
+            value = build(part, value, f"{where}{name}.")  # type: ignore[type-var]
         values[name] = tuple(value) if isinstance(value, list) else value
     try:
         return kind(**values)

@@ -15,7 +15,7 @@ from training.baselines import LinearTagger, MostFrequentTag
 from training.command_line import evaluation_parser
 from training.corpora import tagging
 from training.corpora.tagging_sets import Tags, read_entity_sets, read_pos_set
-from training.evaluation import TagReport, confuse_entities, evaluate_tags
+from training.evaluation import Labelled, TagReport, confuse_entities, evaluate_tags
 from training.prediction import answer_rows, score_spans
 from training.report import RunReport, SpanSection, TagSection, write_report
 
@@ -27,6 +27,16 @@ def tag_all(tagger: Tagger, sentences: Sequence[Sentence]) -> list[TaggedRow]:
 
 def tag_words(tagger: Tagger, sentences: Sequence[Sequence[str]]) -> list[TaggedRow]:
     return tag_all(tagger, [join_words(words)[1] for words in sentences])
+
+
+def spans_of_texts(tagger: Tagger, texts: Sequence[str]) -> list[list[Labelled]]:
+    """The entities of raw texts: label, start and end in characters, by text."""
+    found: list[list[Labelled]] = []
+    for text in texts:
+        sentences = split_sentences(text)
+        rows = zip(sentences, tag_all(tagger, sentences), strict=True)
+        found.append([(x.label, s.starts[x.start], s.ends[x.end - 1]) for s, row in rows for x in row.spans])
+    return found
 
 
 def evaluate_pos(tagger: Tagger, split: str, data_dir: Path | None, *, baselines: bool) -> list[TagSection]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from training.batches import AugmentConfig
 from training.config import FitConfig
+from training.corpora.tagging import FIRST_CORPORA
 from training.networks.tagger import TaggerConfig
 from training.vocabularies import VocabularyConfig
 
@@ -18,9 +19,14 @@ class TaggerRun:
     version: str
     pretrained: str = ""  # folder of a pretraining or tagger run: its vocabularies and weights are the start
     labelled_text: str = ""  # file of training/label_text.py: what an ensemble says of plain text
-    labelled_words: int = 200_000  # of it seen an epoch, a fresh sample each time
+    labelled_entities: bool = True  # whether its entities count, or only its parts of speech
+    corpora: tuple[str, ...] = FIRST_CORPORA
+    generated_sentences: int = 0  # of training/tagger/generated_sentences.py
+    renamed_sentences: int = 0  # of training/tagger/renamed_sentences.py
     batch_words: int = 2000
-    gmb_words: int = 250_000  # of gmb seen an epoch, a fresh sample each time; everything else is seen whole
+    epoch_words: dict[str, int] = field(
+        default_factory=dict
+    )  # of a corpus, drawn anew each epoch; others are seen whole
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     network: TaggerConfig = field(default_factory=TaggerConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

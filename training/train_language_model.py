@@ -1,7 +1,6 @@
-"""Train a language model on reviews that nobody labelled: corpus, network, fit, perplexity.
+"""Train a language model of words on plain text: corpus, network, fit, perplexity.
 
-``python -m training.train_language_model --help``. The run folder then is a ``pretrained`` of
-training/train_classifier.py.
+``python -m training.train_language_model --help``. It is an experiment of its own: no published model begins with it.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from service.text.batch import Ids
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
 from service.text.vocabulary import Vocabulary
+from training.classifier.plain_text import read_column
 from training.command_line import run_parser
 from training.config import FitConfig, load_config
-from training.corpora.text_tasks import read_plain_reviews, read_training
 from training.loop import fit, seed_everything
 from training.networks.language_model import LanguageModel, LanguageModelConfig
 from training.networks.layers import State
@@ -35,8 +34,9 @@ class LanguageModelRun:
     """One language model; a file of ``training/configs``."""
 
     name: str
+    sources: tuple[str, ...]  # names in training/classifier/plain_text.py; of running text a paragraph is a text
     max_words: int = 30_000
-    num_dev: int = 300  # unlabelled texts held out to measure perplexity
+    num_dev: int = 300  # texts held out to measure perplexity
     epoch_texts: int = 9_000  # of the corpus seen an epoch, a fresh sample each time
     num_streams: int = 128
     num_steps: int = 48
@@ -51,15 +51,13 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
-    unlabelled = read_plain_reviews(arguments.data_dir)
-    labelled = read_training("imdb", arguments.data_dir)
-    texts = unlabelled[config.num_dev :] + [review.text for review in labelled]
+    held_out, texts = split_texts(config, arguments.data_dir)
     vocabulary = vocabularies_of_run(
         folder, lambda: {"words": vocabulary_of_texts(texts, max_words=config.max_words, first=(END,))}
     )["words"]
     encoder = TextEncoder(vocabulary, cache_size=500_000)
     train = [encoder.encode(words_of(text)) for text in texts]
-    dev = [encoder.encode(words_of(text)) for text in unlabelled[: config.num_dev]]
+    dev = [encoder.encode(words_of(text)) for text in held_out]
     end_id = vocabulary.encode(END)
     print(f"{len(train)} texts, {sum(map(len, train))} tokens; vocabulary of {len(vocabulary)}")
 
@@ -84,6 +82,13 @@ def main() -> None:
     )
     for name, value in perplexity(best, dev, end_id).items():
         print(f"dev {name:24} {value:8.2f}")
+
+
+def split_texts(config: LanguageModelRun, data_dir: Path | None) -> tuple[list[str], list[str]]:
+    """The texts of all sources, each once, in random order: those held out for perplexity, and all others."""
+    texts = list(dict.fromkeys(text for source in config.sources for text in read_column(source, data_dir)))
+    np.random.default_rng(0).shuffle(texts)
+    return texts[: config.num_dev], texts[config.num_dev :]
 
 
 def frequencies_of(texts: Sequence[Ids], vocabulary: Vocabulary) -> np.ndarray:

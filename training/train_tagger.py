@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -10,9 +10,11 @@ import torch
 from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import Vocabulary, load_vocabularies
+from training.batches import TaggedExample, bits_of
 from training.command_line import publishing_parser
 from training.config import load_config
 from training.corpora import tagging
+from training.corpora.examples import TaggedSentence
 from training.corpora.tagging_sets import read_sets
 from training.export import round_weights
 from training.loop import fit, seed_everything
@@ -20,6 +22,8 @@ from training.mixture import Mixture
 from training.networks.tagger import Tagger
 from training.publish_tagger import publish
 from training.scoring import score_sets
+from training.tagger.generated_sentences import generate
+from training.tagger.renamed_sentences import harvest, rename
 from training.tagger_run import TaggerRun
 from training.vocabularies import build_vocabularies, count_words, dropout_rates, vocabularies_of_run
 
@@ -30,14 +34,16 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
-    corpora = tagging.read_training(arguments.data_dir)
-    heads = tagging.tag_sets(corpora["ewt"], corpora["gmb"])
-    if config.labelled_text:
-        corpora["labelled"] = tagging.read_labelled(Path(config.labelled_text))
-    examples = {name: tagging.examples_of(rows, name, heads) for name, rows in corpora.items()}
+    corpora = read_corpora(config, arguments.data_dir)
+    heads = tagging.read_tag_sets(arguments.data_dir)
+    examples = {
+        name: tagging.examples_of(rows, name, heads, labelled_entities=config.labelled_entities)
+        for name, rows in corpora.items()
+    }
+    examples |= made_examples(config, corpora, examples, heads["entity"])
     dev = read_sets("dev", arguments.data_dir)
 
-    counts = count_words(s.words for sentences in corpora.values() for s in sentences)
+    counts = count_words(s.words for sentences in examples.values() for s in sentences)
     vocabularies = vocabularies_of_run(folder, lambda: first_vocabularies(config, counts))
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=200_000)
     rates = dropout_rates(vocabularies["words"], counts, config.augment.word_dropout)
@@ -48,7 +54,7 @@ def main() -> None:
 
     mixture = Mixture(
         examples=examples,
-        num_words={"gmb": config.gmb_words, "labelled": config.labelled_words},
+        num_words=config.epoch_words,
         batch_words=config.batch_words,
         augment=config.augment,
         encoder=encoder,
@@ -80,6 +86,35 @@ def main() -> None:
     )
     for name, value in figures.items():
         print(f"{name:24} {value:6.2f}")
+
+
+def read_corpora(config: TaggerRun, data_dir: Path | None) -> dict[str, list[TaggedSentence]]:
+    """The corpora of a configuration, and ``labelled``, text that taggers labelled."""
+    corpora = tagging.read_training(data_dir, config.corpora)
+    if config.labelled_text:
+        corpora["labelled"] = tagging.read_labelled(Path(config.labelled_text))
+        if "silver" in corpora:
+            corpora["silver"] = tagging.with_second_opinion(corpora["silver"], corpora["labelled"])
+    return corpora
+
+
+def made_examples(
+    config: TaggerRun,
+    corpora: Mapping[str, Sequence[TaggedSentence]],
+    examples: Mapping[str, Sequence[TaggedExample]],
+    tags: Sequence[str],
+) -> dict[str, list[TaggedExample]]:
+    """Sentences that no corpus holds: from templates, and with other names in the place of those that stood there."""
+    names = harvest(corpora)
+    made = {}
+    if config.generated_sentences:
+        made["generated"] = generate(config.generated_sentences, names, config.fit.seed)
+    if config.renamed_sentences:
+        made["renamed"] = rename(examples, tags, names, count=config.renamed_sentences, seed=config.fit.seed)
+    return {
+        name: [TaggedExample(words=s.words, allowed={"entity": bits_of(s.allowed, tags)}) for s in sentences]
+        for name, sentences in made.items()
+    }
 
 
 def first_vocabularies(config: TaggerRun, counts: Mapping[str, int]) -> dict[str, Vocabulary]:

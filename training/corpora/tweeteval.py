@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
 from pathlib import Path
 
 from training.corpora.columns import open_text
-from training.corpora.labelled import LabelledText
+from training.corpora.labelled_text import LabelledText
 from training.corpora.sources import locate
 
-# The classes of a task, in the order of their numbers.
-LABELS: Mapping[str, tuple[str, ...]] = {
-    "irony": ("non_irony", "irony"),
-    "emotion": ("anger", "joy", "optimism", "sadness"),
-    "offensive": ("not-offensive", "offensive"),
-}
 
+def read_irony(split: str, data_dir: Path | None) -> list[LabelledText]:
+    """The tweets of ``train``, ``dev`` or ``test`` with the classes not ironic and ironic.
 
-def read_tweets(task: str, split: str, data_dir: Path | None) -> list[LabelledText]:
-    """``train``, ``dev`` or ``test`` of a task. Raises ValueError if tweets and classes differ in number."""
-    texts, labels = (_read_lines(f"tweeteval/{task}/{split}_{part}", data_dir) for part in ("text", "labels"))
-    return [LabelledText(text=clean(t), label=int(label)) for t, label in zip(texts, labels, strict=True)]
+    Raises ValueError if tweets and classes differ in number.
+    """
+    texts, labels = (_read_lines(f"tweeteval/irony/{split}_{part}", data_dir) for part in ("text", "labels"))
+    targets = {"0": (1.0, 0.0), "1": (0.0, 1.0)}
+    return [
+        LabelledText(text=clean(text), target=targets[label.strip()], source="tweets")
+        for text, label in zip(texts, labels, strict=True)
+    ]
 
 
 def clean(tweet: str) -> str:
-    """A tweet as its author typed it: its entities of HTML and its written-out line breaks undone."""
+    """A tweet as its author typed it, without entities of HTML and written-out line breaks."""
     return html.unescape(tweet).replace("\\n", "\n").replace('\\"', '"').strip()
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from training.classifier.batches import TextBatch
 from training.networks.layers import RecurrentEncoder, SharedDropout
-from training.text_batches import TextBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +28,20 @@ class ClassifierConfig:
     word_dropout: float = 0.05  # of whole words in training
     weight_drop: float = 0.3
     label_smoothing: float = 0.05
-    entropy_weight: float = 1.0  # of the entropy of texts without a label, beside the others' cross-entropy
 
 
 class Classifier(nn.Module):
-    """Logits (batch, label) of whole texts. ``num_words``: of the vocabulary; ``num_labels``: of the task."""
+    """Logits (batch, label) of whole texts; of a ``multi_label`` task each label's probability is the logit's sigmoid.
 
-    def __init__(self, *, num_words: int, num_labels: int, config: ClassifierConfig) -> None:
+    ``num_words`` is the size of the vocabulary, ``num_labels`` the number of labels.
+    """
+
+    def __init__(self, *, num_words: int, num_labels: int, config: ClassifierConfig, multi_label: bool = False) -> None:
         super().__init__()
         if config.pooling not in POOLINGS:
             raise ValueError(f"unknown pooling {config.pooling!r}; known: {', '.join(POOLINGS)}")
         self.config = config
+        self.multi_label = multi_label
         self.words = nn.Embedding(num_words, config.word_size, padding_idx=0)
         nn.init.normal_(self.words.weight, std=0.1)
         self.input_dropout = SharedDropout(config.input_dropout)
@@ -65,16 +69,13 @@ class Classifier(nn.Module):
         return self.head(self.dropout(pooled))
 
     def loss(self, batch: TextBatch) -> Tensor:
-        """Mean cross-entropy of the texts by weight. A target that sums to nothing is unknown: there it is the
-        answer's own entropy that is to be small (Grandvalet and Bengio 2005; of text, Sachan et al. 2019)."""
-        log_probabilities = self(batch.ids, batch.lengths).float().log_softmax(-1)
-        is_known = batch.targets.sum(-1) > 0
-        smoothing = self.config.label_smoothing
-        targets = (1 - smoothing) * batch.targets + smoothing / batch.targets.shape[1]
-        guesses = log_probabilities.exp() * self.config.entropy_weight
-        targets = torch.where(is_known[:, None], targets, guesses)
-        losses = -(targets * log_probabilities).sum(-1)
-        return (losses * batch.weights).sum() / batch.weights.sum()
+        """The mean loss of a text in nats: cross-entropy against the target's probabilities, or of a multi-label task
+        the sum of each label's binary cross-entropy."""
+        logits = self(batch.ids, batch.lengths).float()
+        if self.multi_label:
+            losses = functional.binary_cross_entropy_with_logits(logits, batch.targets, reduction="none")
+            return losses.sum(-1).mean()
+        return functional.cross_entropy(logits, batch.targets, label_smoothing=self.config.label_smoothing)
 
 
 Pooling = Callable[[Classifier, Tensor, Tensor, Tensor], Tensor]

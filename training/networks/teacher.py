@@ -19,23 +19,35 @@ class PieceBatch:
 
     ids: Tensor  # (batch, time)
     mask: Tensor  # (batch, time), 1 where there is a piece
-    labels: Tensor  # (batch,)
+    targets: Tensor  # (batch, label)
 
     def to(self, device: torch.device) -> PieceBatch:
-        return PieceBatch(ids=self.ids.to(device), mask=self.mask.to(device), labels=self.labels.to(device))
+        return PieceBatch(ids=self.ids.to(device), mask=self.mask.to(device), targets=self.targets.to(device))
 
 
 class Teacher(nn.Module):
     """MiniLM (Wang et al. 2020; six layers of 384, as sentence-transformers/all-MiniLM-L6-v2, Apache 2.0), the mean of
-    its pieces, and a linear layer. Needs ``transformers``."""
+    its pieces, and a linear layer. Needs ``transformers``.
 
-    def __init__(self, folder: Path, num_labels: int, *, dropout: float = 0.1, label_smoothing: float = 0.05) -> None:
+    The loss is cross-entropy against the targets, or with ``multi_label`` binary cross-entropy of each label.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        num_labels: int,
+        *,
+        multi_label: bool = False,
+        dropout: float = 0.1,
+        label_smoothing: float = 0.05,
+    ) -> None:
         from transformers import AutoModel
 
         super().__init__()
         self.encoder = AutoModel.from_pretrained(folder, add_pooling_layer=False)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.encoder.config.hidden_size, num_labels)
+        self.multi_label = multi_label
         self.label_smoothing = label_smoothing
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -45,8 +57,11 @@ class Teacher(nn.Module):
         return self.head(self.dropout((states * weights).sum(1) / weights.sum(1)))
 
     def loss(self, batch: PieceBatch) -> Tensor:
+        """The mean loss of a text, in nats."""
         logits = self(batch.ids, batch.mask).float()
-        return functional.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)
+        if self.multi_label:
+            return functional.binary_cross_entropy_with_logits(logits, batch.targets)
+        return functional.cross_entropy(logits, batch.targets, label_smoothing=self.label_smoothing)
 
 
 class Pieces:
@@ -62,6 +77,7 @@ class Pieces:
         return self._tokenizer(list(texts), truncation=True, max_length=MAX_PIECES)["input_ids"]
 
     @staticmethod
-    def collate(rows: Sequence[Sequence[int]], labels: Sequence[int]) -> PieceBatch:
+    def collate(rows: Sequence[Sequence[int]], targets: Tensor) -> PieceBatch:
+        """Padded rows; ``targets`` (batch, label) may be empty where no loss is wanted."""
         ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
-        return PieceBatch(ids=ids, mask=(ids != 0).long(), labels=torch.tensor(labels))
+        return PieceBatch(ids=ids, mask=(ids != 0).long(), targets=targets)

@@ -32,6 +32,24 @@ WIKIGOLD: Sequence[str] = (
     "Acme/I-ORG Band/I-ORG played/O",
     "Ann/I-PER Smith/I-PER of/O Japanese/I-MISC descent/O lives/O in/O Osaka/I-LOC",
 )
+OPEN: Sequence[str] = (
+    "Ann/B-PER paid/O Acme/B-ORG $/B-MONEY 3/I-MONEY on/O 5/B-DATE May/I-DATE in/O Paris/B-LOC ./O",
+    "The/O second/O of/O two/O rooms/O is/O Japanese/B-MISC ./O",
+)
+SILVER: Sequence[str] = (
+    "The/B-ORG Acme/I-ORG Band/I-ORG met/O Ann/B-PERSON at/O 5/B-TIME pm/I-TIME ./O",
+    "Three/B-CARDINAL Iraqi/B-NORP men/O left/O ./O",
+)
+OPEN_PARTS = (
+    "redocred",
+    "crossner-train",
+    "crossner-dev",
+    "crossner-test",
+    "sec-filings",
+    "re3d",
+    "slots",
+    "slots-sgd",
+)
 TIMES = 3  # each sentence stands so often in train
 
 
@@ -70,6 +88,12 @@ def write_corpora(folder: Path) -> None:
         files[f"ud-english-ewt/{split}.conllu"] = conllu([*EWT] * times)
         files[f"gmb/{split}.conll"] = columns([*GMB] * times)
         files[f"wnut17/{split}.conll"] = columns([*WNUT17] * times)
+    many = 400  # sentences, so that every tenth block of them has some
+    files |= {
+        f"ner-open/{part}.conll": columns([*OPEN] * (many if part in ("redocred", "sec-filings") else 1))
+        for part in OPEN_PARTS
+    }
+    files["ner-silver/train.conll"] = columns(SILVER)
     files |= {f"btc/{section}.conll": columns([BTC.format(section)] * TIMES) for section in "abefg"}
     for name, content in files.items():
         path = folder / name

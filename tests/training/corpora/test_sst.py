@@ -4,15 +4,13 @@ import pytest
 
 from tests.training.corpora.made_up_texts import write_corpora
 from training.corpora import sst
-from training.corpora.labelled import LabelledText
 from training.corpora.sst import Phrase, join_treebank, phrases_of
 
 
 def test_a_tree_is_its_phrases_the_sentence_first():
     phrases = list(phrases_of("(3 (2 It) (4 (2 's) (4 great)))"))
-    assert phrases[0] == Phrase(text="It's great", grade=3, is_sentence=True)
+    assert phrases[0] == Phrase(text="It's great", grade=3)
     assert {(p.text, p.grade) for p in phrases[1:]} == {("It", 2), ("'s great", 4), ("'s", 2), ("great", 4)}
-    assert not any(p.is_sentence for p in phrases[1:])
 
 
 @pytest.mark.parametrize("tree", ["(3 (2 It)", "(3 It))", "", "no tree", "(2 a) (3 b)"])
@@ -43,24 +41,10 @@ def test_words_are_joined_to_what_was_typed(words, text):
     assert join_treebank(words.split()) == text
 
 
-def test_train_holds_every_sentence_and_each_phrase_once(tmp_path):
+def test_sentences_are_read_in_the_order_of_the_file(tmp_path):
     write_corpora(tmp_path)
-    phrases = sst.read_phrases("train", tmp_path)
-    assert len(sst.sentences_of(phrases)) == 5
-    texts = [p.text for p in phrases]
-    assert texts.count("It") == texts.count(".") == 1
-    # Whole sentences of dev, whatever their case and punctuation.
-    assert "a delight" not in texts
-    assert "dull" not in texts
-    assert "Utterly dull" in texts
-
-
-def test_a_sentence_of_train_stays_even_if_dev_has_it_too():
-    phrases = [Phrase(text="No.", grade=1, is_sentence=True), Phrase(text="no", grade=1, is_sentence=False)]
-    assert sst._each_once(phrases, ["No!"]) == phrases[:1]
-
-
-def test_sst_2_leaves_neutral_out_and_sst_5_keeps_all():
-    phrases = [Phrase(text=str(grade), grade=grade, is_sentence=True) for grade in range(5)]
-    assert [(x.text, x.label) for x in sst.binary(phrases)] == [("0", 0), ("1", 0), ("3", 1), ("4", 1)]
-    assert sst.fine(phrases) == [LabelledText(text=str(grade), label=grade) for grade in range(5)]
+    assert sst.read_sentences("dev", tmp_path) == [
+        Phrase(text="Dull.", grade=1),
+        Phrase(text="a delight", grade=4),
+        Phrase(text="So what", grade=2),
+    ]

@@ -1,0 +1,1 @@
+"""Text classifiers: from labelled corpora to a bundle that ``POST /classify`` serves."""

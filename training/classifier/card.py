@@ -1,0 +1,157 @@
+"""The CARD.md of a classifier's bundle, and the corpora and terms behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from training.card import corpora_table, default_text, join_sections, layers_text, table
+from training.classifier.config import ClassifierRun
+from training.classifier.corpora import SENTIMENT
+from training.corpora.labelled_text import TextCorpus, text_corpora
+
+NOTES = Path(__file__).with_name("notes")  # NAME.md: what a model is for and where it fails, written by hand
+POOLED = {
+    "max": "each state's maximum over the text",
+    "mean": "the states' mean over the text",
+    "last": "the states when all is read",
+    "attention": "a mean of the states by learned weights",
+}
+OPEN = "commercial use allowed, with credit to the corpora (CC BY and CC BY-SA among them)"
+RESEARCH = "research use: terms of {names}"
+RECIPE = """
+{start}Seed {seed}. {chosen} were chosen on the dev sets; {test}.
+
+```
+{teacher}python -m training.classifier.train training/configs/{name}.toml --bundle models/{name}
+python -m training.classifier.evaluate models/{name}{split}
+```
+"""
+NO_TEXT = "No text of a corpus is part of the bundle, but for the words of its vocabulary."
+VECTORS = "The word table began with GloVe's vectors. "
+TAUGHT = (
+    "A MiniLM fine-tuned on the same corpora labelled plain text, and the network learns its probabilities beside "
+    "people's labels (`training/classifier/teacher.py`). "
+)
+MEASURED = """
+In percent, of whole texts, on the graphs that ship; dev unless it says test. `ece` is the expected calibration error of
+the likeliest label (15 bins, Guo et al. 2017).
+"""
+LIMITS = """
+- English. A word that is not in the vocabulary is unknown, but for repeated letters, parts of compounds, and emoji,
+  which are read by their Unicode names.
+- Probabilities are calibrated on texts like those of the dev sets. On other texts they may be too sure.
+"""
+
+
+def corpora_of(config: ClassifierRun) -> list[dict[str, Any]]:
+    """The corpora that a run learned from, with their use and terms, as a manifest lists them."""
+    uses = dict.fromkeys(config.corpora, "labels")
+    if SENTIMENT in config.corpora:
+        uses["vader"] = "labels of single words and emoticons; choice of plain text"
+    if config.plain:
+        uses["plain"] = f"plain statements and questions, learned as {', '.join(config.plain)}"
+        uses.setdefault("vader", "choice of plain text")
+    if config.word_vectors:
+        uses["glove"] = "word vectors to begin with"
+    if config.teacher:
+        uses["taught"] = "text for the teacher to label"
+        uses["minilm"] = "the teacher's pretrained weights; none is passed on"
+        uses.setdefault("vader", "names of emoji")
+    known = text_corpora()
+    # A corpus of one's own without an entry there has no terms that are known here.
+    terms = [
+        known.get(name) or TextCorpus(name=name, title=name, licence="not stated", commercial_use=False, source=name)
+        for name in uses
+    ]
+    return [
+        {
+            "name": corpus.title,
+            "use": uses[corpus.name],
+            "licence": corpus.licence,
+            "source": corpus.source,
+            "commercial_use": corpus.commercial_use,
+        }
+        for corpus in terms
+    ]
+
+
+def licence_of(corpora: Sequence[Mapping[str, Any]]) -> str:
+    """The terms of the model as a whole."""
+    restricted = [corpus["name"] for corpus in corpora if not corpus["commercial_use"]]
+    return RESEARCH.format(names=", ".join(restricted)) if restricted else OPEN
+
+
+def classifier_card(
+    manifest: Mapping[str, Any],
+    *,
+    config: ClassifierRun,
+    network: nn.Module,
+    difference: float,
+    sizes: Mapping[str, int],
+) -> str:
+    """The card as Markdown. ``difference`` is the largest between the fp32 graph and torch, ``sizes`` are in bytes."""
+    precisions = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
+    rows = [
+        [f"`{name}`", *(f"{metrics[name]:.2f}" for metrics in precisions.values())]
+        for name in next(iter(precisions.values()))
+    ]
+    labels = manifest["labels"]["label"]
+    notes = NOTES / f"{config.name}.md"
+    sections = [
+        f"# {manifest['name']} {manifest['version']}",
+        f"{manifest['description']}. "
+        + (f"Labels: {', '.join(labels)}." if len(labels) < 40 else f"{len(labels)} labels.")
+        + (" A text may have several labels, or none." if config.multi_label else ""),
+        notes.read_text(encoding="utf-8") if notes.exists() else "",
+        "## Network",
+        network_text(config, network),
+        "## Corpora and terms",
+        corpora_table(manifest),
+        f"The model as a whole: {manifest['licence']}. {NO_TEXT}",
+        "## Recipe",
+        recipe_text(manifest, config),
+        "## Figures",
+        MEASURED,
+        table(["figure", *precisions], rows),
+        default_text(manifest, difference, "log-probability"),
+        "## Sizes",
+        table(["file", "MB"], [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items()]),
+        "## Limits",
+        f"- Texts of at most {manifest['limits']['max_tokens']} tokens: a longer one is refused, or its beginning read."
+        + LIMITS,
+    ]
+    return join_sections(section for section in sections if section)
+
+
+def recipe_text(manifest: Mapping[str, Any], config: ClassifierRun) -> str:
+    """How the model was made, and the commands that make and measure it again."""
+    temperature = f"the temperature ({manifest['metrics']['temperature']:.3f})"
+    has_test = any(name.startswith("test_") for part in manifest["precisions"].values() for name in part["metrics"])
+    return RECIPE.format(
+        start=(VECTORS if config.word_vectors else "") + (TAUGHT if config.teacher else ""),
+        seed=config.fit.seed,
+        name=config.name,
+        teacher=f"python -m training.classifier.teacher training/configs/{config.name}.toml\n"
+        if config.teacher
+        else "",
+        chosen=f"The epoch, {temperature} and the threshold of each label"
+        if config.multi_label
+        else f"The epoch and {temperature}",
+        test="the test sets were read once, for this card" if has_test else "the corpora have no test set",
+        split=" --split test" if has_test else "",
+    )
+
+
+def network_text(config: ClassifierRun, network: nn.Module) -> str:
+    """The layers and sizes of the network, in words."""
+    net = config.network
+    num_weights = sum(value.numel() for value in network.parameters())
+    return (
+        f"{len(network.words.weight)} words of {net.word_size} numbers, {layers_text(net)}, {POOLED[net.pooling]}, one "
+        f"linear layer. {num_weights / 1e6:.1f} M weights: the word table in bytes with one scale a row, stored once "
+        "for both precisions; the rest rounded to float16 for storage, or in int8. Computed in float32, or in int8."
+    )

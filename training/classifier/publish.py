@@ -1,0 +1,162 @@
+"""Make a bundle of a trained classifier: graphs, vocabulary, examples, card, manifest, and a report beside the run.
+
+``training/classifier/train.py --bundle`` ends with this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.bundle import CARD, EXAMPLES, VOCABULARIES, load_bundle, write_manifest
+from service.predictors.classifier import Classifier as Predictor
+from service.text.pipeline import TextEncoder
+from service.text.vocabulary import Vocabulary, dump_vocabularies
+from training.calibration import fit_temperature
+from training.classifier.card import classifier_card, corpora_of, licence_of
+from training.classifier.config import ClassifierRun
+from training.classifier.corpora import read_sets
+from training.classifier.evaluate import measure, open_classifier, percent
+from training.classifier.examples import bundle_examples
+from training.classifier.export import OUTPUT, QUANTIZED, answer_of, build_graph, check_batches, is_exact, make_final
+from training.classifier.multi_label import fit_shared_temperature, tune_thresholds
+from training.classifier.predict import MAX_TOKENS, predict_logits
+from training.classifier.report import write_report
+from training.corpora.labelled_text import read_lines
+from training.export import GRAPHS, check_graph, write_graphs
+from training.networks.classifier import Classifier
+from training.publish import EXACT, INEXACT, finish, precision_fields, write_draft, write_examples
+
+
+def publish(
+    network: Classifier,
+    vocabulary: Vocabulary,
+    *,
+    config: ClassifierRun,
+    labels: Sequence[str],
+    folder: Path,
+    data_dir: Path | None,
+    run: Path,
+) -> dict[str, float]:
+    """Write the bundle into ``folder`` and the report into ``run/report``; returns the test figures in percent.
+
+    ``network`` becomes the one that ships (:func:`training.classifier.export.make_final`). Temperature and thresholds
+    are chosen on the dev sets, which count the same each. Raises ExportError, before anything is written, if the graph
+    does not do what the network does.
+    """
+    network.cpu().eval()
+    temperature, thresholds = calibrate_on_dev(network, vocabulary, config, data_dir)
+    make_final(network, temperature)
+    batches = check_batches(len(vocabulary))
+    difference = write_graphs(
+        folder,
+        build=lambda half: build_graph(network, half=half),
+        check=lambda path: check_graph(partial(answer_of, network), path, batches),
+        operators=QUANTIZED,
+    )
+    dump_vocabularies({"words": vocabulary}, folder / VOCABULARIES)
+    fields: dict[str, Any] = {"config": config, "labels": labels, "data_dir": data_dir}
+    if config.multi_label:
+        fields["thresholds"] = {label: round(t, 3) for label, t in zip(labels, thresholds.tolist(), strict=True)}
+    write_draft(folder, manifest_of(**fields, precisions={}, metrics={}))
+    models = {name: open_classifier(folder, name) for name in GRAPHS}
+    write_examples(
+        {name: model.classifier for name, model in models.items()},
+        bundle_examples(models["fp32"].classifier, config.name),
+        folder,
+    )
+    write_manifest(folder, manifest_of(**fields, precisions={}, metrics={}))
+
+    measured = {
+        split: {name: measure(model, config, split, data_dir) for name, model in models.items()}
+        for split in ("dev", "test")
+    }
+    precisions = {
+        name: percent(measured["dev"][name]) | {f"test_{k}": v for k, v in percent(measured["test"][name]).items()}
+        for name in GRAPHS
+    }
+    metrics = percent(measured["test"]["fp32"]) | {"temperature": round(temperature, 4)}
+    manifest = manifest_of(**fields, precisions=precisions, metrics=metrics)
+    write_report(run / "report", models["int8"].classifier, config, measured)
+    files = load_bundle(folder).manifest.files
+    card = classifier_card(
+        manifest,
+        config=config,
+        network=network,
+        difference=difference,
+        sizes={name: file.size_bytes for name, file in files.items() if name not in (EXAMPLES, CARD)},
+    )
+    finish(folder, manifest, card, Predictor)
+    return metrics
+
+
+def calibrate_on_dev(
+    network: Classifier, vocabulary: Vocabulary, config: ClassifierRun, data_dir: Path | None
+) -> tuple[float, np.ndarray]:
+    """The temperature, and the threshold of each label of a multi-label task, from all dev sets together."""
+    rng = np.random.default_rng(0)  # a corpus may be ordered by class
+    parts = read_sets(config, "dev", data_dir)
+    smallest = min(len(part.texts) for part in parts)
+    chosen = [part.texts[i] for part in parts for i in rng.permutation(len(part.texts))[:smallest]]
+    logits = predict_logits(network, TextEncoder(vocabulary), [text.text for text in chosen])
+    if config.multi_label:
+        gold = np.array([text.target for text in chosen]) > 0.5
+        temperature = fit_shared_temperature(gold, logits)
+        return temperature, tune_thresholds(gold, 1 / (1 + np.exp(-logits / temperature)))
+    return fit_temperature(logits, [text.label for text in chosen]), np.zeros(0)
+
+
+def manifest_of(
+    *,
+    config: ClassifierRun,
+    labels: Sequence[str],
+    data_dir: Path | None,
+    precisions: Mapping[str, Mapping[str, float]],
+    metrics: Mapping[str, float],
+    thresholds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """The manifest of a bundle."""
+    corpora = corpora_of(config)
+    licence = licence_of(corpora)
+    allowed = [corpus.pop("commercial_use") for corpus in corpora]
+    manifest: dict[str, Any] = {
+        "name": config.name,
+        "version": config.version,
+        "task": "classify",
+        "default": config.is_default,
+        "languages": ["en"],
+        "description": config.description,
+        "licence": licence,
+        "commercial_use": all(allowed),
+        "corpora": corpora,
+        "features": {},
+        "labels": {"label": list(labels)},
+        "limits": {"max_tokens": MAX_TOKENS},
+        "inputs": [
+            {"name": "ids", "type": "int32", "shape": ["batch", "time"]},
+            {"name": "lengths", "type": "int32", "shape": ["batch"]},
+        ],
+        "outputs": [{"name": OUTPUT, "type": "float32", "shape": ["batch", len(labels)]}],
+        **precision_fields(precisions, reason=EXACT if is_exact(config.network) else INEXACT),
+        "metrics": dict(metrics),
+    }
+    if thresholds:
+        manifest |= {"multi_label": True, "thresholds": dict(thresholds)}
+    if config.groups:
+        manifest["groups"] = groups_of(config.groups, labels, data_dir)
+    return manifest
+
+
+def groups_of(corpus: str, labels: Sequence[str], data_dir: Path | None) -> dict[str, list[str]]:
+    """The labels of each group, in the labels' order, by a file of lines ``label TAB group``."""
+    folder, _, part = corpus.rpartition("/")
+    group_by_label = {label: group for label, _, group in read_lines(folder, part, data_dir)}
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        if label in group_by_label:
+            groups.setdefault(group_by_label[label], []).append(label)
+    return groups

@@ -1,0 +1,93 @@
+"""Train a text classifier: corpora, network, fit, calibrate, and with ``--bundle`` measure and publish.
+
+``python -m training.classifier.train CONFIG``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from service.text.pipeline import TextEncoder
+from training.classifier.batches import Mixture, examples_of
+from training.classifier.config import TAUGHT, ClassifierRun
+from training.classifier.corpora import labels_of, read_sets, read_training
+from training.classifier.predict import score_sets
+from training.classifier.publish import publish
+from training.classifier.taught import read_taught
+from training.command_line import publishing_parser
+from training.config import load_config
+from training.corpora.labelled_text import LabelledText
+from training.loop import fit, seed_everything
+from training.networks.classifier import Classifier
+from training.vocabularies import vocabularies_of_run, vocabulary_of_texts
+from training.word_vectors import start_from_vectors
+
+
+def main() -> None:
+    parser = publishing_parser(__doc__)
+    parser.add_argument("--taught", type=Path, help="what the teacher labelled; default runs/NAME-teacher/taught.tsv")
+    parser.add_argument("--leave-out", nargs="*", default=(), help="sources of the corpora that are not learned from")
+    parser.add_argument("--seed", type=int, help="instead of the configuration's")
+    arguments = parser.parse_args()
+    config = load_config(ClassifierRun, arguments.config)
+    if arguments.seed is not None:
+        config = replace(config, fit=replace(config.fit, seed=arguments.seed))
+    folder = arguments.run_dir or Path("runs") / config.name
+    seed_everything(config.fit.seed)
+
+    labels = labels_of(config, arguments.data_dir)
+    dev = read_sets(config, "dev", arguments.data_dir)
+    train: dict[str, Sequence[LabelledText]] = dict(
+        read_training(config, arguments.data_dir, leave_out=arguments.leave_out)
+    )
+    if config.teacher:
+        path = arguments.taught or Path("runs") / f"{config.name}-teacher" / "taught.tsv"
+        train[TAUGHT] = read_taught(path, len(labels))
+    texts = [text.text for part in train.values() for text in part]
+    vocabulary = vocabularies_of_run(
+        folder,
+        lambda: {"words": vocabulary_of_texts(texts, max_words=config.max_words, min_count=config.min_count)},
+    )["words"]
+    encoder = TextEncoder(vocabulary, cache_size=500_000)
+    mixture = Mixture(
+        examples={name: examples_of(part, encoder) for name, part in train.items()},
+        sample=config.sample,
+        batch_words=config.batch_words,
+        batch_texts=config.batch_texts,
+        max_tokens=config.max_tokens,
+    )
+    print(f"{len(vocabulary)} words;", ", ".join(f"{name} {len(part)}" for name, part in mixture.examples.items()))
+
+    network = Classifier(
+        num_words=len(vocabulary), num_labels=len(labels), multi_label=config.multi_label, config=config.network
+    )
+    if config.word_vectors:
+        start_from_vectors(network.words, vocabulary, arguments.data_dir)
+    best = fit(
+        network,
+        mixture.epoch,
+        steps_per_epoch=mixture.batches_per_epoch(),
+        score=lambda averaged: score_sets(averaged, encoder, dev, config, labels),
+        config=config.fit,
+        folder=folder,
+    )
+    for name, value in score_sets(best, encoder, dev, config, labels).items():
+        print(f"dev {name:40} {value:6.2f}")
+    if arguments.bundle:
+        figures = publish(
+            best,
+            vocabulary,
+            config=config,
+            labels=labels,
+            folder=arguments.bundle,
+            data_dir=arguments.data_dir,
+            run=folder,
+        )
+        for name, value in figures.items():
+            print(f"{name:40} {value:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Readers of the entity corpora with open licences beside the older ones: Re-DocRED, CrossNER, contracts, news of
+conflicts, assistants' slots, and text that a tagger labelled (silver).
+
+Of Re-DocRED and the contracts a tenth is a dev set and another a test set, in blocks of consecutive sentences, so that
+neighbours of a document stay together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.corpora.columns import read_columns
+from training.corpora.examples import TaggedSentence
+from training.corpora.recutting import recut
+from training.corpora.sources import locate
+
+BLOCK = 37  # sentences that stay together
+_PLACES = {"dev": 9, "test": 8}  # which tenth
+_ORDINAL_ENDINGS = frozenset(("st", "nd", "rd", "th"))
+_QUOTES = re.compile(r"``|''")
+
+
+def read_redocred(split: str, data_dir: Path | None) -> list[TaggedSentence]:
+    """Wikipedia introductions of Re-DocRED; ``split`` is train, dev or test, all of one file."""
+    return in_split(_read("ner-open/redocred", data_dir), split)
+
+
+def read_sec_filings(split: str, data_dir: Path | None) -> list[TaggedSentence]:
+    """Loan agreements; ``split`` is train, dev or test, all of one file."""
+    return in_split(_read("ner-open/sec-filings", data_dir), split)
+
+
+def read_crossner(split: str, data_dir: Path | None) -> list[TaggedSentence]:
+    return _read(f"ner-open/crossner-{split}", data_dir)
+
+
+def read_re3d(data_dir: Path | None) -> list[TaggedSentence]:
+    return _read("ner-open/re3d", data_dir)
+
+
+def read_slots(data_dir: Path | None) -> list[TaggedSentence]:
+    """Utterances to assistants, of which only the slots that were asked for are marked."""
+    return [*_read("ner-open/slots", data_dir), *_read("ner-open/slots-sgd", data_dir)]
+
+
+def read_silver(data_dir: Path | None) -> list[TaggedSentence]:
+    """Open text that a tagger of OntoNotes' labels annotated, not people."""
+    return _read("ner-silver/train", data_dir)
+
+
+def in_split(sentences: Sequence[TaggedSentence], split: str) -> list[TaggedSentence]:
+    """The blocks of one split; train is what is in no other."""
+    place = _PLACES.get(split)
+    tenths = [(i // BLOCK) % 10 for i in range(len(sentences))]
+    if place is not None:
+        return [s for s, tenth in zip(sentences, tenths, strict=True) if tenth == place]
+    return [s for s, tenth in zip(sentences, tenths, strict=True) if tenth not in _PLACES.values()]
+
+
+def _read(name: str, data_dir: Path | None) -> list[TaggedSentence]:
+    sentences = read_columns(locate(name, data_dir=data_dir), {"word": 0, "ner": 1})
+    return [recut(join_ordinals(sentence)) for sentence in sentences]
+
+
+def join_ordinals(sentence: TaggedSentence) -> TaggedSentence:
+    """``11 th`` as the one word ``11th``, as the service cuts it; Penn's quotes as people type them."""
+    words: list[str] = []
+    tags: list[str] = []
+    for word, tag in zip(sentence.words, sentence.tags["ner"], strict=True):
+        if words and word in _ORDINAL_ENDINGS and words[-1].isdigit():
+            words[-1] += word
+        else:
+            words.append(_QUOTES.sub('"', word))
+            tags.append(tag)
+    return TaggedSentence(words=words, tags={"ner": tags})
