@@ -18,7 +18,7 @@ from service.bundle import load_bundle
 from tests.running import client_of, running
 
 MODELS = Path(__file__).parents[1] / "models"
-CLASSIFIERS = ("en-sentiment-5", "en-irony", "en-emotion")  # and the default
+CLASSIFIERS = ("en-spam", "en-irony", "en-emotion", "en-intent")  # and the default
 TEXTS = (
     "Bridgestone Sports Co. said Friday it has set up a joint venture in Taiwan.",
     "It was not bad at all, but I would not see it again :-(",

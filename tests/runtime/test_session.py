@@ -73,7 +73,7 @@ def resident():
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmRSS:")]
     return int(line.split()[1])
 
-sessions = [OnnxSession(Path(sys.argv[1]) / name / "model.onnx") for name in ("en-sentiment", "en-sentiment-5")]
+sessions = [OnnxSession(Path(sys.argv[1]) / name / "model.onnx") for name in ("en-sentiment", "en-emotion")]
 inputs = {"ids": np.ones((16, 256), np.int32), "lengths": np.full(16, 256, np.int32)}
 growth = []
 for session in sessions:

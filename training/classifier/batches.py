@@ -40,7 +40,10 @@ class TextBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mixture:
-    """The training examples by set. An epoch sees a fresh sample of each set in ``sample``, and all of the others."""
+    """The training examples by set. An epoch sees a fresh sample of each set in ``sample``, and all of the others.
+
+    A sample larger than its set holds every example equally often, but for a rest that is drawn.
+    """
 
     examples: Mapping[str, Sequence[TextExample]]
     sample: Mapping[str, int]
@@ -68,10 +71,8 @@ class Mixture:
 
     def _sample(self, name: str, rng: np.random.Generator) -> Sequence[TextExample]:
         examples = self.examples[name]
-        count = self.sample.get(name, len(examples))
-        if count >= len(examples):
-            return examples
-        return [examples[i] for i in rng.choice(len(examples), count, replace=False)]
+        times, rest = divmod(self.sample.get(name, len(examples)), len(examples))
+        return [*times * list(examples), *(examples[i] for i in rng.choice(len(examples), rest, replace=False))]
 
 
 def examples_of(texts: Sequence[LabelledText], encoder: TextEncoder) -> list[TextExample]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from training.config import FitConfig
 from training.networks.classifier import ClassifierConfig
 
-PLAIN, TAUGHT = "plain", "taught"  # the two sets of training texts that come from no labelled corpus
+# The sets of training texts that come from no labelled corpus; of the first there is one a label, "plain LABEL".
+PLAIN, TEMPLATES, TAUGHT = "plain", "templates", "taught"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class ClassifierRun:
     groups: str = ""  # a file "label TAB group" of the data folder: the answer names the group, too
     most_of: dict[str, int] = field(default_factory=dict)  # training texts of a source at most, by source
     plain: dict[str, int] = field(default_factory=dict)  # plain statements and questions learned as a label, by label
+    templates: int = 0  # generated texts with a polarity (training/classifier/polarity_examples.py)
     sample: dict[str, int] = field(default_factory=dict)  # texts an epoch of a set ("CORPUS", "plain LABEL", "taught")
     max_words: int = 30_000  # of the vocabulary, most frequent first
     min_count: int = 2  # occurrences of a word of the vocabulary

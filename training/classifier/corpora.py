@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from training.classifier.config import PLAIN, ClassifierRun
+from training.classifier.config import PLAIN, TEMPLATES, ClassifierRun
+from training.classifier.plain_inputs import read_inputs
 from training.classifier.plain_text import plain_sentences
+from training.classifier.polarity_examples import polarity_examples
 from training.corpora.labelled_text import (
     LabelledText,
     key_of,
@@ -24,6 +26,7 @@ from training.corpora.tweeteval import read_irony
 POLARITY = ("negative", "neutral", "positive")
 IRONY = "tweeteval/irony"
 SENTIMENT = "sentiment-general"
+WORD_BORDER = 1.5  # between neutral and the others in the rating of a single word: "ok" has 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,9 @@ def read_training(
         target = tuple(float(name == label) for name in labels)
         plain = [LabelledText(text=text, target=target, source=PLAIN) for text in plain_sentences(count, rng, data_dir)]
         sets[f"{PLAIN} {label}"] = without(plain, held_out)
+    if config.templates:
+        inputs = [each.text for each in read_inputs(config.name)]
+        sets[TEMPLATES] = without(polarity_examples(config.templates, labels, rng), [*held_out, *inputs])
     return sets
 
 
@@ -117,6 +123,6 @@ def rated_words() -> list[LabelledText]:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     return [
-        LabelledText(text=word, target=polarity_target(rating), source="words")
+        LabelledText(text=word, target=polarity_target(rating, border=WORD_BORDER), source="words")
         for word, rating in SentimentIntensityAnalyzer().lexicon.items()
     ]

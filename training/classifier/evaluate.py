@@ -48,7 +48,7 @@ class SetFigures:
     num_texts: int
     figures: dict[str, float]  # accuracy or micro_f1, macro_f1, "f1 LABEL", ece
     by_label: dict[str, Score]
-    by_source: dict[str, float] = field(default_factory=dict)  # macro F1 of each source that has all labels
+    by_source: dict[str, dict[str, float]] = field(default_factory=dict)  # macro_f1 and ece
     calibration: Calibration | None = None  # of the likeliest label; none where a text has several labels
     confusion: Any = None
 
@@ -98,24 +98,28 @@ def measure_set(
         num_texts=len(scores),
         figures=figures | {"ece": calibration.expected_error},
         by_label=report.by_label,
-        by_source=f1_by_source(part.texts, scores, labels),
+        by_source=figures_by_source(part.texts, scores, labels),
         calibration=calibration,
         confusion=report.confusion,
     )
 
 
-def f1_by_source(texts: Sequence[LabelledText], scores: Scores, labels: Sequence[str]) -> dict[str, float]:
-    """Macro F1 of each source, over the labels that occur in it; nothing where there is one source only."""
+def figures_by_source(
+    texts: Sequence[LabelledText], scores: Scores, labels: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """The macro F1 of each source, over the labels that occur in it, and its calibration error; nothing where there is
+    one source only."""
     sources = sorted({text.source for text in texts})
     if len(sources) < 2:
         return {}
-    gold, predicted = np.array([text.label for text in texts]), scores.argmax(1)
+    gold = np.array([text.label for text in texts])
     figures = {}
     for source in sources:
         chosen = np.array([text.source == source for text in texts])
-        by_label = evaluate_classes(gold=gold[chosen], predicted=predicted[chosen], labels=labels).by_label
-        found = [score.f1 for score in by_label.values() if score.support]
-        figures[source] = sum(found) / len(found)
+        report = evaluate_classes(gold=gold[chosen], predicted=scores[chosen].argmax(1), labels=labels)
+        found = [score.f1 for score in report.by_label.values() if score.support]
+        error = calibrate(gold=gold[chosen], probabilities=scores[chosen]).expected_error
+        figures[source] = {"macro_f1": sum(found) / len(found), "ece": error}
     return figures
 
 
@@ -153,8 +157,9 @@ def main() -> None:
     for name, value in percent(sets).items():
         print(f"{name:48} {value:8.2f}")
     for part in sets:
-        for source, value in part.by_source.items():
-            print(f"{f'{part.name} {source} macro_f1':48} {100 * value:8.2f}")
+        for source, figures in part.by_source.items():
+            for name, value in figures.items():
+                print(f"{f'{part.name} {source} {name}':48} {100 * value:8.2f}")
 
 
 if __name__ == "__main__":

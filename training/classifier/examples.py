@@ -15,20 +15,10 @@ from pathlib import Path
 from service.predictors.classifier import Classifier, ClassifyExample
 from service.text.tokenizer import words_of
 from training.classifier.evaluate import classify_texts, open_classifier
+from training.classifier.plain_inputs import PlainInput, read_inputs
 from training.prediction import answer_rows
 
-INPUTS = Path(__file__).with_name("inputs")
 NUM_BUNDLE_EXAMPLES = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainInput:
-    """A text of a kind, and the labels that are right; none where any will do."""
-
-    kind: str
-    expected: tuple[str, ...]
-    text: str
-    must_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +33,6 @@ class AnsweredInput:
     def is_right(self) -> bool:
         """Whether the label is one of those expected."""
         return self.label in self.source.expected
-
-
-def read_inputs(name: str, folder: Path = INPUTS) -> list[PlainInput]:
-    """The plain inputs of a model; none if it has no file."""
-    path = folder / f"{name}.tsv"
-    if not path.is_file():
-        return []
-    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line)
-    return [
-        PlainInput(kind=kind.rstrip("*"), expected=tuple(expected.split("|")), text=text, must_hold=kind.endswith("*"))
-        for kind, expected, text in rows
-    ]
 
 
 def answer_inputs(classifier: Classifier, inputs: Sequence[PlainInput]) -> list[AnsweredInput]:

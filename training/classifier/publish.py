@@ -19,7 +19,7 @@ from service.text.vocabulary import Vocabulary, dump_vocabularies
 from training.calibration import fit_temperature
 from training.classifier.card import classifier_card, corpora_of, licence_of
 from training.classifier.config import ClassifierRun
-from training.classifier.corpora import read_sets
+from training.classifier.corpora import at_most, read_sets
 from training.classifier.evaluate import measure, open_classifier, percent
 from training.classifier.examples import bundle_examples
 from training.classifier.export import OUTPUT, QUANTIZED, answer_of, build_graph, check_batches, is_exact, make_final
@@ -30,6 +30,8 @@ from training.corpora.labelled_text import read_lines
 from training.export import GRAPHS, check_graph, write_graphs
 from training.networks.classifier import Classifier
 from training.publish import EXACT, INEXACT, finish, precision_fields, write_draft, write_examples
+
+MOST_OF_SOURCE = 300  # dev texts of one source in the choice of the temperature
 
 
 def publish(
@@ -97,11 +99,14 @@ def publish(
 def calibrate_on_dev(
     network: Classifier, vocabulary: Vocabulary, config: ClassifierRun, data_dir: Path | None
 ) -> tuple[float, np.ndarray]:
-    """The temperature, and the threshold of each label of a multi-label task, from all dev sets together."""
-    rng = np.random.default_rng(0)  # a corpus may be ordered by class
-    parts = read_sets(config, "dev", data_dir)
-    smallest = min(len(part.texts) for part in parts)
-    chosen = [part.texts[i] for part in parts for i in rng.permutation(len(part.texts))[:smallest]]
+    """The temperature, and the threshold of each label of a multi-label task, from all dev sets together.
+
+    Where there are several corpora or sources, no source has more than ``MOST_OF_SOURCE`` texts in it.
+    """
+    texts = [text for part in read_sets(config, "dev", data_dir) for text in part.texts]
+    sources = {text.source for text in texts}
+    limits = dict.fromkeys(sources, MOST_OF_SOURCE) if len(sources) > 1 else {}
+    chosen = at_most(texts, limits, np.random.default_rng(0))
     logits = predict_logits(network, TextEncoder(vocabulary), [text.text for text in chosen])
     if config.multi_label:
         gold = np.array([text.target for text in chosen]) > 0.5

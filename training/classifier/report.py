@@ -13,7 +13,8 @@ from typing import Any
 from service.predictors.classifier import Classifier
 from training.classifier.config import ClassifierRun
 from training.classifier.evaluate import SetFigures
-from training.classifier.examples import answer_inputs, read_inputs, table_of
+from training.classifier.examples import answer_inputs, table_of
+from training.classifier.plain_inputs import read_inputs
 from training.report import blank_figure, draw_confusion, picture, save_figure, score_table, table
 
 MOST_PICTURED = 12  # labels of a confusion matrix that can be read
@@ -92,19 +93,19 @@ def draw_reliability(part: SetFigures, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _figures_table(systems: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _figures_table(systems: Mapping[str, Mapping[str, float]], of: str = "system") -> list[str]:
     names = list(dict.fromkeys(name for figures in systems.values() for name in figures))
     rows = [
         [system, *(f"{100 * figures[name]:.2f}" if name in figures else "–" for name in names)]
         for system, figures in systems.items()
     ]
-    return table(["system", *(f"{name} %" for name in names)], rows)
+    return table([of, *(f"{name} %" for name in names)], rows)
 
 
 def _set_tables(part: SetFigures, name: str) -> list[str]:
     lines = score_table(part.by_label)
     if part.by_source:
-        lines += table(["source", "macro F1 %"], [[n, f"{100 * value:.2f}"] for n, value in part.by_source.items()])
+        lines += _figures_table(part.by_source, of="source")
     if part.confusion and len(part.by_label) <= MOST_PICTURED:
         lines += picture("confusion", name)
     return lines + (picture("reliability", name) if part.calibration else [])

@@ -23,7 +23,7 @@ from tests.training.corpora.made_up_texts import write
 from training.classifier.corpora import TextSet
 from training.classifier.evaluate import (
     classify_texts,
-    f1_by_source,
+    figures_by_source,
     measure,
     measure_set,
     open_classifier,
@@ -84,8 +84,11 @@ def test_figures_of_several_labels_a_text_are_at_the_thresholds():
 def test_a_source_is_measured_over_the_labels_that_it_has():
     texts = [*labelled(("a", 1), ("b", 1), source="praise"), *labelled(("c", 0), ("d", 1), source="mixed")]
     scores = np.array([[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.2, 0.8]])
-    assert f1_by_source(texts, scores, LABELS) == {"mixed": 1.0, "praise": pytest.approx(2 / 3)}
-    assert f1_by_source(texts[:2], scores[:2], LABELS) == {}
+    assert figures_by_source(texts, scores, LABELS) == {
+        "mixed": {"macro_f1": 1.0, "ece": pytest.approx(0.2)},
+        "praise": {"macro_f1": pytest.approx(2 / 3), "ece": pytest.approx(0.4)},
+    }
+    assert figures_by_source(texts[:2], scores[:2], LABELS) == {}
 
 
 def test_a_bundle_is_measured_on_the_corpora_of_its_configuration(model, tmp_path):

@@ -24,15 +24,8 @@ from tests.training.scripts import run
 from training.classifier import examples
 from training.classifier.config import ClassifierRun
 from training.classifier.evaluate import CONFIGS, open_classifier
-from training.classifier.examples import (
-    INPUTS,
-    NUM_BUNDLE_EXAMPLES,
-    PlainInput,
-    answer_inputs,
-    bundle_examples,
-    read_inputs,
-    table_of,
-)
+from training.classifier.examples import NUM_BUNDLE_EXAMPLES, answer_inputs, bundle_examples, table_of
+from training.classifier.plain_inputs import INPUTS, PlainInput, read_inputs
 from training.config import load_config
 
 MODELS = Path(__file__).parents[3] / "models"
