@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from pydantic import BaseModel
 
-from service.api.answers import TaggedItem, View, tag_results
+from service.api.answers import TaggedItem, TagOptions, tag_results
 from service.api.schemas import ModelName, TagResponse
 from service.predictors.tagger import ScoredSpan, TaggedRow
 from service.text.pipeline import Encoding
@@ -32,7 +32,7 @@ SIZES_KB = (1, 10, 60, 300)
 WORD_OUT_OF = 12  # one token in so many is an entity
 UPOS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split()
 XPOS = "NN NNS NNP JJ RB VB VBD VBZ IN DT PRP CC CD TO MD . ,".split()
-VIEW = View(pos=True, ner=True, unit="codepoint")
+VIEW = TagOptions(pos=True, ner=True, unit="codepoint")
 _encoder = msgspec.json.Encoder()
 
 

@@ -15,8 +15,8 @@ from itertools import product
 
 import numpy as np
 
-from service.scheduling.beams import Beams
-from service.scheduling.search import Encoded, Search, StepInputs, StepOutputs
+from service.scheduling.beam_search import BeamSearch
+from service.scheduling.search import EncoderOutputs, Search, StepInputs, StepOutputs
 from service.text.batch import Batch
 
 HIDDEN, ANNOTATION, SOURCE_TOKENS, TARGET_TOKENS = 512, 1024, 14, 20
@@ -48,10 +48,10 @@ class IdleModel:
             attention = random.random((self.max_rows, 16), np.float32)
             self._drawn.append(StepOutputs(state=state, scores=scores, candidates=candidates, attention=attention))
 
-    def encode(self, batch: Batch) -> Encoded:
+    def encode(self, batch: Batch) -> EncoderOutputs:
         began_at = time.thread_time()
         memories = {"annotations": np.ones((*batch.ids.shape, ANNOTATION), np.float32)}
-        encoded = Encoded(state=np.zeros((len(batch.ids), HIDDEN), np.float32), memories=memories)
+        encoded = EncoderOutputs(state=np.zeros((len(batch.ids), HIDDEN), np.float32), memories=memories)
         self.seconds += time.thread_time() - began_at
         return encoded
 
@@ -96,7 +96,7 @@ def measure(*, live_rows: int, beam_size: int, steps: int = 400, wants_attention
         wants_attention=wants_attention,
     )
     model = IdleModel(live_rows, beam_size + 5)
-    beams: Beams[Asked] = Beams(model, max_rows=live_rows)
+    beams: BeamSearch[Asked] = BeamSearch(model, max_rows=live_rows)
     times, rows = [], []
     for step in range(steps + 40):
         began_at, model.seconds = time.thread_time(), 0.0

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from litestar.types import Receive
 
-from service.api.departure import WATCH_AFTER_SECONDS, watching
+from service.api.disconnect import WATCH_AFTER_SECONDS, watching_for_disconnect
 from tests.benchmarks.client import Address, Connection, Request, encode_request, saturate, text_request
 from tests.benchmarks.process import ROOT, ServiceProcess
 
@@ -168,7 +168,7 @@ async def _seconds_each(*, is_watched: bool, number: int = 2000) -> float:
     patient: Receive = receive  # type: ignore[assignment]
     began_at = time.process_time()
     await asyncio.gather(
-        *(wait(watching(patient, lambda: None) if is_watched else nullcontext()) for _ in range(number))
+        *(wait(watching_for_disconnect(patient, lambda: None) if is_watched else nullcontext()) for _ in range(number))
     )
     return (time.process_time() - began_at) / number
 

@@ -20,7 +20,7 @@ import torch
 
 from service.bundle import Bundle
 from service.predictors.translator import Translator as Served
-from service.scheduling.direct import search_all
+from service.scheduling.offline_search import search_all
 from service.scheduling.search import Search
 from service.settings import Settings
 from tests.benchmarks.machine import this_machine

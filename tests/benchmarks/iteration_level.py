@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks.iteration_level``: sentences that join at every step, beside batches of requests.
 
-The same decoder, bundle, slots and trace; only the rule differs by which waiting sentences are let in: at every step,
+The same decoder, bundle, threads and trace; only the rule differs by which waiting sentences are let in: at every step,
 or once all before them are done. What is compared: the most sentences a second, the p99 at one rate, and the rates at
 one p99. Either policy answers a sentence as soon as it is finished, and both let hypotheses go when they end.
 """
@@ -21,7 +21,7 @@ from service.api.loading import OpenSession
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
 from service.runtime.session import open_session
-from service.scheduling.beams import Admission, AtEveryStep, WhenEmpty
+from service.scheduling.beam_search import AtEveryStep, JoinPolicy, WhenEmpty
 from service.scheduling.decoder import Decoder
 from service.scheduling.search import Search
 from service.settings import Settings
@@ -44,7 +44,7 @@ from tests.benchmarks.translation_report import (
 from tests.benchmarks.translation_trace import Saturated, ask_alone, decoding, play, saturate, trace
 from tests.benchmarks.workload import SENTENCES
 
-POLICIES: Mapping[str, Admission] = {STEP: AtEveryStep(), EMPTY: WhenEmpty()}
+POLICIES: Mapping[str, JoinPolicy] = {STEP: AtEveryStep(), EMPTY: WhenEmpty()}
 WARM_UP_SHARE = 0.15
 TIMES_ALONE = 20
 LEAST_SENTENCES = 12  # in a turn
@@ -55,7 +55,7 @@ LEAST_CAPACITY_SHARE = HEADLINE_LOAD / FULL  # both are measured where both are 
 class Conditions:
     """What is the same for both."""
 
-    num_slots: int
+    num_threads: int
     max_rows: Mapping[str, int]  # of each slot, by policy
     rounds: int
     seconds: float  # of one turn
@@ -111,9 +111,9 @@ async def compare(translator: Translator, searches: Sequence[Search], conditions
 def _decoding(translator: Translator, conditions: Conditions, policy: str) -> AbstractAsyncContextManager[Decoder]:
     return decoding(
         translator.graphs,
-        num_slots=conditions.num_slots,
+        num_threads=conditions.num_threads,
         max_rows=conditions.max_rows[policy],
-        admission=POLICIES[policy],
+        join_policy=POLICIES[policy],
     )
 
 
@@ -132,7 +132,7 @@ async def _measure_capacities(
     translator: Translator, searches: Sequence[Search], conditions: Conditions
 ) -> dict[str, list[Saturated]]:
     """As many wait as are decoded."""
-    places = conditions.num_slots * (max(conditions.max_rows.values()) // searches[0].beam_size)
+    places = conditions.num_threads * (max(conditions.max_rows.values()) // searches[0].beam_size)
     saturated: dict[str, list[Saturated]] = {policy: [] for policy in POLICIES}
     for number in range(conditions.rounds):
         for policy in _in_turn(number):
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None, *, open_session: OpenSession = 
     translator = open_bare(bundle, precision=parsed.precision, open_session=open_session)
     precision = parsed.precision or bundle.manifest.default_precision
     conditions = Conditions(
-        num_slots=parsed.slots,
+        num_threads=parsed.slots,
         max_rows={STEP: parsed.max_rows, EMPTY: parsed.batch_rows or parsed.max_rows},
         rounds=parsed.rounds,
         seconds=parsed.seconds,
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None, *, open_session: OpenSession = 
     lengths = Lengths.of(searches_of(translator, sentences, beam_size=1))
     title = f"{bundle.manifest.name} {bundle.manifest.version}, {precision}"
     rows = ", ".join(f"{rows} {policy}" for policy, rows in conditions.max_rows.items())
-    print(f"{title}; {conditions.num_slots} slots, hypotheses of each: {rows}; {lengths}")
+    print(f"{title}; {conditions.num_threads} threads, hypotheses of each: {rows}; {lengths}")
     gc.freeze()  # as the service does once all is loaded
     comparisons = []
     for beam_size in parsed.beams:

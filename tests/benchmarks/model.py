@@ -16,10 +16,10 @@ from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.sentence_encoder import cap_of
 from service.predictors.tagger import Tagger
-from service.predictors.translation import Wish
+from service.predictors.translation import TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays
-from service.scheduling.direct import search_all
+from service.scheduling.offline_search import search_all
 from service.scheduling.search import Search
 from service.settings import Settings
 from service.settings_rules import PREFIX
@@ -116,7 +116,7 @@ class TranslatorModel(Model):
         super().__init__(bundle, precision=precision)
         encoder = BareSession(bundle.encoder(precision))
         self._translator = Translator(bundle, encoder=encoder, step=self._session)
-        self._wish = Wish(pair=self._translator.pairs[0], beam_size=BEAM_SIZE)
+        self._wish = TranslateOptions(pair=self._translator.pairs[0], beam_size=BEAM_SIZE)
         self.wishes = {"source": self._wish.pair.source, "target": self._wish.pair.target, "beam_size": BEAM_SIZE}
 
     def run(self, batch: Batch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import BundleError
-from service.scheduling.direct import search_all
+from service.scheduling.offline_search import search_all
 from tests.benchmarks.iteration_level import main
 from tests.benchmarks.translation import find_translator, num_target_tokens, open_bare, searches_of
 from tests.benchmarks.translation_curve import Curve, Point

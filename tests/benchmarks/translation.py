@@ -12,7 +12,7 @@ from service.api.loading import OpenSession, open_translator, precision_of
 from service.api.versions import find_versions, highest_of
 from service.bundle import Bundle
 from service.errors import BundleError
-from service.predictors.translation import Pair, Wish
+from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import open_session
 from service.scheduling.search import Hypotheses, Search
@@ -69,12 +69,12 @@ def read_sentences(path: Path = SENTENCES) -> list[str]:
 
 
 def searches_of(
-    translator: Translator, sentences: Iterable[str], *, beam_size: int, pair: Pair | None = None
+    translator: Translator, sentences: Iterable[str], *, beam_size: int, pair: LanguagePair | None = None
 ) -> list[Search]:
     """What the service would search for one sentence a request, into the first language unless a pair is named;
     without those that need no search. The same source for every beam."""
-    wish = Wish(pair=pair or translator.pairs[0], beam_size=beam_size, truncate=True)
-    return [search for sentence in sentences for search in translator.encode(sentence, wish).searches]
+    options = TranslateOptions(pair=pair or translator.pairs[0], beam_size=beam_size, truncate=True)
+    return [search for sentence in sentences for search in translator.encode(sentence, options).searches]
 
 
 def num_target_tokens(answers: Iterable[Hypotheses]) -> int:

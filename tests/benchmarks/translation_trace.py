@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from service.metrics import Metrics
-from service.scheduling.beams import Admission
+from service.scheduling.beam_search import JoinPolicy
 from service.scheduling.decoder import Decoder
 from service.scheduling.job import Done, Job
 from service.scheduling.search import Hypotheses, Search, StepModel
-from service.scheduling.slots import Slots
+from service.scheduling.thread_pool import ThreadPool
 from tests.benchmarks.translation import num_target_tokens
 
 PATIENCE_SECONDS = 120.0
@@ -67,17 +67,19 @@ def trace(searches: Sequence[Search], *, rate: float, seconds: float, seed: int)
 
 
 @asynccontextmanager
-async def decoding(model: StepModel, *, num_slots: int, max_rows: int, admission: Admission) -> AsyncIterator[Decoder]:
+async def decoding(
+    model: StepModel, *, num_threads: int, max_rows: int, join_policy: JoinPolicy
+) -> AsyncIterator[Decoder]:
     """The service's own decoder on threads of its own, with no bound to what may wait."""
-    with ThreadPoolExecutor(num_slots) as executor:
-        slots = Slots(executor, num_slots=num_slots, max_cells=MAX_CELLS)
+    with ThreadPoolExecutor(num_threads) as executor:
+        thread_pool = ThreadPool(executor, num_threads=num_threads, max_cells=MAX_CELLS)
         yield Decoder(
             model,
-            slots=slots,
+            thread_pool=thread_pool,
             max_rows=max_rows,
             max_queued_cells=NO_BOUND,
             metrics=Metrics(),
-            admission=admission,
+            join_policy=join_policy,
         )
 
 

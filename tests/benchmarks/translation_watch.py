@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.scheduling.search import Encoded, StepInputs, StepModel, StepOutputs
+from service.scheduling.search import EncoderOutputs, StepInputs, StepModel, StepOutputs
 from service.text.batch import Batch
 
 
@@ -28,7 +28,7 @@ class Watched:
     def eos_id(self) -> int:
         return self.model.eos_id
 
-    def encode(self, batch: Batch) -> Encoded:
+    def encode(self, batch: Batch) -> EncoderOutputs:
         started = time.thread_time()
         encoded = self.model.encode(batch)
         self.encode_seconds += time.thread_time() - started

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.bundle import EXAMPLES, MANIFEST, describe
+from service.bundle import EXAMPLES, MANIFEST, file_entry
 
 Damage = Callable[[Path, random.Random], None]
 
@@ -29,7 +29,7 @@ def copy_with_version(source: Path, target: Path, version: str) -> Path:
 def seal(folder: Path, **changes: object) -> None:
     """Write the manifest anew, with the checksums of the files as they are."""
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    files = {name: describe(folder / name).model_dump() for name in manifest["files"]}
+    files = {name: file_entry(folder / name).model_dump() for name in manifest["files"]}
     (folder / MANIFEST).write_text(json.dumps({**manifest, **changes, "files": files}, indent=2), encoding="utf-8")
 
 

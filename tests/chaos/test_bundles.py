@@ -7,7 +7,7 @@ import pytest
 
 from service.bundle import load_bundle
 from service.errors import BundleError
-from service.predictors.replay import replay
+from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession
 from tests.chaos.bundles import DAMAGES, ModelsFolder

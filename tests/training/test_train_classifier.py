@@ -14,7 +14,7 @@ for package in ("onnx", "sklearn", "matplotlib"):
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, VOCABULARIES, Bundle, load_bundle
 from service.predictors.classifier import Classifier as Predictor
-from service.predictors.replay import replay
+from service.predictors.self_test import replay
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from tests.training.corpora.made_up_texts import write_corpora
