@@ -121,7 +121,18 @@ SERVICE, TRAINING = imports_under("service"), imports_under("training")
 
 
 def test_the_service_never_imports_torch_or_training() -> None:
-    assert [str(found) for found in SERVICE if found.top in {"torch", "training", "tests"}] == []
+    assert [str(found) for found in SERVICE if found.top in {"torch", "training", "bench", "tests"}] == []
+
+
+def test_nothing_but_tests_imports_the_programs_that_measure() -> None:
+    assert [str(found) for found in [*TRAINING, *imports_under("deploy")] if found.top in {"bench", "tests"}] == []
+
+
+def test_the_tests_hold_no_programs_that_measure_and_those_hold_no_tests() -> None:
+    assert [str(path) for path in (ROOT / "bench").rglob("test_*.py")] == []
+    assert [
+        str(path) for path in (ROOT / "tests/bench").rglob("*.py") if not path.name.startswith(("test_", "conftest"))
+    ] == []
 
 
 def test_nothing_in_the_service_can_load_a_pickle() -> None:

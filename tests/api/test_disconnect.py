@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from bench.client import Address, Request, text_request
+from bench.departure import vanish
 from service.api.disconnect import WATCH_AFTER_SECONDS, watching_for_disconnect
 from service.app import create_app
 from service.metrics import Metrics
 from tests.api.conftest import wait_until
-from tests.benchmarks.client import Address, Request, text_request
-from tests.benchmarks.departure import vanish
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_classifier, write_translator
 
 NUM_CALLERS = 200

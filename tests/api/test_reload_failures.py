@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.chaos.bundles import seal
 from service.api.loading import load_models
 from service.bundle import EXAMPLES, MANIFEST
 from service.errors import ReloadFailedError
@@ -17,7 +18,6 @@ from service.runtime.devices import Device
 from service.runtime.session import Arrays, Session
 from tests.api.conftest import NEEDED
 from tests.api.reloading import reloadable, run, write_second
-from tests.chaos.bundles import seal
 from tests.fakes import (
     CLASSIFIER,
     GRAPH,

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bench.chaos.bundles import seal
 from service.api.loading import load_models
 from service.app import create_app
 from service.bundle import CARD
@@ -22,7 +23,6 @@ from service.runtime.session import Session, open_session
 from service.text.tokenizer import split_sentences
 from tests.api.conftest import NEEDED
 from tests.api.reloading import LABELS, Service, is_gone, reloadable, run, until, write_second
-from tests.chaos.bundles import seal
 from tests.fakes import (
     CLASSIFIER,
     NAME,
