@@ -98,13 +98,13 @@ runs/%-teacher/taught.tsv: | $(VENV)/.train
 	$(TRAIN)classifier.teacher $(CLASSIFIER) $(DATA)
 
 bench: $(VENV)/.serve ## Measure throughput, latency and memory of every task (ARGS="--model en-tagger" for one model)
-	$(BIN)/python -m tests.benchmarks $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 load: $(VENV)/.serve $(VENV)/.load ## Raise the load on each endpoint until it is too much (ARGS="--host http://…" for a running service)
-	$(BIN)/python -m tests.load $(ARGS)
+	$(BIN)/python -m bench.load $(ARGS)
 
 chaos: $(VENV)/.serve ## Kill, restart, reload and annoy the service under load (ARGS="--minutes 10 --seed 1"); HAProxy is used if installed
-	$(BIN)/python -m tests.chaos $(ARGS)
+	$(BIN)/python -m bench.chaos $(ARGS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -1,4 +1,4 @@
-"""``python -m service``: settings, sockets, then one process or several; one line when it is ready."""
+"""Entry point of ``python -m service``: reads the settings, binds the sockets, and starts one process or several."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import signal
 import sys
 import time
 
-from service.serving.stopping import Stop
+from service.serving.stopping import StopSignal
 
 SWITCH_SECONDS = 0.001  # the event loop gets the interpreter's lock back sooner from a thread with long work
 
 
 def main() -> int:
-    """0 after a drain, 1 if it could not start. What is heavy is imported when signals are heeded already."""
+    """Run the service; returns 0 after a drain, 1 if it could not start. Heavy modules are imported once signals are
+    handled."""
     started_at = time.monotonic()
     open_standard_streams()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # held back until somebody heeds it
-    stop = Stop()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # blocked until its handler is installed
+    stop = StopSignal()
     stop.heed()
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: what multiplies here is onnxruntime
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: onnxruntime does the multiplying here
 
     from service.errors import StartupError
     from service.settings import Settings
@@ -40,8 +41,8 @@ def main() -> int:
 
 
 def open_standard_streams() -> None:
-    """Those that whoever started this process has closed. Sockets would have their numbers, and what a library writes
-    to standard error would go to a caller."""
+    """Open the standard streams that the parent process has closed. Sockets would take their numbers otherwise, and
+    what a library writes to standard error would go to a caller."""
     for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
         if getattr(sys, name) is None:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one

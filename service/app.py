@@ -1,4 +1,4 @@
-"""Builds every part and joins them; the only file that knows all."""
+"""Builds every part of the service and joins them; the only file that knows all of them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from litestar.handlers import HTTPRouteHandler
 
 from service.api.admin import Reload, reload
 from service.api.body import requests_within
-from service.api.classify import ClassifyDesk, classify
-from service.api.contract import KEYS, NO_KEYS
-from service.api.desk import Means
-from service.api.exchange_middleware import ExchangeMiddleware
+from service.api.classify import ClassifyEndpoint, classify
+from service.api.concurrency_limit import ConcurrencyLimit
+from service.api.endpoint import Services
 from service.api.first_look import FirstLook
-from service.api.giving_up import GivingUpMiddleware
 from service.api.health import live, metrics, ready
-from service.api.inside import InsideMiddleware
-from service.api.ledger import Ledger
-from service.api.loading import Loaded, OpenSession, request_limits
+from service.api.load_shedding import LoadShedder
+from service.api.loading import LoadedModel, OpenSession, request_limits
+from service.api.middleware import ContextMiddleware
 from service.api.models import models
-from service.api.offload import Offload
 from service.api.openapi import describe_api
+from service.api.openapi_details import KEYS, NO_KEYS
 from service.api.problems import HANDLERS
-from service.api.protection import cross_origin
-from service.api.relief import Relief
-from service.api.reloading import Hangup
-from service.api.tag import TagDesk, tag
-from service.api.translate import TranslateDesk, translate
+from service.api.reloading import ReloadSignal
+from service.api.request_log import RequestLog
+from service.api.security_headers import cross_origin
+from service.api.shutdown import ShutdownMiddleware
+from service.api.side_thread import SideThread
+from service.api.tag import TagEndpoint, tag
+from service.api.translate import TranslateEndpoint, translate
 from service.engine import Engine, create_engine
 from service.metrics import Metrics
 from service.metrics_exposition import Exposition
@@ -47,56 +47,61 @@ def create_app(
     *,
     open_session: OpenSession = open_session,
     find_obstacle: FindObstacle = find_obstacle,
-    preloaded: Sequence[Loaded] = (),
+    preloaded: Sequence[LoadedModel] = (),
     exposition: Exposition | None = None,
     tracer: Tracer | None = None,
-    hangup: Hangup | None = None,
+    reload_signal: ReloadSignal | None = None,
 ) -> Litestar:
-    """The service as an ASGI application. Tests pass a session, a device and a tracer of their own, and processes that
-    share memory the models that were loaded already, if there are any; workers show their metrics together.
+    """Build the service as an ASGI application.
 
-    Where models run is decided here, once for the process. Raises DeviceError or SettingsError.
+    Tests pass a session, a device and a tracer of their own, and processes that share memory the models that were
+    loaded already, if there are any; workers show their metrics together. The device is chosen here, once for the
+    process. Raises DeviceError or SettingsError.
     """
     tracer = tracer or choose_tracer(settings.tracing)
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
-    engine = create_engine(settings, open_session, preloaded, Metrics(exposition), hangup or Hangup())
+    engine = create_engine(settings, open_session, preloaded, Metrics(exposition), reload_signal or ReloadSignal())
     engine.metrics.device.labels(device).set(1)
     app = Litestar(
         route_handlers=[tag, classify, translate, models, live, ready, *here_or_admin(settings)],
         dependencies=dependencies(engine),
         exception_handlers=HANDLERS,
         lifespan=[engine.running, partial(tracing, tracer)],
-        before_request=engine.gate if engine.gate.is_needed else None,
+        before_request=engine.access if engine.access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_within(settings.body_timeout_seconds),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(settings), KEYS if engine.gate.keys else NO_KEYS),
+        openapi_config=describe_api(request_limits(settings), KEYS if engine.access.keys else NO_KEYS),
         logging_config=None,
     )
-    app.state.door = engine.door
+    app.state.lifecycle = engine.lifecycle
     app.state.engine = engine
     app.state.count_problem = engine.metrics.count_problem
-    relief = Relief(catalogue=engine.catalogue, default_timeout_ms=settings.default_timeout_ms)
-    ledger = Ledger(metrics=engine.metrics, callers=engine.gate.callers(settings), tracer=tracer)
+    load_shedder = LoadShedder(registry=engine.registry, default_timeout_ms=settings.default_timeout_ms)
+    request_log = RequestLog(metrics=engine.metrics, callers=engine.access.callers(settings), tracer=tracer)
     app.state.first_look = FirstLook(
-        relief=relief, ledger=ledger, lag=engine.lag, door=engine.door, needs_key=engine.gate.keys is not None
+        load_shedder=load_shedder,
+        request_log=request_log,
+        lag=engine.lag,
+        lifecycle=engine.lifecycle,
+        needs_key=engine.access.keys is not None,
     )
-    app.state.outermost = partial(ExchangeMiddleware, ledger=ledger, door=engine.door)
-    app.asgi_handler = InsideMiddleware(
-        app.asgi_handler, relief=relief, lag=engine.lag, max_inside=settings.max_requests
+    app.state.outermost = partial(ContextMiddleware, request_log=request_log, lifecycle=engine.lifecycle)
+    app.asgi_handler = ConcurrencyLimit(
+        app.asgi_handler, load_shedder=load_shedder, lag=engine.lag, max_in_flight=settings.max_requests
     )
-    app.asgi_handler = app.state.outermost(GivingUpMiddleware(app.asgi_handler, door=engine.door))
+    app.asgi_handler = app.state.outermost(ShutdownMiddleware(app.asgi_handler, lifecycle=engine.lifecycle))
     return app
 
 
 def here_or_admin(settings: Settings) -> list[HTTPRouteHandler]:
-    """What is on the main port unless there is another one for it."""
+    """Return the operators' routes for the main port; none if they have a port of their own."""
     return [metrics] if settings.admin_port is None else []
 
 
 def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
-    """What operators see of an application, for a port of its own in the same event loop. No key is asked for."""
+    """Build the operators' application, for a port of its own in the same event loop. No key is asked for."""
     engine: Engine = app.state.engine
     parts = {"reload_models": reload_models}
     admin = Litestar(
@@ -109,26 +114,26 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
     )
     admin.state.count_problem = app.state.count_problem
     admin.state.first_look = None  # operators are never turned away
-    admin.asgi_handler = app.state.outermost(GivingUpMiddleware(admin.asgi_handler, door=engine.door))
+    admin.asgi_handler = app.state.outermost(ShutdownMiddleware(admin.asgi_handler, lifecycle=engine.lifecycle))
     return admin
 
 
 def dependencies(engine: Engine) -> dict[str, Provide]:
-    """What handlers ask for by name."""
+    """Return the objects that handlers ask for by name."""
     settings = engine.settings
-    means = Means(
-        catalogue=engine.catalogue,
+    services = Services(
+        registry=engine.registry,
         limits=request_limits(settings),
-        offload=Offload(engine.aside),
+        side_thread=SideThread(engine.side_executor),
         default_timeout_ms=settings.default_timeout_ms,
-        gate=engine.gate,
+        access=engine.access,
     )
     parts = {
-        "tag_desk": TagDesk(means),
-        "classify_desk": ClassifyDesk(means),
-        "translate_desk": TranslateDesk(means),
-        "catalogue": engine.catalogue,
-        "door": engine.door,
+        "tag_endpoint": TagEndpoint(services),
+        "classify_endpoint": ClassifyEndpoint(services),
+        "translate_endpoint": TranslateEndpoint(services),
+        "registry": engine.registry,
+        "lifecycle": engine.lifecycle,
         "metrics_of_app": engine.metrics,
     }
     return provided(parts)

@@ -1,4 +1,4 @@
-"""The models and the threads that run them: loaded, warmed up, served, reloaded, and given up at the end."""
+"""Engine: loads the models, runs them on their threads, reloads them, and stops at the end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.api.catalogue import Catalogue, Scheduler, Served
-from service.api.gate import Gate, build_gate
-from service.api.loading import AnyPredictor, Loaded, OpenSession, Reloaded, load_models, reload_models
-from service.api.reloading import Hangup, report, write_down, write_down_failure, write_down_models
+from service.api.access import AccessPolicy, build_access_policy
+from service.api.loading import AnyPredictor, LoadedModel, OpenSession, ReloadPlan, load_models, reload_models
+from service.api.registry import ModelRegistry, Scheduler, ServedModel
+from service.api.reloading import ReloadSignal, report, write_down, write_down_failure, write_down_models
 from service.api.schemas import ReloadResponse
 from service.errors import ReloadFailedError, StartupError
 from service.metrics import Metrics
@@ -24,13 +24,13 @@ from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
 from service.runtime.memory import release_free_memory, when_gone
-from service.runtime.priority import give_way
-from service.scheduling.admission import Door, Phase
+from service.runtime.priority import lower_priority
+from service.scheduling.admission import Lifecycle, Phase
 from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
-from service.scheduling.lag import LoopLag
+from service.scheduling.event_loop_lag import EventLoopLag
 from service.scheduling.prediction import WarmUp
-from service.scheduling.slots import Slots
+from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 
 # Nearly all objects of a request go by themselves. To look for the others as often as Python does by itself, with
@@ -41,93 +41,96 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Engine:
-    """The models and the threads that run them, from loading to the last answer."""
+    """The served models and the threads that run them, from loading to the last answer."""
 
     settings: Settings
     open_session: OpenSession
     metrics: Metrics
-    door: Door
-    gate: Gate
-    catalogue: Catalogue
-    lag: LoopLag
-    num_slots: int
-    runs: ThreadPoolExecutor  # a thread a slot
-    slots: Slots  # shared by all models
-    aside: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
+    lifecycle: Lifecycle
+    access: AccessPolicy
+    registry: ModelRegistry
+    lag: EventLoopLag
+    num_threads: int
+    runs: ThreadPoolExecutor  # runs the models
+    thread_pool: ThreadPool  # shared by all models
+    side_executor: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
     reloading: asyncio.Lock
-    hangup: Hangup
-    preloaded: list[Loaded]  # until they are served
+    reload_signal: ReloadSignal
+    preloaded: list[LoadedModel]  # until they are served
     warm_ups: weakref.WeakKeyDictionary[AnyPredictor, WarmUp] = field(default_factory=weakref.WeakKeyDictionary)
 
     @contextlib.asynccontextmanager
     async def running(self, _: object) -> AsyncIterator[None]:
-        """Load while the server already listens, so that /health/ready can say so; leave no thread behind."""
+        """Load while the server already listens, so that /health/ready can report it; leave no thread behind."""
         loading = asyncio.create_task(self._load())
         showing = asyncio.create_task(self.metrics.keep_fresh())
-        obeying = asyncio.create_task(self.hangup.obey(self.reload))
+        obeying = asyncio.create_task(self.reload_signal.obey(self.reload))
         try:
             yield
         finally:
-            self.door.close()
+            self.lifecycle.close()
             showing.cancel()
             await loading
             async with self.reloading:  # one that is under way ends without having changed anything
                 obeying.cancel()
             await asyncio.wait([obeying])
             self.runs.shutdown()
-            self.aside.shutdown()
+            self.side_executor.shutdown()
 
     async def _load(self) -> None:
-        """Ends with the door open, or failed and the reason logged."""
+        """Load the models; ends with the service ready, or failed and the reason logged."""
         try:
             loaded = self._take_preloaded() or await self._load_first()
             await self._warm_up(loaded)
         except StartupError as error:
             _log.critical("%s", error)
-            self.door.fail()
+            self.lifecycle.fail()
         except Exception as error:  # a bug, but one that must not leave a process that is never ready
             _log.critical("cannot start: unexpected error", exc_info=error)
-            self.door.fail()
+            self.lifecycle.fail()
         else:
             self.serve(loaded)
             gc.collect()
-            gc.freeze()  # what was loaded stays, nearly always: no collection need look at it again
+            gc.freeze()  # loaded models nearly always stay: no collection need look at them again
             gc.set_threshold(*COLLECTIONS)
-            self.door.open()
+            self.lifecycle.open()
 
-    def _take_preloaded(self) -> list[Loaded]:
-        """What is held twice is freed by no reload."""
+    def _take_preloaded(self) -> list[LoadedModel]:
+        """Take the preloaded models out of their list: a model that is held twice would be freed by no reload."""
         preloaded = list(self.preloaded)
         self.preloaded.clear()
         return preloaded
 
-    async def _load_first(self) -> list[Loaded]:
+    async def _load_first(self) -> list[LoadedModel]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.aside, load_models, self.settings, self.open_session)
+        return await loop.run_in_executor(self.side_executor, load_models, self.settings, self.open_session)
 
-    async def _warm_up(self, loaded: Sequence[Loaded]) -> None:
-        """The largest batches on every slot at once, so that memory has reached its bound before the door opens."""
+    async def _warm_up(self, loaded: Sequence[LoadedModel]) -> None:
+        """Run the largest batches on every thread at once, so that memory has reached its bound before the service is
+        ready."""
         loop, settings = asyncio.get_running_loop(), self.settings
         bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
         for each in loaded:
-            if self.door.is_ending:
+            if self.lifecycle.is_ending:
                 return  # told to stop meanwhile: it will never open
-            runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_slots)]
+            runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_threads)]
             self._learn(each, max(await asyncio.gather(*runs), key=lambda run: run.longest_seconds))
 
-    def _learn(self, loaded: Loaded, warm_up: WarmUp) -> None:
+    def _learn(self, loaded: LoadedModel, warm_up: WarmUp) -> None:
         self.warm_ups[loaded.predictor] = warm_up
         self.metrics.longest_run_seconds.labels(loaded.full_name).set(warm_up.longest_seconds)
 
     async def reload(self) -> ReloadResponse:
-        """Serve what is in the models' folder now, and what was served until then for as long as requests that found
-        it are under way; let in whom the file of keys names now. Where another reload is under way, after that one.
-        Raises ReloadFailedError if anything of the folder or the file is not sound: then all is as it was."""
-        await self.door.decided()
+        """Serve the models that are in the folder now, and accept the keys that are in the key file now.
+
+        Requests that found a model before keep it until they are answered. A second reload waits for one that is under
+        way. Raises ReloadFailedError if anything of the folder or the file is not sound: then nothing is changed.
+        """
+        await self.lifecycle.decided()
         async with self.reloading:
             began_at = time.monotonic()
             try:
-                adopt_keys = self.gate.reread_keys()
+                adopt_keys = self.access.reread_keys()
                 reloaded = await self._load_again()
                 self._check_open()
             except Exception as error:
@@ -138,12 +141,12 @@ class Engine:
             write_down(response, self.metrics.reloads)
             return response
 
-    async def _load_again(self) -> Reloaded:
-        """On a thread of its own, because requests with long texts would wait for it on the one aside. Each model is
-        warmed up on one slot only, so that the others go on."""
+    async def _load_again(self) -> ReloadPlan:
+        """Load on a thread of its own, because long texts would wait for it on the side thread. Each model is warmed up
+        on one thread of the pool only, so that the others go on."""
         self._check_open()
         loop = asyncio.get_running_loop()
-        current = [Loaded(card=each.card, predictor=each.predictor) for each in self.catalogue.models]
+        current = [LoadedModel(card=each.card, predictor=each.predictor) for each in self.registry.models]
         thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
         try:
             reloaded = await loop.run_in_executor(thread, reload_models, self.settings, self.open_session, current)
@@ -155,17 +158,17 @@ class Engine:
         return reloaded
 
     def _check_open(self) -> None:
-        """Raises ReloadFailedError."""
-        if self.door.phase is not Phase.READY:
-            raise ReloadFailedError(f"the service is {self.door.phase.value}")
+        """Raise ReloadFailedError unless the service is ready."""
+        if self.lifecycle.phase is not Phase.READY:
+            raise ReloadFailedError(f"the service is {self.lifecycle.phase.value}")
 
-    def serve(self, models: Sequence[Loaded]) -> None:
-        """From now on requests find these; a predictor that is served already keeps its scheduler."""
-        before = {id(each.predictor): each for each in self.catalogue.models}
+    def serve(self, models: Sequence[LoadedModel]) -> None:
+        """Serve these models from now on; a predictor that is served already keeps its scheduler."""
+        before = {id(each.predictor): each for each in self.registry.models}
         now = [self._served(each, before.get(id(each.predictor))) for each in models]
         kept = {id(each.predictor) for each in now}
         gone = [each for key, each in before.items() if key not in kept]
-        self.catalogue.switch(now)
+        self.registry.switch(now)
         write_down_models([each.card for each in now], [each.card for each in gone], self.metrics)
         for name in {each.full_name for each in gone} - {each.full_name for each in now}:
             self.metrics.longest_run_seconds.labels(name).set(0)
@@ -175,19 +178,19 @@ class Engine:
 
     def _release_memory(self) -> None:
         with contextlib.suppress(RuntimeError):
-            self.aside.submit(release_free_memory)
+            self.side_executor.submit(release_free_memory)
 
-    def _served(self, loaded: Loaded, before: Served[Any, Any, Any] | None) -> Served[Any, Any, Any]:
+    def _served(self, loaded: LoadedModel, before: ServedModel[Any, Any, Any] | None) -> ServedModel[Any, Any, Any]:
         scheduler = self._schedule(loaded.predictor) if before is None else before.scheduler
-        return Served(card=loaded.card, predictor=loaded.predictor, scheduler=scheduler)
+        return ServedModel(card=loaded.card, predictor=loaded.predictor, scheduler=scheduler)
 
     def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
-        """What is translated is decoded step by step; everything else is answered by one run."""
+        """Make a predictor's scheduler: a decoder for translators, a batcher for all others."""
         settings, warm_up = self.settings, self.warm_ups.get(predictor)
         if isinstance(predictor, Translator):
             return Decoder(
                 predictor.graphs,
-                slots=self.slots,
+                thread_pool=self.thread_pool,
                 max_rows=settings.max_decoder_rows,
                 max_queued_cells=settings.max_queued_cells,
                 metrics=self.metrics,
@@ -195,7 +198,7 @@ class Engine:
             )
         return Batcher(
             predictor.run,
-            slots=self.slots,
+            thread_pool=self.thread_pool,
             max_queued_cells=settings.max_queued_cells,
             metrics=self.metrics,
             warm_up=warm_up,
@@ -205,27 +208,27 @@ class Engine:
 def create_engine(
     settings: Settings,
     open_session: OpenSession,
-    preloaded: Sequence[Loaded],
+    preloaded: Sequence[LoadedModel],
     metrics: Metrics,
-    hangup: Hangup,
+    reload_signal: ReloadSignal,
 ) -> Engine:
-    door = Door()
-    num_slots = settings.threads or max(1, available_cores() // settings.workers)
-    runs = ThreadPoolExecutor(num_slots, thread_name_prefix="run", initializer=give_way)
-    lag = LoopLag(metrics=metrics)
+    lifecycle = Lifecycle()
+    num_threads = settings.threads or max(1, available_cores() // settings.workers)
+    runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run", initializer=lower_priority)
+    lag = EventLoopLag(metrics=metrics)
     return Engine(
         settings=settings,
         open_session=open_session,
         metrics=metrics,
         lag=lag,
-        door=door,
-        gate=build_gate(settings),
-        catalogue=Catalogue(door),
-        num_slots=num_slots,
+        lifecycle=lifecycle,
+        access=build_access_policy(settings),
+        registry=ModelRegistry(lifecycle),
+        num_threads=num_threads,
         runs=runs,
-        slots=Slots(runs, num_slots=num_slots, max_cells=settings.max_batch_cells, lag=lag),
-        aside=ThreadPoolExecutor(1, thread_name_prefix="aside"),
+        thread_pool=ThreadPool(runs, num_threads=num_threads, max_cells=settings.max_batch_cells, lag=lag),
+        side_executor=ThreadPoolExecutor(1, thread_name_prefix="side"),
         reloading=asyncio.Lock(),
-        hangup=hangup,
+        reload_signal=reload_signal,
         preloaded=list(preloaded),
     )

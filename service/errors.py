@@ -46,14 +46,14 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with a request: where, as ``text[3]`` or ``tokens[0][2]``, and what."""
+    """An error in one field of a request: its path, as ``text[3]`` or ``tokens[0][2]``, and a message."""
 
     path: str
     message: str
 
 
 class ServiceError(Exception):
-    """The request gets no answer but a problem document made of this."""
+    """Base class of errors that are answered by a problem document."""
 
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "internal_error"
@@ -80,7 +80,7 @@ class RequestError(ServiceError):
 
 
 class MalformedHttpError(RequestError):
-    """What came over the connection is not HTTP/1.1."""
+    """The bytes of the connection are not HTTP/1.1."""
 
     kind, title = "malformed_http", "Malformed HTTP"
 
@@ -105,7 +105,7 @@ class CrossOriginError(RequestError):
 
 
 class UnknownPathError(RequestError):
-    """Nothing lives at this path."""
+    """No route has this path."""
 
     status, kind, title = 404, "not_found", "Unknown path"
 
@@ -164,13 +164,13 @@ class HeadTooLargeError(RequestError):
 
 
 class CallerLeftError(RequestError):
-    """The connection closed before the answer was there. For the books: nobody reads it."""
+    """The connection closed before the answer was there. It is counted, and sent to nobody."""
 
     status, kind, title = 499, "caller_left", "Caller left"
 
 
 class UnreadAnswerError(CallerLeftError):
-    """The caller took longer to read the answer than anybody may."""
+    """The caller took longer to read the answer than the limit."""
 
     kind, title = "answer_unread", "Answer not read"
 
@@ -186,7 +186,7 @@ class OverloadedError(CapacityError):
 
 
 class RateLimitedError(CapacityError):
-    """This caller has sent more items than it may; the service may well be idle."""
+    """The caller has sent more items than it may; the service may well be idle."""
 
     status, kind, title = 429, "rate_limited", "Rate limited"
 
@@ -198,7 +198,7 @@ class NotReadyError(CapacityError):
 
 
 class TooManyConnectionsError(CapacityError):
-    """As many are open as the service keeps."""
+    """The limit of open connections is reached."""
 
     status, kind, title = 503, "too_many_connections", "Too many connections"
 

@@ -1,4 +1,4 @@
-"""``python -m service.keys NAME``: a new API key, shown once, and the line for the file of keys."""
+"""Program ``python -m service.keys NAME``: makes an API key, shows it once, and prints the line for the key file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from service.errors import SettingsError
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The line goes to standard output, so that ``>> FILE`` appends it; the key to standard error, for a person."""
+    """Write the line to standard output, so that ``>> FILE`` appends it, and the key to standard error, for a
+    person."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write("usage: python -m service.keys NAME >> FILE\n")
         return 2

@@ -1,4 +1,4 @@
-"""Every Prometheus metric, declared once. No label's values are chosen by a client."""
+"""Prometheus metrics, each declared once. No label's values are chosen by a client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RATIOS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75)
 
 
 class QueueGauge(Protocol):
-    """What a queue can say about itself at any moment."""
+    """A queue whose lengths the gauges read at any moment."""
 
     @property
     def queued_rows(self) -> int: ...
@@ -30,16 +30,16 @@ class QueueGauge(Protocol):
 
 
 class DecoderGauge(Protocol):
-    """What a decoder can say about itself at any moment."""
+    """A decoder whose rows the gauges read at any moment."""
 
     @property
     def live_rows(self) -> int: ...
 
 
 class Metrics:
-    """One application's metrics, in a registry of their own so that two applications can share a process.
+    """Metrics of one application, in a registry of their own so that two applications can share a process.
 
-    Every gauge says what becomes of it where several workers are seen as one: ``multiprocess_mode`` or ``across``.
+    Every gauge says how the values of several workers are combined: ``multiprocess_mode`` or ``across``.
     """
 
     def __init__(self, exposition: Exposition | None = None) -> None:
@@ -59,7 +59,7 @@ class Metrics:
         self._queues.append(queue)
 
     def unwatch(self, queue: QueueGauge) -> None:
-        """It is gone."""
+        """Stop counting this queue."""
         self._queues.remove(queue)
 
     def watch_decoder(self, decoder: DecoderGauge) -> None:
@@ -67,19 +67,19 @@ class Metrics:
         self._decoders.append(decoder)
 
     def unwatch_decoder(self, decoder: DecoderGauge) -> None:
-        """It is gone."""
+        """Stop counting this decoder."""
         self._decoders.remove(decoder)
 
     def count_problem(self, error: ServiceError) -> None:
-        """One that no request stands for: a connection refused or ended."""
+        """Count an error that has no request context: a connection refused or ended."""
         self.errors.labels(error.kind).inc()
 
     def render(self) -> bytes:
-        """The Prometheus text format."""
+        """Return the Prometheus text format."""
         return self._exposition.render()
 
     async def keep_fresh(self) -> None:
-        """Until cancelled: what other workers see of this one's gauges."""
+        """Keep this process's gauges up to date for other workers, until cancelled."""
         await self._exposition.keep_fresh()
 
     def _declare_requests(self, registry: CollectorRegistry) -> None:
@@ -104,7 +104,7 @@ class Metrics:
         self.tokens = Counter("ribbon_tokens", "Tokens answered, padding not counted.", registry=registry)
 
     def _declare_runs(self, registry: CollectorRegistry) -> None:
-        """A run is one of a graph whose rows are all answered by it; where, how long, of what shape."""
+        """Declare the metrics of runs: one run of a graph answers all of its rows."""
         self.batch_rows = Histogram("ribbon_batch_rows", "Rows of a run.", buckets=_ROWS, registry=registry)
         self.batch_cells = Histogram(
             "ribbon_batch_cells", "Rows x longest row of a run.", buckets=_CELLS, registry=registry
@@ -147,7 +147,7 @@ class Metrics:
         )
 
     def _declare_decoder(self, registry: CollectorRegistry) -> None:
-        """A step is one run of the decoder's graph."""
+        """Declare the metrics of decoder steps: one step is one run of the decoder's graph."""
         self._gauge(
             "ribbon_decoder_live_rows",
             "Places of all beams being decoded.",
@@ -180,7 +180,7 @@ class Metrics:
         )
 
     def _declare_reloads(self, registry: CollectorRegistry) -> None:
-        """A model's labels come from its manifest and the settings."""
+        """Declare the metrics of models, whose labels come from the manifests and the settings."""
         self.reloads = count_reloads(registry)
         self.models_loaded_at = Gauge(
             "ribbon_models_loaded_timestamp_seconds",
@@ -201,7 +201,7 @@ class Metrics:
 
 
 def count_reloads(registry: CollectorRegistry) -> Counter:
-    """What a supervisor counts too."""
+    """Declare the counter of reloads, which a supervisor has too."""
     reloads = Counter(
         "ribbon_reloads",
         "Times that models were looked for again, by result: ok, unchanged, failed.",

@@ -1,4 +1,4 @@
-"""Where a process's metrics are seen: in its own answer, or added up with those of the other workers."""
+"""Exposition of metrics: one process's own, or those of all workers together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prometheus_client.values import MultiProcessValue
 from service.errors import SettingsError
 
 Read = Callable[[], float]
-Across = Literal["livesum", "livemax"]  # what becomes of the workers' values
+Across = Literal["livesum", "livemax"]  # how the workers' values are combined
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client whenever it opens a file
 REFRESH_SECONDS = 0.25
 IN_MEMORY = "/dev/shm"  # noqa: S108 (the folder made there is nobody else's)
@@ -27,29 +27,29 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Exposition(Protocol):
-    """How gauges that somebody must read get into ``/metrics``, and what is there about the process itself."""
+    """Protocol of the ways in which gauges and process metrics get into ``/metrics``."""
 
     registry: CollectorRegistry
 
     def gauge(self, name: str, documentation: str, read: Read, *, across: Across) -> None:
-        """Declare one."""
+        """Declare a gauge that is read by a function."""
         ...
 
     def describe_process(self) -> None:
-        """Declare its memory, processor time and files."""
+        """Declare the process's memory, processor time and open files."""
         ...
 
     def render(self) -> bytes:
-        """The Prometheus text format."""
+        """Return the Prometheus text format."""
         ...
 
     async def keep_fresh(self) -> None:
-        """Until cancelled, so that whoever renders finds this process's gauges no older than REFRESH_SECONDS."""
+        """Keep this process's gauges no older than REFRESH_SECONDS for other renderers, until cancelled."""
         ...
 
 
 class OwnExposition:
-    """One process: gauges are read when they are asked for."""
+    """Exposition of a single process, whose gauges are read when they are asked for."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -64,12 +64,12 @@ class OwnExposition:
         return generate_latest(self.registry)
 
     async def keep_fresh(self) -> None:
-        """They always are."""
+        """Do nothing: the gauges are always fresh."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SharedGauge:
-    """One whose value the other workers can see."""
+    """A gauge whose value the other workers can see."""
 
     gauge: Gauge
     read: Read
@@ -83,10 +83,11 @@ class SharedGauge:
 
 
 class SharedExposition:
-    """One worker of several: every value lives in a file of a common folder, and any worker renders all of them.
+    """Exposition of one worker of several: every value lives in a file of a shared folder, and any worker renders all
+    of them.
 
-    The files are a worker's by its number, so that one who takes a dead worker's place counts on where that one
-    stopped, and there are never more files than workers. To be made before any metric is.
+    The files belong to a worker's number, so that a worker which replaces a dead one counts on where that one stopped,
+    and there are never more files than workers. It must be made before any metric is.
     """
 
     def __init__(self, folder: Path, *, worker: int) -> None:
@@ -103,7 +104,7 @@ class SharedExposition:
         self._gauges.append(SharedGauge(gauge=gauge, read=read))
 
     def describe_process(self) -> None:
-        """The library's own collector knows of one process only."""
+        """Declare the process metrics per worker: the library's own collector knows of one process only."""
         for name, documentation, read in (
             ("ribbon_worker_resident_bytes", "Resident memory, that shared with other workers included.", _resident),
             ("ribbon_worker_cpu_seconds", "Processor time used.", time.process_time),
@@ -131,7 +132,7 @@ class SharedExposition:
 
 
 def make_folder() -> TemporaryDirectory[str]:
-    """For the workers' values: in memory where the system has such a place, unless TMPDIR names another.
+    """Make the folder of the workers' values, in memory where the system allows it, unless TMPDIR names another place.
     Raises SettingsError."""
     in_memory = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
     try:
@@ -144,7 +145,7 @@ def make_folder() -> TemporaryDirectory[str]:
 
 
 def forget_worker(folder: Path, worker: int) -> None:
-    """Its process is gone: what was live in it is not any more. What it has counted stays."""
+    """Drop the live values of a worker that has died; its counters stay."""
     mark_process_dead(worker, str(folder))  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""What an operator may choose: one frozen value, read once from the environment."""
+"""Settings: one frozen value that an operator chooses, read once from the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.settings_rules import PREFIX, impossible, variable
 
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
 MAX_DRAIN_SECONDS = 86_400  # a day: what is longer is a mistake, and what is much longer no clock can wait for
-# What the cluster puts into every pod beside a Service that is named ribbon, and the old links of Docker likewise.
+# Variables that Kubernetes sets in every pod beside a Service named ribbon, as Docker's old links do.
 _LINK = re.compile(r"RIBBON_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 _LINK_HINT = (
     "set by Kubernetes, which describes a Service named 'ribbon' in variables that begin with RIBBON_; "
@@ -26,7 +26,8 @@ _LINK_HINT = (
 
 
 class Settings(BaseModel):
-    """Every setting with its default. ``python -m service.settings`` prints them as the table for people."""
+    """Settings of the service with their defaults. ``python -m service.settings`` prints them as the table for
+    people."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -108,7 +109,7 @@ class Settings(BaseModel):
     max_decoder_rows: int = setting(
         32,
         ge=MAX_BEAM_SIZE,
-        meaning="hypotheses of a translation model decoded at once by one slot",
+        meaning="hypotheses of a translation model decoded at once by one thread",
         cost="slower steps for all that are decoded together; memory of their states",
     )
     max_queued_cells: int = setting(
@@ -227,7 +228,7 @@ class Settings(BaseModel):
 
 
 def variables() -> list[str]:
-    """The name of every environment variable that is read."""
+    """Return the name of every environment variable that is read."""
     return list(map(variable, Settings.model_fields))
 
 

@@ -1,4 +1,4 @@
-"""How a setting is declared, and what is read from more than a number or a word."""
+"""Declaration of settings, and the parsers of those that are more than a number or a word."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 
 
 def setting(default: Any, *, meaning: str, cost: str, **constraints: Any) -> Any:
-    """A field with what the table for people says of it: what it means, and what turning it up costs."""
+    """Declare a field with its entries in the table of settings: its meaning, and the cost of turning it up."""
     return Field(default, description=meaning, json_schema_extra={"cost": cost}, **constraints)
 
 
 def _parts(value: Any) -> Any:
-    """What stands between the commas."""
+    """Split a value at its commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _networks(value: Any) -> Any:
-    """One address is a network too. Raises ValueError, once for all."""
+    """Parse networks; one address is a network too. Raises ValueError, once for all."""
     parts = _parts(value)
     return tuple(map(ip_network, parts)) if isinstance(value, str) else value
 
 
 def _origins(value: Any) -> Any:
-    """Raises ValueError for what no browser would ever send."""
+    """Parse origins. Raises ValueError for one that no browser would ever send."""
     parts = _parts(value)
     for part in parts:
         if not _ORIGIN.fullmatch(part) or _USUAL_PORT.fullmatch(part):

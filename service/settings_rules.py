@@ -1,4 +1,4 @@
-"""Settings that are right one by one and cannot go together. Each rule names both variables and a way out."""
+"""Rules for settings that are right one by one and cannot go together. Each names both variables and a way out."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not boun
 
 
 class Rule(Protocol):
-    """What must be true of several settings."""
+    """Rule that several settings must keep."""
 
     def broken(self, settings: BaseModel) -> str | None:
-        """What is wrong and what to do about it, if it is not."""
+        """Return what is wrong and what to do about it; None if the rule is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtMost:
-    """One number may not be above another, or above a part of it."""
+    """Rule that a number may not be above another, or above a part of it."""
 
     lesser: str
     greater: str
@@ -42,7 +42,7 @@ class AtMost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apart:
-    """Two ports must not be the same, unless they are free to be found or belong to different addresses."""
+    """Rule that two ports must differ, unless any free port is asked for or they belong to different addresses."""
 
     one: str
     other: str
@@ -63,7 +63,7 @@ class Apart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """One setting does nothing without another."""
+    """Rule that a setting needs another one to have an effect."""
 
     one: str
     other: str
@@ -112,16 +112,16 @@ RULES: Sequence[Rule] = (
 
 
 def impossible(settings: BaseModel) -> list[str]:
-    """A line for every rule that is broken."""
+    """Return a line for every rule that is broken."""
     return [line for rule in RULES if (line := rule.broken(settings)) is not None]
 
 
 def variable(name: str) -> str:
-    """The environment variable that a setting is read from."""
+    """Return the environment variable that a setting is read from."""
     return PREFIX + name.upper()
 
 
 def told(settings: BaseModel, name: str) -> str:
-    """``RIBBON_MAX_ITEMS=128``, and whether anybody chose it."""
+    """Format a setting, as ``RIBBON_MAX_ITEMS=128``, and say whether it is the default."""
     default = "" if name in settings.model_fields_set else " (the default)"
     return f"{variable(name)}={getattr(settings, name)}{default}"

@@ -1,4 +1,4 @@
-"""The table of all settings for people, made from the class that reads them."""
+"""Table of all settings for people, made from the class that reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 
 
 def table(settings: type[BaseModel]) -> str:
-    """Markdown: a line for each setting, in the order of the class."""
+    """Return the table in Markdown: a line for each setting, in the order of the class."""
     return "\n".join([HEAD, *(line(name, field) for name, field in settings.model_fields.items())])
 
 
@@ -27,19 +27,20 @@ def line(name: str, field: FieldInfo) -> str:
 
 
 def cost_of(field: FieldInfo) -> str:
-    """Empty if the class does not say."""
+    """Return a setting's cost; empty if the class does not say."""
     return str(field.json_schema_extra.get("cost", "")) if isinstance(field.json_schema_extra, dict) else ""
 
 
 def rewritten(document: str, settings: type[BaseModel]) -> str:
-    """The same document, the table between its two marks up to date. Raises ValueError if it has no such marks."""
+    """Return the document with the table between its two marks up to date. Raises ValueError if it has no such
+    marks."""
     if not _BLOCK.search(document):
         raise ValueError(f"no table between {BEGIN!r} and {END!r}")
     return _BLOCK.sub(lambda _: f"{BEGIN}\n{table(settings)}\n{END}", document)
 
 
 def main(arguments: Sequence[str], settings: type[BaseModel]) -> str:
-    """The table; in each document that is named, its table is written anew."""
+    """Return the table; in each document that is named, write the table anew."""
     for path in map(Path, arguments):
         path.write_text(rewritten(path.read_text(encoding="utf-8"), settings), encoding="utf-8")
     return table(settings)

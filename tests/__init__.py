@@ -1,1 +1,1 @@
-"""The tests, room by room; ``tests.benchmarks`` measures and ``tests.load`` loads."""
+"""The tests, room by room; the programs that measure are in ``bench``."""

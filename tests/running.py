@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from tests.benchmarks.process import family
+from bench.process import family
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60

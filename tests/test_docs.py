@@ -19,7 +19,8 @@ WRITTEN = [
     *sorted(ROOT.glob("models/*/CARD.md")),
 ]
 LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
-MODULE = re.compile(r"python -m ((?:service|training|tests)[\w.]*\w)")
+# The changelog may name programs by the folders of tests in which they once were.
+MODULE = re.compile(r"python -m ((?:service|training|bench|tests(?!\.(?:benchmarks|load|chaos)\b))\b[\w.]*)(?<!\.)")
 each_document = pytest.mark.parametrize("path", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
 
 

@@ -1,4 +1,4 @@
-"""The house's import rules, read from the source: which room may use which; one door to a heavy package."""
+"""The house's rules, read from the source: which room may use which, one importer a heavy package, standard words."""
 
 from __future__ import annotations
 
@@ -86,11 +86,54 @@ def allowed_rooms(path: str) -> set[str]:
     return {*FRONT, *ROOMS, *LEAVES}
 
 
+# Words that other projects do not use for these things; no class and no module is named by one.
+METAPHORS = frozenset(
+    "desk gate door relief ledger stay sought trail slab exchange catalogue shelf stock hangup wish echo seat promise "
+    "entrance patience news tell inflow aside".split()
+)
+# Docstrings that begin so begin in the middle of a sentence.
+MID_SENTENCE = frozenset(
+    "Of Those Its It As What Who Whoever Whose Somebody Nobody Everybody Anybody Where Which How Why From For With "
+    "Without".split()
+)
+LEADING_WORD = re.compile(r"(\w+)")
+GLOSSARY_NAME = re.compile(r"`([\w.]+)`")
+
+Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def definitions(path: Path) -> Iterator[tuple[str, Definition]]:
+    """A file's module, classes and functions, those of classes included, each with its name."""
+    tree = ast.parse(path.read_text("utf-8"), str(path))
+    yield path.stem, tree
+    for node in ast.walk(tree):
+        if isinstance(node, Definition) and not isinstance(node, ast.Module):
+            yield node.name, node
+
+
+def words_in(name: str) -> set[str]:
+    """``decode_queue`` and ``DecodeQueue`` both hold the words decode and queue."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+SERVICE_FILES = sorted((ROOT / "service").rglob("*.py"))
+DEFINED = [(path, name, node) for path in SERVICE_FILES for name, node in definitions(path)]
 SERVICE, TRAINING = imports_under("service"), imports_under("training")
 
 
 def test_the_service_never_imports_torch_or_training() -> None:
-    assert [str(found) for found in SERVICE if found.top in {"torch", "training", "tests"}] == []
+    assert [str(found) for found in SERVICE if found.top in {"torch", "training", "bench", "tests"}] == []
+
+
+def test_nothing_but_tests_imports_the_programs_that_measure() -> None:
+    assert [str(found) for found in [*TRAINING, *imports_under("deploy")] if found.top in {"bench", "tests"}] == []
+
+
+def test_the_tests_hold_no_programs_that_measure_and_those_hold_no_tests() -> None:
+    assert [str(path) for path in (ROOT / "bench").rglob("test_*.py")] == []
+    assert [
+        str(path) for path in (ROOT / "tests/bench").rglob("*.py") if not path.name.startswith(("test_", "conftest"))
+    ] == []
 
 
 def test_nothing_in_the_service_can_load_a_pickle() -> None:
@@ -148,3 +191,51 @@ def test_training_uses_the_text_room_and_the_bundle_and_only_export_and_evaluati
 )
 def test_the_reader_of_imports_sees_every_form(statement: str, module: str) -> None:
     assert module in [found.module for found in imports_of(statement, "service/text/batch.py")]
+
+
+def test_what_the_glossary_names_exists() -> None:
+    classes = {name for _, name, node in DEFINED if isinstance(node, ast.ClassDef)}
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SERVICE_FILES
+    }
+    named = set(GLOSSARY_NAME.findall((ROOT / "docs/glossary.md").read_text("utf-8")))
+    ours = {name for name in named if name.startswith("service.") or re.fullmatch("([A-Z][a-z]+)+", name)}
+    assert len(ours) > 40
+    assert ours - classes - modules == set()
+
+
+def test_the_glossary_has_one_sentence_a_word() -> None:
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE)
+    meanings = {word: meaning for word, meaning in rows if word not in {"Word", "---"}}
+    assert 40 <= len(meanings) <= 60
+    assert [word for word, meaning in meanings.items() if not re.fullmatch(r"[A-Z`][^.]*(\.\w[^.]*)*\.", meaning)] == []
+
+
+def test_no_class_or_module_is_named_by_a_private_metaphor() -> None:
+    named = [(path, name) for path, name, node in DEFINED if isinstance(node, ast.Module | ast.ClassDef)]
+    assert [f"{path}: {name}" for path, name in named if words_in(name) & METAPHORS] == []
+
+
+def test_docstrings_begin_with_a_capital_and_not_in_the_middle_of_a_sentence() -> None:
+    wrong = []
+    for path, name, node in DEFINED:
+        docstring = ast.get_docstring(node)
+        place = path.relative_to(ROOT).as_posix()
+        if docstring is None or name.startswith("_"):
+            continue
+        first = LEADING_WORD.match(docstring)
+        if first is None or not first[1][0].isupper() or first[1] in MID_SENTENCE:
+            wrong.append(f"{place}: {name}: {docstring.splitlines()[0]}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("DecodeQueue", {"decode", "queue"}),
+        ("decode_queue", {"decode", "queue"}),
+        ("TagHTTPDesk", {"tag", "http", "desk"}),
+    ],
+)
+def test_the_reader_of_names_sees_every_word(name: str, words: set[str]) -> None:
+    assert words_in(name) == words

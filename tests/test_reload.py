@@ -14,8 +14,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.process import free_port
 from tests.api.conftest import wait_until
-from tests.benchmarks.process import free_port
 from tests.fakes import GRAPH, NAME, VERSION, damage, lexicon_graph, write_bundle
 from tests.running import (
     Running,

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from service.bundle import load_bundle
-from service.predictors.translation import Pair as Direction
-from service.predictors.translation import Wish
+from service.predictors.translation import LanguagePair as Direction
+from service.predictors.translation import TranslateOptions as Wish
 from service.predictors.translator import Translator
 from service.text.paragraphs import cut
 from training.command_line import CORPORA

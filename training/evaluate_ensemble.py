@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from service.predictors.translation import Pair as Languages
+from service.predictors.translation import LanguagePair as Languages
 from training.checkpoints import load_translator
 from training.command_line import run_parser
 from training.config import load_config

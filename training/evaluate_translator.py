@@ -18,7 +18,9 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from service.bundle import Bundle, Manifest, load_bundle
 from service.errors import InputTooLongError
-from service.predictors.translation import Pair, Translation, Wish
+from service.predictors.translation import LanguagePair as Pair
+from service.predictors.translation import TranslateOptions as Wish
+from service.predictors.translation import Translation
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from service.text.paragraphs import Passage, cut

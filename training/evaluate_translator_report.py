@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from service.predictors.translation import Pair, Wish
+from service.predictors.translation import LanguagePair as Pair
+from service.predictors.translation import TranslateOptions as Wish
 from service.predictors.translator import Translator
 from training.evaluate_translator import SOURCE_LANGUAGE, TranslatedSet
 from training.translator_report import AttentionPicture, SetSection, TranslatorReport, bleu_by_length

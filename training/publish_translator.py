@@ -15,7 +15,7 @@ import onnx
 import torch
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, load_bundle, write_manifest
-from service.predictors.translation import Wish
+from service.predictors.translation import TranslateOptions as Wish
 from service.predictors.translator import TranslateExample
 from service.predictors.translator import Translator as Predictor
 from service.text.placeholders.items import scan

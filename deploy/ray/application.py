@@ -13,7 +13,7 @@ from ray import serve
 
 from service.api.logs import configure_logging
 from service.app import create_app
-from service.scheduling.admission import Door, Phase
+from service.scheduling.admission import Lifecycle, Phase
 from service.settings import Settings
 
 # One that has so many requests under way has always the next batch, and its answers still come in time: see
@@ -26,19 +26,19 @@ def build() -> Any:
     settings = Settings.from_environment({"RIBBON_THREADS": "1", **os.environ})
     configure_logging(level=settings.log_level, format=settings.log_format)
     app = create_app(settings)
-    return ReadyFirst(app, app.state.door)
+    return ReadyFirst(app, app.state.lifecycle)
 
 
 class ReadyFirst:
     """ASGI. Its start ends when the models are loaded and warm, so that no request comes before."""
 
-    def __init__(self, app: Any, door: Door) -> None:
+    def __init__(self, app: Any, lifecycle: Lifecycle) -> None:
         self._app = app
-        self._door = door
+        self._lifecycle = lifecycle
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def send_when_ready(message: Any) -> None:
-            if message["type"] == "lifespan.startup.complete" and await self._door.decided() is not Phase.READY:
+            if message["type"] == "lifespan.startup.complete" and await self._lifecycle.decided() is not Phase.READY:
                 message = {"type": "lifespan.startup.failed", "message": "no models; the log says why"}
             await send(message)
 

@@ -1,4 +1,4 @@
-"""POST /admin/reload, on a port for operators alone."""
+"""POST /admin/reload: the endpoint for operators, on a port of its own."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from litestar import MediaType, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
-from service.api.origins import refuse_other_origins
+from service.api.csrf import refuse_cross_origin
 from service.api.problems import PROBLEM_JSON, Problem, problems
 from service.api.schemas import ReloadAccepted, ReloadResponse
 from service.errors import ReloadFailedError
-from service.scheduling.admission import Door
+from service.scheduling.admission import Lifecycle
 
 
 class Reload(ABC):
-    """How models are looked for again from here."""
+    """Base class of the ways to reload models from a request."""
 
     @abstractmethod
     async def __call__(self) -> ReloadResponse | ReloadAccepted:
-        """Raises ReloadFailedError."""
+        """Reload, or ask another process to. Raises ReloadFailedError."""
 
 
 class ReloadHere(Reload):
-    """Where one process does everything: the answer is what came of it."""
+    """Reloads in this process, which serves alone, and answers with the result."""
 
     def __init__(self, reload: Callable[[], Awaitable[ReloadResponse]]) -> None:
         self._reload = reload
@@ -38,16 +38,16 @@ class ReloadHere(Reload):
         return await self._reload()
 
 
-class TellSupervisor(Reload):
-    """Where several do: it loads first, and then tells all of them."""
+class AskSupervisor(Reload):
+    """Asks the supervisor of several workers to reload: it loads first and then passes the signal to all of them."""
 
-    def __init__(self, supervisor: int, door: Door) -> None:
+    def __init__(self, supervisor: int, lifecycle: Lifecycle) -> None:
         self._supervisor = supervisor  # its process id
-        self._door = door
+        self._lifecycle = lifecycle
 
     async def __call__(self) -> ReloadAccepted:
-        if self._door.is_ending:
-            raise ReloadFailedError(f"the service is {self._door.phase.value}")
+        if self._lifecycle.is_ending:
+            raise ReloadFailedError(f"the service is {self._lifecycle.phase.value}")
         if os.getppid() != self._supervisor:
             raise ReloadFailedError("the supervisor of this worker has died")
         os.kill(self._supervisor, signal.SIGHUP)
@@ -68,7 +68,7 @@ FOREIGN = ResponseSpec(
     "/admin/reload",
     status_code=200,
     summary="Look for models again",
-    before_request=refuse_other_origins,
+    before_request=refuse_cross_origin,
     responses={200: DONE, 202: ACCEPTED, 403: FOREIGN, **problems(409)},
 )
 async def reload(reload_models: NamedDependency[Reload]) -> Response[Any]:

@@ -1,7 +1,7 @@
-"""Bytes to a request: fast when they are good, exact about what is wrong when they are not.
+"""Decodes request bodies: fast when they are good, exact about what is wrong when they are not.
 
-msgspec decodes straight into the endpoint's type. Only when it fails, or may have overlooked a repeated key,
-does the standard library read the body again, slowly, to say what is wrong and where.
+msgspec decodes straight into the endpoint's type. Only when it fails, or may have overlooked a repeated key, does the
+standard library read the body again, slowly, to say what is wrong and where.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 
 
 class Arrival(Protocol):
-    """What a server may say of a request."""
+    """State of a request's arrival, as our server reports it."""
 
     @property
     def more_body(self) -> bool:
-        """Some of the body is still to come."""
+        """Whether some of the body is still to come."""
         ...
 
 
 def _unknown() -> Arrival | None:
-    """What servers say that are not ours."""
+    """Stands for the arrival under a server that reports none."""
     return None
 
 
@@ -60,8 +60,8 @@ class JsonRequest(Request[Any, Any, Any]):
     body_timeout_seconds: ClassVar[float] = 30.0
 
     async def body(self) -> bytes:
-        """All of it. Raises MalformedRequestError if there is none although the endpoint reads one, BodyTimeoutError
-        if it does not arrive."""
+        """Read the whole body. Raises MalformedRequestError if it is empty although the endpoint reads one, and
+        BodyTimeoutError if it does not arrive in time."""
         try:
             body = await self._arrived()
         except TimeoutError as error:
@@ -74,7 +74,8 @@ class JsonRequest(Request[Any, Any, Any]):
         return body
 
     async def _arrived(self) -> bytes:
-        """A timer is nearly as dear as all else that is done for a body, and most are here when they are asked for."""
+        """Wait for the body. A timer costs nearly as much as all other work on a body, and most bodies are here when
+        they are asked for, so a complete one is read without."""
         arrival = self.scope["state"].get(ARRIVAL, _unknown)()
         if arrival is not None and not arrival.more_body:
             return await super().body()
@@ -88,13 +89,13 @@ class JsonRequest(Request[Any, Any, Any]):
 
 
 def requests_within(body_timeout_seconds: float) -> type[JsonRequest]:
-    """Requests that wait so long for their bodies."""
+    """Make a request class that waits this long for a body."""
     return type("JsonRequest", (JsonRequest,), {"__slots__": (), "body_timeout_seconds": body_timeout_seconds})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Form:
-    """A type that bodies are decoded into, and what its fields are called."""
+    """A type that bodies are decoded into, with the names of its fields."""
 
     decoder: msgspec.json.Decoder[Any]
     fields: Mapping[str, Collection[str]]  # name -> the words it may hold; none if it is free
@@ -119,7 +120,8 @@ def _choices(type: inspect.Type) -> Collection[str]:  # noqa: A002
 
 
 def decode(body: bytes, type: Any) -> Any:  # noqa: A002
-    """Raises MalformedRequestError if it is no JSON in UTF-8, InvalidRequestError if it is other JSON."""
+    """Decode a body into a type. Raises MalformedRequestError if it is not JSON in UTF-8, and InvalidRequestError if it
+    is JSON of another form."""
     form = Form.of(type)
     try:
         decoded = form.decoder.decode(body)
@@ -134,7 +136,7 @@ def decode(body: bytes, type: Any) -> Any:  # noqa: A002
 
 
 def _decode_whole(body: bytes, type: Any, form: Form) -> Any:  # noqa: A002
-    """To JSON Schema 4.0 is an integer; msgspec tells it from 4."""
+    """Decode a body that writes integers as 4.0, which JSON Schema allows and msgspec does not."""
     try:
         return msgspec.convert(_parse(body), type)
     except msgspec.ValidationError as error:
@@ -142,7 +144,7 @@ def _decode_whole(body: bytes, type: Any, form: Form) -> Any:  # noqa: A002
 
 
 def _check_media_type(request: JsonRequest) -> None:
-    """No content type at all is taken for JSON."""
+    """Raise UnsupportedMediaTypeError unless the body is declared as JSON; no declaration counts as JSON."""
     headers = request.headers
     if headers.get("content-encoding", "identity").lower() != "identity" or (
         headers.get("transfer-encoding", "chunked").lower() != "chunked"
@@ -167,7 +169,7 @@ def _explain(body: bytes, error: Exception, form: Form) -> NoReturn:
 
 
 def _field_error(message: str, form: Form) -> FieldError:
-    """``Expected `str`, got `int` - at `$.text[1]``` and the like."""
+    """Translate a message of msgspec's, such as ``Expected `str`, got `int` - at `$.text[1]``, to a field error."""
     if unknown := _UNKNOWN_FIELD.fullmatch(message):
         path = ".".join(filter(None, [unknown[2], unknown[1]]))
         return FieldError(path=path, message=f"unknown field; known are {', '.join(form.fields)}")
@@ -181,7 +183,7 @@ def _field_error(message: str, form: Form) -> FieldError:
 
 
 def _parse(body: bytes) -> Any:
-    """The body as plain values, read strictly. Raises MalformedRequestError."""
+    """Parse the body strictly into plain values. Raises MalformedRequestError."""
     try:
         return json.loads(body.decode(), object_pairs_hook=_object, parse_float=_number, parse_constant=_constant)
     except UnicodeDecodeError as error:
@@ -214,7 +216,8 @@ def _constant(name: str) -> NoReturn:
 
 
 def _surrogates(document: Any) -> Iterator[FieldError]:
-    """The strings, keys too, that hold one. A loop, for any depth of nesting, and lazy, for any length."""
+    """Yield an error for each string or key that holds a lone surrogate. It is a loop, for any depth of nesting, and
+    lazy, for any length."""
     nested = [iter([("", document)])]
     while nested:
         path, value = next(nested[-1], ("", None))
@@ -227,7 +230,7 @@ def _surrogates(document: Any) -> Iterator[FieldError]:
 
 
 def _members(path: str, value: list[Any] | dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What is in it, keys before their values, each with its path; nulls left out."""
+    """Yield the members of a list or object with their paths, keys before values; nulls are left out."""
     if isinstance(value, list):
         yield from ((f"{path}[{i}]", item) for i, item in enumerate(value) if item is not None)
         return

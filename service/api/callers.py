@@ -1,4 +1,4 @@
-"""Who asks: an address, which proxies may stand in front of, and the key that was sent."""
+"""Identifies callers: by the address, behind trusted proxies too, and by the key that was sent."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _HOUSEHOLD_MASK = (1 << 128) - (1 << (128 - HOUSEHOLD))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Without an address: a unix socket. Without a key: none was sent, a wrong one was, or none is asked for."""
+    """A request's sender. ``address`` is None on a unix socket; ``key`` is None if no key or a wrong one was sent, or
+    none is asked for."""
 
     address: str | None
     key: ApiKey | None = None
 
     @property
     def bucket(self) -> str:
-        """Whose items are counted together: those of a key, an IPv4 address, an IPv6 household."""
+        """Name the rate-limit bucket: one per key, IPv4 address or IPv6 /64 network."""
         return f"key {self.key.name}" if self.key else household_of(self.address or "")
 
 
@@ -36,7 +37,7 @@ NOBODY = Caller(None)
 
 
 class Callers:
-    """Finds out who asks, from what the connection and the headers say."""
+    """Finds a request's caller from its connection and headers."""
 
     def __init__(self, *, trusted: Sequence[Network] = (), keys: ApiKeys | None = None) -> None:
         self._trusted = tuple(trusted)
@@ -44,7 +45,7 @@ class Callers:
         self._is_proxy = lru_cache(_REMEMBERED)(self._is_trusted)
 
     def of(self, scope: Any) -> Caller:
-        """Never raises, whatever the headers hold."""
+        """Return the caller of an ASGI scope. Never raises, whatever the headers hold."""
         headers = scope["headers"]
         return Caller(self._address(scope.get("client"), headers), self._key(headers))
 
@@ -64,7 +65,7 @@ class Callers:
         return origins.pop() if len(origins) == 1 else peer
 
     def _origin(self, chain: Sequence[str], peer: str) -> str:
-        """The nearest hop that is no proxy of ours; what stands before it anybody may have written."""
+        """Return the nearest hop that is no trusted proxy; hops before it may have been invented by anybody."""
         nearest = peer
         for hop in reversed(chain[-MAX_HOPS:]):
             address = address_in(hop)
@@ -81,14 +82,14 @@ class Callers:
 
 
 def forwarded_for(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
-    """The hops of X-Forwarded-For, the farthest first."""
+    """Yield the hops of X-Forwarded-For, the farthest first."""
     for name, value in headers:
         if name == b"x-forwarded-for":
             yield from value.decode("latin-1").split(",")
 
 
 def forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
-    """Those of Forwarded (RFC 7239); an element that does not say for whom is a hop without an address."""
+    """Yield the hops of Forwarded (RFC 7239); an element without ``for`` is a hop without an address."""
     for name, value in headers:
         if name == b"forwarded":
             for element in value.decode("latin-1").split(","):
@@ -97,7 +98,7 @@ def forwarded(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
 
 
 def address_in(hop: str) -> str | None:
-    """``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1``, ``"[2001:db8::1]:80"``; none if it is anything else."""
+    """Extract the address of a hop such as ``192.0.2.1:80`` or ``"[2001:db8::1]:80"``; None if it holds none."""
     return _address_in(hop) if len(hop) <= MAX_ADDRESS_LENGTH else None  # before it is remembered
 
 
@@ -114,7 +115,7 @@ def _address_in(hop: str) -> str | None:
 
 @lru_cache(_REMEMBERED)
 def parsed(text: str) -> Address | None:
-    """An IPv4 address that came through an IPv6 socket is an IPv4 address."""
+    """Parse an address; an IPv4 address that came through an IPv6 socket counts as IPv4."""
     try:
         address = ip_address(text)
     except ValueError:

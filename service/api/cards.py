@@ -1,4 +1,4 @@
-"""What GET /models says of a model."""
+"""Schemas of GET /models."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Groups = Annotated[
 
 
 class PairCard(Struct, frozen=True):
-    """From which language to which."""
+    """Source and target language of a translator."""
 
     source: str
     target: str
 
 
 class ConfidenceCard(Struct, frozen=True, kw_only=True):
-    """What a translator's confidences mean."""
+    """Meaning of a translator's confidences."""
 
     what: Annotated[str, Meta(description="What a confidence is the probability of")]
     threshold: Annotated[float, Meta(description="Confidences from here on are worth relying on")]
@@ -54,6 +54,6 @@ class ModelCard(Struct, frozen=True, kw_only=True):
 
 
 class ModelsResponse(Struct, frozen=True):
-    """Every model that is served."""
+    """List of all models that are served."""
 
     models: list[ModelCard]

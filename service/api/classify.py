@@ -11,11 +11,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
 from service.api.answers import classify_result
-from service.api.catalogue import Served
-from service.api.desk import Desk, Refusal
-from service.api.inputs import Item, Limits, read_texts
+from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
+from service.api.registry import ServedModel
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
+from service.api.validation import InputItem, Limits, read_texts
 from service.api.written import WrittenJson
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 from service.text.batch import Ids
@@ -23,21 +23,21 @@ from service.text.batch import Ids
 ANSWER = ResponseSpec(ClassifyResponse, description="One result per text, in order", generate_examples=False)
 
 
-class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, Ids, ClassifiedRow]):
-    """A row a text."""
+class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding, Ids, ClassifiedRow]):
+    """Endpoint of classifiers: one row per text."""
 
     task = "classify"
     response = ClassifyResponse
 
-    def read(self, data: ClassifyRequest, limits: Limits) -> list[Item]:
+    def read(self, data: ClassifyRequest, limits: Limits) -> list[InputItem]:
         return read_texts(data.text, limits)
 
-    def encode(self, item: Item, data: ClassifyRequest, model: Classifier) -> TextEncoding:
+    def encode(self, item: InputItem, data: ClassifyRequest, model: Classifier) -> TextEncoding:
         return model.encode_beginning(item.text) if data.truncate else model.encode(item.text)
 
     def decode(
         self,
-        served: Served[Classifier, Ids, ClassifiedRow],
+        served: ServedModel[Classifier, Ids, ClassifiedRow],
         data: ClassifyRequest,
         items: Sequence[TextEncoding],
         answers: Sequence[ClassifiedRow],
@@ -57,7 +57,9 @@ class ClassifyDesk(Desk[ClassifyRequest, Classifier, TextEncoding, Ids, Classifi
     responses={200: ANSWER, **PROBLEMS},
 )
 async def classify(
-    data: JSONBody[ClassifyRequest], request: Request[Any, Any, Any], classify_desk: NamedDependency[ClassifyDesk]
+    data: JSONBody[ClassifyRequest],
+    request: Request[Any, Any, Any],
+    classify_endpoint: NamedDependency[ClassifyEndpoint],
 ) -> WrittenJson:
     """Say which class each text belongs to, or which classes, and how probable every class is."""
-    return WrittenJson(await classify_desk.answer(data, request))
+    return WrittenJson(await classify_endpoint.answer(data, request))

@@ -1,8 +1,8 @@
-"""Connections that nobody can hold for nothing: there is a most of them, and none may stall for long.
+"""Protocol of connections that no caller can hold up: their number is limited, and none may stall for long.
 
 uvicorn bounds neither the time that a request's headers take, nor that in which an answer is read, nor the size of
-headers. Here the parser's callbacks leave marks behind, and once in a while one sweep looks at all connections, so
-that a request costs no timer.
+headers. Here the parser's callbacks leave marks, and at intervals one sweep looks at all connections, so that a request
+costs no timer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from service.api.body import ARRIVAL
 from service.api.connection_limits import ConnectionLimits
-from service.api.exchange import new_request_id
+from service.api.connection_table import ConnectionTable, IdleTimer
+from service.api.context import new_request_id
 from service.api.first_look import FirstLook, Head
 from service.api.one_write import OneWrite
-from service.api.watch import Stall, Watch
 from service.api.wire import problem_bytes
 from service.errors import (
     BodyTimeoutError,
@@ -39,38 +39,38 @@ _OFFER = re.compile(rb"(\r\n)upgrade(?=:)", re.IGNORECASE)
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, with an end to everything that a caller can draw out."""
+    """Connection of HTTP/1.1: uvicorn's protocol with a deadline for everything that a caller could draw out."""
 
-    watch: ClassVar[Watch]
+    table: ClassVar[ConnectionTable]
     first_look: ClassVar[FirstLook | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._num_heads = 0  # complete ones
         self._num_drains = 0
-        self._in_head = True  # a connection is there to send one
+        self._in_head = True  # a new connection is expected to send one
         self._in_body = False
-        self._running: RequestResponseCycle | None = None  # what the application is asked; ``cycle`` is what came last
-        self._is_answered = False  # the request whose body is coming was, by the first look
+        self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
+        self._is_answered = False  # whether the first look answered the request whose body is coming
         self._idle_bytes = 0  # received since the parser last had something to say
         self._refused = False
-        self._head_stall, self._rest_stall, self._answer_stall = Stall(), Stall(), Stall()
+        self._head_stall, self._rest_stall, self._answer_stall = IdleTimer(), IdleTimer(), IdleTimer()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        is_full, is_flooded = self.watch.is_full, self.watch.is_flooded
-        self.watch.add(self)
+        is_full, is_flooded = self.table.is_full, self.table.is_flooded
+        self.table.add(self)
         if is_flooded:
             self.transport = transport
             transport.abort()
         elif is_full:
             self.transport = transport
-            most = self.watch.limits.max_connections
+            most = self.table.limits.max_connections
             self._refuse(TooManyConnectionsError(f"{most} connections are open", retry_after_seconds=1))
         else:
             super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.watch.connections.discard(self)
+        self.table.connections.discard(self)
         self._abandon()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
@@ -111,7 +111,7 @@ class Connection(HttpToolsProtocol):
         self.headers = []  # a trailer is not to come among them
 
     def _first_answer(self) -> bytes | None:
-        """What the first look says. It is not asked while anything else is to be said or sent before."""
+        """Ask the first look for an answer. It is not asked while another answer is still to be sent."""
         look = self.first_look
         if look is None or not look.is_needed or self.expect_100_continue or not self._is_quiet():
             return None
@@ -123,20 +123,20 @@ class Connection(HttpToolsProtocol):
             return None
 
     def _is_quiet(self) -> bool:
-        """Every answer is given, the last one is read, and another request may follow this one."""
+        """Whether all earlier answers are written and read, and another request may follow this one."""
         is_idle = self.cycle is None or self.cycle.response_complete
         stays = self.parser.should_keep_alive() and not self.parser.should_upgrade()
         return is_idle and stays and self.parser.get_http_version() == "1.1" and not self.flow.write_paused
 
     def _hand_on(self) -> None:
-        """To the application."""
+        """Hand the request to the application."""
         self._unset_keepalive_if_required()
         super().on_headers_complete()
         answer = OneWrite(self.transport, self.cycle.on_response)
         self.scope["state"][ARRIVAL] = weakref.ref(self.cycle)  # it holds the scope
         self.cycle.transport, self.cycle.on_response = answer, answer.complete  # type: ignore[assignment]
         if self.expect_100_continue or self.parser.should_upgrade():
-            # A caller who was not told to go on may send the body or not: what follows could not be told apart.
+            # A caller who was not told to go on may send the body or not: bytes that follow could not be told apart.
             self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -145,14 +145,14 @@ class Connection(HttpToolsProtocol):
 
     @property
     def owes(self) -> bool:
-        """A whole request has come and is not answered."""
+        """Whether a whole request has come that is not answered yet."""
         cycle = self.cycle
         is_whole = cycle is not None and not cycle.more_body and not cycle.response_complete
         return not self._refused and (bool(self.pipeline) or is_whole)
 
     @property
     def is_answering(self) -> bool:
-        """An answer has begun and has not ended."""
+        """Whether an answer has begun and has not ended."""
         running = self._running
         return running is not None and running.response_started and not running.response_complete
 
@@ -175,7 +175,7 @@ class Connection(HttpToolsProtocol):
             )
 
     def _is_answered_early(self) -> bool:
-        """Some of the body is still to come, or was, when the answer was written."""
+        """Whether the answer was written before the whole body had come."""
         is_complete = self.cycle is not None and self.cycle.response_complete
         return self._in_body and (self._is_answered or is_complete)
 
@@ -190,34 +190,36 @@ class Connection(HttpToolsProtocol):
             super().shutdown()
 
     def end_if_stalled(self, now: float) -> None:
-        """Called once in a while."""
-        limits = self.watch.limits
+        """End the connection if one of its limits has passed; called at intervals."""
+        limits = self.table.limits
         if self._rest_stall.seconds(self._rest_mark(), now) >= limits.linger_seconds:
             self.transport.abort()
         elif self._head_stall.seconds(self._head_mark(), now) >= limits.head_seconds:
             self._end_head(limits.head_seconds)
         elif self._answer_stall.seconds(self._answer_mark(), now) >= limits.answer_seconds:
-            self.watch.count(UnreadAnswerError("the answer was not read"))
+            self.table.count(UnreadAnswerError("the answer was not read"))
             self.transport.abort()
 
     def _head_mark(self) -> int | None:
-        """A request begun, or bytes between two requests, which end uvicorn's timer for idle connections."""
+        """Mark of a head that is arriving: a begun request, or bytes between two requests, which end uvicorn's timer
+        for idle connections."""
         is_waiting = self._in_head or (self._idle_bytes > 0 and not self._in_body)
         return self._num_heads if is_waiting and not self._refused else None
 
     def _rest_mark(self) -> int | None:
-        """Something still comes although the answer is written."""
+        """Mark of bytes that still arrive although the answer is written."""
         return self._num_heads if self._refused or self._is_answered_early() else None
 
     def _answer_mark(self) -> tuple[int, int] | None:
-        """A finished answer that is not all sent, or a stream whose reader is so far behind that it had to pause."""
+        """Mark of an unread answer: a finished one that is not all sent, or a stream that had to pause for its
+        reader."""
         if self._refused or not self.transport.get_write_buffer_size():
             return None
         is_finished = self.cycle is None or self.cycle.response_complete
         return (self._num_heads, self._num_drains) if is_finished or self.flow.write_paused else None
 
     def _end_head(self, seconds: float) -> None:
-        """Somebody who never sent a byte has asked nothing, and is answered nothing."""
+        """End a connection whose head is late: with an answer if any byte came, without one otherwise."""
         if self._num_heads or self._idle_bytes:
             self._refuse(BodyTimeoutError(f"the headers were not complete after {seconds:g} s"))
         else:
@@ -227,9 +229,9 @@ class Connection(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
 
     def _refuse(self, error: ServiceError) -> None:
-        """Answer this and nothing more. What the caller still sends is taken in for a while, and dropped."""
+        """Answer with this error and nothing more. For a while, what the caller still sends is read and dropped."""
         self._refused = True
-        self.watch.count(error)
+        self.table.count(error)
         is_answered = self._is_answered_early()  # another answer would be taken for that to the next request
         self._abandon()
         if self.is_answering or is_answered:
@@ -242,7 +244,7 @@ class Connection(HttpToolsProtocol):
             self.transport.write_eof()
 
     def _abandon(self) -> None:
-        """The application learns that nobody listens any more, and says nothing more."""
+        """Tell the application that the connection is gone, so that it writes nothing more."""
         for cycle in (self._running, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
@@ -255,14 +257,16 @@ def connections_within(
     count: Callable[[ServiceError], None] = lambda _: None,
     first_look: FirstLook | None = None,
 ) -> type[Connection]:
-    """For one server; ``count`` is told of every refusal that no exchange writes down, and ``first_look`` is asked
-    what to say to a head."""
-    return type("Connection", (Connection,), {"watch": Watch(limits=limits, count=count), "first_look": first_look})
+    """Make the protocol class of one server. ``count`` is called with every refusal that has no request context;
+    ``first_look`` is asked for an answer to each head."""
+    return type(
+        "Connection", (Connection,), {"table": ConnectionTable(limits=limits, count=count), "first_look": first_look}
+    )
 
 
 def _without_upgrade(data: bytes) -> bytes:
-    """The parser would stop after the head of a request that offers another protocol, as those of Java's client do,
-    and its body would be lost. The offer is renamed, and so declined: RFC 9110, section 7.8."""
+    """Rename the offer of another protocol (RFC 9110, section 7.8), as Java's client sends it: the parser would stop
+    after such a head, and the body would be lost."""
     if b"\r\nupgrade:" not in data.lower():
         return data
     head, end, rest = data.partition(b"\r\n\r\n")
@@ -270,7 +274,7 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 def _cause(error: httptools.HttpParserError) -> ServiceError:
-    """What a callback of ours raised, else the parser's own complaint."""
+    """Return the error that a callback of ours raised, else one for the parser's own complaint."""
     cause = error.__context__
     return cause if isinstance(cause, ServiceError) else MalformedHttpError("this is not a request in HTTP/1.1")
 

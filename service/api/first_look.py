@@ -1,7 +1,7 @@
-"""The answer to a request's head alone: under overload most requests are refused, and that had better be cheap.
+"""Refuses requests by their heads alone: under overload most requests are refused, and that had better be cheap.
 
-A connection asks before it hands the request to the application. What is refused here is counted, logged and answered
-like what is refused further in; it costs a quarter of that.
+A connection asks before it hands the request to the application. A refusal made here is counted, logged and answered
+like any other, at a quarter of the cost.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from service.api.ledger import Ledger
-from service.api.relief import TASKS, Relief
+from service.api.load_shedding import TASK_OF_PATH, LoadShedder
+from service.api.request_log import RequestLog
 from service.api.wire import Headers, problem_bytes
-from service.scheduling.admission import Door
-from service.scheduling.lag import LoopLag
+from service.scheduling.admission import Lifecycle
+from service.scheduling.event_loop_lag import EventLoopLag
 
-_PATHS = {path.encode(): path for path in TASKS}
+_PATHS = {path.encode(): path for path in TASK_OF_PATH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a connection knows of a request when its headers are complete."""
+    """A request's head, as a connection knows it when the headers are complete."""
 
     method: bytes
     url: bytes
@@ -30,35 +30,36 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FirstLook:
-    """``needs_key``: who shows none that is let in is not told how busy we are, but goes on to be told that."""
+    """Asks the load shedder about each head. With ``needs_key``, requests without a valid key go on to be told that,
+    and not how busy the service is."""
 
-    relief: Relief
-    ledger: Ledger
-    lag: LoopLag
-    door: Door
+    load_shedder: LoadShedder
+    request_log: RequestLog
+    lag: EventLoopLag
+    lifecycle: Lifecycle
     needs_key: bool
 
     def __call__(self, head: Head, server_headers: Headers) -> bytes | None:
-        """The whole answer; None if the request is to be read."""
+        """Return the whole answer, or None if the request is to be read."""
         path = _PATHS.get(head.url)
-        if path is None or head.method != b"POST" or self.door.is_ending:
+        if path is None or head.method != b"POST" or self.lifecycle.is_ending:
             return None
-        refusal = self.relief.refusal(path, head.headers)
+        refusal = self.load_shedder.refusal(path, head.headers)
         if refusal is None:
             return None
         scope: dict[str, Any] = {"method": "POST", "path": path, "headers": head.headers, "client": head.client}
-        caller = self.ledger.caller_of(scope)
+        caller = self.request_log.caller_of(scope)
         if self.needs_key and caller.key is None:
             return None
-        exchange = self.ledger.begin(scope, caller)
+        context = self.request_log.begin(scope, caller)
         self.lag.watch()
-        exchange.status, exchange.kind = refusal.status, refusal.kind
-        answer = problem_bytes(refusal, exchange.request_id, [*server_headers, *exchange.headers()])
-        exchange.answer_bytes = len(answer) - answer.index(b"\r\n\r\n") - 4
-        self.ledger.write_down(exchange, path)
+        context.status, context.kind = refusal.status, refusal.kind
+        answer = problem_bytes(refusal, context.request_id, [*server_headers, *context.headers()])
+        context.answer_bytes = len(answer) - answer.index(b"\r\n\r\n") - 4
+        self.request_log.write_down(context, path)
         return answer
 
     @property
     def is_needed(self) -> bool:
-        """Whether to ask at all just now."""
-        return self.relief.is_looking
+        """Whether heads need to be looked at just now."""
+        return self.load_shedder.is_active

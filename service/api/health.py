@@ -1,28 +1,28 @@
-"""Whether the process lives, whether it can answer, and how it has been doing."""
+"""Health and metrics routes: liveness, readiness, and the Prometheus metrics."""
 
 from __future__ import annotations
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from service.api.gate import OPEN
+from service.api.access import OPEN
 from service.api.problems import problems
 from service.api.schemas import Health
 from service.metrics import CONTENT_TYPE, Metrics
-from service.scheduling.admission import Door
+from service.scheduling.admission import Lifecycle
 
 
 @get("/health/live", summary="The process runs", opt=OPEN, sync_to_thread=False)
 def live() -> Health:
-    """200 as long as anything answers at all."""
+    """Answer 200 as long as the process runs."""
     return Health("live")
 
 
 @get("/health/ready", summary="Every model is loaded and warm", responses=problems(503), opt=OPEN, sync_to_thread=False)
-def ready(door: NamedDependency[Door]) -> Health:
-    """200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
-    door.check_ready()
-    return Health(door.phase.value)
+def ready(lifecycle: NamedDependency[Lifecycle]) -> Health:
+    """Answer 200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
+    lifecycle.check_ready()
+    return Health(lifecycle.phase.value)
 
 
 @get(

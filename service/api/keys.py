@@ -1,4 +1,4 @@
-"""API keys: a file of names and hashes, so that who reads the file cannot use the keys."""
+"""API keys: a file of names and hashes, so that a reader of the file cannot use the keys."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """What is known of a key: not the key."""
+    """Name, hash and allowance of a key; the key itself is kept nowhere."""
 
     name: str
     digest: bytes  # SHA-256
@@ -37,10 +37,10 @@ class ApiKey:
 
 
 class ApiKeys:
-    """Those that are let in, from a file that may be read again."""
+    """Keys that are accepted, from a file that may be read again."""
 
     def __init__(self, path: Path, *, terms: Terms) -> None:
-        """Raises SettingsError."""
+        """Read the file. Raises SettingsError."""
         self._path, self._terms = path, terms
         self._keys = self._read()
 
@@ -49,7 +49,7 @@ class ApiKeys:
         return [key.name for key in self._keys]
 
     def find(self, presented: bytes) -> ApiKey | None:
-        """Takes the same time whichever key it is, and if it is none."""
+        """Find the key. It takes the same time whichever key it is, and if it is none."""
         digest, found = hashlib.sha256(presented).digest(), None
         for key in self._keys:
             if hmac.compare_digest(key.digest, digest):
@@ -57,7 +57,8 @@ class ApiKeys:
         return found
 
     def reread(self) -> Callable[[], None]:
-        """Read the file again; what is returned puts it in force. Raises SettingsError if the file is bad."""
+        """Read the file again and return a function that puts the new keys in force. Raises SettingsError if the file
+        is bad."""
         keys = self._read()
 
         def adopt() -> None:
@@ -85,7 +86,7 @@ class ApiKeys:
         return tuple(keys)
 
     def _parse(self, line: str, place: str) -> ApiKey:
-        """The line is never quoted: it may be a key that was put there by mistake."""
+        """Parse a line, which is never quoted in errors: it may be a key that was put there by mistake."""
         name, _, rest = line.partition(":")
         digest, *options = rest.split(":")
         if not _NAME.fullmatch(name):
@@ -98,7 +99,7 @@ class ApiKeys:
         return ApiKey(name=name, digest=bytes.fromhex(digest), allowance=self._allowance(options, place))
 
     def _allowance(self, options: Sequence[str], place: str) -> Allowance | None:
-        """``items=50`` and ``burst=200``."""
+        """Parse the options of a line, such as ``items=50`` and ``burst=200``."""
         given = dict(option.partition("=")[::2] for option in options)
         known = all(name in _OPTIONS and _OPTIONS[name].fullmatch(value) for name, value in given.items())
         if not known or len(given) < len(options):
@@ -113,7 +114,7 @@ class ApiKeys:
 
 
 def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    """From ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``, whichever comes first."""
+    """Return the key sent as ``Authorization: Bearer KEY`` or ``X-API-Key: KEY``, whichever header comes first."""
     for name, value in headers:
         if name == b"authorization":
             scheme, _, key = value.partition(b" ")
@@ -125,12 +126,12 @@ def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 
 
 def new_key() -> str:
-    """As random as can be, and safe in any header."""
+    """Make a random key that is safe in any header."""
     return KEY_PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
 
 
 def line_for(name: str, key: str) -> str:
-    """What the file has of it. Raises SettingsError."""
+    """Return the line of the key file for a name and a key. Raises SettingsError if the name is not allowed."""
     if not _NAME.fullmatch(name):
         raise SettingsError(f"{name!r}: a name is 1 to 64 of the letters A-Z and a-z, digits, and . _ -")
     return f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"

@@ -1,5 +1,4 @@
-"""Bundles on disk become predictors, proved by their examples: when the service starts, and when it is told to look
-again."""
+"""Loads bundles from disk into predictors and proves them by their examples, at the start and at each reload."""
 
 from __future__ import annotations
 
@@ -12,14 +11,14 @@ from typing import Any, Protocol
 from msgspec import UNSET, UnsetType
 
 from service.api.cards import ConfidenceCard, ModelCard, PairCard
-from service.api.inputs import Limits
+from service.api.validation import Limits
 from service.api.versions import default_of, find_versions, full_name, name_of
 from service.bundle import Bundle, Task, verify
 from service.errors import SettingsError
 from service.predictors.classifier import Classifier
 from service.predictors.confidence import ConfidenceModel
 from service.predictors.predictor import RowPredictor
-from service.predictors.replay import replay
+from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
 from service.runtime.devices import Device
@@ -30,12 +29,12 @@ from service.settings_rules import PREFIX
 
 
 class OpenSession(Protocol):
-    """How a graph is opened: by onnxruntime, or by a fake."""
+    """Function that opens a graph: onnxruntime's, or a fake's."""
 
     def __call__(self, path: Path, *, device: Device) -> Session: ...
 
 
-# What a device is better at than at the models' own: hardly an operator of an int8 graph has a CUDA kernel, and
+# Precisions that a device runs better than the models' own: hardly an operator of an int8 graph has a CUDA kernel, and
 # every other one that has would wait for copies from and to the CPU.
 PRECISIONS: Mapping[Device, str] = {"cuda": "fp32"}
 AnyPredictor = Translator | RowPredictor[Any, Any]
@@ -63,8 +62,8 @@ OPENERS: Mapping[Task, Callable[[Bundle, str, OpenGraph], AnyPredictor]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Loaded:
-    """A predictor that has replayed its examples."""
+class LoadedModel:
+    """A predictor that has replayed its examples, and its card."""
 
     card: ModelCard
     predictor: AnyPredictor
@@ -75,47 +74,49 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reloaded:
-    """What is to be served from now on, by name and the highest version of each first, and by full name what of it is
-    new, what another than before, what as it was, and what is gone."""
+class ReloadPlan:
+    """The models to serve from now on, by name and the highest version of each first; and by full name which of them
+    are added, changed, kept and removed."""
 
-    models: Sequence[Loaded]
+    models: Sequence[LoadedModel]
     added: Sequence[str]
     changed: Sequence[str]
     kept: Sequence[str]
     removed: Sequence[str]
 
     @property
-    def fresh(self) -> list[Loaded]:
-        """Those that were loaded just now."""
+    def fresh(self) -> list[LoadedModel]:
+        """Models that were loaded just now."""
         return [each for each in self.models if each.full_name not in self.kept]
 
 
-def load_models(settings: Settings, open_session: OpenSession) -> list[Loaded]:
-    """Every bundle under ``models_dir``, checked and proved. Raises StartupError."""
+def load_models(settings: Settings, open_session: OpenSession) -> list[LoadedModel]:
+    """Load, check and prove every bundle under ``models_dir``. Raises StartupError."""
     return list(reload_models(settings, open_session, ()).models)
 
 
-def reload_models(settings: Settings, open_session: OpenSession, current: Sequence[Loaded]) -> Reloaded:
-    """The same where some models are there already: of those whose manifest and precision are as they were the
-    predictors are kept; the files are compared with their checksums all the same, since a damaged one starts no more.
-    Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound."""
+def reload_models(settings: Settings, open_session: OpenSession, current: Sequence[LoadedModel]) -> ReloadPlan:
+    """Load the models again, keeping the predictors of those whose manifest and precision have not changed.
+
+    The files of kept models are compared with their checksums all the same, since a damaged one could not be started
+    again. Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound.
+    """
     bundles = find_versions(settings.models_dir)
     check_precision(bundles, settings.precision)
     defaults = {default_of(task, bundles, settings) for task in OPENERS}
     before = {each.full_name: each for each in current}
-    models, kept = list[Loaded](), list[str]()
+    models, kept = list[LoadedModel](), list[str]()
     for bundle in bundles:
         name = name_of(bundle)
-        card = describe(bundle, settings, is_default=name in defaults)
+        card = card_of(bundle, settings, is_default=name in defaults)
         if name in before and is_same(before[name].card, card):
             verify(bundle)
             kept.append(name)
-            models.append(Loaded(card=card, predictor=before[name].predictor))
+            models.append(LoadedModel(card=card, predictor=before[name].predictor))
         else:
-            models.append(Loaded(card=card, predictor=open_predictor(bundle, settings, open_session)))
+            models.append(LoadedModel(card=card, predictor=open_predictor(bundle, settings, open_session)))
     names = [each.full_name for each in models]
-    return Reloaded(
+    return ReloadPlan(
         models=models,
         added=[name for name in names if name not in before],
         changed=[name for name in names if name in before and name not in kept],
@@ -125,31 +126,34 @@ def reload_models(settings: Settings, open_session: OpenSession, current: Sequen
 
 
 def is_same(before: ModelCard, now: ModelCard) -> bool:
-    """Nothing needs to be loaded: every file is what it was, and the same graph is wanted."""
+    """Whether a model need not be loaded again: every file is what it was, and the same graph is wanted."""
     return (before.checksum, before.precision) == (now.checksum, now.precision)
 
 
 def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
-    """Raises SettingsError if no model has the precision that is asked for."""
+    """Raise SettingsError if no model has the precision that is asked for."""
     known = {name for bundle in bundles for name in bundle.manifest.precisions}
     if wanted is not None and wanted not in known:
         raise SettingsError(f"{PREFIX}PRECISION={wanted}: no model has it; known: {', '.join(sorted(known))}")
 
 
 def precision_of(bundle: Bundle, settings: Settings) -> str:
-    """The configured one, where this model has it; else the model's own, or on a GPU that for which it has kernels."""
+    """Return the configured precision if this model has it; else the model's own, or on a GPU the one that has kernels
+    there."""
     manifest = bundle.manifest
     wanted = settings.precision or PRECISIONS.get(device_of(settings))
     return wanted if wanted in manifest.precisions else manifest.default_precision
 
 
 def device_of(settings: Settings) -> Device:
-    """Where models run. ``auto`` is one of the others by the time that a model is loaded on a GPU: service.app."""
+    """Return the device on which models run. The setting ``auto`` has been resolved by the time a model is loaded on a
+    GPU, in service.app."""
     return "cuda" if settings.device == "cuda" else "cpu"
 
 
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
-    """Verified, loaded and proved, and nothing of it changed meanwhile. Raises BundleError or DeviceError."""
+    """Verify, load and prove a bundle, and check that nothing of it changed meanwhile. Raises BundleError or
+    DeviceError."""
     seal = verify(bundle)
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
@@ -160,8 +164,8 @@ def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession
     return predictor
 
 
-def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCard:
-    """What GET /models says of it; entity labels without their BIOES prefixes."""
+def card_of(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCard:
+    """Make the card that GET /models shows of a bundle; entity labels come without their BIOES prefixes."""
     manifest = bundle.manifest
     return ModelCard(
         name=manifest.name,
@@ -186,7 +190,7 @@ def describe(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCa
 
 
 def _confidence_card(content: Mapping[str, Any] | None) -> ConfidenceCard | UnsetType:
-    """Of a manifest that the predictor has read."""
+    """Make the card of a confidence calibration that the predictor has read before."""
     if content is None:
         return UNSET
     model = ConfidenceModel.read(content)
@@ -194,7 +198,8 @@ def _confidence_card(content: Mapping[str, Any] | None) -> ConfidenceCard | Unse
 
 
 def plain_labels(tags: Sequence[str]) -> list[str]:
-    """``O B-PER I-PER E-PER S-PER`` is the one label ``PER``; other tags are labels themselves."""
+    """Return labels without BIOES prefixes: ``O B-PER I-PER E-PER S-PER`` is the one label ``PER``; other tags are
+    labels themselves."""
     if "O" not in tags:
         return list(tags)
     return list(dict.fromkeys(tag.partition("-")[2] for tag in tags if "-" in tag))

@@ -16,7 +16,7 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "co
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, message and whatever ``extra`` named."""
+    """Formats a record as JSON: time, level, message and the fields of ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -29,7 +29,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """The same for a person at a terminal."""
+    """Formats a record as a line for a person at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
@@ -38,7 +38,7 @@ class TextFormatter(logging.Formatter):
 
 
 def configure_logging(*, level: str, format: Literal["json", "text"]) -> None:  # noqa: A002 (the setting's name)
-    """Send every logger to standard error in one form. The server's own lines only from warnings on."""
+    """Send every logger to standard error in one form; the server's own lines from warnings on only."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
     # Nobody prints these, and to find them out is half the cost of a record.
@@ -51,7 +51,7 @@ def configure_logging(*, level: str, format: Literal["json", "text"]) -> None:  
 
 
 def name_worker(number: int) -> None:
-    """Every line says from now on which worker wrote it."""
+    """Add this worker's number to every line from now on."""
 
     def add(record: logging.LogRecord) -> bool:
         record.worker = number
@@ -62,21 +62,21 @@ def name_worker(number: int) -> None:
 
 
 def log_request(log: logging.Logger, fields: Mapping[str, Any]) -> None:
-    """``log.info("request", extra=fields)`` without its costly search for the calling line."""
+    """Do what ``log.info("request", extra=fields)`` does, without its costly search for the calling line."""
     record = logging.LogRecord(log.name, logging.INFO, __file__, 0, "request", (), None)
     record.__dict__.update(fields)
     log.handle(record)
 
 
 def extras(record: logging.LogRecord) -> dict[str, Any]:
-    """What was said beside the message, an exception included."""
+    """Return the fields of a record beside its message, those of an exception included."""
     fields = {name: value for name, value in vars(record).items() if name not in _PLAIN}
     if record.exc_info and record.exc_info[1]:
-        fields |= describe(record.exc_info[1])
+        fields |= error_fields(record.exc_info[1])
     return fields
 
 
-def describe(error: BaseException) -> dict[str, Any]:
-    """An exception's type and where it was raised. Its message is left out: it may quote the text."""
+def error_fields(error: BaseException) -> dict[str, Any]:
+    """Return an exception's type and where it was raised. Its message is left out: it may quote the text."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
     return {"error": type(error).__name__, "frames": frames}

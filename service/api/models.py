@@ -1,4 +1,4 @@
-"""GET /models: what is served."""
+"""GET /models: the models that are served."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from service.api.cards import ModelsResponse
-from service.api.catalogue import Catalogue
 from service.api.problems import problems
+from service.api.registry import ModelRegistry
 
 
 @get("/models", summary="Models that are served", responses=problems(401, 503), sync_to_thread=False)
-def models(catalogue: NamedDependency[Catalogue]) -> ModelsResponse:
+def models(registry: NamedDependency[ModelRegistry]) -> ModelsResponse:
     """Name, version, task, labels, limits, licence and measured quality of every model."""
-    return ModelsResponse(catalogue.cards())
+    return ModelsResponse(registry.cards())

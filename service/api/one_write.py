@@ -1,4 +1,5 @@
-"""One system call an answer, and one packet if it is small: a head is sent together with what follows it."""
+"""Writes an answer with one system call, and so in one packet if it is small: the head is sent together with the
+body."""
 
 from __future__ import annotations
 
@@ -10,13 +11,13 @@ _LENGTH = b"\r\ncontent-length:"
 
 
 class OneWrite:
-    """What one answer is written to. A head that says how long its body is waits for it; that of a stream does not,
-    for its first part may take a while."""
+    """Transport of one answer. A head with a content length waits for its body; that of a stream is sent at once, for
+    its first part may take a while."""
 
     __slots__ = ("_head", "_is_begun", "_then", "_transport")
 
     def __init__(self, transport: asyncio.Transport, then: Callable[[], None]) -> None:
-        """``then`` is called when the answer is complete."""
+        """Write to ``transport``; ``then`` is called when the answer is complete."""
         self._transport = transport
         self._then = then
         self._head = b""
@@ -34,7 +35,7 @@ class OneWrite:
         self._is_begun = True
 
     def complete(self) -> None:
-        """Nothing follows: that to HEAD has no body."""
+        """Send what is left: an answer to HEAD has no body to wait for."""
         self._flush()
         self._then()
 

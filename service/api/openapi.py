@@ -1,6 +1,6 @@
 """GET /schema: the API's description, OpenAPI 3.1 as JSON and YAML, and a page to read it on and try it.
 
-Nothing comes from elsewhere: the page's script is served from here too.
+Nothing is fetched from elsewhere: the page's script is served from here too.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from litestar import Request, Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 
-from service.api.contract import Json, complete
-from service.api.inputs import Limits
+from service.api.openapi_details import Json, complete
+from service.api.validation import Limits
 from service.errors import UnknownPathError
 
 VERSION = "0.1.0"
@@ -23,7 +23,7 @@ SCRIPT = "rapidoc-min.js"
 
 
 class Description:
-    """The document, made once when it is first asked for."""
+    """The OpenAPI document, made once when it is first asked for."""
 
     def __init__(self, limits: Limits, keys: Mapping[str, Json]) -> None:
         self._limits = limits
@@ -55,7 +55,7 @@ class YamlPlugin(YamlRenderPlugin):
 
 
 class PagePlugin(OpenAPIRenderPlugin):
-    """RapiDoc's page and its script, which is a file of ours."""
+    """Serves RapiDoc's page and its script, which is a file of ours."""
 
     def __init__(self) -> None:
         super().__init__(path="/")
@@ -69,13 +69,13 @@ class PagePlugin(OpenAPIRenderPlugin):
 
 @get(f"/{SCRIPT}", include_in_schema=False, sync_to_thread=True)
 def script() -> Response[bytes]:
-    """Read when it is asked for: nobody else needs its megabyte in memory."""
+    """Serve the script. It is read when asked for: nothing else needs its megabyte in memory."""
     headers: Mapping[str, str] = {"cache-control": "max-age=86400"}
     return Response((WEB / "rapidoc" / SCRIPT).read_bytes(), media_type="text/javascript", headers=headers)
 
 
 def describe_api(limits: Limits, keys: Mapping[str, Json]) -> OpenAPIConfig:
-    """``keys`` are the ways to send one, where one is needed."""
+    """Configure the API's description; ``keys`` are the ways to send a key, where one is needed."""
     description = Description(limits, keys)
     return OpenAPIConfig(
         title="Ribbon",
@@ -88,6 +88,6 @@ def describe_api(limits: Limits, keys: Mapping[str, Json]) -> OpenAPIConfig:
 
 
 def _refuse_unknown(request: Request[Any, Any, Any]) -> None:
-    """Litestar would answer a page of its own to any path below /schema; ours has the form of all failures."""
+    """Raise UnknownPathError for paths below /schema: Litestar would answer with a page of its own."""
     if request.path_params:
         raise UnknownPathError("nothing lives at this path; GET /schema lists what there is")

@@ -1,4 +1,4 @@
-"""Every failure becomes one kind of document: RFC 9457, ``application/problem+json``."""
+"""Problem documents: every failure is answered by one kind of document (RFC 9457, ``application/problem+json``)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
-from service.api.exchange import exchange_of
-from service.api.logs import describe
+from service.api.context import context_of
+from service.api.logs import error_fields
 from service.errors import (
     BodyTooLargeError,
     FieldError,
@@ -33,14 +33,14 @@ _log = logging.getLogger(__name__)
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
-    """One thing wrong with the request."""
+    """An error in one field of the request."""
 
     path: str
     message: str
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 9457, with a stable ``kind`` and the request's id."""
+    """A problem document (RFC 9457) with a stable ``kind`` and the request's id."""
 
     type: str
     title: str
@@ -69,7 +69,7 @@ MEANINGS = {
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """How a route may fail, for its description."""
+    """Describe the ways in which a route may fail, for the API's description."""
     return {
         status: ResponseSpec(Problem, description=MEANINGS[status], media_type=PROBLEM_JSON, generate_examples=False)
         for status in statuses
@@ -84,7 +84,8 @@ def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Re
 
 
 async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> None:
-    """The same answer where no handler of Litestar's gives it: before anything is read, or at the end of all."""
+    """Send a problem where no handler of Litestar's can: before anything is read, or after the application has
+    ended."""
     body = msgspec.json.encode(_write(ASGIConnection(scope), error))
     headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **headers_of(error)}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
@@ -93,17 +94,17 @@ async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> Non
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What Litestar itself refuses: unknown paths, wrong methods, bodies over the limit."""
+    """Answer what Litestar itself refuses: unknown paths, wrong methods, bodies over the limit."""
     return _respond(request, _translate(error), _headers(error))
 
 
 def on_any_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """A bug. The caller learns the request's id; the log has the rest."""
+    """Answer a bug: the caller learns the request's id, and the log has the rest."""
     return _respond(request, _report(request, error), {})
 
 
 def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
-    """What a stream that has begun ends with. Anything but a ServiceError is a bug."""
+    """Make the problem that ends a stream which has begun. Any error but a ServiceError is a bug."""
     return _write(request, error if isinstance(error, ServiceError) else _report(request, error))
 
 
@@ -115,7 +116,7 @@ HANDLERS: ExceptionHandlersMap = {
 
 
 def _report(request: Request[Any, Any, Any], error: Exception) -> ServiceError:
-    _log.error("unexpected error", extra={"request_id": exchange_of(request).request_id, **describe(error)})
+    _log.error("unexpected error", extra={"request_id": context_of(request).request_id, **error_fields(error)})
     return ServiceError("something unexpected happened; the log has more under this id")
 
 
@@ -138,7 +139,7 @@ def _translate(error: HTTPException) -> ServiceError:
 
 
 def _headers(error: HTTPException) -> dict[str, str]:
-    """Litestar does not know that HEAD is answered wherever GET is."""
+    """Return Litestar's headers with HEAD among the allowed methods: it is answered wherever GET is."""
     headers = dict(error.headers or {})
     if "GET" in headers.get("allow", ""):
         headers["allow"] = headers["allow"].replace("GET", "GET, HEAD")
@@ -160,16 +161,16 @@ def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapp
 
 
 def _write(request: ASGIConnection[Any, Any, Any, Any], error: ServiceError) -> Problem:
-    """The document; noted for the metrics and the log. The error has been caught for good: its traceback holds frames
-    that hold the error, and all that the request was."""
+    """Make the document and record its kind in the context. The traceback is dropped: its frames hold the error and all
+    of the request."""
     error.with_traceback(None)
-    exchange = exchange_of(request)
-    exchange.kind = error.kind
-    return document(error, exchange.request_id)
+    context = context_of(request)
+    context.kind = error.kind
+    return document(error, context.request_id)
 
 
 def headers_of(error: ServiceError) -> dict[str, str]:
-    """Those that come with the document."""
+    """Return the headers that come with the document."""
     headers = dict(error.headers)
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(max(1, ceil(error.retry_after_seconds)))
@@ -194,7 +195,8 @@ def document_bytes(error: ServiceError, request_id: str) -> bytes:
 
 
 def _sendable(text: str) -> str:
-    """A message may quote what the caller sent, and that may be long and hold what UTF-8 cannot: a lone surrogate."""
+    """Shorten a message and escape lone surrogates, which UTF-8 cannot hold: a message may quote what the caller
+    sent."""
     if len(text) > MAX_MESSAGE_LENGTH:
         half = MAX_MESSAGE_LENGTH // 2
         text = f"{text[:half]} … {text[-half:]}"

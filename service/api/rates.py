@@ -1,4 +1,4 @@
-"""How many items a caller may send: a bucket for each that fills at a steady rate, kept as one number (GCRA).
+"""Rate limits: a bucket of items per caller that fills at a steady rate, kept as one number (GCRA).
 
 The generic cell rate algorithm (ITU-T I.371, 1996) keeps the moment at which a bucket will be full again. Items move it
 into the future; as long as it is no further off than a whole bucket takes to fill, they are let through.
@@ -31,26 +31,26 @@ class Allowance:
 
     @property
     def seconds_to_fill(self) -> float:
-        """An empty bucket."""
+        """Seconds until an empty bucket is full."""
         return self.burst / self.items_per_second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What becomes of the numbers that an operator writes down."""
+    """Rules by which an operator's numbers become the allowance of one process."""
 
     workers: int = 1
     least_burst: int = 1  # where none is written: a legal request must be able to pass
 
     def allowance(self, items_per_second: float, burst: int | None) -> Allowance:
-        """One process's share of the rate. The burst is not divided: a request is counted in one process."""
+        """Return one process's share of the rate. The burst is not divided: a request is counted in one process."""
         usual = max(ceil(items_per_second), self.least_burst)
         return Allowance(items_per_second=items_per_second / self.workers, burst=burst or usual)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A caller's bucket as it is now, in the words of draft-ietf-httpapi-ratelimit-headers-10."""
+    """State of a caller's bucket, in the words of draft-ietf-httpapi-ratelimit-headers-10."""
 
     allowance: Allowance
     fill_seconds: float  # until the bucket is full again
@@ -67,7 +67,7 @@ class Standing:
 
 
 class Rates:
-    """Every caller's bucket in this process."""
+    """Buckets of all callers in this process."""
 
     def __init__(self, *, max_callers: int = MAX_CALLERS, clock: Callable[[], float] = time.monotonic) -> None:
         self._full_at: OrderedDict[str, float] = OrderedDict()  # of buckets that are not full
@@ -78,11 +78,12 @@ class Rates:
         return Standing(allowance, max(0.0, self._full_at.get(bucket, 0.0) - self._clock()))
 
     def check(self, bucket: str, allowance: Allowance) -> None:
-        """Raises RateLimitedError if not even one item would be let through."""
+        """Raise RateLimitedError if not even one item would be let through."""
         _check_wait(self.standing(bucket, allowance), 1)
 
     def take(self, bucket: str, allowance: Allowance, items: int) -> Standing:
-        """Count these, all or none. Raises RateLimitedError now, InvalidRequestError if they can never pass at once."""
+        """Count these items, all or none. Raises RateLimitedError if they must wait, InvalidRequestError if they can
+        never pass at once."""
         if items > allowance.burst:
             raise _never(items, allowance)
         now = self._clock()

@@ -1,4 +1,4 @@
-"""What came of looking for models again: for the caller, the log and the metrics."""
+"""Reload signals, and how the result of a reload is answered, logged and counted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from prometheus_client import Counter
 
 from service.api.cards import ModelCard
-from service.api.loading import Reloaded
-from service.api.logs import describe
+from service.api.loading import ReloadPlan
+from service.api.logs import error_fields
 from service.api.schemas import ReloadResponse
 from service.errors import ReloadFailedError, StartupError
 from service.metrics import Metrics
@@ -20,27 +20,28 @@ from service.metrics import Metrics
 _log = logging.getLogger(__name__)
 
 
-class Hangup:
-    """SIGHUP, or whatever else asks for a reload without waiting for it. What comes before anybody listens is not lost;
-    what comes while another one waits is the same."""
+class ReloadSignal:
+    """Asks for a reload on SIGHUP or on a call, without waiting for it. A signal before anybody listens is kept;
+    several while a reload waits count as one."""
 
     def __init__(self) -> None:
         self._listener: Callable[[], None] | None = None
         self._is_told = False
 
     def heed(self) -> None:
-        """From now on SIGHUP tells it, and one that was held back until now. Only the main thread may call this."""
+        """Install the handler of SIGHUP, and unblock a signal that was held back. Only the main thread may call
+        this."""
         signal.signal(signal.SIGHUP, lambda *_: self.tell())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
     def tell(self) -> None:
-        """May be called from any thread, and by a signal at any moment."""
+        """Ask for a reload. May be called from any thread, and by a signal at any moment."""
         self._is_told = True
         if self._listener is not None:
             self._listener()
 
     async def obey(self, reload: Callable[[], Awaitable[object]]) -> None:
-        """Until cancelled."""
+        """Reload whenever it is asked for, until cancelled."""
         heard = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -60,16 +61,16 @@ class Hangup:
 
 
 async def _try(reload: Callable[[], Awaitable[object]]) -> None:
-    """The next one must still be heard."""
+    """Reload and swallow failures, so that the next request to reload is still heard."""
     try:
         await reload()
     except ReloadFailedError:
         pass  # it has been written down
     except Exception as error:
-        _log.error("models not reloaded: unexpected error", extra=describe(error))
+        _log.error("models not reloaded: unexpected error", extra=error_fields(error))
 
 
-def report(reloaded: Reloaded, *, seconds: float) -> ReloadResponse:
+def report(reloaded: ReloadPlan, *, seconds: float) -> ReloadResponse:
     return ReloadResponse(
         result="ok" if reloaded.added or reloaded.changed or reloaded.removed else "unchanged",
         added=list(reloaded.added),
@@ -88,8 +89,8 @@ def write_down(response: ReloadResponse, reloads: Counter) -> None:
 
 
 def write_down_failure(error: Exception, reloads: Counter) -> ReloadFailedError:
-    """What the caller gets. Only what is written for operators is told as it is; that the service is about to end is no
-    fault of any model."""
+    """Log and count a failed reload, and return the error for the caller. Only messages written for operators are
+    passed on; a service that is about to end is no fault of any model."""
     if isinstance(error, ReloadFailedError):
         _log.info("models not looked for again: %s", error)
         return error
@@ -97,12 +98,12 @@ def write_down_failure(error: Exception, reloads: Counter) -> ReloadFailedError:
     if isinstance(error, StartupError):
         _log.error("models not reloaded; those before are still served: %s", error)
         return ReloadFailedError(f"those before are still served: {error}")
-    _log.error("models not reloaded; those before are still served: unexpected error", extra=describe(error))
+    _log.error("models not reloaded; those before are still served: unexpected error", extra=error_fields(error))
     return ReloadFailedError("those before are still served: something unexpected happened; the log has more")
 
 
 def write_down_models(cards: Iterable[ModelCard], gone: Iterable[ModelCard], metrics: Metrics) -> None:
-    """Those that are served from now on, and those that are not any more."""
+    """Set the metrics of the models that are served from now on, and of those that are not any more."""
     for card in gone:
         metrics.model_info.labels(*_labels(card)).set(0)
     for card in cards:

@@ -1,4 +1,5 @@
-"""What comes in and what goes out. Structs: answers are large, and msgspec writes them seven times faster."""
+"""Schemas of requests and answers. They are msgspec structs: answers are large, and msgspec writes them seven times
+faster."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from service.settings import MAX_BEAM_SIZE
 from service.text.markup.documents import Format
 from service.text.offsets import OffsetUnit
 
-Task = Literal["pos", "ner"]
-TASKS: tuple[Task, ...] = ("pos", "ner")
+TagTask = Literal["pos", "ner"]
+TAG_TASKS: tuple[TagTask, ...] = ("pos", "ner")
 Strict = Annotated[
     bool,
     Meta(description="Refuse the whole request (422) if a text of it has no word or is over the model's limit"),
@@ -32,8 +33,8 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         list[list[str]] | None, Meta(description="Sentences that are tokenised already, in place of text")
     ] = None
     model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
-    tasks: Annotated[list[Task], Meta(description="What to answer: pos, ner or both", min_length=1)] = field(
-        default_factory=lambda: list(TASKS)
+    tasks: Annotated[list[TagTask], Meta(description="What to answer: pos, ner or both", min_length=1)] = field(
+        default_factory=lambda: list(TAG_TASKS)
     )
     truncate: Annotated[bool, Meta(description="Read the beginning of a sentence over the model's limit")] = False
     strict: Strict = False
@@ -83,7 +84,7 @@ class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
 
 class ModelName(Struct, frozen=True):
-    """Which model answered."""
+    """Name and version of the model that answered."""
 
     name: str
     version: str
@@ -101,7 +102,7 @@ class TokenAnswer(Struct, frozen=True, gc=False):
 
 
 class SentenceAnswer(Struct, frozen=True):
-    """From its first token's start to its last one's end."""
+    """A sentence and its tokens, from the first one's start to the last one's end."""
 
     start: int
     end: int
@@ -119,7 +120,7 @@ class EntityAnswer(Struct, frozen=True, gc=False):
 
 
 class TagResult(Struct, frozen=True):
-    """One text's answer."""
+    """Answer to one text."""
 
     sentences: list[SentenceAnswer]
     entities: list[EntityAnswer] | UnsetType = UNSET
@@ -129,14 +130,14 @@ class TagResult(Struct, frozen=True):
 
 
 class TagResponse(Struct, frozen=True):
-    """One result per text, in order."""
+    """Results of all texts, in order."""
 
     model: ModelName
     results: list[TagResult]
 
 
 class ClassifyResult(Struct, frozen=True, kw_only=True):
-    """One text's class and the scores of all classes, which sum to 1 unless the model is multi-label."""
+    """Class of one text and the scores of all classes, which sum to 1 unless the model is multi-label."""
 
     label: Annotated[str | None, Meta(description="The likeliest")]
     score: float | None
@@ -152,21 +153,22 @@ class ClassifyResult(Struct, frozen=True, kw_only=True):
 
 
 class ClassifyResponse(Struct, frozen=True):
-    """One result per text, in order."""
+    """Results of all texts, in order."""
 
     model: ModelName
     results: list[ClassifyResult]
 
 
 class SourceSpan(Struct, frozen=True, gc=False):
-    """Where a sentence stands in the text."""
+    """Place of a sentence in the text."""
 
     start: int
     end: int
 
 
 class AttentionAnswer(Struct, frozen=True):
-    """``weights`` has a row for each target token and a column for each source token; every row sums to 1."""
+    """Attention of a translation: ``weights`` has a row for each target token and a column for each source token; every
+    row sums to 1."""
 
     source_tokens: list[str]
     target_tokens: list[str]
@@ -190,14 +192,14 @@ class TranslatedSentence(Struct, frozen=True):
 
 
 class HypothesisAnswer(Struct, frozen=True, gc=False):
-    """One way to say it."""
+    """A possible translation."""
 
     translation: str
     score: float
 
 
 class TranslateResult(Struct, frozen=True):
-    """One text's translation; ``hypotheses``, best first, where it is of one sentence."""
+    """Translation of one text; ``hypotheses``, best first, where it has one sentence."""
 
     translation: str | None
     score: float | None
@@ -209,14 +211,14 @@ class TranslateResult(Struct, frozen=True):
 
 
 class TranslateResponse(Struct, frozen=True):
-    """One result per text, in order."""
+    """Results of all texts, in order."""
 
     model: ModelName
     results: list[TranslateResult]
 
 
 class SentenceEvent(Struct, frozen=True, kw_only=True):
-    """A finished sentence of a stream: which of which item, and its translations, best first."""
+    """A finished sentence of a stream: its item and place, and its translations, best first."""
 
     item: int
     sentence: int
@@ -245,7 +247,7 @@ class DoneEvent(Struct, frozen=True):
 
 
 class ReloadResponse(Struct, frozen=True, kw_only=True):
-    """What another look at the models' folder changed; models by full name, as ``en-tagger@1.0.0``."""
+    """Changes that a reload made; models by full name, as ``en-tagger@1.0.0``."""
 
     result: Literal["ok", "unchanged"]
     added: list[str]
@@ -256,12 +258,12 @@ class ReloadResponse(Struct, frozen=True, kw_only=True):
 
 
 class ReloadAccepted(Struct, frozen=True):
-    """Somebody else is told to look."""
+    """The reload was passed on to another process."""
 
     detail: str
 
 
 class Health(Struct, frozen=True):
-    """``live``, or the phase the service is in."""
+    """State of the service: ``live``, or its phase."""
 
     status: str

@@ -11,12 +11,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
-from service.api.answers import TaggedItem, View, tag_results
-from service.api.catalogue import Served
-from service.api.desk import Desk, Refusal
-from service.api.inputs import Item, Limits, read_text_or_tokens
+from service.api.answers import TaggedItem, TagOptions, tag_results
+from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
+from service.api.registry import ServedModel
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
+from service.api.validation import InputItem, Limits, read_text_or_tokens
 from service.api.written import WrittenJson
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
@@ -26,16 +26,16 @@ from service.text.tokenizer import join_words, split_sentences
 ANSWER = ResponseSpec(TagResponse, description="One result per text, in order", generate_examples=False)
 
 
-class TagDesk(Desk[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
-    """A row a sentence."""
+class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
+    """Endpoint of taggers: one row per sentence."""
 
     task = "tag"
     response = TagResponse
 
-    def read(self, data: TagRequest, limits: Limits) -> list[Item]:
+    def read(self, data: TagRequest, limits: Limits) -> list[InputItem]:
         return read_text_or_tokens(text=data.text, tokens=data.tokens, limits=limits)
 
-    def encode(self, item: Item, data: TagRequest, model: Tagger) -> TaggedItem:
+    def encode(self, item: InputItem, data: TagRequest, model: Tagger) -> TaggedItem:
         text, sentences = split(item)
         kept = [model.shorten(sentence) for sentence in sentences] if data.truncate else sentences
         encodings = [model.encode(sentence) for sentence in kept]
@@ -43,18 +43,18 @@ class TagDesk(Desk[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
 
     def decode(
         self,
-        served: Served[Tagger, Ids, TaggedRow],
+        served: ServedModel[Tagger, Ids, TaggedRow],
         data: TagRequest,
         items: Sequence[TaggedItem],
         answers: Sequence[TaggedRow],
     ) -> list[TagResult]:
-        view = View(
+        options = TagOptions(
             pos="pos" in data.tasks,
             ner="ner" in data.tasks,
             unit=data.offset_unit,
             truncated=data.truncate,
         )
-        return tag_results(items, answers, view)
+        return tag_results(items, answers, options)
 
     def refuse(self, refusal: Refusal, data: TagRequest) -> TagResult:
         entities: list[EntityAnswer] | UnsetType = [] if "ner" in data.tasks else UNSET
@@ -68,14 +68,14 @@ class TagDesk(Desk[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
     responses={200: ANSWER, **PROBLEMS},
 )
 async def tag(
-    data: JSONBody[TagRequest], request: Request[Any, Any, Any], tag_desk: NamedDependency[TagDesk]
+    data: JSONBody[TagRequest], request: Request[Any, Any, Any], tag_endpoint: NamedDependency[TagEndpoint]
 ) -> WrittenJson:
     """Split text into sentences and tokens and say what each one is."""
-    return WrittenJson(await tag_desk.answer(data, request))
+    return WrittenJson(await tag_endpoint.answer(data, request))
 
 
-def split(item: Item) -> tuple[str, list[Sentence]]:
-    """The text that offsets index, and its sentences."""
+def split(item: InputItem) -> tuple[str, list[Sentence]]:
+    """Return the text that offsets index, and its sentences."""
     if item.tokens is None:
         return item.text, split_sentences(item.text)
     if not item.tokens:

@@ -1,4 +1,4 @@
-"""POST /translate: sentences of a text into another language, at once or one by one as they are finished."""
+"""POST /translate: sentences of a text into another language, all at once or streamed one by one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
-from service.api.desk import Desk, Refusal, run_more_rows, run_rows
-from service.api.inputs import Item, Limits, read_texts
+from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows, run_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
+from service.api.validation import InputItem, Limits, read_texts
 from service.api.written import WrittenJson
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
-from service.predictors.translation import Pair, Wish
+from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.job import Done
 from service.scheduling.search import Hypotheses, Search
@@ -36,48 +36,48 @@ ANSWER = ResponseSpec(
 )
 
 
-class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, Hypotheses]):
-    """A row a sentence that has words."""
+class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedItem, Search, Hypotheses]):
+    """Endpoint of translators: one row per sentence that has words."""
 
     task = "translate"
     response = TranslateResponse
     effort = EFFORT
 
     def find(self, data: TranslateRequest) -> ServedTranslator:
-        """The model for the pair: the named one, or the first of those that serve it, the default before the others.
-        Raises InvalidRequestError if there is none."""
-        candidates = self.means.catalogue.candidates(self.task, data.model)
+        """Return the model for the language pair: the named one, or the first that serves the pair, the default before
+        others. Raises InvalidRequestError if there is none."""
+        candidates = self.services.registry.candidates(self.task, data.model)
         served = next((each for each in candidates if each.predictor.pair_for(data.source, data.target)), None)
         if served is None:
             raise _unknown_pair(data, [known for each in candidates for known in each.predictor.pairs])
         _check_at_most(data.max_length, served.predictor.max_target_tokens, "max_length", "this model's limit")
         return served
 
-    def weigh(self, data: TranslateRequest) -> float:
+    def cost_factor(self, data: TranslateRequest) -> float:
         return data.beam_size
 
-    def read(self, data: TranslateRequest, limits: Limits) -> list[Item]:
+    def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
         _check_at_most(data.num_hypotheses, data.beam_size, "num_hypotheses", "beam_size")
         return read_texts(data.text, limits)
 
-    def encode(self, item: Item, data: TranslateRequest, model: Translator) -> TranslatedItem:
-        passage, wish = cut_format(item.text, data.format), _wish(data, model)
-        return TranslatedItem.of(passage, [model.encode(each, wish) for each in passage.sentences], data.offset_unit)
+    def encode(self, item: InputItem, data: TranslateRequest, model: Translator) -> TranslatedItem:
+        passage, options = cut_format(item.text, data.format), _wish(data, model)
+        return TranslatedItem.of(passage, [model.encode(each, options) for each in passage.sentences], data.offset_unit)
 
     async def run(
         self, admitted: AdmittedTexts, request: Request[Any, Any, Any]
     ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
-        """Sentences whose translation has faults are searched once more in smaller parts. If there is no time for that,
-        or it fails, what was found first is answered."""
+        """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
+        that, or it fails, the first results are answered."""
         translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
         done = await run_rows(admitted, request)
-        first = await self.means.offload(work, answered, admitted.items, done.answers, translator)
-        second = replace(admitted, items=await self.means.offload(work, to_search_again, first, translator))
+        first = await self.services.side_thread(work, answered, admitted.items, done.answers, translator)
+        second = replace(admitted, items=await self.services.side_thread(work, to_search_again, first, translator))
         items = first
         if second.rows:
             with suppress(CapacityError, ModelFailedError):
                 more = await run_more_rows(second, request)
-                items = await self.means.offload(work, _better_of, first, second.items, more.answers, translator)
+                items = await self.services.side_thread(work, _better_of, first, second.items, more.answers, translator)
                 done = done.joined(more)
         return replace(admitted, items=items), done
 
@@ -94,8 +94,8 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
         return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
     async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-        """Events. What is refused at the door is refused here, before the first one."""
-        return SentenceStream.start(await self.admit(data, request), self.means.offload).events(request)
+        """Return the stream's events. Errors that refuse the request are raised here, before the first event."""
+        return SentenceStream.start(await self.admit(data, request), self.services.side_thread).events(request)
 
 
 @post(
@@ -105,12 +105,14 @@ class TranslateDesk(Desk[TranslateRequest, Translator, TranslatedItem, Search, H
     responses={200: ANSWER, **PROBLEMS},
 )
 async def translate(
-    data: JSONBody[TranslateRequest], request: Request[Any, Any, Any], translate_desk: NamedDependency[TranslateDesk]
+    data: JSONBody[TranslateRequest],
+    request: Request[Any, Any, Any],
+    translate_endpoint: NamedDependency[TranslateEndpoint],
 ) -> Response[Any]:
     """Split text into sentences, translate them, and join them again with its line breaks kept."""
     if data.stream:
-        return Stream(await translate_desk.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
-    return WrittenJson(await translate_desk.answer(data, request))
+        return Stream(await translate_endpoint.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
+    return WrittenJson(await translate_endpoint.answer(data, request))
 
 
 _UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come
@@ -125,10 +127,10 @@ def _better_of(
     return better(first, answered(second, answers, translator), translator)
 
 
-def _wish(data: TranslateRequest, model: Translator) -> Wish:
-    """In a pair that the model serves."""
-    return Wish(
-        pair=model.pair_for(data.source, data.target) or Pair(data.source, data.target),
+def _wish(data: TranslateRequest, model: Translator) -> TranslateOptions:
+    """Make the translation options of a request in a pair that the model serves."""
+    return TranslateOptions(
+        pair=model.pair_for(data.source, data.target) or LanguagePair(data.source, data.target),
         beam_size=data.beam_size,
         num_hypotheses=data.num_hypotheses,
         length_penalty=data.length_penalty,
@@ -139,7 +141,7 @@ def _wish(data: TranslateRequest, model: Translator) -> Wish:
     )
 
 
-def _unknown_pair(data: TranslateRequest, known: Sequence[Pair]) -> InvalidRequestError:
+def _unknown_pair(data: TranslateRequest, known: Sequence[LanguagePair]) -> InvalidRequestError:
     path = "target" if match_language(data.source, {each.source for each in known}) else "source"
     pairs = ", ".join(sorted({str(each) for each in known}))
     message = f"nothing here translates from {data.source!r} to {data.target!r}; known pairs: {pairs}"

@@ -1,4 +1,4 @@
-"""The events of POST /translate with ``stream``: every sentence as soon as it is finished."""
+"""Events of POST /translate with ``stream``: every sentence as soon as it is finished."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 import msgspec
 from litestar import Request
 
-from service.api.catalogue import Served
-from service.api.desk import Admitted, note
-from service.api.exchange import exchange_of
-from service.api.offload import Offload
+from service.api.context import context_of
+from service.api.endpoint import AdmittedRequest, record
 from service.api.problems import problem_of
+from service.api.registry import ServedModel
 from service.api.schemas import DoneEvent, RefusedEvent
+from service.api.side_thread import SideThread
 from service.api.translations import TranslatedItem, sentence_event
 from service.errors import CallerLeftError, CapacityError
-from service.predictors.translation import Source
+from service.predictors.translation import EncodedSentence
 from service.predictors.translator import Translator
 from service.scheduling.decoder import Decoder
 from service.scheduling.job import Done, Job
 from service.scheduling.search import Hypotheses, Search
 
-ServedTranslator = Served[Translator, Search, Hypotheses]
-AdmittedTexts = Admitted[Translator, TranslatedItem, Search, Hypotheses]
+ServedTranslator = ServedModel[Translator, Search, Hypotheses]
+AdmittedTexts = AdmittedRequest[Translator, TranslatedItem, Search, Hypotheses]
 EFFORT = 4  # of cutting, encoding or restoring a character, beside tagging it
 
 Given = ParamSpec("Given")
@@ -35,9 +35,9 @@ Result = TypeVar("Result")
 
 
 def work_of(admitted: AdmittedTexts, length: int) -> int:
-    """How long it takes to make translations of the hypotheses of so many characters, in characters that are tagged in
-    this time. Each hypothesis of a beam may have to be restored."""
-    return int(EFFORT * admitted.weight * length)
+    """Return the work of making translations from hypotheses of so many characters, in characters that are tagged in
+    the same time. Each hypothesis of a beam may have to be restored."""
+    return int(EFFORT * admitted.cost_factor * length)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -47,8 +47,8 @@ class _Pending:
     item: TranslatedItem
     place: int  # of the item in the request
     sentence: int
-    source: Source
-    first: Source | None = None  # what was found first, if this is the second search
+    source: EncodedSentence
+    first: EncodedSentence | None = None  # what was found first, if this is the second search
     answers: list[Hypotheses | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Found:
-    """One search of a sentence has ended."""
+    """Result of one search of a sentence."""
 
     pending: _Pending
     search: int
@@ -66,7 +66,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Failed:
-    """The searches of these sentences have failed."""
+    """Failure of these sentences' searches."""
 
     pending: Sequence[_Pending]
     error: BaseException
@@ -77,27 +77,27 @@ class SentenceStream:
     """The sentences of one request on their way through the decoder.
 
     A sentence whose translation has faults is searched once more in smaller parts. If there is no time for that, or it
-    fails, what was found first is sent.
+    fails, the first result is sent.
     """
 
     admitted: AdmittedTexts
-    offload: Offload
+    side_thread: SideThread
     num_open: int = 0  # sentences that are not finished
     _ended: asyncio.Queue[_Found | _Failed] = field(default_factory=asyncio.Queue)
     _jobs: list[Job[Hypotheses]] = field(default_factory=list)
 
     @classmethod
-    def start(cls, admitted: AdmittedTexts, offload: Offload) -> Self:
-        """Raises OverloadedError or DeadlineExceededError."""
-        stream = cls(admitted=admitted, offload=offload)
+    def start(cls, admitted: AdmittedTexts, side_thread: SideThread) -> Self:
+        """Queue the sentences of a request. Raises OverloadedError or DeadlineExceededError."""
+        stream = cls(admitted=admitted, side_thread=side_thread)
         pending = [each for each in stream._all_sentences() if each.source.searches]
         job = stream._enqueue(pending)
-        admitted.served.density.learn(length=admitted.length, cost=job.cost / admitted.weight)
+        admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
         stream.num_open = len(pending)
         return stream
 
     async def events(self, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-        """Ends the jobs if the caller leaves, which cancels this."""
+        """Yield the events, and withdraw the jobs if the caller disconnects, which cancels this generator."""
         try:
             for event in chain(self._refused(), self._copied()):
                 yield event
@@ -105,7 +105,7 @@ class SentenceStream:
                 async for event in self._finished(await self._ended.get()):
                     self.num_open -= 1
                     yield event
-            note(exchange_of(request), self.admitted, self._done())
+            record(context_of(request), self.admitted, self._done())
             yield _event("done", DoneEvent(self.admitted.served.name))
         except Exception as error:  # the status is sent: all that can be done is to say it
             yield _event("error", problem_of(request, error))
@@ -113,10 +113,10 @@ class SentenceStream:
             self._withdraw(request)
 
     def _enqueue(self, pending: Sequence[_Pending]) -> Job[Hypotheses]:
-        """Raises OverloadedError or DeadlineExceededError."""
+        """Queue these sentences' searches. Raises OverloadedError or DeadlineExceededError."""
         rows = [(each, number) for each in pending for number in range(len(each.source.searches))]
 
-        def tell(row: int, hypotheses: Hypotheses) -> None:
+        def on_finished(row: int, hypotheses: Hypotheses) -> None:
             sentence, search = rows[row]
             self._ended.put_nowait(_Found(pending=sentence, search=search, hypotheses=hypotheses))
 
@@ -125,46 +125,46 @@ class SentenceStream:
             [search for each in pending for search in each.source.searches],
             deadline=self.admitted.deadline,
             priority=self.admitted.priority,
-            tell=tell,
+            on_finished=on_finished,
         )
         job.done.add_done_callback(partial(self._end, pending))
         self._jobs.append(job)
         return job
 
     def _end(self, pending: Sequence[_Pending], done: asyncio.Future[Done[Hypotheses]]) -> None:
-        """A failure counts as seen, whether or not anybody still reads the stream."""
+        """Pass on a job's failure, which then counts as seen, whether or not the stream is still read."""
         error = None if done.cancelled() else done.exception()
         if error is not None:
             self._ended.put_nowait(_Failed(pending=pending, error=error))
 
     async def _finished(self, ended: _Found | _Failed) -> AsyncIterator[bytes]:
-        """The events of sentences that are finished now. Raises what the first searches of a sentence raised."""
+        """Yield the events of sentences that are finished now. Raises what the first searches of a sentence raised."""
         if isinstance(ended, _Failed):
             for pending in ended.pending:
                 if pending.first is None or isinstance(ended.error, CallerLeftError):
                     raise ended.error
-                yield await self._aside(pending, self._sentence, pending, pending.first)
+                yield await self._on_side_thread(pending, self._sentence, pending, pending.first)
             return
         pending, translator = ended.pending, self.admitted.served.predictor
         pending.answers[ended.search] = ended.hypotheses
         answers = [each for each in pending.answers if each is not None]
         if len(answers) == len(pending.answers):
-            source = await self._aside(pending, translator.answered, pending.source, answers)
+            source = await self._on_side_thread(pending, translator.answered, pending.source, answers)
             if pending.first is not None:
-                source = await self._aside(pending, translator.better, pending.first, source)
+                source = await self._on_side_thread(pending, translator.better, pending.first, source)
             elif await self._is_searched_again(pending, source):
                 return
-            yield await self._aside(pending, self._sentence, pending, source)
+            yield await self._on_side_thread(pending, self._sentence, pending, source)
 
-    async def _aside(
+    async def _on_side_thread(
         self, pending: _Pending, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
     ) -> Result:
-        """``function(*args)``, beside the event loop if the sentence is long."""
-        return await self.offload(work_of(self.admitted, len(pending.source.text)), function, *args, **kwargs)
+        """Return ``function(*args)``, computed beside the event loop if the sentence is long."""
+        return await self.side_thread(work_of(self.admitted, len(pending.source.text)), function, *args, **kwargs)
 
-    async def _is_searched_again(self, pending: _Pending, source: Source) -> bool:
-        """Whether the sentence needs it, and there is time."""
-        second = await self._aside(pending, self.admitted.served.predictor.halved, source)
+    async def _is_searched_again(self, pending: _Pending, source: EncodedSentence) -> bool:
+        """Search the sentence in smaller parts if it needs it and there is time; whether it is searched again."""
+        second = await self._on_side_thread(pending, self.admitted.served.predictor.halved, source)
         if second is None:
             return False
         try:
@@ -179,23 +179,23 @@ class SentenceStream:
                 yield _Pending(item=item, place=place, sentence=sentence, source=source)
 
     def _refused(self) -> Iterator[bytes]:
-        """The events of items that are not translated."""
+        """Yield the events of items that are not translated."""
         for place, refusal in self.admitted.refused.items():
             yield _event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
 
     def _copied(self) -> Iterator[bytes]:
-        """The events of sentences without a word to translate."""
+        """Yield the events of sentences without a word to translate."""
         for each in self._all_sentences():
             if not each.source.searches:
                 yield self._sentence(each, each.source)
 
-    def _sentence(self, pending: _Pending, source: Source) -> bytes:
+    def _sentence(self, pending: _Pending, source: EncodedSentence) -> bytes:
         item, sentence = pending.item, pending.sentence
         translations = item.decode(self.admitted.served.predictor, sentence, source)
         return _event("sentence", sentence_event(item, translations, number=pending.place, sentence=sentence))
 
     def _done(self) -> Done[Hypotheses]:
-        """What became of all searches, those that failed aside."""
+        """Return the outcome of all searches, except those that failed."""
         first, *more = self._jobs
         done = first.done.result()
         for job in more:
@@ -206,7 +206,7 @@ class SentenceStream:
     def _withdraw(self, request: Request[Any, Any, Any]) -> None:
         for job in self._jobs:
             if not job.done.done():
-                exchange_of(request).kind = CallerLeftError.kind
+                context_of(request).kind = CallerLeftError.kind
                 self.admitted.served.scheduler.withdraw(job)
 
 

@@ -1,4 +1,4 @@
-"""Hypotheses back to texts: sentences joined as they were cut, and attention that sums to 1."""
+"""Results of /translate: sentences joined as they were cut, and attention that sums to 1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.api.schemas import (
     TranslatedSentence,
     TranslateResult,
 )
-from service.predictors.translation import Attention, Source, Translation
+from service.predictors.translation import Attention, EncodedSentence, Translation
 from service.predictors.translator import Translator
 from service.scheduling.search import Hypotheses, Search
 from service.text.offsets import OffsetTable, OffsetUnit, offset_table
@@ -30,19 +30,19 @@ CONFIDENCE_DIGITS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TranslatedItem:
-    """A text, its sentences, and where offsets into it stand in the caller's unit."""
+    """A text, its sentences, and the table of offsets in the caller's unit."""
 
     passage: Passage
-    sources: Sequence[Source]
+    sources: Sequence[EncodedSentence]
     table: OffsetTable | None
 
     @classmethod
-    def of(cls, passage: Passage, sources: Sequence[Source], unit: OffsetUnit) -> TranslatedItem:
+    def of(cls, passage: Passage, sources: Sequence[EncodedSentence], unit: OffsetUnit) -> TranslatedItem:
         return cls(passage=passage, sources=sources, table=offset_table(passage.text, unit))
 
     @property
     def rows(self) -> list[Search]:
-        """The searches that are still to be made."""
+        """Searches that are still to be made."""
         return [search for source in self.sources for search in source.searches]
 
     @property
@@ -59,9 +59,9 @@ class TranslatedItem:
             return SourceSpan(span.start, span.end)
         return SourceSpan(int(self.table[span.start]), int(self.table[span.end]))
 
-    def decode(self, translator: Translator, sentence: int, source: Source) -> list[Translation]:
-        """The translations of a sentence as they stand in the text, best first, no two alike; at least one. ``source``
-        is the sentence, answered."""
+    def decode(self, translator: Translator, sentence: int, source: EncodedSentence) -> list[Translation]:
+        """Return a sentence's translations as they stand in the text, best first, no two alike, at least one.
+        ``source`` is the sentence with its answers."""
         found: dict[str, Translation] = {}
         for each in translator.decode(source):
             restored = self._restored(sentence, each)
@@ -77,20 +77,20 @@ class TranslatedItem:
         return replace(translation, text=self.passage.restored(sentence, translation.text), attention=attention)
 
     def joined(self, translations: Sequence[Translation]) -> HypothesisAnswer:
-        """The whole text's translation and, over its sentences, the mean score."""
+        """Return the whole text's translation and the mean score of its sentences."""
         text = self.passage.join([each.text for each in translations])
         score = fmean(each.score for each in translations) if translations else 0.0
         return HypothesisAnswer(text, round(score, SCORE_DIGITS))
 
     def hypotheses(self, translations: Sequence[Translation]) -> list[HypothesisAnswer] | UnsetType:
-        """Those of a text of one sentence."""
+        """Return the hypotheses of a text of one sentence; unset for longer texts."""
         return [self.joined([each]) for each in translations] if len(self.sources) == 1 else UNSET
 
 
 def answered(
     items: Sequence[TranslatedItem], answers: Sequence[Hypotheses], translator: Translator
 ) -> list[TranslatedItem]:
-    """The items with what was found; ``answers`` are those of all items' rows, in order."""
+    """Return the items with their answers; ``answers`` are those of all items' rows, in order."""
     remaining = iter(answers)
     return [
         replace(
@@ -102,14 +102,14 @@ def answered(
 
 
 def to_search_again(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslatedItem]:
-    """The answered items with those sentences in smaller parts whose translation has faults; no rows if none has."""
+    """Return the items with faulty sentences cut into smaller parts; without rows if no translation has faults."""
     return [replace(item, sources=[translator.halved(source) or source for source in item.sources]) for item in items]
 
 
 def better(
     first: Sequence[TranslatedItem], second: Sequence[TranslatedItem], translator: Translator
 ) -> list[TranslatedItem]:
-    """The items with the better one of two answers to each sentence."""
+    """Return the items with the better one of two answers to each sentence."""
     return [
         replace(one, sources=[translator.better(*sources) for sources in zip(one.sources, other.sources, strict=True)])
         for one, other in zip(first, second, strict=True)
@@ -117,7 +117,7 @@ def better(
 
 
 def translate_results(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslateResult]:
-    """The results of answered items."""
+    """Make the results of answered items."""
     return [_result(item, translator) for item in items]
 
 
@@ -148,7 +148,7 @@ def _sentence(item: TranslatedItem, place: int, translation: Translation) -> Tra
 def sentence_event(
     item: TranslatedItem, translations: Sequence[Translation], *, number: int, sentence: int
 ) -> SentenceEvent:
-    """The event of a sentence of the item with this number, as soon as it is finished."""
+    """Make the event of a finished sentence of the item with this number."""
     best = _sentence(item, sentence, translations[0])
     return SentenceEvent(
         item=number,

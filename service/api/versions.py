@@ -1,4 +1,4 @@
-"""Which bundles there are: several versions of a name side by side, the highest of each, and each task's default."""
+"""Versions of bundles: several of one name side by side, the highest of each, and each task's default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_SETTINGS: Mapping[Task, str] = {
 
 
 def full_name(name: str, version: str) -> str:
-    """``en-tagger@1.0.0``, as requests may name it."""
+    """Return a model's full name as requests may give it: ``en-tagger@1.0.0``."""
     return f"{name}@{version}"
 
 
@@ -27,8 +27,8 @@ def name_of(bundle: Bundle) -> str:
 
 
 def find_versions(models_dir: Path) -> list[Bundle]:
-    """Every bundle, its manifest read and no more: by name, the highest version of each first. Raises BundleError;
-    two that are the same version (1.0 and 1.0.0 are) would leave open which one is meant."""
+    """Find every bundle and read its manifest, and no more; sorted by name, the highest version of each first. Raises
+    BundleError, also for two bundles that are the same version (1.0 and 1.0.0 are)."""
     bundles: dict[tuple[str, object], Bundle] = {}
     for folder in find_bundles(models_dir):
         bundle = read_bundle(folder)
@@ -40,8 +40,8 @@ def find_versions(models_dir: Path) -> list[Bundle]:
 
 
 def default_of(task: Task, bundles: Sequence[Bundle], settings: Settings) -> str | None:
-    """The full name of the model that answers when none is named: the configured one, else the one whose manifest
-    says so, else the first by name, of each name the highest version; none if the task has no model.
+    """Return the full name of the model that answers when none is named, or None if the task has no model. It is the
+    configured one, else the one whose manifest says so, else the first by name, and of each name the highest version.
     Raises SettingsError or BundleError."""
     of_task = [bundle for bundle in bundles if bundle.manifest.task == task]
     highest = highest_of(of_task)
@@ -56,7 +56,7 @@ def default_of(task: Task, bundles: Sequence[Bundle], settings: Settings) -> str
 
 
 def highest_of(bundles: Iterable[Bundle]) -> dict[str, Bundle]:
-    """By name, in the order of the bundles, which begins with the highest version of each name."""
+    """Return the highest version of each name; the bundles are sorted so that it comes first."""
     highest: dict[str, Bundle] = {}
     for bundle in bundles:
         highest.setdefault(bundle.manifest.name, bundle)

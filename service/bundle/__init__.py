@@ -1,7 +1,7 @@
-"""A model on disk: a folder whose manifest says what is in it, checked against its checksums.
+"""A model on disk: a folder whose manifest lists its files and their checksums.
 
-``docs/bundle-format.md`` tells the format; ``training`` writes it. Nothing in it is code: JSON,
-Markdown and ONNX. Nothing in it names a file outside of its folder.
+``docs/bundle-format.md`` describes the format; ``training`` writes it. A bundle holds no code, only JSON, Markdown and
+ONNX, and names no file outside of its folder.
 """
 
 from service.bundle.folder import Bundle, find_bundles, read_bundle
@@ -20,7 +20,7 @@ from service.bundle.manifest import (
     Task,
 )
 from service.bundle.verification import Seal, load_bundle, verify
-from service.bundle.writing import describe, write_manifest
+from service.bundle.writing import file_entry, write_manifest
 
 __all__ = [
     "CARD",
@@ -37,7 +37,7 @@ __all__ = [
     "Manifest",
     "Seal",
     "Task",
-    "describe",
+    "file_entry",
     "find_bundles",
     "load_bundle",
     "read_bundle",

@@ -1,4 +1,4 @@
-"""A folder that may hold a model: found, and its manifest read. No file is touched that is not plain and inside."""
+"""Bundle folders: finds them and reads their manifests. Only plain files inside a folder are ever opened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.errors import BundleError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A folder and what its manifest says; :func:`service.bundle.verify` says whether that is so."""
+    """A folder and its manifest; :func:`service.bundle.verify` checks the one against the other."""
 
     folder: Path
     manifest: Manifest
@@ -26,18 +26,18 @@ class Bundle:
 
     @property
     def version(self) -> Version:
-        """1.10 is higher than 1.9, and 2.0 than 2.0rc1 (PEP 440)."""
+        """Version that orders as in PEP 440: 1.10 is higher than 1.9, and 2.0 than 2.0rc1."""
         return Version(self.manifest.version)
 
     def path(self, name: str) -> Path:
         return self.folder / name
 
     def graph(self, precision: str | None = None) -> Path:
-        """The ONNX file of a precision, or of the default one. Raises BundleError on an unknown one."""
+        """Return the ONNX file of a precision, or of the default one. Raises BundleError on an unknown precision."""
         return self.path(self._variant(precision).file)
 
     def encoder(self, precision: str | None = None) -> Path:
-        """A translator's other graph. Raises BundleError if there is none."""
+        """Return the file of a translator's encoder graph. Raises BundleError if there is none."""
         variant = self._variant(precision)
         if variant.encoder is None:
             raise BundleError(f"{self.folder / MANIFEST}: a precision without an encoder")
@@ -52,7 +52,7 @@ class Bundle:
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
-    """Folders with a manifest, by name; hidden ones are none. Raises BundleError if there is none."""
+    """Return the folders with a manifest, by name, without hidden ones. Raises BundleError if there is none."""
     manifests = models_dir.glob(f"*/{MANIFEST}")
     folders = sorted(path.parent for path in manifests if not path.parent.name.startswith("."))
     if not folders:
@@ -82,7 +82,8 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def open_inside(folder: Path, name: str) -> BufferedReader:
-    """A plain file of the folder. Raises OSError, and BundleError if it is something else or a link that leads out."""
+    """Open a plain file of the folder. Raises OSError, and BundleError if it is no plain file or a link that leads
+    out."""
     path = folder / name
     real = Path(os.path.realpath(path, strict=True))
     if not real.is_relative_to(os.path.realpath(folder)):

@@ -1,4 +1,4 @@
-"""What a manifest says of a model, and the bounds of what it may ask for."""
+"""Schema of a bundle's manifest, with its limits."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class _Part(BaseModel):
 
 
 class File(_Part):
-    """What a file of the bundle must be."""
+    """Size and checksum of a file of the bundle."""
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     size_bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
 
 
 class Tensor(_Part):
-    """An input or output of the graph; ``shape`` in axis words, or a number where it is fixed."""
+    """Input or output of the graph; ``shape`` in axis words, or a number where it is fixed."""
 
     name: str
     type: Literal["int32", "int64", "float32"]
@@ -48,7 +48,7 @@ class Tensor(_Part):
 
 
 class Precision(_Part):
-    """One variant of the graph."""
+    """A variant of the graph."""
 
     file: FileName
     encoder: FileName | None = Field(None, description="a translator's other graph; ``file`` is its decoder's step")
@@ -57,7 +57,7 @@ class Precision(_Part):
 
 
 class Corpus(_Part):
-    """Where the weights come from, and on what terms."""
+    """A corpus that the weights were trained on, and its terms."""
 
     name: str
     use: str
@@ -65,8 +65,8 @@ class Corpus(_Part):
     source: str
 
 
-class Pair(_Part):
-    """From which language to which, and the subword that asks for it."""
+class PairEntry(_Part):
+    """Source and target language, and the subword that asks for the target."""
 
     source: str
     target: str
@@ -74,7 +74,7 @@ class Pair(_Part):
 
 
 class Manifest(_Part):
-    """Everything that is to be known of a model before it is loaded."""
+    """Description of a model, complete enough to judge it before it is loaded."""
 
     format_version: int
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=64)
@@ -82,7 +82,7 @@ class Manifest(_Part):
     task: Task
     default: bool = Field(False, description="answers for its task when no model is named")
     languages: tuple[str, ...]
-    pairs: tuple[Pair, ...] = Field((), description="what a translator translates")
+    pairs: tuple[PairEntry, ...] = Field((), description="what a translator translates")
     description: str
     licence: str
     commercial_use: bool | None = Field(None, description="whether the terms of all corpora allow it; None: not said")
@@ -108,7 +108,8 @@ class Manifest(_Part):
     @field_validator("format_version")
     @classmethod
     def _readable(cls, version: int) -> int:
-        """Checked with the first field, so that a later format is called that and not full of unknown fields."""
+        """Check the format version with the first field, so that a later format is named as such and not as full of
+        unknown fields."""
         if version != FORMAT_VERSION:
             raise ValueError(f"this service reads {FORMAT_VERSION}, not {version}")
         return version
@@ -116,7 +117,7 @@ class Manifest(_Part):
     @field_validator("version")
     @classmethod
     def _ordered(cls, version: str) -> str:
-        """Of several versions one must be the highest."""
+        """Check that versions can be compared: of several one must be the highest."""
         try:
             Version(version)
         except InvalidVersion as error:

@@ -1,4 +1,4 @@
-"""Every file of a bundle against what its manifest says of it, and whether that is still so when it is loaded."""
+"""Verification of a bundle: every file against its checksum in the manifest, again after it has been loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.errors import BundleError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What changes when a file is written to, and when another takes its place."""
+    """Identity of a file; it changes when the file is written to, or another takes its place."""
 
     device: int
     inode: int
@@ -30,16 +30,18 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """The files of a bundle as they were verified."""
+    """Identities of a bundle's files as they were verified."""
 
     bundle: Bundle
     folder: Identity
     files: Mapping[str, Identity]
 
     def check(self) -> None:
-        """Raises BundleError if a file was exchanged or written to since, even if all is back as it was: what was
-        read meanwhile may have been something else. Contents are compared again because the clock that stamps
-        changes is coarse."""
+        """Raise BundleError if a file was exchanged or written to since it was verified.
+
+        It is raised even if all is back as it was: the bytes read meanwhile may have been others. Contents are compared
+        again because the clock that stamps changes is coarse.
+        """
         again = verify(self.bundle)
         for name, identity in again.files.items():
             if identity != self.files[name]:
@@ -66,7 +68,7 @@ def verify(bundle: Bundle) -> Seal:
 
 
 def _verify_file(bundle: Bundle, name: str) -> Identity:
-    """The identity of a listed file, or of the manifest, that is what it should be. Raises BundleError."""
+    """Check a listed file, or the manifest, and return its identity. Raises BundleError."""
     path, expected = bundle.path(name), bundle.manifest.files.get(name)
     try:
         with open_inside(bundle.folder, name) as file:

@@ -1,1 +1,1 @@
-"""One task each: encode, run, decode; free of HTTP."""
+"""Predictors, one for each task: encode, run and decode, free of HTTP."""

@@ -1,4 +1,4 @@
-"""Classifying: a text to ids, a run, and log-probabilities to a label, or several, and the scores of all."""
+"""Classifier: texts to ids, a run, and log-probabilities to labels and scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.text.vocabulary import load_vocabularies
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TextEncoding:
-    """What the network reads of a text."""
+    """Ids of a text, as the network reads them."""
 
     ids: Ids  # (time,)
     truncated: bool = False  # whether it is the beginning only
@@ -40,7 +40,7 @@ class TextEncoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifiedRow:
-    """One text's answer. ``scores`` are the probabilities of all ``labels``, in their order; they sum to 1 unless the
+    """Answer to one text. ``scores`` are the probabilities of all ``labels``, in their order; they sum to 1 unless the
     classifier is multi-label."""
 
     label: str  # the likeliest
@@ -52,7 +52,7 @@ class ClassifiedRow:
 
 
 class ClassifyExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A text and the answer it had when the bundle was made."""
+    """A text and its answer when the bundle was made."""
 
     text: str
     label: str
@@ -61,19 +61,18 @@ class ClassifyExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Group(NamedTuple):
-    """Labels that belong together, by place."""
+    """A group of labels, by place."""
 
     name: str | None
     places: tuple[int, ...]
 
 
 class Classifier:
-    """A classifier's bundle at work. ``run`` may be called by several threads at once.
+    """Classifies texts with a bundle. ``run`` may be called by several threads at once.
 
-    The session's graph takes ``ids`` (batch, time) and ``lengths`` (batch,), and gives ``log_probabilities``
-    (batch, label), calibrated: of a multi-label classifier the logarithms of sigmoids, one probability a label; else
-    those of a distribution over the labels. Raises BundleError if manifest or vocabularies are not those of a
-    classifier.
+    The session's graph takes ``ids`` (batch, time) and ``lengths`` (batch,), and gives ``log_probabilities`` (batch,
+    label), calibrated: of a multi-label classifier the logarithms of sigmoids, one probability a label; else those of a
+    distribution over the labels. Raises BundleError if manifest or vocabularies are not those of a classifier.
     """
 
     example_decoder = msgspec.json.Decoder(list[ClassifyExample])
@@ -98,36 +97,36 @@ class Classifier:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """In the order of a row's scores."""
+        """Labels in the order of a row's scores."""
         return self._labels
 
     @property
     def max_tokens(self) -> int:
-        """Ids of one text; a word may be several."""
+        """Most ids of one text; a word may have several."""
         return self._max_tokens
 
     def encode(self, text: str) -> TextEncoding:
-        """The row of one text. Raises InputTooLongError, and NoWordsError if there is no word in it."""
+        """Encode one text. Raises InputTooLongError, and NoWordsError if there is no word in it."""
         ids = self._ids_of(text)
         if len(ids) > self._max_tokens:
             raise InputTooLongError(f"a text of {len(ids)} tokens; this model reads at most {self._max_tokens}")
         return TextEncoding(ids=ids)
 
     def encode_beginning(self, text: str) -> TextEncoding:
-        """The row of as much of a text as the limit allows. Raises NoWordsError if there is no word in it."""
+        """Encode as much of a text as the limit allows. Raises NoWordsError if there is no word in it."""
         ids = self._ids_of(text)
         return TextEncoding(ids=ids[: self._max_tokens], truncated=len(ids) > self._max_tokens)
 
     def answer(self, examples: Sequence[ClassifyExample]) -> list[ClassifiedRow]:
-        """Raises InvalidRequestError."""
+        """Answer examples in one batch. Raises InvalidRequestError."""
         return self.run(pad([self.row_of(example) for example in examples]))
 
     def row_of(self, example: ClassifyExample) -> Ids:
-        """Raises InvalidRequestError."""
+        """Encode an example. Raises InvalidRequestError."""
         return self.encode(example.text).ids
 
     def difference(self, example: ClassifyExample, answer: ClassifiedRow, max_drift: float) -> str:
-        """What of the answer is not the example's, in words; empty if nothing is."""
+        """Describe how the answer differs from the example's; empty if it does not."""
         if answer.label != example.label:
             return f"label is {answer.label}, expected {example.label}"
         if set(example.scores) != set(self._labels):
@@ -141,7 +140,7 @@ class Classifier:
         return timed_runs(self.run, largest_batches(cells=bounds.cells, max_tokens=self._max_tokens))
 
     def run(self, batch: Batch) -> list[ClassifiedRow]:
-        """One answer a row, each as if it had come alone."""
+        """Answer each row as if it had been run alone."""
         logits = self._session.run({"ids": batch.ids, "lengths": batch.lengths})["log_probabilities"]
         probabilities = np.exp(logits.astype(np.float64))  # (batch, label)
         if self._thresholds is None:
@@ -166,7 +165,8 @@ class Classifier:
         return tuple(self._labels[i] for i in sorted(reached, key=lambda i: -scores[i]))
 
     def _group_of(self, scores: Sequence[float]) -> str | None:
-        """The group with the highest sum of scores, a label without a group being one of its own, without a name."""
+        """Return the group with the highest sum of scores; a label without a group is one of its own, without a
+        name."""
         sums = [sum(scores[i] for i in group.places) for group in self._groups]
         return self._groups[sums.index(max(sums))].name
 
@@ -178,7 +178,8 @@ class Classifier:
 
 
 def _thresholds_of(manifest: Manifest, labels: Sequence[str]) -> tuple[float, ...] | None:
-    """In the order of the labels; None of a classifier that is not multi-label. Raises ValueError."""
+    """Return the thresholds in the order of the labels; None if the classifier is not multi-label. Raises
+    ValueError."""
     if manifest.multi_label is (manifest.thresholds is None):
         raise ValueError("thresholds are needed where multi_label is true, and only there")
     if manifest.thresholds is None:
@@ -189,7 +190,8 @@ def _thresholds_of(manifest: Manifest, labels: Sequence[str]) -> tuple[float, ..
 
 
 def _groups_of(manifest: Manifest, labels: Sequence[str]) -> tuple[_Group, ...]:
-    """The groups, then a nameless one for each label in none; empty if there are no groups. Raises ValueError."""
+    """Return the groups, then a nameless one for each label in none; empty if there are no groups. Raises
+    ValueError."""
     if manifest.groups is None:
         return ()
     if manifest.multi_label:

@@ -1,7 +1,7 @@
-"""The calibrated confidence of a translation: a logistic regression on named features of source and hypothesis.
+"""Calibrated confidence of a translation: a logistic regression on named features of source and hypothesis.
 
-Its weights are in the bundle's manifest, under ``confidence``; ``training/translator/calibrate.py`` fits them. What a
-confidence is the probability of, it says in words.
+Its weights are in the bundle's manifest, under ``confidence``; ``training/translator/calibrate.py`` fits them. The
+manifest says in words what a confidence is the probability of.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STEEPEST = 40.0  # logits beyond are certainties to a float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What a confidence is computed from, of one sentence and the hypothesis that is answered."""
+    """Features of one sentence and its answered hypothesis, from which a confidence is computed."""
 
     mean_log_probability: float  # of the target's tokens, the end among them
     coverage: float  # mean attention of a source token, at most 1 each
@@ -38,7 +38,7 @@ class Features:
     def of(
         cls, diagnosis: Diagnosis, *, mean_log_probability: float, rare_share: float, source_tokens: int
     ) -> Features:
-        """The features of a hypothesis with this diagnosis."""
+        """Compute the features of a hypothesis with this diagnosis."""
         num_targets = diagnosis.length_ratio * source_tokens
         return cls(
             mean_log_probability=mean_log_probability,
@@ -57,7 +57,7 @@ FEATURES = frozenset(Features.__dataclass_fields__)
 
 
 class Weight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A feature's share of the logit: ``weight * (value - offset) / scale``."""
+    """Share of a feature in the logit: ``weight * (value - offset) / scale``."""
 
     feature: str
     weight: float
@@ -66,7 +66,7 @@ class Weight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ConfidenceModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A fitted logistic regression as the manifest carries it."""
+    """Fitted logistic regression as the manifest carries it."""
 
     what: str  # that a confidence is the probability of, in words
     weights: tuple[Weight, ...]
@@ -77,7 +77,8 @@ class ConfidenceModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> ConfidenceModel:
-        """Raises BundleError if it is not of this form, a feature is unknown or twice there, or a number not finite."""
+        """Read the model. Raises BundleError if it is not of this form, a feature is unknown or given twice, or a
+        number is not finite."""
         try:
             model = msgspec.convert(content, cls)
         except msgspec.ValidationError as error:
@@ -88,14 +89,14 @@ class ConfidenceModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return model
 
     def confidence(self, features: Features, *, target: str) -> float:
-        """The probability of ``what``, 0 to 1, for a translation into the target language."""
+        """Return the probability of ``what``, 0 to 1, for a translation into the target language."""
         values: Mapping[str, float] = asdict(features)
         logit = self.bias + self.target_biases.get(target, 0.0)
         logit += sum(each.weight * (values[each.feature] - each.offset) / each.scale for each in self.weights)
         return 1 / (1 + exp(-min(max(logit, -_STEEPEST), _STEEPEST)))
 
     def _problem(self) -> str:
-        """What is wrong with it, in words; empty if nothing is."""
+        """Describe what is wrong with the model; empty if nothing is."""
         names = [each.feature for each in self.weights]
         unknown = sorted({*names} - FEATURES)
         if unknown:

@@ -1,4 +1,4 @@
-"""Finding loops and omissions in a translation, from its subwords and where the network looked while it wrote them.
+"""Diagnosis of a translation: finds loops and omissions from its subwords and the network's attention.
 
 A recurrent decoder that loses its place repeats a phrase, looks at one source token for long, or never looks at a
 clause. By the thresholds here, a translator of everyday sentences was at fault in 0.5 % of Tatoeba's dev sentences and
@@ -32,7 +32,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What speaks for or against a translation, apart from its score."""
+    """Evidence for or against a translation, apart from its score."""
 
     coverage: float  # mean over source tokens of the attention each had, at most 1 each
     uncovered_share: float  # of the source tokens
@@ -48,7 +48,7 @@ class Diagnosis:
 
 
 def diagnose(source: Tokens, target: Tokens, attention: Floats, *, ignored: Set[int] = frozenset()) -> Diagnosis:
-    """The diagnosis of a hypothesis.
+    """Diagnose a hypothesis.
 
     ``source`` and ``target`` are subword ids, ``attention`` is (target, source) with rows that sum to 1; source tokens
     in ``ignored``, such as the language's tag and the end, count for nothing.
@@ -67,7 +67,7 @@ def diagnose(source: Tokens, target: Tokens, attention: Floats, *, ignored: Set[
 
 
 def combine(diagnoses: Sequence[Diagnosis], num_tokens: Sequence[int]) -> Diagnosis:
-    """The diagnosis of a sentence from those of its parts, of so many source tokens each; at least one part."""
+    """Combine the diagnoses of a sentence's parts, which have so many source tokens each; at least one part."""
     shares = np.array(num_tokens, np.float64) / max(1, sum(num_tokens))
 
     def mean(values: Sequence[float]) -> float:
@@ -84,8 +84,9 @@ def combine(diagnoses: Sequence[Diagnosis], num_tokens: Sequence[int]) -> Diagno
 
 
 def coverage_penalty(attention: Floats) -> float:
-    """The coverage penalty of Wu et al. 2016 (GNMT), equation 14, without its weight: the sum over source tokens of the
-    logarithm of the attention (target, source) each had, at most 1. At most 0; 0 where every token was attended."""
+    """Return the coverage penalty of Wu et al. 2016 (GNMT), equation 14, without its weight: the sum over source tokens
+    of the logarithm of the attention (target, source) each had, at most 1. It is 0 where every token was attended, else
+    below."""
     covered = attention.sum(axis=0, dtype=np.float64)
     return float(np.log(np.clip(covered, _SMALLEST, 1.0)).sum())
 
@@ -102,7 +103,7 @@ def is_repeated(source: Tokens, target: Tokens) -> bool:
 
 
 def num_copies(ids: Tokens) -> int:
-    """The most copies in a row of any phrase of 2 to LONGEST_PHRASE tokens; 1 where nothing is repeated."""
+    """Return the most copies in a row of any phrase of 2 to LONGEST_PHRASE tokens; 1 where nothing is repeated."""
     tokens, most = np.asarray(ids, np.int32), 1
     for size in range(2, min(LONGEST_PHRASE, len(tokens) // 2) + 1):
         is_same = tokens[size:] == tokens[:-size]
@@ -112,14 +113,14 @@ def num_copies(ids: Tokens) -> int:
 
 
 def repetition_share(ids: Tokens) -> float:
-    """The share of the n-grams of NGRAM_SIZE tokens that came before."""
+    """Return the share of n-grams of NGRAM_SIZE tokens that occurred before."""
     tokens = [int(each) for each in ids]
     ngrams = list(zip(*(tokens[first:] for first in range(NGRAM_SIZE)), strict=False))
     return 1 - len(set(ngrams)) / len(ngrams) if ngrams else 0.0
 
 
 def _num_still_tokens(attention: Floats, counted: Mask) -> int:
-    """Target tokens in a row that look most at one and the same counted source token."""
+    """Return the most target tokens in a row that look most at one and the same counted source token."""
     if not attention.size:
         return 0
     places = attention.argmax(axis=1)
@@ -127,6 +128,6 @@ def _num_still_tokens(attention: Floats, counted: Mask) -> int:
 
 
 def _longest_run(values: Mask) -> int:
-    """How many in a row are true, at most."""
+    """Return the length of the longest run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], values, [False]))))
     return int((edges[1::2] - edges[::2]).max()) if edges.size else 0

@@ -1,4 +1,4 @@
-"""What every task's predictor can do for those who load, prove, warm and feed it."""
+"""Protocol of predictors, and the runs and comparisons that all of them share."""
 
 from __future__ import annotations
 
@@ -21,52 +21,53 @@ WARM_LENGTH = 32  # tokens of a row in a batch of many
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """How large one run may become."""
+    """Limits of the size of one run."""
 
     cells: int  # rows x longest row of a batch
     decoder_rows: int  # of a decoder's step
 
 
 class Predictor(Protocol[Example, Answer]):
-    """One task. How texts become rows, and rows answers, is each task's own business.
+    """Predictor of one task; how texts become rows, and rows answers, differs by task.
 
     All of it may be called by several threads at once.
     """
 
     @property
     def max_tokens(self) -> int:
-        """Of one row."""
+        """Most tokens of one row."""
         ...
 
     @property
     def example_decoder(self) -> msgspec.json.Decoder[list[Example]]:
-        """Reads the bundle's ``examples.json``."""
+        """Decoder of the bundle's ``examples.json``."""
         ...
 
     def answer(self, examples: Sequence[Example]) -> Sequence[Answer]:
-        """One answer an example, all from the same batch. Raises InvalidRequestError if one cannot be read."""
+        """Answer all examples in one batch. Raises InvalidRequestError if one cannot be read."""
         ...
 
     def difference(self, example: Example, answer: Answer, max_drift: float) -> str:
-        """In what the answer is not the example's, scores being equal within ``max_drift``; empty if in nothing."""
+        """Describe how the answer differs from the example's, scores being equal within ``max_drift``; empty if it does
+        not."""
         ...
 
     def warm_up(self, bounds: Bounds) -> WarmUp:
-        """Make the largest runs there will be: as large as the bounds, and of one row as long as the limit. How long
-        they took."""
+        """Make the largest runs there will be, as large as the bounds and of one row as long as the limit, and return
+        their times."""
         ...
 
 
 class RowPredictor(Predictor[Example, Answer], Protocol[Example, Answer]):
-    """One whose answers are the rows of one run."""
+    """Predictor whose answers are the rows of one run."""
 
     def run(self, batch: Batch) -> Sequence[Answer]:
-        """One answer a row, each as if it had come alone."""
+        """Answer each row as if it had been run alone."""
         ...
 
 
 def largest_batches(*, cells: int, max_tokens: int, features: tuple[int, ...] = ()) -> Iterator[Batch]:
-    """What a warm-up runs: many rows, and the longest one; all of them padding, (batch, time, *features)."""
+    """Yield the batches of a warm-up: many rows, and the longest one; all of them padding, (batch, time, *features)."""
     for rows, length in ((max(1, cells // WARM_LENGTH), WARM_LENGTH), (1, max_tokens)):
         yield Batch(
             ids=np.zeros((rows, length, *features), np.int32),
@@ -75,7 +76,7 @@ def largest_batches(*, cells: int, max_tokens: int, features: tuple[int, ...] = 
 
 
 def timed_runs(run: Callable[[Batch], object], batches: Iterable[Batch]) -> WarmUp:
-    """Make the runs of :func:`largest_batches`."""
+    """Run the batches of :func:`largest_batches` and return their times."""
     many, one = (_timed(run, batch) for batch in batches)
     return WarmUp(short=many, long=one, longest_seconds=max(many.seconds, one.seconds))
 
@@ -87,7 +88,7 @@ def _timed(run: Callable[[Batch], object], batch: Batch) -> Speed:
 
 
 def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -> str:
-    """How far scores are from those they should be, in words; empty if no further than ``max_drift``."""
+    """Describe how far scores are from the expected ones; empty if no further than ``max_drift``."""
     if len(found) != len(expected):
         return f"there are {len(found)} scores, expected {len(expected)}"
     distances = [abs(a - b) for a, b in zip(found, expected, strict=True)]

@@ -1,4 +1,4 @@
-"""Hypotheses to translations: protected items put back, parts joined again, loops and omissions found."""
+"""Sentence decoder: hypotheses to translations, with protected items put back, parts joined, and faults found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from service.predictors.confidence import ConfidenceModel, Features
 from service.predictors.diagnosis import Diagnosis, combine, coverage_penalty, diagnose
-from service.predictors.translation import Attention, Candidate, Segment, Source, Translation
+from service.predictors.translation import Attention, Candidate, EncodedSentence, Segment, Translation
 from service.scheduling.search import Floats, Hypotheses, Hypothesis, Search
 from service.text.casing import Casing, sentence_case
 from service.text.clauses import join_clauses
@@ -25,15 +25,15 @@ Searched = Sequence[tuple[Search, Hypothesis]]  # of a sentence's segments that 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SentenceDecoder:
-    """Makes translations of what searches found. May be called by several threads at once."""
+    """Makes translations of hypotheses. May be called by several threads at once."""
 
     subwords: Subwords
     tags: frozenset[int]  # ids that ask for a target language
     confidence: ConfidenceModel | None = None
     coverage_weight: float = 0.0  # of the coverage penalty beside a hypothesis' score, when hypotheses are ranked
 
-    def answered(self, source: Source, answers: Iterable[Hypotheses]) -> Source:
-        """The sentence with what was found; ``answers`` are those of its searches, in order."""
+    def answered(self, source: EncodedSentence, answers: Iterable[Hypotheses]) -> EncodedSentence:
+        """Return the sentence with its answers; ``answers`` are those of its searches, in order."""
         if not source.searches:
             return source
         remaining = iter(answers)
@@ -43,36 +43,38 @@ class SentenceDecoder:
         ]
         return replace(source, segments=segments)
 
-    def faulty(self, source: Source) -> list[bool]:
-        """Of which segments of an answered sentence the best translation loops, leaves something out or was cut."""
+    def faulty(self, source: EncodedSentence) -> list[bool]:
+        """Return for each segment of an answered sentence whether its best translation loops, omits something or was
+        cut."""
         return [self._is_faulty(segment) for segment in source.segments]
 
-    def better(self, first: Source, second: Source) -> Source:
-        """The one of two answered sources of a sentence with the smaller share of faulty segments, by their tokens; of
-        equal ones the one with the better score."""
+    def better(self, first: EncodedSentence, second: EncodedSentence) -> EncodedSentence:
+        """Return the answered source of a sentence with the smaller share of faulty segments, by their tokens; of equal
+        ones the one with the better score."""
         if first is second:
             return first
 
-        def rank(source: Source) -> tuple[float, float]:
+        def rank(source: EncodedSentence) -> tuple[float, float]:
             sizes = [len(each.search.ids) if each.search else 0 for each in source.segments]
             share = sum(size for size, is_faulty in zip(sizes, self.faulty(source), strict=True) if is_faulty)
             return share / max(1, sum(sizes)), -_score(_searched(source.segments, _best(source)))
 
         return min(first, second, key=rank)
 
-    def translations(self, source: Source) -> list[Translation]:
-        """The translations that were asked for of an answered sentence, best first, no two alike; at least one."""
+    def translations(self, source: EncodedSentence) -> list[Translation]:
+        """Return the translations that were asked for of an answered sentence, best first, no two alike; at least
+        one."""
         found: dict[str, Translation] = {}
         for candidates in _variants(source):
             text = self._text(source, candidates)
             if text not in found:
                 found[text] = self._translation(source, candidates, text, is_best=not found)
-            if len(found) == source.wish.num_hypotheses:
+            if len(found) == source.options.num_hypotheses:
                 break
         return list(found.values())
 
-    def _candidates(self, source: Source, segment: Segment, hypotheses: Hypotheses) -> list[Candidate]:
-        """Those whose items needed less repair come before those that needed more; else they rank by score."""
+    def _candidates(self, source: EncodedSentence, segment: Segment, hypotheses: Hypotheses) -> list[Candidate]:
+        """Make a segment's candidates. Those whose items needed less repair come first; equal ones rank by score."""
         if segment.search is None:
             raise ValueError("the segment was not searched")
         sources = self.subwords.spell(segment.search.ids.tolist())
@@ -81,13 +83,15 @@ class SentenceDecoder:
         return [Candidate(text=one.text, hypothesis=each, names=one.names) for one, each in restored]
 
     def _rank(self, hypothesis: Hypothesis) -> tuple[float, ...]:
-        """Nothing where the order is that of the search."""
+        """Return the key by which a hypothesis ranks; empty where the order is that of the search."""
         if not self.coverage_weight or hypothesis.attention is None:
             return ()
         penalty = coverage_penalty(hypothesis.attention)
         return (not hypothesis.is_complete, -hypothesis.score - self.coverage_weight * penalty)
 
-    def _restored(self, source: Source, segment: Segment, sources: Sequence[str], hypothesis: Hypothesis) -> Restored:
+    def _restored(
+        self, source: EncodedSentence, segment: Segment, sources: Sequence[str], hypothesis: Hypothesis
+    ) -> Restored:
         return restore(
             segment.masked,
             sources=sources,
@@ -96,38 +100,41 @@ class SentenceDecoder:
             style=self._style(source, segment.casing),
         )
 
-    def _style(self, source: Source, casing: Casing = Casing.SENTENCE) -> Style:
+    def _style(self, source: EncodedSentence, casing: Casing = Casing.SENTENCE) -> Style:
         return Style(
-            language=source.wish.pair.target,
+            language=source.options.pair.target,
             alphabet=self.subwords.alphabet,
             casing=casing,
-            localizes_numbers=source.wish.localize_numbers,
+            localizes_numbers=source.options.localize_numbers,
         )
 
-    def _text(self, source: Source, candidates: Sequence[Candidate]) -> str:
+    def _text(self, source: EncodedSentence, candidates: Sequence[Candidate]) -> str:
         if len(candidates) == 1:
             return candidates[0].text
         text = source.text
         if any(
             segment.casing is Casing.TITLE for segment in source.segments
-        ):  # of which only the first part begins one
+        ):  # only the first part of a title begins one
             text = sentence_case(text, Casing.TITLE, lambda word: len(self.subwords.encode(word)))
         parts = [segment.part for segment in source.segments]
-        pieces = join_clauses(text, parts, [each.text for each in candidates], language=source.wish.pair.target)
+        pieces = join_clauses(text, parts, [each.text for each in candidates], language=source.options.pair.target)
         return join_parts(source.text, pieces, self._style(source))
 
-    def _translation(self, source: Source, candidates: Sequence[Candidate], text: str, *, is_best: bool) -> Translation:
+    def _translation(
+        self, source: EncodedSentence, candidates: Sequence[Candidate], text: str, *, is_best: bool
+    ) -> Translation:
         searched = _searched(source.segments, candidates)
         return Translation(
             text=text,
             score=_score(searched),
-            attention=self._attention(source, candidates) if source.wish.attention else None,
+            attention=self._attention(source, candidates) if source.options.attention else None,
             confidence=self._confidence(source, searched) if is_best else None,
             complete=all(hypothesis.is_complete for _, hypothesis in searched),
         )
 
-    def _attention(self, source: Source, candidates: Sequence[Candidate]) -> Attention | None:
-        """Each segment looks at itself alone, and so does what was copied. None if the matrix would be too large."""
+    def _attention(self, source: EncodedSentence, candidates: Sequence[Candidate]) -> Attention | None:
+        """Join the attention of all segments; each looks at itself alone, and so does copied text. None if the matrix
+        would be too large."""
         blocks = [self._block(source, each, one) for each, one in zip(source.segments, candidates, strict=True)]
         source_tokens = [token for block in blocks for token in block.source_tokens]
         target_tokens = [token for block in blocks for token in block.target_tokens]
@@ -136,7 +143,7 @@ class SentenceDecoder:
         weights = block_diagonal([block.weights for block in blocks])
         return Attention(source_tokens=source_tokens, target_tokens=target_tokens, weights=weights)
 
-    def _block(self, source: Source, segment: Segment, candidate: Candidate) -> Attention:
+    def _block(self, source: EncodedSentence, segment: Segment, candidate: Candidate) -> Attention:
         hypothesis = candidate.hypothesis
         if segment.search is None or hypothesis is None or hypothesis.attention is None:
             tokens = [candidate.text]
@@ -149,7 +156,7 @@ class SentenceDecoder:
         )
 
     def _named(self, ids: Sequence[int], items: Sequence[str]) -> list[str]:
-        """Pieces, each symbol under the name of its item."""
+        """Return the pieces, each symbol under the name of its item."""
         symbols, remaining = self.subwords.symbol_ids, iter(items)
         names = self.subwords.pieces(ids)
         return [next(remaining) if each in symbols else name for each, name in zip(ids, names, strict=True)]
@@ -161,9 +168,8 @@ class SentenceDecoder:
         search, hypothesis = searched[0]
         return not hypothesis.is_complete or self._diagnosis(search, hypothesis).is_faulty
 
-    def features(self, source: Source) -> Features | None:
-        """What a confidence in the best translation of an answered sentence is computed from; None if nothing was
-        searched."""
+    def features(self, source: EncodedSentence) -> Features | None:
+        """Return the features of the best translation of an answered sentence; None if nothing was searched."""
         return self._features(_searched(source.segments, _best(source)))
 
     def _features(self, searched: Searched) -> Features | None:
@@ -178,21 +184,22 @@ class SentenceDecoder:
             source_tokens=sum(num_tokens),
         )
 
-    def _confidence(self, source: Source, searched: Searched) -> float | None:
-        """That of a sentence without a word to translate is 1, unless it has letters that the model cannot read."""
+    def _confidence(self, source: EncodedSentence, searched: Searched) -> float | None:
+        """Return the confidence; for a sentence without a word to translate it is 1, unless it has letters that the
+        model cannot read."""
         if self.confidence is None:
             return None
         features = self._features(searched)
         if features is None:
             return float(all(each in self.subwords.alphabet for each in source.text if each.isalpha()))
-        return self.confidence.confidence(features, target=source.wish.pair.target)
+        return self.confidence.confidence(features, target=source.options.pair.target)
 
     def _diagnosis(self, search: Search, hypothesis: Hypothesis) -> Diagnosis:
         return diagnose(search.ids, hypothesis.ids, _weights(search, hypothesis), ignored=self.tags | {EOS_ID})
 
     @cached_property
     def _rare_ids(self) -> list[int]:
-        """The ids that are unknown, bytes, or single letters inside of a word."""
+        """Ids that are unknown, bytes, or single letters inside of a word."""
         pieces = enumerate(self.subwords.pieces(range(len(self.subwords))))
         is_byte = self.subwords.processor.is_byte
         rare = [each for each, piece in pieces if is_byte(each) or (len(piece) == 1 and piece.isalpha())]
@@ -200,7 +207,7 @@ class SentenceDecoder:
 
 
 def block_diagonal(blocks: Sequence[Floats]) -> Floats:
-    """Matrices along the diagonal of one that is 0 elsewhere."""
+    """Return the matrix with these matrices along its diagonal, and 0 elsewhere."""
     whole = np.zeros((sum(len(block) for block in blocks), sum(block.shape[1] for block in blocks)), np.float32)
     row = column = 0
     for block in blocks:
@@ -210,18 +217,18 @@ def block_diagonal(blocks: Sequence[Floats]) -> Floats:
 
 
 def _weights(search: Search, hypothesis: Hypothesis) -> Floats:
-    """The attention (target, source); alike everywhere where there is none."""
+    """Return the attention (target, source); uniform where there is none."""
     if hypothesis.attention is not None:
         return hypothesis.attention
     return np.full((len(hypothesis.ids), len(search.ids)), 1 / len(search.ids), np.float32)
 
 
-def _best(source: Source) -> list[Candidate]:
+def _best(source: EncodedSentence) -> list[Candidate]:
     return [segment.candidates[0] for segment in source.segments]
 
 
-def _variants(source: Source) -> Iterator[list[Candidate]]:
-    """A candidate for each segment: the best ones, then the best ones but for one, by the sentence's score."""
+def _variants(source: EncodedSentence) -> Iterator[list[Candidate]]:
+    """Yield a candidate for each segment: the best ones, then the best ones but for one, by the sentence's score."""
     best = _best(source)
     yield best
     others = [(place, each) for place, segment in enumerate(source.segments) for each in segment.candidates[1:]]
@@ -233,13 +240,13 @@ def _variants(source: Source) -> Iterator[list[Candidate]]:
 
 
 def _score_with(total: float, length: float, best: Candidate, other: Candidate) -> float:
-    """The score of a sentence with another candidate in the place of a best one."""
+    """Return the score of a sentence with another candidate in the place of a best one."""
     (best_total, best_length), (other_total, other_length) = _weighted(best), _weighted(other)
     return (total - best_total + other_total) / max(1, length - best_length + other_length)
 
 
 def _weighted(candidate: Candidate) -> tuple[float, int]:
-    """The score times the length, and the length."""
+    """Return the score times the length, and the length."""
     if candidate.hypothesis is None:
         return 0.0, 0
     length = _length(candidate.hypothesis)
@@ -255,12 +262,12 @@ def _searched(segments: Sequence[Segment], candidates: Sequence[Candidate]) -> S
 
 
 def _length(hypothesis: Hypothesis) -> int:
-    """What a score is divided by: the tokens and the end, if there is one."""
+    """Return the length that a score is divided by: the tokens and the end, if there is one."""
     return len(hypothesis.ids) + hypothesis.is_complete
 
 
 def _score(searched: Searched) -> float:
-    """The mean score of the target tokens; 0 where nothing was searched."""
+    """Return the mean score of the target tokens; 0 where nothing was searched."""
     if len(searched) == 1:
         return searched[0][1].score
     lengths = [_length(hypothesis) for _, hypothesis in searched]

@@ -1,4 +1,4 @@
-"""Sentences to searches: protected items hidden, text to subwords, and what is too long for the network in parts."""
+"""Sentence encoder: sentences to searches, with protected items hidden, and long sentences cut into parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.errors import InputTooLongError
-from service.predictors.translation import Candidate, Pair, Segment, Source, Wish
+from service.predictors.translation import Candidate, EncodedSentence, LanguagePair, Segment, TranslateOptions
 from service.scheduling.search import Search
 from service.text.casing import Casing, casing_of, sentence_case
 from service.text.clauses import Part, cut_clauses, halve_clauses
@@ -25,7 +25,7 @@ NUM_SPECIAL = 2  # of a source: the target's tag and the end
 
 
 class _Read(NamedTuple):
-    """A text as the network reads it."""
+    """A text in the form that the network reads."""
 
     text: str
     masked: Masked
@@ -42,31 +42,32 @@ class SentenceEncoder:
     """Makes the searches of sentences. May be called by several threads at once."""
 
     subwords: Subwords
-    tags: Mapping[Pair, int]  # the id that asks for a pair's target
+    tags: Mapping[LanguagePair, int]  # the id that asks for a pair's target
     max_tokens: int  # of one search's source, tag and end included
     max_target_tokens: int  # of one search's translation, its end included
     split_tokens: int = SPLIT_TOKENS
     ranks_hypotheses: bool = False  # whether the best of several need not be the one with the best score
 
-    def encode(self, sentence: str, wish: Wish) -> Source:
-        """A sentence, in a pair that is served; in parts if it is long.
+    def encode(self, sentence: str, options: TranslateOptions) -> EncodedSentence:
+        """Encode a sentence in a pair that is served, in parts if it is long.
 
-        Raises InputTooLongError if a part that cannot be cut is too long, unless the wish is to truncate."""
-        whole = self._read(sentence, wish)
+        Raises InputTooLongError if a part that cannot be cut is too long, unless the options are to truncate.
+        """
+        whole = self._read(sentence, options)
         most = min(self.split_tokens, self.max_tokens - NUM_SPECIAL)
         if whole.num_pieces <= most:
-            return self._source(sentence, wish, [(Part(0, len(sentence)), whole)])
+            return self._source(sentence, options, [(Part(0, len(sentence)), whole)])
 
         def num_pieces(text: str) -> int:
-            return self._read(text, wish, whole.casing).num_pieces
+            return self._read(text, options, whole.casing).num_pieces
 
         parts = cut_clauses(sentence, length_of=num_pieces, max_tokens=most)
-        reads = [self._read(sentence[part.start : part.end], wish, whole.casing) for part in parts]
-        return self._source(sentence, wish, list(zip(parts, reads, strict=True)))
+        reads = [self._read(sentence[part.start : part.end], options, whole.casing) for part in parts]
+        return self._source(sentence, options, list(zip(parts, reads, strict=True)))
 
-    def halved(self, source: Source, faulty: Sequence[bool]) -> Source | None:
-        """The sentence with its faulty segments in two parts each, which are still to be searched; None if there is
-        none that can be parted."""
+    def halved(self, source: EncodedSentence, faulty: Sequence[bool]) -> EncodedSentence | None:
+        """Return the sentence with its faulty segments cut in two parts each, which are still to be searched; None if
+        none can be cut."""
         segments: list[Segment] = []
         for segment, is_faulty in zip(source.segments, faulty, strict=True):
             halves = self._halves(source, segment) if is_faulty else []
@@ -75,73 +76,76 @@ class SentenceEncoder:
             return None
         return replace(source, segments=segments)
 
-    def _halves(self, source: Source, segment: Segment) -> list[Segment]:
-        """The two halves of a segment; none if it is short or has no border."""
+    def _halves(self, source: EncodedSentence, segment: Segment) -> list[Segment]:
+        """Return the two halves of a segment; none if it is short or has no border."""
         if segment.search is None or len(segment.search.ids) < FEWEST_HALVED + NUM_SPECIAL:
             return []
         text, first = source.text[segment.part.start : segment.part.end], segment.part.start
         halves = []
         for part in halve_clauses(text):
-            read = self._read(text[part.start : part.end], source.wish, segment.casing)
-            halves.append(self._segment(Part(first + part.start, first + part.end), read, source.wish))
+            read = self._read(text[part.start : part.end], source.options, segment.casing)
+            halves.append(self._segment(Part(first + part.start, first + part.end), read, source.options))
         return halves
 
-    def _read(self, text: str, wish: Wish, casing: Casing | None = None) -> _Read:
-        """``casing`` is that of the whole sentence, if the text is a part of one."""
+    def _read(self, text: str, options: TranslateOptions, casing: Casing | None = None) -> _Read:
+        """Mask and encode a text; ``casing`` is that of the whole sentence, if the text is a part of one."""
         masked = mask(text, self.subwords.alphabet)
         if not has_words(masked.text):
             return _Read(text, masked, Casing.SENTENCE, ())
         if casing is None:
-            casing = casing_of(masked.text) if wish.pair.source == "en" else Casing.SENTENCE
+            casing = casing_of(masked.text) if options.pair.source == "en" else Casing.SENTENCE
         masked = replace(masked, text=sentence_case(masked.text, casing, self._num_pieces))
-        return _Read(text, masked, casing, [self.tags[wish.pair], *self.subwords.encode(masked.text), EOS_ID])
+        return _Read(text, masked, casing, [self.tags[options.pair], *self.subwords.encode(masked.text), EOS_ID])
 
     def _num_pieces(self, text: str) -> int:
         return len(self.subwords.encode(text))
 
-    def _source(self, sentence: str, wish: Wish, reads: Sequence[tuple[Part, _Read]]) -> Source:
+    def _source(self, sentence: str, options: TranslateOptions, reads: Sequence[tuple[Part, _Read]]) -> EncodedSentence:
         longest = max((len(read.ids) for _, read in reads), default=0)
-        if longest > self.max_tokens and not wish.truncate:
+        if longest > self.max_tokens and not options.truncate:
             raise InputTooLongError(
                 f"a sentence with a part of {longest} tokens that cannot be cut; this model reads at most "
                 f"{self.max_tokens}"
             )
         total = max(1, sum(read.num_pieces for _, read in reads))
-        return Source(
+        return EncodedSentence(
             text=sentence,
-            segments=[self._segment(part, read, wish, share=read.num_pieces / total) for part, read in reads],
-            wish=wish,
+            segments=[self._segment(part, read, options, share=read.num_pieces / total) for part, read in reads],
+            options=options,
             truncated=longest > self.max_tokens,
         )
 
-    def _segment(self, part: Part, read: _Read, wish: Wish, *, share: float = 1.0) -> Segment:
-        """``share`` is that of the sentence's pieces, and of the wished for length."""
+    def _segment(self, part: Part, read: _Read, options: TranslateOptions, *, share: float = 1.0) -> Segment:
+        """Make a segment; ``share`` is its share of the sentence's pieces, and of the length limit asked for."""
         if not read.ids:
             return Segment(part=part, search=None, masked=read.masked, candidates=[Candidate(text=read.text)])
         ids = list(read.ids)
         if len(ids) > self.max_tokens:
             ids = [*ids[: self.max_tokens - 1], EOS_ID]
         return Segment(
-            part=part, search=self._search(ids, wish, read.masked, share), masked=read.masked, casing=read.casing
+            part=part, search=self._search(ids, options, read.masked, share), masked=read.masked, casing=read.casing
         )
 
-    def _search(self, ids: Sequence[int], wish: Wish, masked: Masked, share: float) -> Search:
-        """More hypotheses than are asked for where several are, for two that differ may be alike once the items are
-        back; and if there are items that need a symbol, for the best hypothesis may have lost it."""
+    def _search(self, ids: Sequence[int], options: TranslateOptions, masked: Masked, share: float) -> Search:
+        """Make the search of a segment, for more hypotheses than are asked for in two cases.
+
+        Where several are asked for, two that differ may be alike once the items are back; where items need a symbol,
+        the best hypothesis may have lost it.
+        """
         caps = [self.max_target_tokens, cap_of(len(ids))]
-        if wish.max_length is not None:
-            caps.append(max(1, int(wish.max_length * share)))
-        needs_several = bool(masked.contents) or wish.num_hypotheses > 1 or self.ranks_hypotheses
+        if options.max_length is not None:
+            caps.append(max(1, int(options.max_length * share)))
+        needs_several = bool(masked.contents) or options.num_hypotheses > 1 or self.ranks_hypotheses
         return Search(
             ids=np.array(ids, np.int32),
-            beam_size=wish.beam_size,
-            num_hypotheses=wish.beam_size if needs_several else 1,
-            length_penalty=wish.length_penalty,
+            beam_size=options.beam_size,
+            num_hypotheses=options.beam_size if needs_several else 1,
+            length_penalty=options.length_penalty,
             max_tokens=min(caps),
             wants_attention=True,
         )
 
 
 def cap_of(source_tokens: int) -> int:
-    """Most tokens of a translation, its end included."""
+    """Return the most tokens of a translation, its end included."""
     return int(CAP_FACTOR * source_tokens) + CAP_ADDEND

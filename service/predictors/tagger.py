@@ -1,4 +1,4 @@
-"""Tagging: words to ids, a run, and logits to tags and spans."""
+"""Tagger: words to ids, a run, and logits to tags and spans."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Scores = npt.NDArray[np.float32]
 
 
 class ScoredSpan(NamedTuple):
-    """Tokens ``start`` to ``end`` (exclusive) are a ``label``; ``score`` is the mean probability of their tags."""
+    """Span of tokens ``start`` to ``end`` (exclusive) with a label; ``score`` is the mean probability of their tags."""
 
     label: str
     start: int
@@ -37,7 +37,7 @@ class ScoredSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TaggedRow:
-    """One sentence's answer: a tag a token in each column. ``entity`` is BIOES and always legal."""
+    """Answer to one sentence: a tag for each token in each column. ``entity`` is BIOES and always legal."""
 
     upos: list[str]
     xpos: list[str]
@@ -46,7 +46,7 @@ class TaggedRow:
 
 
 class TagExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tokens and the answer they had when the bundle was made; ``scores`` are those of the spans, in order."""
+    """Tokens and their answer when the bundle was made; ``scores`` are those of the spans, in order."""
 
     tokens: list[str]
     upos: list[str]
@@ -56,11 +56,11 @@ class TagExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tagger:
-    """A tagger's bundle at work. ``run`` may be called by several threads at once.
+    """Tags sentences with a bundle. ``run`` may be called by several threads at once.
 
-    The session's graph takes ``ids`` (batch, time, feature) and ``lengths`` (batch,), and gives ``upos`` and
-    ``xpos`` (batch, time, tag) logits and ``entity`` (batch, time, tag) log-probabilities.
-    Raises BundleError if manifest or vocabularies are not those of a tagger.
+    The session's graph takes ``ids`` (batch, time, feature) and ``lengths`` (batch,), and gives ``upos`` and ``xpos``
+    (batch, time, tag) logits and ``entity`` (batch, time, tag) log-probabilities. Raises BundleError if manifest or
+    vocabularies are not those of a tagger.
     """
 
     example_decoder = msgspec.json.Decoder(list[TagExample])
@@ -84,11 +84,11 @@ class Tagger:
 
     @property
     def max_tokens(self) -> int:
-        """Of one sentence."""
+        """Most tokens of one sentence."""
         return self._max_tokens
 
     def encode(self, sentence: Sentence) -> Encoding:
-        """The row of one sentence. Raises InputTooLongError."""
+        """Encode one sentence. Raises InputTooLongError."""
         if len(sentence) > self._max_tokens:
             raise InputTooLongError(
                 f"a sentence of {len(sentence)} tokens; this model reads at most {self._max_tokens}"
@@ -96,24 +96,25 @@ class Tagger:
         return Encoding(sentence, self._encoder.encode(sentence.words))
 
     def shorten(self, sentence: Sentence) -> Sentence:
-        """The beginning of a sentence that is too long, as much as :meth:`encode` takes; any other as it is."""
+        """Return the beginning of a sentence that is too long, as much as :meth:`encode` takes; any other sentence as
+        it is."""
         if len(sentence) <= self._max_tokens:
             return sentence
         end = self._max_tokens
         return Sentence(sentence.words[:end], sentence.starts[:end], sentence.ends[:end])
 
     def answer(self, examples: Sequence[TagExample]) -> list[TaggedRow]:
-        """Raises InvalidRequestError."""
+        """Answer examples in one batch. Raises InvalidRequestError."""
         return self.run(pad([self.row_of(example) for example in examples]))
 
     def row_of(self, example: TagExample) -> Ids:
-        """Raises InvalidRequestError."""
+        """Encode an example. Raises InvalidRequestError."""
         if not example.tokens:
             raise InvalidRequestError("an example without tokens")
         return self.encode(join_words(example.tokens)[1]).ids
 
     def difference(self, example: TagExample, answer: TaggedRow, max_drift: float) -> str:
-        """What of the answer is not the example's, in words; empty if nothing is."""
+        """Describe how the answer differs from the example's; empty if it does not."""
         columns = (
             ("upos", example.upos, answer.upos),
             ("xpos", example.xpos, answer.xpos),
@@ -131,7 +132,7 @@ class Tagger:
         return timed_runs(self.run, batches)
 
     def run(self, batch: Batch) -> list[TaggedRow]:
-        """One answer a row, each as if it had come alone."""
+        """Answer each row as if it had been run alone."""
         logits = self._session.run({"ids": batch.ids, "lengths": batch.lengths})
         upos = logits["upos"].argmax(axis=2)
         xpos = logits["xpos"].argmax(axis=2)
@@ -159,7 +160,7 @@ class Tagger:
 
 
 def score_spans(tags: Sequence[str], log_probabilities: Scores) -> list[ScoredSpan]:
-    """The spans of a sentence; ``log_probabilities`` (time,) are those of its tags."""
+    """Return the spans of a sentence; ``log_probabilities`` (time,) are those of its tags."""
     probabilities = np.exp(log_probabilities)
     return [
         ScoredSpan(label, start, end, float(probabilities[start:end].mean())) for label, start, end in spans_of(tags)

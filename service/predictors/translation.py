@@ -1,4 +1,4 @@
-"""What is wanted of a sentence, and what comes of it."""
+"""Values of translation: options, an encoded sentence and its segments, and the translation."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from service.text.placeholders.masking import Masked
 EXAMPLE_BEAM_SIZE = 4
 
 
-class Pair(NamedTuple):
-    """From which language to which."""
+class LanguagePair(NamedTuple):
+    """Source and target language."""
 
     source: str
     target: str
@@ -25,10 +25,10 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is wanted of a sentence."""
+class TranslateOptions:
+    """Options with which a sentence is translated."""
 
-    pair: Pair
+    pair: LanguagePair
     beam_size: int = EXAMPLE_BEAM_SIZE
     num_hypotheses: int = 1  # at most beam_size
     length_penalty: float = 1.0
@@ -40,7 +40,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
-    """One translation of a segment."""
+    """Translation of one segment."""
 
     text: str
     hypothesis: Hypothesis | None = None  # None where nothing was searched: the text is the source's
@@ -49,7 +49,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Segment:
-    """A stretch of a sentence that one search translates; one without a word to translate has no search."""
+    """Stretch of a sentence that one search translates; one without a word to translate has no search."""
 
     part: Part  # of the sentence
     search: Search | None
@@ -59,28 +59,28 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Source:
+class EncodedSentence:
     """A sentence on its way to the network, as one segment or, if it is long, in several."""
 
     text: str
     segments: Sequence[Segment]
-    wish: Wish
+    options: TranslateOptions
     truncated: bool = False
 
     @property
     def searches(self) -> list[Search]:
-        """The searches that are still to be made, in order."""
+        """Searches that are still to be made, in order."""
         return [each.search for each in self.segments if each.search is not None and not each.candidates]
 
     @property
     def num_tokens(self) -> int:
-        """The tokens that the network reads, whether or not they have been searched."""
+        """Number of tokens that the network reads, whether or not they have been searched."""
         return sum(len(each.search.ids) for each in self.segments if each.search is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attention:
-    """How much each piece of the translation looked at each of the source."""
+    """Attention of each piece of the translation to each piece of the source."""
 
     source_tokens: Sequence[str]
     target_tokens: Sequence[str]
@@ -89,7 +89,7 @@ class Attention:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Translation:
-    """One way to say a sentence."""
+    """Translation of one sentence."""
 
     text: str
     score: float  # log-probability / length ** length_penalty; 0 where nothing was searched

@@ -1,4 +1,4 @@
-"""A translator at work: sentences to searches, hypotheses to translations, and what loops searched once more."""
+"""Translator: sentences to searches, hypotheses to translations, and faulty translations searched once more."""
 
 from __future__ import annotations
 
@@ -14,24 +14,30 @@ import numpy as np
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.errors import BundleError, InvalidRequestError
 from service.predictors.confidence import ConfidenceModel, Features
-from service.predictors.graphs import TranslationGraphs
 from service.predictors.predictor import Bounds, drift, largest_batches
 from service.predictors.sentence_decoder import SentenceDecoder
 from service.predictors.sentence_encoder import SPLIT_TOKENS, SentenceEncoder
-from service.predictors.translation import EXAMPLE_BEAM_SIZE, Pair, Source, Translation, Wish
+from service.predictors.translation import (
+    EXAMPLE_BEAM_SIZE,
+    EncodedSentence,
+    LanguagePair,
+    TranslateOptions,
+    Translation,
+)
+from service.predictors.translation_graphs import TranslationGraphs
 from service.runtime.session import Session
-from service.scheduling.beams import MAX_ENCODED_CELLS
-from service.scheduling.direct import search_all
+from service.scheduling.beam_search import MAX_ENCODED_CELLS
+from service.scheduling.decode_source import TURN_SECONDS
+from service.scheduling.offline_search import search_all
 from service.scheduling.prediction import Speed, WarmUp
 from service.scheduling.search import Hypotheses, StepInputs
-from service.scheduling.turns import TURN_SECONDS
 from service.text.batch import Batch
 from service.text.languages import match_language
 from service.text.subwords import Subwords
 
 
 class TranslateExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sentence and the answer it had, with a beam of four, when the bundle was made."""
+    """A sentence and its answer, with a beam of four, when the bundle was made."""
 
     text: str
     target: str
@@ -48,7 +54,7 @@ class _Timed(NamedTuple):
 
 
 class Translator:
-    """A translator's bundle at work; ``graphs`` is its network. May be called by several threads at once.
+    """Translates sentences with a bundle; ``graphs`` is its network. May be called by several threads at once.
 
     Raises BundleError if manifest or subwords are not those of a translator.
     """
@@ -76,100 +82,106 @@ class Translator:
 
     @property
     def max_tokens(self) -> int:
-        """The most tokens of one search's source: pieces, the target's tag and the end."""
+        """Most tokens of one search's source: pieces, the target's tag and the end."""
         return self._encoder.max_tokens
 
     @property
     def max_target_tokens(self) -> int:
-        """The most tokens of one search's translation: pieces and the end."""
+        """Most tokens of one search's translation: pieces and the end."""
         return self._encoder.max_target_tokens
 
     @property
-    def pairs(self) -> Sequence[Pair]:
-        """What it translates."""
+    def pairs(self) -> Sequence[LanguagePair]:
+        """Language pairs that it translates."""
         return tuple(self._encoder.tags)
 
     @property
     def confidence(self) -> ConfidenceModel | None:
-        """How confidences are computed, if the bundle is calibrated."""
+        """Model that computes confidences, if the bundle is calibrated."""
         return self._decoder.confidence
 
-    def pair_for(self, source: str, target: str) -> Pair | None:
-        """The pair of two language tags such as ``en`` and ``es-MX``, if it is served."""
+    def pair_for(self, source: str, target: str) -> LanguagePair | None:
+        """Return the served pair of two language tags such as ``en`` and ``es-MX``, if there is one."""
         source_code = match_language(source, {pair.source for pair in self.pairs})
         target_code = match_language(target, {pair.target for pair in self.pairs if pair.source == source_code})
-        return Pair(source_code, target_code) if source_code and target_code else None
+        return LanguagePair(source_code, target_code) if source_code and target_code else None
 
-    def encode(self, sentence: str, wish: Wish) -> Source:
-        """A sentence in a pair that is served. Raises InputTooLongError, unless the wish is to truncate."""
-        return self._encoder.encode(sentence, wish)
+    def encode(self, sentence: str, options: TranslateOptions) -> EncodedSentence:
+        """Encode a sentence in a pair that is served. Raises InputTooLongError, unless the options are to truncate."""
+        return self._encoder.encode(sentence, options)
 
-    def answered(self, source: Source, answers: Iterable[Hypotheses]) -> Source:
-        """The sentence with what was found; ``answers`` are those of its searches, in order."""
+    def answered(self, source: EncodedSentence, answers: Iterable[Hypotheses]) -> EncodedSentence:
+        """Return the sentence with its answers; ``answers`` are those of its searches, in order."""
         return self._decoder.answered(source, answers)
 
-    def halved(self, source: Source) -> Source | None:
-        """The answered sentence with those parts cut in halves, to be searched again, whose translation loops, leaves
-        something out or was cut at a limit; None if nothing is to be searched again. Where the caller limits the
-        length, that is the limit for one translation, and there is no other."""
-        if source.wish.max_length is not None:
+    def halved(self, source: EncodedSentence) -> EncodedSentence | None:
+        """Return the answered sentence with its faulty parts cut in halves, to be searched again; None if nothing is to
+        be.
+
+        A part is faulty if its translation loops, omits something or was cut at a limit. Where the caller limits the
+        length, that is the limit for one translation, and nothing is searched again.
+        """
+        if source.options.max_length is not None:
             return None
         faulty = self._decoder.faulty(source)
         return self._encoder.halved(source, faulty) if any(faulty) else None
 
-    def better(self, first: Source, second: Source) -> Source:
-        """The better one of two answered sources of a sentence; the first one of equals."""
+    def better(self, first: EncodedSentence, second: EncodedSentence) -> EncodedSentence:
+        """Return the better one of two answered sources of a sentence; the first one of equals."""
         return self._decoder.better(first, second)
 
-    def decode(self, source: Source) -> list[Translation]:
-        """The translations that were asked for of an answered sentence, best first, no two alike; at least one."""
+    def decode(self, source: EncodedSentence) -> list[Translation]:
+        """Return the translations that were asked for of an answered sentence, best first, no two alike; at least
+        one."""
         return self._decoder.translations(source)
 
-    def translate(self, sentences: Sequence[str], wish: Wish) -> list[list[Translation]]:
-        """Without a queue, on this thread: for proofs and evaluation. Raises InputTooLongError."""
-        return self.decode_all([self.encode(sentence, wish) for sentence in sentences])
+    def translate(self, sentences: Sequence[str], options: TranslateOptions) -> list[list[Translation]]:
+        """Translate on this thread, without a queue: for self-tests and evaluation. Raises InputTooLongError."""
+        return self.decode_all([self.encode(sentence, options) for sentence in sentences])
 
-    def decode_all(self, sources: Sequence[Source]) -> list[list[Translation]]:
-        """The translations of each, in order."""
+    def decode_all(self, sources: Sequence[EncodedSentence]) -> list[list[Translation]]:
+        """Return the translations of each source, in order."""
         return [self.decode(each) for each in self.answer_all(sources)]
 
-    def answer_all(self, sources: Sequence[Source]) -> list[Source]:
-        """The sources, answered as the service does it: those whose translation has faults are searched twice."""
+    def answer_all(self, sources: Sequence[EncodedSentence]) -> list[EncodedSentence]:
+        """Answer the sources as the service does it: those whose translation has faults are searched twice."""
         found = self._search(sources)
         halved = {place: again for place, each in enumerate(found) if (again := self.halved(each)) is not None}
         for place, second in zip(halved, self._search(list(halved.values())), strict=True):
             found[place] = self.better(found[place], second)
         return found
 
-    def features(self, source: Source) -> Features | None:
-        """What a confidence in the best translation of an answered sentence is computed from; None if it was copied."""
+    def features(self, source: EncodedSentence) -> Features | None:
+        """Return the features of the best translation of an answered sentence; None if it was copied."""
         return self._decoder.features(source)
 
-    def _search(self, sources: Sequence[Source]) -> list[Source]:
-        """The sources, answered."""
+    def _search(self, sources: Sequence[EncodedSentence]) -> list[EncodedSentence]:
+        """Return the sources with their answers."""
         answers = iter(search_all(self.graphs, [search for each in sources for search in each.searches]))
         return [self.answered(each, list(islice(answers, len(each.searches)))) for each in sources]
 
     def answer(self, examples: Sequence[TranslateExample]) -> list[Translation]:
-        """Raises InvalidRequestError."""
+        """Answer examples together. Raises InvalidRequestError."""
         return [translations[0] for translations in self.decode_all(list(map(self._source_of, examples)))]
 
-    def _source_of(self, example: TranslateExample) -> Source:
-        pair = Pair(example.source, example.target)
+    def _source_of(self, example: TranslateExample) -> EncodedSentence:
+        pair = LanguagePair(example.source, example.target)
         if pair not in self._encoder.tags:
             raise InvalidRequestError(f"an example from {pair.source} to {pair.target}, which it does not translate")
-        return self.encode(example.text, Wish(pair=pair))
+        return self.encode(example.text, TranslateOptions(pair=pair))
 
     def difference(self, example: TranslateExample, answer: Translation, max_drift: float) -> str:
-        """What of the answer is not the example's, in words; empty if nothing is."""
+        """Describe how the answer differs from the example's; empty if it does not."""
         if answer.text != example.translation:
             return f"translation is {answer.text!r}, expected {example.translation!r}"
         return drift([example.score], [answer.score], max_drift)
 
     def warm_up(self, bounds: Bounds) -> WarmUp:
-        """Encode the largest batches there will be, and make the largest step of hypotheses of each. The longest turn
-        is over when a table that came to the end of its time has taken in as many sentences as it has rows, of the
-        longest, and made one more step."""
+        """Encode the largest batches there will be, and make the largest step of hypotheses of each.
+
+        The longest turn is that of a worker which, at the end of its time, admits as many sentences as it has rows, of
+        the longest, and makes one more step.
+        """
         batches = largest_batches(cells=bounds.cells, max_tokens=self.max_tokens)
         many, one = (self._step_once(batch, bounds.decoder_rows) for batch in batches)
         most_encoded = ceil(bounds.decoder_rows * self.max_tokens / MAX_ENCODED_CELLS)
@@ -195,8 +207,9 @@ class Translator:
 
 
 def _encoder_of(manifest: Manifest, subwords: Subwords) -> SentenceEncoder:
-    """Raises KeyError on a limit or a tag that is missing, ValueError if there are no pairs."""
-    tags = {Pair(each.source, each.target): subwords.tag(each.tag) for each in manifest.pairs}
+    """Make the sentence encoder. Raises KeyError on a limit or a tag that is missing, ValueError if there are no
+    pairs."""
+    tags = {LanguagePair(each.source, each.target): subwords.tag(each.tag) for each in manifest.pairs}
     if not tags:
         raise ValueError("it has no pairs")
     return SentenceEncoder(

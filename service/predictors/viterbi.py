@@ -1,4 +1,4 @@
-"""The best tag sequence among the legal ones."""
+"""Viterbi decoding: the best tag sequence among the legal ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Path = npt.NDArray[np.intp]
 
 
 def best_legal_path(scores: Scores, legal: Legal) -> Path:
-    """The legal tag sequence of highest summed score; ``scores`` is (time, tag). Viterbi (1967)."""
+    """Return the legal tag sequence of highest summed score; ``scores`` is (time, tag). Viterbi (1967)."""
     num_tags = scores.shape[1]
     barrier = np.where(legal, np.float32(0), np.float32(-np.inf))
     between = barrier[:num_tags, :num_tags]
@@ -29,10 +29,10 @@ def best_legal_path(scores: Scores, legal: Legal) -> Path:
 
 
 def decode_legal(scores: Scores, lengths: npt.NDArray[np.int32], legal: Legal) -> Path:
-    """Best legal paths of a batch, (batch, time); ``scores`` is (batch, time, tag).
+    """Return the best legal paths of a batch, (batch, time); ``scores`` is (batch, time, tag).
 
-    Where the best tag of each step happens to make a legal sequence it is the best legal sequence, and nearly
-    all are: only the other rows pay for Viterbi. What lies behind a row's length is arbitrary.
+    Where the best tag of each step happens to make a legal sequence it is the best legal sequence, and nearly all are:
+    only the other rows pay for Viterbi. Values behind a row's length are arbitrary.
     """
     edge = scores.shape[2]
     paths: Path = scores.argmax(axis=2)

@@ -1,4 +1,4 @@
-"""Running an exported network."""
+"""Runs exported networks."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Shapes rounded up to a few: what is planned and allocated for a shape is used again for the next of its kind.
+"""Shape rounding: sizes are rounded up to a few, so that what is planned and allocated for one shape is used again.
 
 An axis is known by the name that the graph gives it, and an array's padding is cut off again by the same names.
 """
@@ -23,7 +23,7 @@ def next_power_of_two(size: int) -> int:
 
 
 def next_time(size: int) -> int:
-    """A multiple of 16, or for long rows of an eighth of their magnitude: 32, 128, 288, 1152."""
+    """Round up to a multiple of 16, or for long rows of an eighth of their magnitude: 32, 128, 288, 1152."""
     step = max(LEAST_TIME_STEP, 1 << max(0, (size - 1).bit_length() - 4))
     return -(-size // step) * step
 
@@ -34,12 +34,12 @@ ROUNDING: Mapping[str, Callable[[int], int]] = {
     "source": next_power_of_two,
     "time": next_time,
 }
-# What padding is made of, by the input's name; 0 for all others. cuDNN knows no row without a token.
+# Values of padding by the input's name; 0 for all others. cuDNN knows no row without a token.
 FILLING: Mapping[str, int] = {"lengths": 1}
 
 
 def sizes_of(inputs: Mapping[str, Array], axes: Mapping[str, Axes]) -> Sizes:
-    """How long each named axis of the inputs really is."""
+    """Return the real size of each named axis of the inputs."""
     return {
         axis: size
         for name, array in inputs.items()
@@ -49,7 +49,7 @@ def sizes_of(inputs: Mapping[str, Array], axes: Mapping[str, Axes]) -> Sizes:
 
 
 def padded(name: str, array: Array, axes: Axes) -> Array:
-    """An input, contiguous, with its axes rounded up; itself if there is nothing to do."""
+    """Return an input, contiguous, with its axes rounded up; the array itself if there is nothing to do."""
     shape = tuple(map(_rounded, axes, array.shape))
     if shape == array.shape:
         return np.ascontiguousarray(array)
@@ -59,7 +59,7 @@ def padded(name: str, array: Array, axes: Axes) -> Array:
 
 
 def cut(array: Array, axes: Axes, sizes: Sizes) -> Array:
-    """An output without what belongs to padding; a view."""
+    """Return a view of an output without its padding."""
     ends = [sizes.get(axis) if isinstance(axis, str) else None for axis in axes]
     return array[tuple(map(slice, ends))]
 

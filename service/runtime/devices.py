@@ -1,4 +1,4 @@
-"""Where a process runs its models: decided once, and said."""
+"""Choice of the device on which a process runs its models."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why there is no CUDA here."""
+    """Reason why CUDA cannot be used."""
 
     reason: str
-    log_level: int  # whether anybody should be surprised
+    log_level: int  # higher if CUDA was to be expected
 
 
 def choose_device(choice: DeviceChoice, find_obstacle: FindObstacle) -> Device:
-    """``cpu`` never asks for an obstacle, and so never touches CUDA. ``auto`` goes round one, with a log line.
-    Raises DeviceError if ``cuda`` meets one."""
+    """Choose the device. ``cpu`` never looks for an obstacle, and so never touches CUDA; ``auto`` falls back to the CPU
+    with a log line. Raises DeviceError if ``cuda`` meets an obstacle."""
     if choice == "cpu":
         return "cpu"
     obstacle = find_obstacle()

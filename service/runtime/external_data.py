@@ -1,4 +1,5 @@
-"""Which other files an ONNX file has its weights read from. onnxruntime does not tell, and opens them itself."""
+"""External data of ONNX files: lists the other files that a graph reads its weights from, which onnxruntime opens
+without telling."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ TENSOR, EXTERNAL_DATA, KEY, VALUE = "TensorProto", 13, 1, 2
 
 
 class Wire(IntEnum):
-    """How a field is written; the groups of old, 3 and 4, are not in onnx.proto."""
+    """Wire types of protobuf fields; the old groups, 3 and 4, are not in onnx.proto."""
 
     VARINT = 0
     FIXED64 = 1
@@ -40,7 +41,7 @@ class Wire(IntEnum):
 
 
 def check_external_data(bundle: Bundle) -> None:
-    """Raises BundleError if a graph names a file that the manifest does not list, and that nobody has checked."""
+    """Raise BundleError if a graph names a file that the manifest does not list, and that so nobody has checked."""
     graphs = {file for each in bundle.manifest.precisions.values() for file in (each.file, each.encoder) if file}
     for graph in sorted(graphs):
         for location in sorted(external_files(bundle.path(graph))):
@@ -49,7 +50,7 @@ def check_external_data(bundle: Bundle) -> None:
 
 
 def external_files(path: Path) -> set[str]:
-    """The locations of external data, as they are written. Raises BundleError if it is no ONNX file."""
+    """Return the locations of external data as they are written. Raises BundleError if it is no ONNX file."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return set(_locations(content))
@@ -58,7 +59,7 @@ def external_files(path: Path) -> set[str]:
 
 
 def _locations(content: mmap.mmap) -> Iterator[str]:
-    """A walk over all messages that may hold tensors, however deep; what cannot is stepped over, weights too."""
+    """Walk over all messages that may hold tensors, however deep; others are stepped over, weights too."""
     messages = [("ModelProto", 0, len(content))]
     while messages:
         message, start, end = messages.pop()
@@ -70,14 +71,15 @@ def _locations(content: mmap.mmap) -> Iterator[str]:
 
 
 def _location(content: mmap.mmap, start: int, end: int) -> Iterator[str]:
-    """Of an entry whose key is ``location``; should it hold several values, all of them."""
+    """Yield the values of an entry whose key is ``location``; all of them, should it hold several."""
     fields = [(number, content[first:last]) for number, first, last in _fields(content, start, end)]
     if (KEY, b"location") in fields:
         yield from (value.decode("utf-8", "backslashreplace") for number, value in fields if number == VALUE)
 
 
 def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of each field that has a length. Raises ValueError or IndexError if it is no message."""
+    """Yield number, start and end of each field that has a length. Raises ValueError or IndexError if it is no
+    message."""
     while start < end:
         tag, start = _varint(content, start)
         wire, size = Wire(tag & 7), 0
@@ -95,7 +97,7 @@ def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int
 
 
 def _varint(content: mmap.mmap, start: int) -> tuple[int, int]:
-    """A number of up to ten bytes and where it ends."""
+    """Read a number of up to ten bytes; returns it and where it ends."""
     value = 0
     for place in range(10):
         byte = content[start + place]

@@ -1,4 +1,4 @@
-"""Giving memory back to the system."""
+"""Returns memory to the operating system."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
-LOOK_AFTER_SECONDS = 1.0  # whether it is gone; then after twice that, and so on
-RELEASE_AFTER_SECONDS = 0.1  # what it held itself is freed by then
+LOOK_AFTER_SECONDS = 1.0  # the first check; the next after twice that, and so on
+RELEASE_AFTER_SECONDS = 0.1  # by then the object's own references are freed
 
 
 def release_free_memory() -> None:
@@ -26,7 +26,7 @@ def release_free_memory() -> None:
 
 
 def when_gone(thing: object, then: Callable[[], None], *, look_after_seconds: float = LOOK_AFTER_SECONDS) -> None:
-    """Call ``then`` in this event loop once nobody uses it any more.
+    """Call ``then`` in this event loop once an object has been freed.
 
     A request that failed leaves an exception behind whose frames hold what it used, and each other: only a collection
     finds them, and where nothing is asked any more none would come by itself.

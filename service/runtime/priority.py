@@ -1,4 +1,4 @@
-"""Which threads go first where cores are scarce."""
+"""Priority of threads where cores are scarce."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from contextlib import suppress
 NICENESS = 10  # measured: refusals under overload take half as long, and no fewer sentences are answered
 
 
-def give_way() -> None:
-    """The calling thread runs models: the event loop, for which everybody waits, goes before it from now on.
+def lower_priority() -> None:
+    """Lower the priority of the calling thread, which runs models, below that of the event loop, for which all requests
+    wait.
 
-    A thread's own priority is Linux's; elsewhere, and where a sandbox forbids it, nothing is done.
+    Threads have priorities of their own on Linux only; elsewhere, and where a sandbox forbids it, nothing is done.
     """
     if sys.platform == "linux":
         thread = threading.get_native_id()

@@ -1,4 +1,4 @@
-"""A model's graph, ready to run. The only importer of onnxruntime."""
+"""Sessions: a model's graph, ready to run. The only importer of onnxruntime."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from service.errors import BundleError, DeviceError
-from service.runtime.binding import BoundSession
+from service.runtime.cuda import CudaSession
 from service.runtime.devices import Device, Obstacle
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -49,7 +49,7 @@ onnxruntime.create_and_register_allocator(
 
 
 class Session(Protocol):
-    """Named arrays in, named arrays out. May be called by several threads at once.
+    """A graph that takes and gives named arrays. May be called by several threads at once.
 
     An input array that is read-only will never change as long as it lives: a copy of it may be kept where the graph
     runs.
@@ -59,7 +59,7 @@ class Session(Protocol):
 
 
 class Runtime(Protocol):
-    """What is used of the module ``onnxruntime``."""
+    """The part of the module ``onnxruntime`` that is used."""
 
     __file__: str | None
 
@@ -95,32 +95,32 @@ class OnnxSession:
         return list(self._outputs)
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Every output of the graph by name. Releases the GIL while it computes."""
+        """Return every output of the graph by name. Releases the GIL while it computes."""
         return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
 
 
 def open_session(path: Path, *, device: Device) -> Session:
-    """Raises BundleError if the file is no graph, DeviceError if the device is not there."""
+    """Open a graph on a device. Raises BundleError if the file is no graph, DeviceError if the device is not there."""
     return OnnxSession(path) if device == "cpu" else open_on_cuda(path)
 
 
-def open_on_cuda(path: Path, *, runtime: Runtime = onnxruntime) -> BoundSession:
-    """The graph on the first GPU; what has no kernel there runs on the CPU beside it.
-    Raises BundleError if the file is no graph, DeviceError if CUDA does not start."""
+def open_on_cuda(path: Path, *, runtime: Runtime = onnxruntime) -> CudaSession:
+    """Open a graph on the first GPU; operators without a kernel there run on the CPU beside it. Raises BundleError if
+    the file is no graph, DeviceError if CUDA does not start."""
     native = _open(runtime, path, _CUDA_FIRST, num_threads=1)
     if CUDA not in native.get_providers():
         raise DeviceError(f"{path}: onnxruntime could not start {CUDA} for it")
-    return BoundSession(native, lambda array: runtime.OrtValue.ortvalue_from_numpy(array, "cuda", 0))
+    return CudaSession(native, lambda array: runtime.OrtValue.ortvalue_from_numpy(array, "cuda", 0))
 
 
 def has_cuda(runtime: Runtime = onnxruntime) -> bool:
-    """Whether this onnxruntime was built for CUDA. Starts nothing: a process that is to fork may ask."""
+    """Whether this onnxruntime was built for CUDA. It starts nothing, so a process that is to fork may ask."""
     return CUDA in runtime.get_available_providers()
 
 
 def find_obstacle(runtime: Runtime = onnxruntime) -> Obstacle | None:
-    """Why CUDA cannot be used, found out by using it; None if it can. Then it has been started: should this process
-    fork, its children cannot use it."""
+    """Return why CUDA cannot be used, found out by using it; None if it can. Then it has been started, and children of
+    this process cannot use it."""
     if not has_cuda(runtime):
         reason = f"this onnxruntime has no {CUDA}; onnxruntime-gpu has"
         return Obstacle(reason=reason, log_level=logging.INFO)
@@ -134,7 +134,7 @@ def find_obstacle(runtime: Runtime = onnxruntime) -> Obstacle | None:
 
 
 def _flaw(runtime: Runtime) -> str:
-    """Let the GPU multiply two matrices; what is wrong, or nothing."""
+    """Let the GPU multiply two matrices; returns what is wrong, or nothing."""
     with redirect_stdout(StringIO()):  # where onnxruntime prints which libraries it did not find
         runtime.preload_dlls()  # those of the nvidia packages, if they are installed
     runtime.set_default_logger_severity(_SILENT)
@@ -150,7 +150,7 @@ def _flaw(runtime: Runtime) -> str:
 
 
 def _missing_library(runtime: Runtime) -> str:
-    """onnxruntime says it on standard error only."""
+    """Return the reason that onnxruntime prints on standard error only."""
     library = Path(runtime.__file__ or "").parent / "capi" / "libonnxruntime_providers_cuda.so"
     try:
         ctypes.CDLL(str(library))
@@ -168,7 +168,7 @@ def _open(runtime: Runtime, path: Path, providers: Sequence[Any], num_threads: i
 
 
 def _native(runtime: Runtime, graph: str | bytes, providers: Sequence[Any], num_threads: int) -> Any:
-    """What fails is raised: left alone, onnxruntime prints it and goes on with another provider."""
+    """Open a session that raises what fails: by default onnxruntime prints it and goes on with another provider."""
     return runtime.InferenceSession(
         graph, sess_options=_options(num_threads), providers=list(providers), enable_fallback=0
     )

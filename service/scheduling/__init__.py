@@ -1,1 +1,1 @@
-"""Who runs when: limits, deadlines and batches."""
+"""Scheduling: admission, deadlines, batches, and the threads that run models."""

@@ -1,4 +1,4 @@
-"""Who is let in: a bounded queue, deadlines that can be met, and a door that opens once and closes once."""
+"""Admission control by queue limits and deadlines, and the lifecycle of the service from starting to draining."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ LONGEST_RETRY_SECONDS = 60  # no prediction reaches further
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What a request would meet if it were let in now."""
+    """Predictions for a request that is about to be queued."""
 
     queued_cells: int  # in the same queue
     own_cells: int
     seconds: float  # until it is answered, as predicted
     best_seconds: float  # the same if it had the service to itself, at the best speed there ever was
-    is_idle: bool  # nothing waits, and a slot is free
+    is_idle: bool  # nothing waits, and a thread is free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """Refuses at the door what would be answered too late, whether it is one text or many.
+class AdmissionControl:
+    """Refuses at arrival the requests that would be answered too late, whether they hold one text or many.
 
-    An idle service lets in all that it could answer in time at its best, whatever was predicted: a speed that was
-    learned in a bad moment corrects itself. While others wait a request may take half of the room that is left in its
-    queue, so that a few huge ones never fill it against everybody; where nothing waits any request is let in.
+    An idle service accepts all that it could answer in time at its best, whatever was predicted: a speed that was
+    learned in a bad moment corrects itself. While other requests wait, one may take half of the room that is left in
+    its queue, so that a few huge ones never fill it; where nothing waits any request is accepted.
     """
 
     max_queued_cells: int
 
     def check(self, outlook: Outlook, *, deadline: float, now: float) -> None:
-        """Raises DeadlineExceededError or OverloadedError."""
+        """Raise DeadlineExceededError or OverloadedError if the request is to be refused."""
         left = deadline - now
         if left <= 0:
             raise DeadlineExceededError("the deadline passed before the work could be queued")
@@ -49,7 +49,8 @@ class Admission:
             raise OverloadedError(_too_late(outlook, left), retry_after_seconds=_retry_seconds(outlook.seconds - left))
 
     def _room(self, outlook: Outlook) -> int:
-        """For one request. The last cells are for those of one cell: a queue is full when it is."""
+        """Return the cells that one request may take. The last cells go to requests of one cell each, so that a full
+        queue is really full."""
         left = self.max_queued_cells - outlook.queued_cells
         return max(left // 2, min(left, 1))
 
@@ -67,14 +68,14 @@ def _too_late(outlook: Outlook, left: float) -> str:
 
 
 def _retry_seconds(excess: float) -> int:
-    """By then so much work will have been done."""
+    """Return the whole seconds in which so much work will have been done."""
     return min(LONGEST_RETRY_SECONDS, max(1, ceil(excess)))
 
 
 class Phase(Enum):
     STARTING = "starting"
     READY = "ready"
-    LEAVING = "leaving"  # told to stop, but those who have not noticed yet are still let in
+    LEAVING = "leaving"  # told to stop, but requests of callers who have not noticed yet are accepted
     DRAINING = "draining"
     FAILED = "failed"
 
@@ -83,52 +84,53 @@ _LETS_IN = frozenset({Phase.READY, Phase.LEAVING})
 _ENDS = frozenset({Phase.LEAVING, Phase.DRAINING})
 
 
-class Door:
-    """Open while the service is ready and shortly after; says why when it is not, and how much is still inside."""
+class Lifecycle:
+    """State of the service from starting to draining, and the number of requests in flight."""
 
     def __init__(self) -> None:
         self.phase = Phase.STARTING
-        self.inside = 0
+        self.in_flight = 0
         self._decided = asyncio.Event()
 
     @property
     def is_ending(self) -> bool:
-        """Callers had better go elsewhere."""
+        """Whether callers had better go to another instance."""
         return self.phase in _ENDS
 
     def open(self) -> None:
-        """After loading. A service told to stop while it loaded stays shut."""
+        """Become ready, after loading. A service that was told to stop while it loaded stays closed."""
         self._decide(Phase.READY)
 
     def fail(self) -> None:
-        """Loading failed: it will never open."""
+        """Record that loading failed: the service will never be ready."""
         self._decide(Phase.FAILED)
 
     def leave(self) -> None:
-        """Say no longer that it is ready, but let in who comes. One that has not opened closes."""
+        """Stop reporting that the service is ready, but still accept requests; a service that is still starting
+        closes."""
         if self.phase is Phase.READY:
             self.phase = Phase.LEAVING
         elif self.phase is Phase.STARTING:
             self.close()
 
     def close(self) -> None:
-        """For good: what is inside may finish."""
+        """Accept no more requests, for good; those in flight may finish."""
         if self.phase is not Phase.FAILED:
             self.phase = Phase.DRAINING
         self._decided.set()
 
     async def decided(self) -> Phase:
-        """Wait for the end of the start, whichever it is."""
+        """Wait for the end of the start, whichever it is, and return the phase."""
         await self._decided.wait()
         return self.phase
 
     def check(self) -> None:
-        """May work come in? Raises NotReadyError."""
+        """Raise NotReadyError unless requests are accepted."""
         if self.phase not in _LETS_IN:
             raise self._not_ready()
 
     def check_ready(self) -> None:
-        """Should work be sent here? Raises NotReadyError."""
+        """Raise NotReadyError unless the service is ready."""
         if self.phase is not Phase.READY:
             raise self._not_ready()
 

@@ -1,4 +1,4 @@
-"""How long a request will keep a decoder: learned from its turns, and from what else was let in."""
+"""Forecast of how long a request will keep a decoder, learned from the decoder's turns and from recent arrivals."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from service.scheduling.prediction import Inflow, Margin, Promise, Throughput, WarmUp, completion_seconds
+from service.scheduling.decode_queue import DecodeQueue, PendingSentence
+from service.scheduling.prediction import ArrivalRate, Prediction, SafetyFactor, Throughput, WarmUp, completion_seconds
 from service.scheduling.virtual_time import Priority
-from service.scheduling.waiting import Sought, Waiting
 
 TYPICAL_STEPS = 24  # of a sentence
 TYPICAL_ROW_STEPS = 4 * TYPICAL_STEPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a prediction needs of a request."""
+class DecodeRequest:
+    """Sizes of a request that a prediction is made from."""
 
     cells: int
     row_steps: int
@@ -25,7 +25,7 @@ class Asked:
     priority: Priority
 
     @classmethod
-    def of(cls, sentences: Sequence[Sought], priority: Priority) -> Self:
+    def of(cls, sentences: Sequence[PendingSentence], priority: Priority) -> Self:
         return cls(
             cells=sum(each.row.length for each in sentences),
             row_steps=sum(each.row_steps for each in sentences),
@@ -36,56 +36,58 @@ class Asked:
 
     @classmethod
     def about(cls, row_steps: int, priority: Priority) -> Self:
-        """One that costs so much and of which nothing else is known yet."""
+        """Make a request of which nothing but its cost is known yet."""
         offset = max(0, row_steps - TYPICAL_ROW_STEPS) / priority.share
         return cls(cells=1, row_steps=row_steps, longest=1, offset=offset, priority=priority)
 
 
 class Forecast:
-    """Of one decoder with so many tables, as if nobody else wanted its slots."""
+    """Predictions for one decoder with so many workers, as if no other model wanted its threads."""
 
-    def __init__(self, *, num_tables: int, warm_up: WarmUp | None) -> None:
-        self.margin = Margin()
-        self._num_tables = num_tables
+    def __init__(self, *, num_workers: int, warm_up: WarmUp | None) -> None:
+        self.safety_factor = SafetyFactor()
+        self._num_workers = num_workers
         self._row_steps = Throughput()
         self._steps = Throughput()
-        self._inflow = Inflow()
+        self._arrival_rate = ArrivalRate()
         if warm_up is not None:
             self.learn(row_steps=warm_up.short.tokens, num_steps=1, seconds=warm_up.short.seconds)
 
     def learn(self, *, row_steps: int, num_steps: int, seconds: float) -> None:
-        """One table took so long over so many steps."""
+        """Learn from one worker's steps how long they take."""
         self._row_steps.learn(tokens=row_steps, seconds=seconds)
         self._steps.learn(tokens=num_steps, seconds=seconds)
 
-    def let_in(self, asked: Asked, *, now: float) -> None:
-        """It will be in the way of those that come after it."""
-        self._inflow.note(self._seconds_for(asked.row_steps), offset=asked.offset, now=now)
+    def record_arrival(self, request: DecodeRequest, *, now: float) -> None:
+        """Record an admitted request, which will delay those that come after it."""
+        self._arrival_rate.record(self._seconds_for(request.row_steps), offset=request.offset, now=now)
 
-    def promise(self, seconds: float) -> Promise:
-        return Promise(seconds=seconds, margin=self.margin)
+    def prediction(self, seconds: float) -> Prediction:
+        return Prediction(seconds=seconds, safety_factor=self.safety_factor)
 
-    def best_seconds(self, asked: Asked) -> float:
-        """With nobody before it, at the highest speed that was ever reached."""
-        return self._row_steps.best_seconds_for(asked.row_steps) / self._num_tables
+    def best_seconds(self, request: DecodeRequest) -> float:
+        """Predict the seconds of a request that nothing delays, at the highest speed that was ever reached."""
+        return self._row_steps.best_seconds_for(request.row_steps) / self._num_workers
 
-    def seconds(self, asked: Asked, waiting: Waiting, *, live_rows: int, now: float) -> float:
-        """As many steps as the longest takes, or as long as it all takes on every slot."""
-        shares = waiting.shares + asked.priority.share
+    def seconds(self, request: DecodeRequest, queue: DecodeQueue, *, live_rows: int, now: float) -> float:
+        """Predict the seconds until a request is answered: as many steps as its longest sentence takes, or as long as
+        all of it takes on all threads."""
+        shares = queue.shares + request.priority.share
         return completion_seconds(
-            ahead=self._seconds_for(_row_steps_before(asked, waiting, live_rows)),
-            own=max(self._seconds_for(asked.row_steps), self._steps.seconds_for(asked.longest)),
-            inflow=self._inflow.share_before(asked.offset, now=now),
-            if_steady=self._seconds_for(asked.offset * shares),
+            ahead=self._seconds_for(_row_steps_before(request, queue, live_rows)),
+            own=max(self._seconds_for(request.row_steps), self._steps.seconds_for(request.longest)),
+            arrival_rate=self._arrival_rate.share_before(request.offset, now=now),
+            if_steady=self._seconds_for(request.offset * shares),
         )
 
     def _seconds_for(self, row_steps: float) -> float:
-        """Of all tables together."""
-        return self._row_steps.seconds_for(row_steps) / self._num_tables
+        """Predict the seconds that all workers together take for so many row steps."""
+        return self._row_steps.seconds_for(row_steps) / self._num_workers
 
 
-def _row_steps_before(asked: Asked, waiting: Waiting, live_rows: int) -> float:
-    """Of those who come first, and half of what is being decoded, which is half done, if one waits for it."""
-    if not len(waiting):
+def _row_steps_before(request: DecodeRequest, queue: DecodeQueue, live_rows: int) -> float:
+    """Return the row steps that come before a request, and, if one waits, half of what is being decoded, which is half
+    done on average."""
+    if not len(queue):
         return 0.0
-    return waiting.row_steps_before(asked.offset) + live_rows * TYPICAL_STEPS / 2
+    return queue.row_steps_before(request.offset) + live_rows * TYPICAL_STEPS / 2

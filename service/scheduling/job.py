@@ -1,4 +1,4 @@
-"""One request's rows on their way through the scheduler: a countdown and a place for each answer."""
+"""Job: one request's rows on their way through the scheduler, counted down as they are answered."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from service.errors import DeadlineExceededError, ServiceError
-from service.scheduling.prediction import Promise
-from service.scheduling.virtual_time import Place, Priority, offsets
+from service.scheduling.prediction import Prediction
+from service.scheduling.virtual_time import Priority, Ticket, offsets
 from service.text.batch import Ids
 
 Answer = TypeVar("Answer")
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Work:
-    """What a model did for a job: one run of its batch, or all of a translation."""
+    """Work that a model did for a job: one run of its batch, or the decoding of a sentence."""
 
     stage: Literal["model", "decode"]
     began_at: float
@@ -25,7 +25,7 @@ class Work:
     sizes: Mapping[str, float]
 
     def joined(self, other: Work) -> Work:
-        """One stretch of both, as large as they are together."""
+        """Merge two pieces of work into one that spans and sums both."""
         return Work(
             stage=self.stage,
             began_at=min(self.began_at, other.began_at),
@@ -36,7 +36,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done(Generic[Answer]):
-    """One answer per submitted row, in order, and where the time went."""
+    """Answers to all submitted rows, in order, and the time they took."""
 
     answers: Sequence[Answer]
     queue_seconds: float = 0.0  # until its first row began to run
@@ -44,8 +44,7 @@ class Done(Generic[Answer]):
     work: Sequence[Work] = ()  # as it ended
 
     def joined(self, more: Done[Answer]) -> Done[Answer]:
-        """What became of the same request's rows and of more of them, which came later; the time between counts as the
-        model's. Both have work."""
+        """Append later rows of the same request; the time between counts as the model's. Both have work."""
         ended_at = max(each.ended_at for each in more.work)
         began_at = min(each.began_at for each in self.work)
         return Done(
@@ -58,27 +57,27 @@ class Done(Generic[Answer]):
 
 @dataclass(slots=True, eq=False)
 class Row(Generic[Answer]):
-    """One row of a job while it waits and runs."""
+    """A row of a job while it waits and runs."""
 
     job: Job[Answer]
     index: int
     ids: Ids  # (time, ...)
     length: int
     offset: float  # of its virtual time to that at which its job came
-    place: Place | None = None  # while it waits
+    ticket: Ticket | None = None  # while it waits
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job(Generic[Answer]):
-    """Rows that are answered together. Lives on the event loop's thread alone."""
+    """Rows that are answered together. It belongs to the event loop's thread alone."""
 
     ids: Sequence[Ids]
     done: asyncio.Future[Done[Answer]]
     submitted_at: float
     deadline: float
     priority: Priority = Priority.INTERACTIVE
-    costs: Sequence[int] = ()  # of each row, in what its scheduler counts; none: tokens
-    promise: Promise | None = None
+    costs: Sequence[int] = ()  # of each row, in its scheduler's unit; tokens if empty
+    prediction: Prediction | None = None
     rows: list[Row[Answer]] = field(init=False)
     answers: list[Answer | None] = field(init=False)
     remaining: int = field(init=False)
@@ -86,19 +85,19 @@ class Job(Generic[Answer]):
 
     def __post_init__(self) -> None:
         lengths = list(map(len, self.ids))
-        places = zip(self.ids, lengths, offsets(self.costs or lengths, self.priority), strict=True)
-        self.rows = [Row(self, index, *each) for index, each in enumerate(places)]
+        fair_queue = zip(self.ids, lengths, offsets(self.costs or lengths, self.priority), strict=True)
+        self.rows = [Row(self, index, *each) for index, each in enumerate(fair_queue)]
         self.remaining = len(self.rows)
         self.answers = [None] * self.remaining
 
     @property
     def cost(self) -> int:
-        """Of all its rows."""
+        """Sum of the costs of all rows."""
         return sum(self.costs or map(len, self.ids))
 
     @property
     def is_open(self) -> bool:
-        """Somebody still wants the answer."""
+        """Whether the answer is still wanted."""
         return not self.done.done()
 
     def fail(self, error: ServiceError) -> None:
@@ -106,7 +105,7 @@ class Job(Generic[Answer]):
             self.done.set_exception(error)
 
     def put(self, index: int, answer: Answer, work: Work) -> None:
-        """Place one row's answer, which came of this work; the last one finishes the job."""
+        """Store one row's answer, and the work that made it; the last one finishes the job."""
         self.answers[index] = answer
         if not self.work or self.work[-1] is not work:
             self.work.append(work)
@@ -115,11 +114,12 @@ class Job(Generic[Answer]):
             self.done.set_result(self._finished(work.ended_at))
 
     def settle(self, now: float) -> None:
-        """It is over: compare what was predicted. Who left or failed says nothing, who was too late does."""
-        if self.promise is None or self.done.cancelled():
+        """Compare the time of a job that is over with its prediction. Jobs that were cancelled or failed say nothing,
+        those that were late do."""
+        if self.prediction is None or self.done.cancelled():
             return
         if self.done.exception() is None or isinstance(self.done.exception(), DeadlineExceededError):
-            self.promise.settle(now - self.submitted_at)
+            self.prediction.settle(now - self.submitted_at)
 
     def _finished(self, at: float) -> Done[Answer]:
         began_at = min(each.began_at for each in self.work)

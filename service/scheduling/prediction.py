@@ -1,24 +1,25 @@
-"""When a request will be answered: speeds learned from runs, and how far such predictions have been off."""
+"""Predictions of when a request will be answered: speeds learned from runs, and how far such predictions have been
+off."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
 
-MEMORY = 0.95  # of what earlier runs taught, this much is kept at each new one
-# Predictions are raised until so many hold. What else may come between, a garbage collection or another program, is
-# the same for short ones and long ones, so a few milliseconds stand on both sides of the comparison.
+MEMORY = 0.95  # weight that earlier runs keep at each new one
+# Predictions are raised until this share of them holds. Other delays, a garbage collection or another program, are
+# the same for short and long requests, so a few milliseconds stand on both sides of the comparison.
 HELD_SHARE = 0.995
 PATIENCE_SECONDS = 0.01
 STEP = 0.05
 LEAST_OFF, MOST_OFF = 1.2, 4.0  # some reserve at any time: it costs no throughput, only a shorter queue
-INFLOW_SECONDS = 0.5  # over which what came lately is averaged
-FULL = 0.98  # of the service, by what comes: more is not told apart
+ARRIVAL_SECONDS = 0.5  # over which arrivals are averaged
+FULL = 0.98  # highest share of arrivals that is told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """How long one run took."""
+    """Measured speed of one run."""
 
     tokens: int
     seconds: float
@@ -26,7 +27,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmUp:
-    """What the largest runs before the service was ready taught."""
+    """Speeds measured by the largest runs, which are made before the service is ready."""
 
     short: Speed  # many rows of a usual length, or the largest step of a decoder
     long: Speed | None = None  # one row as long as the limit
@@ -34,7 +35,7 @@ class WarmUp:
 
 
 class Throughput:
-    """Tokens per second of one slot, learned from its runs; big runs count for more, old ones for less."""
+    """Tokens per second of one thread, learned from its runs; big runs count for more, old ones for less."""
 
     def __init__(self) -> None:
         self._tokens = 0.0
@@ -48,16 +49,16 @@ class Throughput:
             self._best = min(self._best, self._seconds / self._tokens)
 
     def seconds_for(self, tokens: float) -> float:
-        """0 as long as nothing ran."""
+        """Return the seconds that so many tokens take; 0 as long as nothing ran."""
         return tokens * self._seconds / self._tokens if self._tokens else 0.0
 
     def best_seconds_for(self, tokens: float) -> float:
-        """At the highest speed that was ever reached; 0 as long as nothing ran."""
+        """Return the seconds at the highest speed that was ever reached; 0 as long as nothing ran."""
         return tokens * self._best if self._tokens else 0.0
 
 
-class Density:
-    """What a character costs, learned from the texts that came: to judge a request before it is encoded."""
+class TokensPerCharacter:
+    """Cost of a character, learned from earlier texts, to judge a request before it is encoded."""
 
     def __init__(self) -> None:
         self._learned = Throughput()
@@ -67,19 +68,19 @@ class Density:
             self._learned.learn(tokens=length, seconds=cost)
 
     def cost_of(self, length: int) -> int:
-        """At least 1; nothing more before anything was learned."""
+        """Estimate the cost of so many characters, at least 1; it is 1 before anything was learned."""
         return max(1, int(self._learned.seconds_for(length)))
 
 
-class Inflow:
-    """How much of the service's time was asked for lately, a second, by requests of each size: 1 is all of it."""
+class ArrivalRate:
+    """Share of the service's time that recent requests asked for, by the size of the request; 1 is all of it."""
 
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}  # by the power of two of the offset of the last row
         self._at = 0.0
 
-    def note(self, seconds: float, *, offset: float, now: float) -> None:
-        """A request was let in that takes so long, the last row of which stands so much later by virtual time."""
+    def record(self, seconds: float, *, offset: float, now: float) -> None:
+        """Record an admitted request that takes so long, whose last row has this offset in virtual time."""
         kept = self._kept(now)
         self._seconds = {size: kept * each for size, each in self._seconds.items()}
         self._at = now
@@ -87,23 +88,23 @@ class Inflow:
         self._seconds[size] = self._seconds.get(size, 0.0) + seconds
 
     def share_before(self, offset: float, *, now: float) -> float:
-        """Of what comes, that which is served before a row at this offset: small requests whole, of those of its own
-        size half, of larger ones less."""
+        """Return the share of arrivals that is served before a row at this offset: small requests whole, half of those
+        of its own size, less of larger ones."""
         own = _size(offset)
         seconds = sum(each * min(1.0, 2.0 ** (own - size - 1)) for size, each in self._seconds.items())
-        return min(FULL, self._kept(now) * seconds / INFLOW_SECONDS)
+        return min(FULL, self._kept(now) * seconds / ARRIVAL_SECONDS)
 
     def _kept(self, now: float) -> float:
-        return exp((self._at - now) / INFLOW_SECONDS)
+        return exp((self._at - now) / ARRIVAL_SECONDS)
 
 
 def _size(offset: float) -> int:
     return int(offset).bit_length()
 
 
-class Margin:
-    """By how much predictions are to be raised so that all but a few hold: a quantile of real over predicted, followed
-    by steps (Robbins & Monro 1951)."""
+class SafetyFactor:
+    """Factor by which predictions are raised so that all but a few hold: a quantile of real over predicted time,
+    followed by steps (Robbins & Monro 1951)."""
 
     def __init__(self) -> None:
         self.factor = LEAST_OFF
@@ -116,23 +117,24 @@ class Margin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """What was predicted of a request when it was let in, to be compared with what came of it."""
+class Prediction:
+    """Predicted time of an admitted request, to be compared with the real one."""
 
     seconds: float  # without the margin
-    margin: Margin
+    safety_factor: SafetyFactor
 
     def settle(self, seconds: float) -> None:
-        """It took so long, or at least so long."""
-        self.margin.learn(predicted=self.seconds, real=seconds)
+        """Learn from the time that the request really took, or took at least."""
+        self.safety_factor.learn(predicted=self.seconds, real=seconds)
 
 
-def completion_seconds(*, ahead: float, own: float, inflow: float, if_steady: float) -> float:
-    """Until a request is answered: ``ahead`` is the work that stands before its last row, ``own`` its own.
+def completion_seconds(*, ahead: float, own: float, arrival_rate: float, if_steady: float) -> float:
+    """Predict the seconds until a request is answered: ``ahead`` is the work that stands before its last row, ``own``
+    its own work.
 
-    What comes meanwhile passes it as long as the clock has not reached its last row. At the present rate of ``inflow``
-    the wait grows like that of a queue with processor sharing, by 1 / (1 - inflow); but no more passes than if as many
-    waited all the time as now: ``if_steady``.
+    Requests that arrive meanwhile overtake it as long as the clock has not reached its last row. At the present
+    ``arrival_rate`` the wait grows like that of a queue with processor sharing, by 1 / (1 - arrival_rate), but no more
+    of them overtake it than if as many waited all the time as now: ``if_steady``.
     """
     quiet = ahead + own
-    return min(quiet / (1 - inflow), max(quiet, if_steady))
+    return min(quiet / (1 - arrival_rate), max(quiet, if_steady))

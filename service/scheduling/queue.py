@@ -1,4 +1,4 @@
-"""Rows that wait, kept by virtual time and by length at once."""
+"""Row queue: waiting rows, ordered by virtual time and by length at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Generic
 
 from service.scheduling.job import Answer, Job, Row
-from service.scheduling.virtual_time import Backlog, Places, VirtualClock, vacate
+from service.scheduling.virtual_time import BacklogHistogram, FairQueue, VirtualClock, cancel
 
 # Measured on a BiLSTM tagger on one core: four rows take half the time a token that one row does, sixteen a little
 # less, more no less. So a few rows share a run at almost any length; a run that has enough takes equals alone.
@@ -17,59 +17,59 @@ SPREAD_TOKENS = 2
 
 
 class RowQueue(Generic[Answer]):
-    """Hands out batches that begin with the row whose virtual time is least, filled up with those nearest to it in
-    length, of one length again by virtual time.
+    """Hands out batches that begin with the row of least virtual time, filled up with the rows nearest to it in length.
 
-    That is the bound: a row is passed over by at most as many batches as there are rows before it, and how many may
-    yet come to stand before it is the clock's promise. Queues of one clock share its order. Not thread-safe.
+    Rows of one length are taken by virtual time again. So a row is passed over by at most as many batches as there are
+    rows before it, and the clock bounds how many rows may yet come to stand before it. Queues of one clock share its
+    order. Not thread-safe.
     """
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._order: Places[Row[Answer]] = Places()
-        self._by_length: dict[int, Places[Row[Answer]]] = {}
+        self._order: FairQueue[Row[Answer]] = FairQueue()
+        self._by_length: dict[int, FairQueue[Row[Answer]]] = {}
         self.num_rows = 0
         self._jobs: dict[Job[Answer], int] = {}  # rows of each that wait, by arrival
-        self.backlog = Backlog()
+        self.backlog = BacklogHistogram()
 
     def __len__(self) -> int:
         return self.num_rows
 
     @property
     def cells(self) -> int:
-        """Tokens: what a wait is estimated from."""
+        """Number of waiting tokens, from which waits are estimated."""
         return self.backlog.total
 
     @property
     def rank(self) -> tuple[float, int] | None:
-        """Where its first row stands among all of the clock; None if none waits."""
+        """Rank of the first row among all rows of the clock; None if none waits."""
         return self._order.rank()
 
     def push(self, rows: Iterable[Row[Answer]]) -> None:
-        """Rows of requests that come now, in the order of each request."""
+        """Queue rows of requests that arrive now, in the order of each request."""
         for row in rows:
-            row.place = place = self._clock.place(row.offset, row)
-            self._order.push(place)
+            row.ticket = ticket = self._clock.ticket(row.offset, row)
+            self._order.push(ticket)
             if row.length not in self._by_length:
-                self._by_length[row.length] = Places()
-            self._by_length[row.length].push(place)
-            self.backlog.add(place, row.length)
+                self._by_length[row.length] = FairQueue()
+            self._by_length[row.length].push(ticket)
+            self.backlog.add(ticket, row.length)
             self.num_rows += 1
             self._count(row.job)
 
     def oldest(self) -> Job[Answer] | None:
-        """Of the requests that have a row waiting the first to have come."""
+        """Return the job that arrived first of those with a row waiting."""
         return next(iter(self._jobs), None)
 
     def drop(self, rows: Iterable[Row[Answer]]) -> None:
-        """Forget those of these rows, which were pushed here, that still wait."""
+        """Drop those of these rows, which were pushed here, that still wait."""
         for row in rows:
-            if row.place is not None:
+            if row.ticket is not None:
                 self._vacate(row)
                 self._discount(row.job)
 
     def take(self, max_cells: int) -> list[Row[Answer]]:
-        """The next batch: at most ``max_cells`` padded cells, or one row that is longer; or no row."""
+        """Take the next batch: at most ``max_cells`` padded cells, or one row that is longer; or no row."""
         first = self._order.first()
         if first is None:
             return []
@@ -95,23 +95,23 @@ class RowQueue(Generic[Answer]):
         return taken
 
     def _take_of(self, length: int, room: int) -> list[Row[Answer]]:
-        """The first ``room`` rows of one length."""
-        places, rows = self._by_length[length], list[Row[Answer]]()
-        while len(rows) < room and (row := places.first()) is not None:
+        """Take the first ``room`` rows of one length."""
+        fair_queue, rows = self._by_length[length], list[Row[Answer]]()
+        while len(rows) < room and (row := fair_queue.first()) is not None:
             self._vacate(row)
             rows.append(row)
         return rows
 
     def _vacate(self, row: Row[Answer]) -> None:
-        assert row.place is not None  # noqa: S101  # it waits here
-        self.backlog.remove(row.place, row.length)
+        assert row.ticket is not None  # noqa: S101  # it waits here
+        self.backlog.remove(row.ticket, row.length)
         self.num_rows -= 1
-        vacate(row.place)
-        row.place = None
-        self._order.count_gone()
-        places = self._by_length[row.length]
-        places.count_gone()
-        if not len(places):
+        cancel(row.ticket)
+        row.ticket = None
+        self._order.count_cancelled()
+        fair_queue = self._by_length[row.length]
+        fair_queue.count_cancelled()
+        if not len(fair_queue):
             del self._by_length[row.length]
 
     def _count(self, job: Job[Answer]) -> None:
@@ -128,7 +128,7 @@ class RowQueue(Generic[Answer]):
 
 
 def _nearest(length: int, lengths: list[int], below: int, above: int) -> int | None:
-    """Of the next shorter and the next longer length, the one nearer to ``length``."""
+    """Return the length nearest to ``length``, of the next shorter and the next longer one."""
     if above >= len(lengths):
         return lengths[below] if below >= 0 else None
     if below < 0 or lengths[above] - length <= length - lengths[below]:
@@ -137,7 +137,7 @@ def _nearest(length: int, lengths: list[int], below: int, above: int) -> int | N
 
 
 def _worth(shortest: int, longest: int, num_rows: int) -> bool:
-    """Whether rows so different should share a run that has so many already."""
+    """Whether rows of such different lengths should share a run that has so many rows already."""
     if num_rows >= ENOUGH_ROWS:
         return longest == shortest
     spread = FEW_SPREAD if num_rows < FEW_ROWS else ENOUGH_SPREAD

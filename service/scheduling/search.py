@@ -1,4 +1,4 @@
-"""What passes between a translation model and the engine that decodes with it: values, and the model's protocol."""
+"""Values that pass between a translation model and the decoder that searches with it, and the model's protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Memories = Mapping[str, Floats]  # by the graph's name for it, (source, time, si
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
-    """One source sentence and how to look for its translation. Checked by whoever makes it: the engine trusts it."""
+    """A source sentence and the parameters of its search. The decoder does not check them."""
 
     ids: Ids  # (time,), at least one
     beam_size: int = 4
@@ -29,7 +29,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hypothesis:
-    """One translation, in pieces."""
+    """A translation in subword ids."""
 
     ids: tuple[int, ...]  # without </s>
     score: float  # log-probability / length ** length_penalty, where the length counts a </s> that was emitted
@@ -41,8 +41,8 @@ Hypotheses = Sequence[Hypothesis]  # of one sentence, best first, no two of one 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Encoded:
-    """What the encoder makes of a batch of sources."""
+class EncoderOutputs:
+    """Outputs of the encoder for a batch of sources."""
 
     state: Floats  # (batch, hidden), the decoder's first
     memories: Memories  # (batch, time, size) each, time being the batch's
@@ -50,7 +50,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepInputs:
-    """One step of every live hypothesis. The arrays are views of what the next step will overwrite."""
+    """Inputs of one step of all live hypotheses. The arrays are views of memory that the next step overwrites."""
 
     tokens: Ids  # (row,), the last of each hypothesis; <s> at first
     state: Floats  # (row, hidden)
@@ -62,7 +62,7 @@ class StepInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepOutputs:
-    """What the step graph gives back: arrays that nobody else writes to."""
+    """Outputs of one step; no other code writes to these arrays."""
 
     state: Floats  # (row, hidden)
     scores: Floats  # (row, candidate), log-probabilities, falling; -inf is never chosen
@@ -71,7 +71,7 @@ class StepOutputs:
 
 
 class StepModel(Protocol):
-    """A translation model as the engine sees it. Called by several threads at once.
+    """A translation model as the decoder sees it. It is called by several threads at once.
 
     A row's outputs depend on nothing but its own inputs: neither on its neighbours nor on how many there are.
     """
@@ -82,14 +82,14 @@ class StepModel(Protocol):
     @property
     def eos_id(self) -> int: ...
 
-    def encode(self, batch: Batch) -> Encoded:
-        """Sources, padded to any length."""
+    def encode(self, batch: Batch) -> EncoderOutputs:
+        """Encode sources that are padded to any length."""
         ...
 
     def step(self, inputs: StepInputs) -> StepOutputs:
-        """The ``num_candidates`` best next tokens of each row; fewer only where the vocabulary is smaller."""
+        """Return the ``num_candidates`` best next tokens of each row; fewer only where the vocabulary is smaller."""
         ...
 
     def surface(self, ids: Sequence[int]) -> str:
-        """What a hypothesis' pieces spell. Two of one sentence that spell the same count as one."""
+        """Return the text that a hypothesis' pieces spell. Two of one sentence that spell the same count as one."""
         ...

@@ -1,1 +1,1 @@
-"""Processes and sockets: what starts, binds, forks, listens and ends. No room knows of it."""
+"""Processes and sockets: starts, binds, forks, listens and ends. No other room imports it."""

@@ -1,6 +1,6 @@
-"""Connections on a socket that several workers share: they go to the one that has the fewest.
+"""Accepts connections on a socket that several workers share, so that each goes to the worker with the fewest.
 
-Left to themselves the first to wake takes all that wait, and a client with four kept-alive connections may have one
+Otherwise the first worker to wake takes all that wait, and a client with four kept-alive connections may have one
 worker work for it while the others idle.
 """
 
@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Sized
 from errno import EMFILE, ENFILE
 
-PAUSE_SECONDS = 0.002  # for others who have fewer to come first; who is busy for longer misses the turn
+PAUSE_SECONDS = 0.002  # for workers with fewer connections to accept first; a busy one misses its turn
 NO_FILES_SECONDS = 0.5  # before the next try, if this process may open no more files
 ABSENT = 2**31 - 1
 _log = logging.getLogger(__name__)
@@ -24,24 +24,24 @@ MakeProtocol = Callable[[], asyncio.Protocol]
 async def take_turns(
     sock: socket.socket, make_protocol: MakeProtocol, connections: Sized, *, loads: Loads, number: int
 ) -> TurnTaking:
-    """Accept for the worker with this number."""
+    """Accept connections for the worker with this number."""
     return TurnTaking(sock, make_protocol, connections, loads=loads, number=number)
 
 
 class Loads:
-    """How many connections each worker has. Made before the fork, in memory that all of them share."""
+    """Numbers of connections of all workers. Made before the fork, in memory that all of them share."""
 
     def __init__(self, num_workers: int) -> None:
         self._counts = memoryview(mmap.mmap(-1, 4 * num_workers)).cast("i")
         for number in range(1, num_workers + 1):
             self.leave(number)
 
-    def note(self, number: int, count: int) -> None:
-        """So many has the worker with this number, from 1 on."""
+    def record(self, number: int, count: int) -> None:
+        """Record the connections of the worker with this number, from 1 on."""
         self._counts[number - 1] = count
 
     def leave(self, number: int) -> None:
-        """It accepts no more, or is dead."""
+        """Record that a worker accepts no more, or is dead."""
         self._counts[number - 1] = ABSENT
 
     @property
@@ -50,7 +50,7 @@ class Loads:
 
 
 class TurnTaking:
-    """Accepts for one worker, one connection at a time, and lets those go first who have fewer."""
+    """Accepts for one worker, one connection at a time, and lets workers go first that have fewer."""
 
     def __init__(
         self, sock: socket.socket, make_protocol: MakeProtocol, connections: Sized, *, loads: Loads, number: int
@@ -68,7 +68,7 @@ class TurnTaking:
         self._loop.add_reader(self._socket, self._on_waiting)
 
     def close(self) -> None:
-        """May be called twice."""
+        """Stop accepting. May be called twice."""
         self._loads.leave(self._number)
         if self._pause is not None:
             self._pause.cancel()
@@ -87,7 +87,7 @@ class TurnTaking:
         self._pause = self._loop.call_later(seconds, self._go_on)
 
     def _go_on(self) -> None:
-        """Whoever had fewer did not come."""
+        """Accept after a pause: the workers with fewer connections did not come."""
         self._loop.add_reader(self._socket, self._on_waiting)
         self._accept()
 
@@ -115,5 +115,5 @@ class TurnTaking:
 
     def _note(self) -> int:
         count = len(self._connections) + len(self._opening)
-        self._loads.note(self._number, count)
+        self._loads.record(self._number, count)
         return count

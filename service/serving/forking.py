@@ -1,4 +1,4 @@
-"""A worker process: forked, so that it shares the memory of the process that has loaded the models."""
+"""Forks worker processes, which share the memory of the process that has loaded the models."""
 
 from __future__ import annotations
 
@@ -15,49 +15,50 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from service.serving.stopping import Stop
+from service.serving.stopping import StopSignal
 
 HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
-READY = b"r"  # what a worker says of itself, once
-FAILED = 1  # what a worker ends with that knows it cannot start
+READY = b"r"  # a worker sends it once
+FAILED = 1  # exit status of a worker that cannot start
 _log = logging.getLogger("service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seat:
-    """What a worker is given: its number, from 1 on, the line to its supervisor, and how it is told to stop.
+class WorkerContext:
+    """Values that a worker gets from its supervisor: its number, from 1 on, a pipe to the supervisor, and its stop
+    signal.
 
-    The line closes when the supervisor dies.
+    The pipe closes when the supervisor dies.
     """
 
     number: int
     supervisor: int  # its process id
-    line: socket.socket
-    stop: Stop
+    pipe: socket.socket
+    stop: StopSignal
 
     @property
     def is_orphan(self) -> bool:
-        """Whether the supervisor has died. The line knows before the system names another parent."""
+        """Whether the supervisor has died. The pipe closes before the system names another parent."""
         try:
-            return not self.line.recv(1, socket.MSG_DONTWAIT)
+            return not self.pipe.recv(1, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
 
     def say_ready(self) -> None:
         with suppress(OSError):  # nobody is left to hear it
-            self.line.send(READY)
+            self.pipe.send(READY)
 
 
-Work = Callable[[Seat], int]  # the exit status
+RunWorker = Callable[[WorkerContext], int]  # the exit status
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Worker:
-    """A worker as its supervisor sees it."""
+    """A worker process as its supervisor sees it."""
 
     number: int
     pid: int
-    line: socket.socket  # nothing comes from it before it is ready, and its end when it dies
+    pipe: socket.socket  # nothing comes from it before it is ready, and its end when it dies
     is_ready: bool = False
 
     def send(self, signum: signal.Signals) -> None:
@@ -65,16 +66,16 @@ class Worker:
             os.kill(self.pid, signum)
 
     def exit_code(self) -> int | None:
-        """Negative if a signal ended it; none if nothing has."""
+        """Return the exit code, negative if a signal ended the process; None while it runs."""
         pid, waited = os.waitpid(self.pid, os.WNOHANG)
         return os.waitstatus_to_exitcode(waited) if pid else None
 
 
-def fork_worker(number: int, work: Work, *, strange: Iterable[socket.socket]) -> Worker:
-    """Put a new process to work. ``strange`` are sockets of its parent that it must not hold: a copy of another
-    worker's line would hide from that one that the supervisor has died.
+def fork_worker(number: int, work: RunWorker, *, foreign_sockets: Iterable[socket.socket]) -> Worker:
+    """Start a worker process. ``foreign_sockets`` are sockets of its parent that it must close.
 
-    The process must have one thread: of all others a fork takes along the locks, held for ever.
+    A copy of another worker's pipe would hide from that worker that the supervisor has died. The process must have one
+    thread: a fork takes along the locks of all others, held for ever.
     """
     ours, theirs = socket.socketpair()
     supervisor = os.getpid()
@@ -82,16 +83,16 @@ def fork_worker(number: int, work: Work, *, strange: Iterable[socket.socket]) ->
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # until the child has handlers of its own
     pid = os.fork()
     if pid == 0:
-        stop = Stop(again=lambda _: None)  # the supervisor decides when it is enough, and kills
-        seat = Seat(number=number, supervisor=supervisor, line=theirs, stop=stop)
-        _become(seat, work, strange=(ours, *strange))
+        stop = StopSignal(again=lambda _: None)  # the supervisor decides when it is enough, and kills
+        context = WorkerContext(number=number, supervisor=supervisor, pipe=theirs, stop=stop)
+        _become(context, work, foreign_sockets=(ours, *foreign_sockets))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
     theirs.close()
-    return Worker(number=number, pid=pid, line=ours)
+    return Worker(number=number, pid=pid, pipe=ours)
 
 
 def num_threads() -> int:
-    """Of this process; 1 where nobody can tell."""
+    """Return the number of threads of this process; 1 where the system does not tell."""
     try:
         return len(list(Path("/proc/self/task").iterdir()))
     except OSError:
@@ -99,26 +100,26 @@ def num_threads() -> int:
 
 
 def share_memory() -> None:
-    """What there is stays: no collection looks at it again, which would copy its pages into every worker."""
+    """Freeze all objects out of the garbage collector, whose collections would copy their pages into every worker."""
     gc.collect()
     gc.freeze()
 
 
 def flush() -> None:
-    """What is written but not out yet a fork would write twice, and a bare exit not at all."""
+    """Flush the standard streams: a fork would write their buffers twice, and a bare exit not at all."""
     sys.stdout.flush()
     sys.stderr.flush()
 
 
-def _become(seat: Seat, work: Work, *, strange: Iterable[socket.socket]) -> NoReturn:
-    """In the child: never to return to what the parent was doing."""
+def _become(context: WorkerContext, work: RunWorker, *, foreign_sockets: Iterable[socket.socket]) -> NoReturn:
+    """Run as the worker in the child process, and exit without returning to the parent's code."""
     status = FAILED
     try:
-        for each in strange:
+        for each in foreign_sockets:
             each.close()
-        _take_over_signals(seat.stop)
+        _take_over_signals(context.stop)
         random.seed()
-        status = work(seat)
+        status = work(context)
     except BaseException as error:  # whatever it is, it must not unwind the parent's stack
         _log.critical("worker ended: unexpected error", exc_info=error)
     finally:
@@ -126,8 +127,9 @@ def _become(seat: Seat, work: Work, *, strange: Iterable[socket.socket]) -> NoRe
         os._exit(status)
 
 
-def _take_over_signals(stop: Stop) -> None:
-    """A terminal sends SIGINT to everybody: the supervisor passes it on. SIGHUP is held back for whoever heeds it."""
+def _take_over_signals(stop: StopSignal) -> None:
+    """Replace the parent's signal handlers. The supervisor passes on a terminal's SIGINT; SIGHUP stays blocked until
+    its handler is installed."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the parent's handler is nothing for us

@@ -1,4 +1,4 @@
-"""One process that does everything, or a supervisor and its workers: who binds, loads and serves."""
+"""Serves in one process, or in a supervisor and its workers: binds, loads and starts them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from typing import Any, Self
 
 from prometheus_client import Counter
 
-from service.api.admin import Reload, ReloadHere, TellSupervisor
+from service.api.access import build_access_policy
+from service.api.admin import AskSupervisor, Reload, ReloadHere
 from service.api.connection_limits import ConnectionLimits
 from service.api.connections import connections_within
-from service.api.gate import build_gate
-from service.api.loading import Loaded, load_models, reload_models
+from service.api.loading import LoadedModel, load_models, reload_models
 from service.api.logs import configure_logging, name_worker
-from service.api.reloading import Hangup, write_down_failure
+from service.api.reloading import ReloadSignal, write_down_failure
 from service.app import create_admin_app, create_app
 from service.errors import StartupError
 from service.metrics import count_reloads
@@ -30,15 +30,15 @@ from service.runtime.devices import choose_device
 from service.runtime.memory import release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.accepting import Loads, take_turns
-from service.serving.forking import Seat, num_threads, share_memory
-from service.serving.server import Accept, Listener, Patience, Server, WorkerServer, accept_all
+from service.serving.forking import WorkerContext, num_threads, share_memory
+from service.serving.server import Accept, DrainTimeouts, Listener, Server, WorkerServer, accept_all
 from service.serving.sockets import bind, listen, url_of
-from service.serving.stopping import Stop, end_at_once
+from service.serving.stopping import StopSignal, end_at_once
 from service.serving.supervisor import Duties, Supervisor
 from service.settings import Settings
 from service.tracing.trace import choose_tracer
 
-SUPERVISOR = 0  # among those who count; workers begin with 1
+SUPERVISOR = 0  # its number among the workers, which begin with 1
 
 _log = logging.getLogger("service")
 Sockets = Sequence[socket.socket]
@@ -46,14 +46,14 @@ Sockets = Sequence[socket.socket]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ports:
-    """Where callers and operators come in."""
+    """Sockets of the main port and of the operators' port."""
 
     main: Sockets
     admin: Sockets = ()  # none where there is no port for them
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Bound, and nobody can connect yet. Raises AddressError."""
+        """Bind the sockets, which do not listen yet. Raises AddressError."""
         main = bind(settings.host, settings.port)
         if settings.admin_port is None:
             return cls(main=main)
@@ -66,21 +66,21 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shared:
-    """What a supervisor and its workers have in common."""
+    """State that a supervisor shares with its workers."""
 
-    loaded: list[Loaded]  # none where each loads for itself
+    loaded: list[LoadedModel]  # none where each loads for itself
     loads: Loads
     metrics: Path  # a folder
     reloads: Counter  # those that came to nothing before a worker heard of them
 
     def forget(self, number: int) -> None:
-        """The worker with this number is dead."""
+        """Forget the worker with this number, which is dead."""
         self.loads.leave(number)
         forget_worker(self.metrics, number)
 
 
-def serve(settings: Settings, stop: Stop, *, started_at: float) -> int:
-    """The exit status. SIGHUP is held back already, until somebody heeds it."""
+def serve(settings: Settings, stop: StopSignal, *, started_at: float) -> int:
+    """Serve until told to stop; returns the exit status. SIGHUP is blocked until its handler is installed."""
     configure_logging(level=settings.log_level, format=settings.log_format)
     serve_here = serve_alone if settings.workers == 1 else supervise
     try:
@@ -90,22 +90,22 @@ def serve(settings: Settings, stop: Stop, *, started_at: float) -> int:
         return 1
 
 
-def serve_alone(settings: Settings, ports: Ports, stop: Stop, *, started_at: float) -> int:
-    """Listens while it loads. Raises AddressError; everything else that is wrong is logged."""
-    hangup = Hangup()
-    hangup.heed()
-    app = create_app(settings, hangup=hangup)
+def serve_alone(settings: Settings, ports: Ports, stop: StopSignal, *, started_at: float) -> int:
+    """Serve in this process, listening while it loads. Raises AddressError; all other errors are logged."""
+    reload_signal = ReloadSignal()
+    reload_signal.heed()
+    app = create_app(settings, reload_signal=reload_signal)
     listen(ports.all)
     listeners = listeners_of(app, settings, ports, accept_all, ReloadHere(app.state.engine.reload))
-    server = Server(listeners, door=app.state.door, patience=patience_of(settings), stop=stop)
+    server = Server(listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=stop)
     return server.run(ready_line(ports, started_at, workers=1))
 
 
-def supervise(settings: Settings, ports: Ports, stop: Stop, *, started_at: float) -> int:
-    """Loads before it listens. Raises StartupError."""
-    build_gate(settings)  # for its complaint: each worker reads the keys itself, and would only end again and again
+def supervise(settings: Settings, ports: Ports, stop: StopSignal, *, started_at: float) -> int:
+    """Serve in several workers, loading before they listen. Raises StartupError."""
+    build_access_policy(settings)  # for its errors: each worker reads the keys itself, and would end again and again
     settings = settle_device(settings)
-    choose_tracer(settings.tracing)  # what is missing for it is said once, and loaded once
+    choose_tracer(settings.tracing)  # so that missing packages are reported once
     loaded = load_to_share(settings)
     if stop.is_told:
         return 0
@@ -122,7 +122,7 @@ def supervise(settings: Settings, ports: Ports, stop: Stop, *, started_at: float
             num_workers=settings.workers,
             sockets=ports.all,
             stop=stop,
-            way_out_seconds=patience_of(settings).seconds,
+            way_out_seconds=drain_timeouts_of(settings).seconds,
             duties=Duties(
                 on_ready=ready_line(ports, started_at, workers=settings.workers),
                 on_death=shared.forget,
@@ -133,33 +133,35 @@ def supervise(settings: Settings, ports: Ports, stop: Stop, *, started_at: float
         return supervisor.run()
 
 
-def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, seat: Seat) -> int:
-    """In a process of its own, with the models that its supervisor has loaded, if it has."""
-    hangup = Hangup()
-    hangup.heed()
-    name_worker(seat.number)
-    exposition = SharedExposition(shared.metrics, worker=seat.number)
-    app = create_app(settings, preloaded=shared.loaded, exposition=exposition, hangup=hangup)
-    shared.loaded.clear()  # what is held twice is freed by no reload
-    accept = partial(take_turns, loads=shared.loads, number=seat.number)
-    listeners = listeners_of(app, settings, ports, accept, TellSupervisor(seat.supervisor, app.state.door))
-    server = WorkerServer(listeners, door=app.state.door, patience=patience_of(settings), stop=seat.stop)
-    status = server.run(seat.say_ready, lines=[seat.line])
-    if seat.is_orphan:
-        rmtree(shared.metrics, ignore_errors=True)  # nobody else will
+def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, context: WorkerContext) -> int:
+    """Serve in a worker process, with the models that its supervisor has loaded, if it has."""
+    reload_signal = ReloadSignal()
+    reload_signal.heed()
+    name_worker(context.number)
+    exposition = SharedExposition(shared.metrics, worker=context.number)
+    app = create_app(settings, preloaded=shared.loaded, exposition=exposition, reload_signal=reload_signal)
+    shared.loaded.clear()  # a model that is held twice would be freed by no reload
+    accept = partial(take_turns, loads=shared.loads, number=context.number)
+    listeners = listeners_of(app, settings, ports, accept, AskSupervisor(context.supervisor, app.state.lifecycle))
+    server = WorkerServer(
+        listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=context.stop
+    )
+    status = server.run(context.say_ready, pipes=[context.pipe])
+    if context.is_orphan:
+        rmtree(shared.metrics, ignore_errors=True)  # the supervisor cannot any more
     return status
 
 
 def settle_device(settings: Settings) -> Settings:
-    """Decided here for all workers if there can be no GPU. Where one may be each must see for itself: one that was
-    used before a fork cannot be used after it. Raises DeviceError."""
+    """Choose the device for all workers if there can be no GPU. Otherwise each worker chooses: a GPU that was used
+    before a fork cannot be used after it. Raises DeviceError."""
     if has_cuda():
         return settings
     return settings.model_copy(update={"device": choose_device(settings.device, find_obstacle)})
 
 
-def load_to_share(settings: Settings) -> list[Loaded]:
-    """Models whose memory the workers will share; none where they must load them themselves: on a GPU, and beside a
+def load_to_share(settings: Settings) -> list[LoadedModel]:
+    """Load models whose memory the workers will share; none where they must load for themselves: on a GPU, and beside a
     second thread, which may hold a lock at the moment of the fork."""
     if settings.device != "cpu":
         return []
@@ -172,12 +174,15 @@ def load_to_share(settings: Settings) -> list[Loaded]:
 
 
 def reload_to_share(settings: Settings, shared: Shared) -> bool:
-    """Whether the workers are to load too: where what is new is not sound they are not told of it, and where they
-    have loaded for themselves they must see for themselves. Workers that start from now on share what was loaded."""
+    """Reload the shared models; returns whether the workers are to reload too.
+
+    They are not told of models that are not sound. Where they have loaded for themselves, they must check for
+    themselves. Workers that start from now on share what was loaded.
+    """
     if not shared.loaded:
         return True
     try:
-        build_gate(settings)  # for its complaint about the keys
+        build_access_policy(settings)  # for its errors about the keys
         reloaded = reload_models(settings, open_session, shared.loaded)
     except Exception as error:  # whatever it is, workers must still be watched
         write_down_failure(error, shared.reloads)
@@ -187,12 +192,12 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
         _log.warning("workers that start from now on load the models themselves: loading has left a thread behind")
         shared.loaded.clear()
     share_memory()
-    release_free_memory()  # of what is gone, and of loading: every worker to come would share it
+    release_free_memory()  # or every worker to come would share the memory of old models and of loading
     return True
 
 
 def listeners_of(app: Any, settings: Settings, ports: Ports, accept: Accept, reload: Reload) -> list[Listener]:
-    """What is served where. Operators are few: whichever worker is first may have them."""
+    """Return the applications and their sockets. Operators are few, so any worker may accept their connections."""
     listeners = [listener_of(app, settings, ports.main, accept)]
     if ports.admin:
         listeners.append(listener_of(create_admin_app(app, reload), settings, ports.admin, accept_all))
@@ -204,8 +209,8 @@ def listener_of(app: Any, settings: Settings, sockets: Sockets, accept: Accept) 
     return Listener(app=app, sockets=sockets, accept=accept, connections=connections)
 
 
-def patience_of(settings: Settings) -> Patience:
-    return Patience(lame_duck_seconds=settings.drain_seconds, grace_seconds=settings.drain_timeout_seconds)
+def drain_timeouts_of(settings: Settings) -> DrainTimeouts:
+    return DrainTimeouts(lame_duck_seconds=settings.drain_seconds, grace_seconds=settings.drain_timeout_seconds)
 
 
 def ready_line(ports: Ports, started_at: float, *, workers: int) -> Callable[[], None]:
@@ -219,7 +224,7 @@ def ready_line(ports: Ports, started_at: float, *, workers: int) -> Callable[[],
 
 
 def kill_all(supervisor: Supervisor, folder: TemporaryDirectory[str], signum: int) -> None:
-    """Told to stop a second time."""
+    """Kill all workers and end at once, when told to stop a second time."""
     supervisor.kill()
     folder.cleanup()
     end_at_once(signum)

@@ -1,4 +1,4 @@
-"""The addresses that are listened on, bound before anything else is done."""
+"""Binds the addresses that are listened on, before anything else is done."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ BACKLOG = 2048  # connections that wait to be accepted, if the system allows as 
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """A socket for every address of ``host``, all with one port, which is any free one if ``port`` is 0. Nobody can
-    connect before they listen. Raises AddressError."""
+    """Bind a socket for every address of ``host``, all with one port, which is any free one if ``port`` is 0. They do
+    not listen yet. Raises AddressError."""
     try:
         addresses = list(_addresses(host, port))
     except OSError as error:
@@ -37,7 +37,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def listen(sockets: Sequence[socket.socket]) -> None:
-    """Raises AddressError if another process was quicker."""
+    """Listen on bound sockets. Raises AddressError if another process was quicker."""
     for each in sockets:
         try:
             each.listen(BACKLOG)
@@ -46,7 +46,7 @@ def listen(sockets: Sequence[socket.socket]) -> None:
 
 
 def url_of(sockets: Sequence[socket.socket]) -> str:
-    """Of the first."""
+    """Return the URL of the first socket."""
     host, port = sockets[0].getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -1,4 +1,4 @@
-"""How a process is told to end: by signals, which may come at any moment, or by a call."""
+"""Stop signal: a process is told to end by a system signal, which may come at any moment, or by a call."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def end_at_once(signum: int) -> None:
-    """As a shell reports a process that a signal ended. Not by the signal itself: the first process of a container
-    is not ended by one."""
+    """Exit with the status that a shell reports for a process ended by a signal. The signal itself would not do: it
+    does not end the first process of a container."""
     os._exit(128 + signum)
 
 
-class Stop:
-    """Told once, everybody who listens hears it; told again by a signal, ``again`` is called with its number."""
+class StopSignal:
+    """Calls its listeners when the process is told to stop; when told again by a signal, it calls ``again`` with its
+    number."""
 
     def __init__(self, *, again: Callable[[int], None] = end_at_once) -> None:
         self.is_told = False
@@ -25,19 +26,19 @@ class Stop:
         self._listeners: list[Callable[[], None]] = []
 
     def heed(self) -> None:
-        """From now on SIGTERM and SIGINT tell it. Only the main thread may call this."""
+        """Install the handlers of SIGTERM and SIGINT. Only the main thread may call this."""
         for signum in SIGNALS:
             signal.signal(signum, self._on_signal)
 
     def tell(self) -> None:
-        """May be called from any thread, and more than once."""
+        """Tell the process to stop. May be called from any thread, and more than once."""
         if not self.is_told:
             self.is_told = True
             for listener in self._listeners:
                 listener()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Called when it is told, on the thread that tells; now, if it has been."""
+        """Add a listener, which is called on the thread that tells; at once, if it has been told."""
         self._listeners.append(listener)
         if self.is_told:
             listener()

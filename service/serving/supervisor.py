@@ -1,4 +1,4 @@
-"""Several processes on one port: started together, watched, replaced when they die, told to stop together."""
+"""Supervisor: starts several worker processes on one port, replaces those that die, and stops them together."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from service.serving.forking import FAILED, READY, Work, Worker, fork_worker
-from service.serving.stopping import Stop
+from service.serving.forking import FAILED, READY, RunWorker, Worker, fork_worker
+from service.serving.stopping import StopSignal
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 10.0  # before one that died unready is replaced; doubled each time
 MOST_EARLY_DEATHS = 3  # in a row, before all were ready for the first time
-KILL_AFTER_SECONDS = 5.0  # beyond what the way out may take
+KILL_AFTER_SECONDS = 5.0  # beyond the time that draining may take
 _log = logging.getLogger("service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Duties:
-    """What a supervisor does for others when something happens."""
+    """Callbacks of a supervisor."""
 
     on_ready: Callable[[], None]  # all workers are, for the first time
     on_death: Callable[[int], None]  # of the worker with this number
@@ -30,19 +30,19 @@ class Duties:
 
 
 class Supervisor:
-    """Keeps ``num_workers`` processes at ``work``.
+    """Keeps ``num_workers`` processes running.
 
-    What this process has in memory when ``run`` is called they share. One that dies is replaced: at once if it had been
-    ready, else later and later. SIGTERM and SIGINT are passed on as SIGTERM.
+    They share what this process has in memory when ``run`` is called. A worker that dies is replaced: at once if it had
+    been ready, else after a growing delay. SIGTERM and SIGINT are passed on as SIGTERM.
     """
 
     def __init__(
         self,
-        work: Work,
+        work: RunWorker,
         *,
         num_workers: int,
         sockets: Sequence[socket.socket],
-        stop: Stop,
+        stop: StopSignal,
         way_out_seconds: float,
         duties: Duties,
     ) -> None:
@@ -59,11 +59,12 @@ class Supervisor:
         self._wants_reload = False
         self._status: int | None = None  # of this process, once it is on its way out
         self._kill_at = inf
-        self._bell, self._rope = socket.socketpair()  # rung by signals
+        self._wakeup_reader, self._wakeup_writer = socket.socketpair()  # rung by signals
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> int:
-        """0 after all have drained, 1 if they could not start, or one did not end well."""
+        """Supervise until told to stop; returns 0 after all have drained, 1 if they could not start, or one did not end
+        well."""
         self._heed_signals()
         while True:
             self._obey()
@@ -74,17 +75,17 @@ class Supervisor:
             self._reap()
 
     def kill(self) -> None:
-        """All of them, at once."""
+        """Kill all workers at once."""
         for worker in list(self._workers.values()):
             worker.send(signal.SIGKILL)
 
     def _heed_signals(self) -> None:
-        for end in (self._bell, self._rope):
+        for end in (self._wakeup_reader, self._wakeup_writer):
             end.setblocking(False)
-        signal.set_wakeup_fd(self._rope.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # it rings
         signal.signal(signal.SIGHUP, self._on_hangup)
-        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._selector.register(self._wakeup_reader, selectors.EVENT_READ)
 
     def _on_hangup(self, *_: object) -> None:
         self._wants_reload = True
@@ -103,7 +104,8 @@ class Supervisor:
             self.kill()
 
     def _end(self, status: int) -> None:
-        """Workers close the port one after the other; it must not stay open here, where nobody answers."""
+        """Tell the workers to stop. The listening sockets are closed here first: workers close them one after the
+        other, and nobody would answer on this one."""
         self._status = status
         self._kill_at = time.monotonic() + self._way_out_seconds + KILL_AFTER_SECONDS
         for each in self._sockets:
@@ -118,25 +120,29 @@ class Supervisor:
         now = time.monotonic()
         for number in [number for number, due in self._due.items() if due <= now and self._status is None]:
             del self._due[number]
-            strange = [self._bell, self._rope, *(worker.line for worker in self._workers.values())]
-            worker = fork_worker(number, self._work, strange=strange)
+            foreign_sockets = [
+                self._wakeup_reader,
+                self._wakeup_writer,
+                *(worker.pipe for worker in self._workers.values()),
+            ]
+            worker = fork_worker(number, self._work, foreign_sockets=foreign_sockets)
             self._workers[number] = worker
-            self._selector.register(worker.line, selectors.EVENT_READ, worker)
+            self._selector.register(worker.pipe, selectors.EVENT_READ, worker)
 
     def _wait(self) -> None:
-        """Until there is something to do."""
+        """Wait until there is something to do."""
         due = self._due.values() if self._status is None else ()
         moment = min([self._kill_at, *due])
         seconds = None if moment == inf else max(0.0, moment - time.monotonic())
         for key, _ in self._selector.select(seconds):
             if key.data is None:
-                self._bell.recv(4096)
+                self._wakeup_reader.recv(4096)
             else:
                 self._hear(key.data)
 
     def _hear(self, worker: Worker) -> None:
-        if worker.line.recv(len(READY)) != READY:
-            self._selector.unregister(worker.line)  # it dies: its status will be here in a moment
+        if worker.pipe.recv(len(READY)) != READY:
+            self._selector.unregister(worker.pipe)  # it dies: its status will be here in a moment
             return
         worker.is_ready = True
         self._early_deaths = 0
@@ -150,19 +156,19 @@ class Supervisor:
         for worker in list(self._workers.values()):
             status = worker.exit_code()
             if status is not None:
-                self._bury(worker)
-                self._judge(worker, status)
+                self._forget(worker)
+                self._on_exit(worker, status)
 
-    def _bury(self, worker: Worker) -> None:
-        while worker.line in self._selector.get_map():  # it may have said something in its last moment
+    def _forget(self, worker: Worker) -> None:
+        while worker.pipe in self._selector.get_map():  # it may have said something in its last moment
             self._hear(worker)
-        worker.line.close()
+        worker.pipe.close()
         del self._workers[worker.number]
         self._duties.on_death(worker.number)
 
-    def _judge(self, worker: Worker, status: int) -> None:
+    def _on_exit(self, worker: Worker, status: int) -> None:
         if status or self._status is None:
-            ended = {"number": worker.number, "pid": worker.pid, "status": describe(status)}
+            ended = {"number": worker.number, "pid": worker.pid, "status": status_name(status)}
             _log.warning("worker ended", extra=ended)
         if self._status is not None:
             self._status = self._status or (1 if status else 0)
@@ -176,10 +182,10 @@ class Supervisor:
 
 
 def delay_after(early_deaths: int) -> float:
-    """Seconds before a worker is replaced, if so many in a row died before they were ready."""
+    """Return the seconds before a worker is replaced, if so many in a row died before they were ready."""
     return min(FIRST_DELAY_SECONDS * 2.0 ** (early_deaths - 1), LONGEST_DELAY_SECONDS) if early_deaths else 0.0
 
 
-def describe(status: int) -> str:
-    """``SIGKILL``, or ``exit 1``."""
+def status_name(status: int) -> str:
+    """Name an exit status: ``SIGKILL``, or ``exit 1``."""
     return signal.Signals(-status).name if status < 0 else f"exit {status}"

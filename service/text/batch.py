@@ -20,7 +20,7 @@ class Batch:
 
     @property
     def cells(self) -> int:
-        """What a run costs: rows x longest row."""
+        """Number of padded cells, rows x longest row: the cost of a run."""
         return int(self.ids.shape[0] * self.ids.shape[1])
 
 

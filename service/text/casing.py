@@ -24,7 +24,7 @@ _SENTENCE_END = re.compile(r"[.;]\W*\Z")
 
 
 class Casing(Enum):
-    """How a sentence is written."""
+    """Way in which a sentence is written."""
 
     SENTENCE = "sentence"
     CAPITALS = "capitals"
@@ -32,8 +32,8 @@ class Casing(Enum):
 
 
 def casing_of(text: str) -> Casing:
-    """How most words of an English text are written. A single word in capitals may be an acronym, so it counts only if
-    it is long."""
+    """Return the casing of most words of an English text. A single word in capitals may be an acronym, so it counts
+    only if it is long."""
     words = [word for word in _WORD.findall(text) if len(word) > 1]
     capitals = [word for word in words if word.isupper()]
     if len(capitals) > _MOST * len(words) and (len(capitals) > 1 or len(capitals[0]) >= _LEAST_LETTERS):

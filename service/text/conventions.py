@@ -1,7 +1,7 @@
-"""How UD English EWT cuts words: the lists behind ``words.py``. Everything is lower case unless said.
+"""Word conventions of UD English EWT: the lists behind ``words.py``. Everything is lower case unless said.
 
-Drawn from the corpus' training section, and filled up with the common English affixes, abbreviations and
-units that it happens not to hold.
+Drawn from the corpus' training section, and filled up with the common English affixes, abbreviations and units that it
+happens not to hold.
 """
 
 from __future__ import annotations

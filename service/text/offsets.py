@@ -12,9 +12,9 @@ OffsetTable = npt.NDArray[np.int64]
 
 
 def offset_table(text: str, unit: OffsetUnit) -> OffsetTable | None:
-    """``table[i]`` is where code point ``i`` begins in ``unit``, up to and with ``len(text)``.
+    """Return a table in which ``table[i]`` is where code point ``i`` begins in ``unit``, up to and with ``len(text)``.
 
-    None where the table would say nothing: code points, ASCII, and UTF-16 without astral characters. Bytes
+    It is None where the table would say nothing: for code points, ASCII, and UTF-16 without astral characters. Bytes
     are those of UTF-8; a lone surrogate, which has none, counts as three.
     """
     if unit == "codepoint" or text.isascii():

@@ -122,7 +122,7 @@ class TextEncoder:
         self._cache: dict[str, tuple[int, ...]] = {}
 
     def encode(self, words: Sequence[str]) -> Ids:
-        """(time,), where time is at least the number of words."""
+        """Return the ids (time,), where time is at least the number of words."""
         cache = self._cache
         row: list[int] = []
         for word in words:

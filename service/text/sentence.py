@@ -1,4 +1,4 @@
-"""What passes from the tokenizer onwards: a sentence and its tokens, with exact offsets."""
+"""Sentence: a sentence and its tokens, with exact offsets, as it passes from the tokenizer onwards."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ class Subwords:
 
     @classmethod
     def load(cls, model: Path | bytes) -> Subwords:
-        """From a file or its content. Raises ValueError on what is no model, or one with other special ids."""
+        """Load a model from a file or its content. Raises ValueError on what is no model, or one with other special
+        ids."""
         content = model if isinstance(model, bytes) else model.read_bytes()
         try:
             processor = SentencePieceProcessor(model_proto=content)
@@ -48,15 +49,15 @@ class Subwords:
         return int(self.processor.get_piece_size())
 
     def encode(self, text: str) -> list[int]:
-        """Its pieces and no others: neither tag nor end. What no piece spells is unknown."""
+        """Return the ids of a text's pieces and no others: neither tag nor end. What no piece spells is unknown."""
         return list(self.processor.encode(_sendable(text)))
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
-        """As they are spelled, a leading space as U+2581."""
+        """Return the pieces as they are spelled, a leading space as U+2581."""
         return [self._table[each] for each in ids]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """What the pieces spell together, special and control symbols left out."""
+        """Return the text that the pieces spell together, special and control symbols left out."""
         return "".join(self.spell(ids)).strip(" ")
 
     def spell(self, ids: Iterable[int]) -> list[str]:

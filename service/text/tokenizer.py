@@ -32,7 +32,7 @@ _MODEL = load_boundary_model()
 
 
 class Cut(NamedTuple):
-    """What is known of a stretch by itself."""
+    """Facts about a stretch of text by itself."""
 
     words: tuple[str, ...]
     inner: tuple[int, ...]  # indices of words inside it that could begin a sentence

@@ -112,7 +112,7 @@ _CONTRACTION = re.compile(rf"(?:n{_QUOTE}t|(?<!\d){_QUOTE}(?:{_any_of(CLITICS)})
 
 
 def contraction_at(word: str) -> int:
-    """Where a contraction is cut, `do|n't`, `can|not`; 0 where there is none."""
+    """Return where a contraction is cut, `do|n't`, `can|not`; 0 where there is none."""
     if word.isalpha():
         return JOINED.get(word.lower(), 0)
     match = _CONTRACTION.search(word)

@@ -1,1 +1,1 @@
-"""Where a request's time went, told to whoever collects such things. Nothing is done unless asked for."""
+"""Tracing: reports where a request's time went to a collector. It does nothing unless it is configured."""

@@ -1,6 +1,6 @@
 """Traces as OpenTelemetry spans. The only importer of opentelemetry, and itself imported only where tracing is on.
 
-What is sent where, and how much of it, is told by the ``OTEL_`` variables that all programs share.
+The ``OTEL_`` variables, which all programs share, say what is sent where, and how much of it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _parents = TraceContextTextMapPropagator()
 
 
 class OtlpTracer:
-    """Spans of a provider that is opened where they are made: its thread would not survive a fork."""
+    """Makes spans of a provider that is opened in the process that serves: its thread would not survive a fork."""
 
     def __init__(self, open_provider: Callable[[], TracerProvider]) -> None:
         self._open_provider = open_provider
@@ -58,7 +58,7 @@ class OtlpTracer:
         return SpanTrace(self._spans, parent_of(headers))
 
     def stop(self) -> None:
-        """A collector that does not answer is not waited for much longer than one that does."""
+        """Send what is left, without waiting long for a collector that does not answer."""
         if self._provider is not None:
             sending = threading.Thread(target=self._provider.shutdown, daemon=True)
             sending.start()
@@ -66,7 +66,7 @@ class OtlpTracer:
 
 
 class SpanTrace:
-    """One request's spans: a server's, and one for each stage beneath it."""
+    """Spans of one request: a server's, and one for each stage beneath it."""
 
     def __init__(self, spans: Spans, parent: Context) -> None:
         self._spans = spans
@@ -83,16 +83,16 @@ class SpanTrace:
 
     def end(self, facts: Mapping[str, Any]) -> None:
         if self._server.is_recording():
-            describe(self._server, facts)
+            describe_span(self._server, facts)
         self._server.end()
 
     def _at(self, reading: float) -> int:
-        """Nanoseconds since 1970."""
+        """Convert a clock reading to nanoseconds since 1970."""
         return int(reading * 1e9) + self._offset
 
 
-def describe(span: Span, facts: Mapping[str, Any]) -> None:
-    """A server's span by the conventions: a caller's mistake is no error of ours."""
+def describe_span(span: Span, facts: Mapping[str, Any]) -> None:
+    """Describe a server's span by the conventions: a caller's mistake is no error of ours."""
     span.update_name(f"{facts['method']} {facts['route']}")
     span.set_attributes({ATTRIBUTES[name]: fact for name, fact in facts.items() if name in ATTRIBUTES})
     if facts["status"] >= 500:
@@ -100,13 +100,14 @@ def describe(span: Span, facts: Mapping[str, Any]) -> None:
 
 
 def parent_of(headers: Headers) -> Context:
-    """The caller's span, if the headers name one (W3C Trace Context)."""
+    """Return the caller's span, if the headers name one (W3C Trace Context)."""
     carrier = {name.decode(): value.decode("latin-1") for name, value in headers if name in _PARENT_HEADERS}
     return _parents.extract(carrier, Context()) if carrier else Context()
 
 
 def open_provider() -> TracerProvider:
-    """What ``OTEL_SERVICE_NAME``, ``OTEL_TRACES_SAMPLER``, ``OTEL_EXPORTER_OTLP_ENDPOINT`` and their like ask for."""
+    """Open the provider that ``OTEL_SERVICE_NAME``, ``OTEL_TRACES_SAMPLER``, ``OTEL_EXPORTER_OTLP_ENDPOINT`` and
+    similar variables ask for."""
     resource = Resource.create()
     if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
         resource = resource.merge(Resource({SERVICE_NAME: NAME}))

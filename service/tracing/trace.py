@@ -1,4 +1,4 @@
-"""What a request's trace is told: stages as they end, and at last how it was answered. No text, ever."""
+"""Traces of requests: the stages as they end, and at last the outcome. They never hold text of callers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Exporter = Literal["off", "otlp"]
 
 
 class Trace(Protocol):
-    """One request's."""
+    """Trace of one request."""
 
     @property
     def id(self) -> str | None:
-        """32 hexadecimal digits; None if nobody traces."""
+        """Trace id of 32 hexadecimal digits; None if the request is not traced."""
         ...
 
     def add(self, stage: str, *, since: float, until: float, **sizes: float | str) -> None:
-        """A stage of the request, between two readings of ``time.monotonic``."""
+        """Add a stage of the request, between two readings of ``time.monotonic``."""
         ...
 
     def end(self, facts: Mapping[str, Any]) -> None:
-        """The request is answered: with what is written to the log of it."""
+        """End the trace of an answered request, with the facts that are logged about it."""
         ...
 
 
@@ -36,16 +36,16 @@ class Tracer(Protocol):
     def start(self) -> None: ...
 
     def begin(self, headers: Headers) -> Trace:
-        """Of a request that has these headers, and may be a part of its caller's trace."""
+        """Begin the trace of a request with these headers, which may be a part of its caller's trace."""
         ...
 
     def stop(self) -> None:
-        """What was not sent yet is sent, which may take a while."""
+        """Send what was not sent yet, which may take a while."""
         ...
 
 
 class NoTrace:
-    """Of a request that nobody traces."""
+    """Trace of a request that is not traced."""
 
     id = None
 
@@ -60,7 +60,7 @@ NO_TRACE = NoTrace()
 
 
 class NoTracer:
-    """Tracing is off."""
+    """Tracer for when tracing is off."""
 
     def start(self) -> None:
         pass
@@ -74,7 +74,7 @@ class NoTracer:
 
 @asynccontextmanager
 async def tracing(tracer: Tracer, _: object) -> AsyncIterator[None]:
-    """As long as an application runs; what there is to tell at the end is sent beside the event loop."""
+    """Context manager that runs a tracer as long as an application; at the end it is stopped beside the event loop."""
     tracer.start()
     try:
         yield
@@ -83,14 +83,14 @@ async def tracing(tracer: Tracer, _: object) -> AsyncIterator[None]:
 
 
 def open_otlp() -> Tracer:
-    """Raises ImportError if the packages are not installed."""
+    """Open the OTLP tracer. Raises ImportError if the packages are not installed."""
     from service.tracing.otlp import OtlpTracer, open_provider
 
     return OtlpTracer(open_provider)
 
 
 def choose_tracer(exporter: Exporter, open_otlp: Callable[[], Tracer] = open_otlp) -> Tracer:
-    """Raises SettingsError."""
+    """Return the tracer of the configured exporter. Raises SettingsError if its packages are not installed."""
     if exporter == "off":
         return NoTracer()
     try:

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 
 from service.api.connection_limits import ConnectionLimits
+from service.api.connection_table import ConnectionTable
 from service.api.connections import connections_within
-from service.api.watch import Watch
 from service.app import create_app
-from service.serving.server import Listener, Patience, Server
+from service.serving.server import DrainTimeouts, Listener, Server
 from service.serving.sockets import bind, listen
-from service.serving.stopping import Stop
+from service.serving.stopping import StopSignal
 from tests.fakes import FakeSession, OpenFake, settings_for
 
 PATIENCE_SECONDS = 20
@@ -33,7 +33,7 @@ class Running:
     port: int
     app: Any
     listener: socket.socket
-    watch: Watch
+    table: ConnectionTable
     session: FakeSession
 
     @contextmanager
@@ -56,21 +56,21 @@ Run = Callable[..., Running]
 def start(stack: ExitStack, models: Path, limits: ConnectionLimits | None = None, **choices: Any) -> Running:
     """Until the stack is closed. Without limits of their own connections have those of the settings."""
     settings, session = settings_for(models, **choices), FakeSession()
-    app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), Stop()
+    app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), StopSignal()
     listen(sockets)
     connections = connections_within(
         limits or ConnectionLimits.of(settings), app.state.count_problem, app.state.first_look
     )
     server = Server(
         [Listener(app=app, sockets=sockets, connections=connections)],
-        door=app.state.door,
-        patience=Patience(lame_duck_seconds=0, grace_seconds=1),
+        lifecycle=app.state.lifecycle,
+        drain_timeouts=DrainTimeouts(lame_duck_seconds=0, grace_seconds=1),
         stop=stop,
     )
     stack.enter_context(ThreadPoolExecutor(1)).submit(server.run, lambda: None)
     stack.callback(stop.tell)
     [listener] = sockets
-    return Running(port=listener.getsockname()[1], app=app, listener=listener, watch=connections.watch, session=session)
+    return Running(port=listener.getsockname()[1], app=app, listener=listener, table=connections.table, session=session)
 
 
 def everything(caller: socket.socket) -> bytes:

@@ -55,7 +55,7 @@ async def reloadable(models: Path, open_session: OpenSession, **choices: Any) ->
     app = create_app(settings_for(models, **choices), open_session=open_session)
     engine = app.state.engine
     async with engine.running(app), caller_of(app) as client:
-        await engine.door.decided()
+        await engine.lifecycle.decided()
         yield Service(client=client, engine=engine, models=models)
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.admin import ReloadHere, TellSupervisor
+from service.api.admin import AskSupervisor, ReloadHere
 from service.app import Engine, create_admin_app, create_app
 from service.errors import ReloadFailedError
-from service.scheduling.admission import Door
+from service.scheduling.admission import Lifecycle
 from tests.api.reloading import caller_of, run
 from tests.fakes import (
     CLASSIFIER,
@@ -48,7 +48,7 @@ async def service(models: Path, **choices: Any) -> AsyncIterator[Service]:
     engine: Engine = app.state.engine
     admin = create_admin_app(app, ReloadHere(engine.reload))
     async with engine.running(app), caller_of(app) as on_main, caller_of(admin) as on_admin:
-        await engine.door.decided()
+        await engine.lifecycle.decided()
         yield Service(main=on_main, admin=on_admin, engine=engine)
 
 
@@ -146,7 +146,7 @@ def test_operators_need_no_key(models: Path, tmp_path_factory: pytest.TempPathFa
 def test_it_answers_while_the_service_drains(models: Path) -> None:
     async def test() -> None:
         async with service(models) as served:
-            served.engine.door.close()
+            served.engine.lifecycle.close()
             assert (await served.admin.get("/health/live")).status_code == 200
             assert (await served.admin.get("/health/ready")).status_code == 503
             assert (await served.admin.get("/metrics")).status_code == 200
@@ -195,6 +195,6 @@ def test_a_supervisor_that_died_is_not_told() -> None:
 
     async def test() -> None:
         with pytest.raises(ReloadFailedError, match="supervisor of this worker has died"):
-            await TellSupervisor(os.getpid(), Door())()
+            await AskSupervisor(os.getpid(), Lifecycle())()
 
     run(test)

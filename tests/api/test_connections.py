@@ -207,8 +207,8 @@ def test_an_answer_that_nobody_reads_ends_the_connection(run: Run, sent: bytes) 
     running = narrowed(run(answer_timeout_seconds=SHORT))
     with running.call(sent):
         wait_until(lambda: running.errors("answer_unread") == 1)
-        wait_until(lambda: not running.watch.connections)
-        wait_until(lambda: running.app.state.door.inside == 0)
+        wait_until(lambda: not running.table.connections)
+        wait_until(lambda: running.app.state.lifecycle.in_flight == 0)
 
 
 def test_an_answer_that_is_read_slowly_but_in_time_arrives_whole(run: Run) -> None:
@@ -250,7 +250,7 @@ def test_one_who_sent_several_requests_at_once_and_left_is_noticed(run: Run, cap
         wait_until(lambda: running.errors("caller_left") == 1)
     finally:
         running.session.gate.set()
-    wait_until(lambda: not running.watch.connections)
+    wait_until(lambda: not running.table.connections)
     assert len(running.session.shapes) == 1  # the second request was never begun
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
@@ -261,7 +261,7 @@ def test_a_body_that_comes_after_its_answer_does_not_hold_the_connection(run: Ru
     with running.call(sent + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n") as caller:
         assert caller.recv(12).startswith(b"HTTP/1.1 ")
         caller.sendall(b"x")
-        [connection] = cast("set[Connection]", running.watch.connections)
+        [connection] = cast("set[Connection]", running.table.connections)
         wait_until(lambda: connection.parser is not None and not connection._in_body)
         assert connection.timeout_keep_alive_task is not None
 
@@ -270,19 +270,19 @@ def test_a_bad_chunk_after_an_offer_to_go_on_is_no_bug(run: Run, caplog: pytest.
     running = run()
     with running.call(POST + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n") as caller:
         problem_in(everything(caller), 400, "malformed_http")
-    wait_until(lambda: not running.watch.connections)
+    wait_until(lambda: not running.table.connections)
     assert running.errors("internal_error") == 0
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 def test_no_connection_is_left_behind(run: Run) -> None:
     running = run(body_timeout_seconds=SHORT)
-    watch = running.watch
+    table = running.table
     with ExitStack() as stack:
         for sent in (b"", b"P", POST, GOOD, b"\x00") * 10:
             stack.enter_context(running.call(sent))
-        wait_until(lambda: len(watch.connections) == 50 or running.errors("malformed_http") == 10)
-    wait_until(lambda: not watch.connections)
+        wait_until(lambda: len(table.connections) == 50 or running.errors("malformed_http") == 10)
+    wait_until(lambda: not table.connections)
 
 
 def test_the_most_connections_leave_files_for_others() -> None:

@@ -45,17 +45,17 @@ def full(running: Running, headers: bytes = b"") -> Iterator[None]:
     running.session.shapes.clear()
     metrics = running.app.state.engine.metrics  # asked directly: where keys are needed they are for /metrics too
 
-    def ask(text: str) -> int:
+    def head(text: str) -> int:
         with running.call(with_headers(request("/tag", text=text), headers)) as caller:
             return read_answer(caller)[0]
 
     with ThreadPoolExecutor(2) as pool:
-        inside = [pool.submit(ask, "with")]
+        inside = [pool.submit(head, "with")]
         wait_until(lambda: bool(running.session.shapes))
-        inside.append(pool.submit(ask, "plays well with others"))
+        inside.append(pool.submit(head, "plays well with others"))
         wait_until(lambda: b"\nribbon_queue_rows 1.0" in metrics.render())
         try:
-            assert ask("a") == 429
+            assert head("a") == 429
             yield
         finally:
             running.session.gate.set()
@@ -157,8 +157,8 @@ def test_nothing_is_said_after_the_refusal_to_a_body_that_turns_out_bad(run: Run
 def test_a_look_that_fails_leaves_the_request_to_the_application(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     running = run(**FULL)
     with full(running), running.call() as caller:
-        relief = running.app.state.first_look.relief
-        relief.refusal = None  # not to be called
+        load_shedder = running.app.state.first_look.load_shedder
+        load_shedder.refusal = None  # not to be called
         caller.sendall(ASK)
         assert read_answer(caller)[0] == 429
     assert "the first look failed" in caplog.text

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.api.exchange import Exchange
+from service.api.context import RequestContext
 from service.scheduling.job import Job
 from tests.api.conftest import wait_until
 from tests.api.listening import Run, request
 from tests.api.test_first_look import FULL, full, read_answer
 
-KINDS = (RequestResponseCycle, Exchange, Job, BaseException)
+KINDS = (RequestResponseCycle, RequestContext, Job, BaseException)
 OF_EACH = 10
 
 
@@ -96,7 +96,7 @@ def test_a_caller_who_leaves_takes_everything_along(run: Run) -> None:
             with running.call(request("/tag", text="well")):
                 wait_until(lambda: bool(session.shapes))
             session.gate.set()
-            wait_until(lambda: session.num_ended and not running.watch.connections)
+            wait_until(lambda: session.num_ended and not running.table.connections)
         wait_until(lambda: all(number <= 2 for number in left().values()))
 
 

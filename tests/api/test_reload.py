@@ -33,7 +33,7 @@ def exchange(folder: Path, write: Callable[[Path], Path]) -> None:
 def test_what_is_new_is_served_what_is_gone_is_not_and_the_rest_is_kept(models: Path) -> None:
     async def test() -> None:
         async with reloadable(models, OpenFake(FakeSession())) as served:
-            tagger = served.engine.catalogue.find("tag", None)
+            tagger = served.engine.registry.find("tag", None)
             write_second(models)
             shutil.rmtree(models / TRANSLATOR)
             response = await served.engine.reload()
@@ -45,7 +45,7 @@ def test_what_is_new_is_served_what_is_gone_is_not_and_the_rest_is_kept(models: 
             assert (await served.ask("/classify", model=f"{CLASSIFIER}@{VERSION}"))["model"]["version"] == VERSION
             gone = await served.client.post("/translate", json={"text": "x", "target": "es"})
             assert gone.status_code == 404
-            kept = served.engine.catalogue.find("tag", None)
+            kept = served.engine.registry.find("tag", None)
             assert (kept.predictor, kept.scheduler) == (tagger.predictor, tagger.scheduler)
 
     run(test)
@@ -54,11 +54,11 @@ def test_what_is_new_is_served_what_is_gone_is_not_and_the_rest_is_kept(models: 
 def test_a_bundle_that_changed_under_its_version_is_loaded_anew(models: Path) -> None:
     async def test() -> None:
         async with reloadable(models, OpenFake(FakeSession())) as served:
-            before = served.engine.catalogue.find("classify", None)
+            before = served.engine.registry.find("classify", None)
             exchange(models / CLASSIFIER, lambda beside: write_second(beside, version=VERSION, folder=".beside"))
             response = await served.engine.reload()
             assert (response.changed, response.added, response.removed) == ([f"{CLASSIFIER}@{VERSION}"], [], [])
-            after = served.engine.catalogue.find("classify", None)
+            after = served.engine.registry.find("classify", None)
             assert after.card.checksum != before.card.checksum
             assert set((await served.ask("/classify"))["results"][0]["scores"]) == LABELS["2.0.0"]
 
@@ -71,7 +71,7 @@ def test_the_default_moves_to_what_is_new_without_loading_the_old_again(models: 
             write_bundle(models, name="better-tagger", default=True)
             await served.engine.reload()
             assert (await served.ask("/tag"))["model"]["name"] == "better-tagger"
-            cards = {card.name: card.default for card in served.engine.catalogue.cards() if card.task == "tag"}
+            cards = {card.name: card.default for card in served.engine.registry.cards() if card.task == "tag"}
             assert cards == {NAME: False, "better-tagger": True}
 
     run(test)
@@ -118,7 +118,7 @@ def test_a_reload_during_the_start_waits_for_it_and_at_the_end_is_refused(models
             assert not early.done()
             session.gate.set()
             assert (await early).result == "unchanged"
-            engine.door.close()
+            engine.lifecycle.close()
             with pytest.raises(ReloadFailedError, match="draining"):
                 await engine.reload()
 
@@ -134,7 +134,7 @@ def test_to_end_during_a_reload_is_to_end_with_the_old_models(models: Path) -> N
             session.shapes.clear()
             reload = asyncio.create_task(served.engine.reload())
             await until(lambda: bool(session.shapes))
-            served.engine.door.close()
+            served.engine.lifecycle.close()
             session.gate.set()
         with pytest.raises(ReloadFailedError, match="draining"):
             await reload

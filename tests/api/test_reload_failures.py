@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.chaos.bundles import seal
 from service.api.loading import load_models
 from service.bundle import EXAMPLES, MANIFEST
 from service.errors import ReloadFailedError
@@ -17,7 +18,6 @@ from service.runtime.devices import Device
 from service.runtime.session import Arrays, Session
 from tests.api.conftest import NEEDED
 from tests.api.reloading import reloadable, run, write_second
-from tests.chaos.bundles import seal
 from tests.fakes import (
     CLASSIFIER,
     GRAPH,
@@ -74,11 +74,11 @@ def test_a_reload_that_fails_changes_nothing_and_says_why(
 ) -> None:
     async def test() -> None:
         async with reloadable(models, OpenFake(FakeSession())) as served:
-            listed, stock = await served.listed(), served.engine.catalogue.models
+            listed, stock = await served.listed(), served.engine.registry.models
             at_fault = spoil(models)
             with pytest.raises(ReloadFailedError, match=str(at_fault)):
                 await served.engine.reload()
-            assert served.engine.catalogue.models is stock
+            assert served.engine.registry.models is stock
             assert await served.listed() == listed
             for route in NEEDED:
                 await served.ask(route)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bench.chaos.bundles import seal
 from service.api.loading import load_models
 from service.app import create_app
 from service.bundle import CARD
@@ -22,7 +23,6 @@ from service.runtime.session import Session, open_session
 from service.text.tokenizer import split_sentences
 from tests.api.conftest import NEEDED
 from tests.api.reloading import LABELS, Service, is_gone, reloadable, run, until, write_second
-from tests.chaos.bundles import seal
 from tests.fakes import (
     CLASSIFIER,
     NAME,
@@ -84,7 +84,7 @@ def test_requests_under_way_end_with_the_model_they_began_with(models: Path, rou
             session.shapes.clear()
             asked = [asyncio.create_task(served.ask(route)) for _ in range(3)]
             await until(lambda: bool(session.shapes))
-            [found] = [each for each in served.engine.catalogue.models if each.card.name == before["name"]]
+            [found] = [each for each in served.engine.registry.models if each.card.name == before["name"]]
             predictor, scheduler = weakref.ref(found.predictor), weakref.ref(found.scheduler)
             del found
             shutil.rmtree(models / before["name"])
@@ -103,7 +103,7 @@ def test_requests_under_way_end_with_the_model_they_began_with(models: Path, rou
 def test_a_request_that_found_the_model_before_it_went_may_queue_rows_afterwards(models: Path) -> None:
     async def test() -> None:
         async with reloadable(models, OpenFake(FakeSession())) as served:
-            found = served.engine.catalogue.find("tag", None)
+            found = served.engine.registry.find("tag", None)
             [sentence] = split_sentences("Alice plays")
             rows = [found.predictor.encode(sentence).ids]
             shutil.rmtree(models / NAME)
@@ -153,7 +153,7 @@ def test_twenty_reloads_leave_nothing_behind(tmp_path: Path) -> None:
         async with reloadable(tmp_path, opened) as served:
             schedulers = []
             for number in range(20):
-                schedulers += [weakref.ref(each.scheduler) for each in served.engine.catalogue.models]
+                schedulers += [weakref.ref(each.scheduler) for each in served.engine.registry.models]
                 for name in (NAME, CLASSIFIER):
                     (tmp_path / name / CARD).write_text(f"# Tiny {number}\n")
                     seal(tmp_path / name)
@@ -185,8 +185,8 @@ def test_an_application_may_start_with_models_that_are_loaded_already(models: Pa
         loaded.clear()
         engine = app.state.engine
         async with engine.running(app):
-            await engine.door.decided()
-            engine.door.check()
+            await engine.lifecycle.decided()
+            engine.lifecycle.check()
             shutil.rmtree(models / CLASSIFIER)
             assert (await engine.reload()).removed == [f"{CLASSIFIER}@{VERSION}"]
             await is_gone(predictor)

@@ -14,16 +14,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from service.api import catalogue
-from service.api.desk import Admitted
-from service.api.exchange import Exchange
-from service.api.offload import LONG_TEXT
-from service.api.translate import TranslateDesk
+from service.api import registry
+from service.api.context import RequestContext
+from service.api.endpoint import AdmittedRequest
+from service.api.side_thread import LONG_TEXT
+from service.api.translate import TranslateEndpoint
 from service.api.translate_stream import AdmittedTexts, SentenceStream, ServedTranslator
 from service.api.translations import TranslatedItem
 from service.bundle import load_bundle
 from service.errors import CallerLeftError, DeadlineExceededError, OverloadedError
-from service.predictors.translation import Pair, Wish
+from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.job import Done, Work
 from service.scheduling.search import Hypothesis
@@ -160,12 +160,12 @@ class RecordingScheduler:
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None: ...
 
     def enqueue(
-        self, rows: Any, /, *, deadline: float, priority: Priority = Priority.INTERACTIVE, tell: Any = None
+        self, rows: Any, /, *, deadline: float, priority: Priority = Priority.INTERACTIVE, on_finished: Any = None
     ) -> Any:
         if self.error is not None:
             raise self.error
         done = asyncio.get_running_loop().create_future()
-        self.jobs.append(SimpleNamespace(rows=rows, deadline=deadline, done=done, cost=1, tell=tell))
+        self.jobs.append(SimpleNamespace(rows=rows, deadline=deadline, done=done, cost=1, on_finished=on_finished))
         return self.jobs[-1]
 
     def withdraw(self, job: Any) -> None:
@@ -182,7 +182,7 @@ def hypotheses(text: str, num_sources: int) -> list[Hypothesis]:
     return [Hypothesis(ids=ids, score=-1.0, attention=weights, is_complete=True)]
 
 
-class RecordingOffload:
+class RecordingSideThread:
     """Does everything at once, and remembers how long it would have taken."""
 
     def __init__(self) -> None:
@@ -199,9 +199,9 @@ class Scene:
 
     scheduler: RecordingScheduler
     stream: SentenceStream
-    exchange: Exchange
+    context: RequestContext
     request: Any
-    offload: RecordingOffload
+    side_thread: RecordingSideThread
 
     @classmethod
     def of(cls, folder: Path, text: str) -> Scene:
@@ -209,21 +209,21 @@ class Scene:
         bundle = load_bundle(write_translator(folder))
         parts = [opened(path, device="cpu") for path in (bundle.encoder(), bundle.graph())]
         translator, scheduler = Translator(bundle, encoder=parts[0], step=parts[1]), RecordingScheduler()
-        passage, wish = cut(text), Wish(pair=Pair("en", "es"))
-        item = TranslatedItem.of(passage, [translator.encode(each, wish) for each in passage.sentences], "codepoint")
+        passage, options = cut(text), TranslateOptions(pair=LanguagePair("en", "es"))
+        item = TranslatedItem.of(passage, [translator.encode(each, options) for each in passage.sentences], "codepoint")
         card: Any = SimpleNamespace(name="tiny", version="1")
-        served: ServedTranslator = catalogue.Served(card=card, predictor=translator, scheduler=scheduler)
-        exchange = Exchange(request_id="x")
-        request: Any = SimpleNamespace(scope={"state": {"exchange": exchange}})
-        admitted: AdmittedTexts = Admitted(served=served, items=[item], deadline=7.0, length=1)
-        offload = RecordingOffload()
-        return cls(scheduler, SentenceStream.start(admitted, cast("Any", offload)), exchange, request, offload)
+        served: ServedTranslator = registry.ServedModel(card=card, predictor=translator, scheduler=scheduler)
+        context = RequestContext(request_id="x")
+        request: Any = SimpleNamespace(scope={"state": {"context": context}})
+        admitted: AdmittedTexts = AdmittedRequest(served=served, items=[item], deadline=7.0, length=1)
+        side_thread = RecordingSideThread()
+        return cls(scheduler, SentenceStream.start(admitted, cast("Any", side_thread)), context, request, side_thread)
 
     def tell(self, job: int, *texts: str) -> None:
         """The searches of a job are finished, and so is the job."""
         told = self.scheduler.jobs[job]
         for row, (text, search) in enumerate(zip(texts, told.rows, strict=True)):
-            told.tell(row, hypotheses(text, len(search.ids)))
+            told.on_finished(row, hypotheses(text, len(search.ids)))
         told.done.set_result(Done(answers=()))
 
     async def leave(self, events: AsyncIterator[bytes]) -> None:
@@ -242,7 +242,7 @@ def test_a_caller_who_leaves_a_stream_ends_its_work(tmp_path: Path) -> None:
         assert "😀" in (await anext(events)).decode()
         await scene.leave(events)
         assert scene.scheduler.withdrawn == scene.scheduler.jobs
-        assert scene.exchange.kind == "caller_left"
+        assert scene.context.kind == "caller_left"
 
     asyncio.run(scenario())
 
@@ -256,7 +256,7 @@ def test_a_caller_who_leaves_while_a_sentence_is_searched_again_ends_that_too(tm
         first, second = scene.scheduler.jobs
         assert first.deadline == second.deadline == 7.0
         assert scene.scheduler.withdrawn == [second]
-        assert scene.exchange.kind == "caller_left"
+        assert scene.context.kind == "caller_left"
 
     asyncio.run(scenario())
 
@@ -282,8 +282,8 @@ def test_the_hypotheses_of_a_long_sentence_are_restored_beside_the_event_loop(tm
         scene.tell(0, *["va bi"] * len(scene.scheduler.jobs[0].rows))
         scene.scheduler.error = OverloadedError("busy")
         await anext(scene.stream.events(scene.request))
-        assert {"answered", "halved", "_sentence"} == set(scene.offload.lengths)
-        assert min(scene.offload.lengths.values()) > LONG_TEXT
+        assert {"answered", "halved", "_sentence"} == set(scene.side_thread.lengths)
+        assert min(scene.side_thread.lengths.values()) > LONG_TEXT
 
     asyncio.run(scenario())
 
@@ -317,8 +317,8 @@ def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Pat
 
         scene.scheduler.withdraw = withdraw  # type: ignore[method-assign]
         scene.request.receive = receive
-        desk = TranslateDesk(cast("Any", SimpleNamespace(offload=scene.offload)))
-        running = asyncio.ensure_future(desk.run(scene.stream.admitted, scene.request))
+        endpoint = TranslateEndpoint(cast("Any", SimpleNamespace(side_thread=scene.side_thread)))
+        running = asyncio.ensure_future(endpoint.run(scene.stream.admitted, scene.request))
         await asyncio.sleep(0)
         _, first = scene.scheduler.jobs
         work = Work(stage="decode", began_at=0.0, ended_at=1.0, sizes={})

@@ -14,7 +14,7 @@ from service.bundle import (
     MANIFEST,
     SUBWORDS,
     VOCABULARIES,
-    describe,
+    file_entry,
     find_bundles,
     load_bundle,
 )
@@ -37,7 +37,7 @@ def test_a_sound_bundle_is_read(folder):
     assert bundle.manifest.name == NAME
     assert bundle.manifest.format_version == FORMAT_VERSION
     assert bundle.graph() == bundle.graph("fp32") == folder / GRAPH
-    assert bundle.checksum == describe(folder / MANIFEST).sha256
+    assert bundle.checksum == file_entry(folder / MANIFEST).sha256
 
 
 def test_a_classifier_s_bundle_is_read_and_may_be_the_default(tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from tests.benchmarks.process import ROOT, ServiceProcess
+from bench.process import ROOT, ServiceProcess
 
 EVERYTHING = ("--checks", "all")
 CONFIG = Path(__file__).with_name("schemathesis.toml")

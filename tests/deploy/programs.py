@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.benchmarks.process import ROOT, free_port
+from bench.process import ROOT, free_port
 
 DEPLOY = ROOT / "deploy"
 PACKAGES = {

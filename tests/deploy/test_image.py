@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.benchmarks.process import free_port
+from bench.process import free_port
 from tests.deploy.programs import DEPLOY, ROOT, Program, ask, check, need
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")

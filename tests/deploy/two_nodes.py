@@ -25,7 +25,7 @@ from pathlib import Path
 import ray
 from ray import serve
 
-from tests.benchmarks.process import ROOT, family
+from bench.process import ROOT, family
 
 HEAD, PORT = "127.0.0.1:6399", 8811
 NUM_CLIENTS = 6

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.benchmarks.process import ROOT, ServiceProcess
+from bench.process import ROOT, ServiceProcess
 from tests.contract import Contract
 from tests.fuzz.bodies import BOMBS, FIELDS, GOOD, MEANT_MEDIA_TYPES, MEDIA_TYPES, VALUES, WHOLE
 from tests.fuzz.requests import CHUNK, CHUNKED, END, HEAD, HEADERS, LENGTHS, METHODS, NOT_HTTP, TARGETS

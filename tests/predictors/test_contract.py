@@ -18,9 +18,9 @@ from service.bundle import MANIFEST, Bundle, load_bundle
 from service.errors import InputTooLongError
 from service.predictors.classifier import Classifier
 from service.predictors.predictor import Bounds, Predictor
-from service.predictors.replay import replay
+from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
-from service.predictors.translation import Wish
+from service.predictors.translation import TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays, OnnxSession, Session
 from service.text.batch import pad
@@ -107,27 +107,27 @@ def classifier_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Ca
 def translator_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Case:
     session = Recorded(open_graph(bundle.encoder(precision)))
     translator = Translator(bundle, encoder=session, step=open_graph(bundle.graph(precision)))
-    wish = Wish(pair=translator.pairs[0], num_hypotheses=2)
+    options = TranslateOptions(pair=translator.pairs[0], num_hypotheses=2)
     return Case(
         translator, session, bundle, precision,
-        rows_of=lambda text: [translator.encode(sentence, wish) for sentence in cut(text).sentences],
-        row_of_length=lambda length: source_of_length(translator, wish, length),
+        rows_of=lambda text: [translator.encode(sentence, options) for sentence in cut(text).sentences],
+        row_of_length=lambda length: source_of_length(translator, options, length),
         length_of=lambda source: max([len(search.ids) for search in source.searches], default=1),
         answers_of=lambda sources: [list(map(asdict, found)) for found in translator.decode_all(sources)],
     )  # fmt: skip
 
 
-def source_of_length(translator: Translator, wish: Wish, length: int) -> Row:
+def source_of_length(translator: Translator, options: TranslateOptions, length: int) -> Row:
     """A word more, or a letter where a word would be too much."""
 
     def length_of(text: str) -> int:
-        return sum(len(search.ids) for search in translator.encode(text, wish).searches)
+        return sum(len(search.ids) for search in translator.encode(text, options).searches)
 
     text = "a"
     while length_of(text) < min(length, translator.max_tokens):
         longer = f"{text} a"
         text = longer if length_of(longer) <= min(length, translator.max_tokens) else f"{text}b"
-    return translator.encode(text if length <= translator.max_tokens else f"{text} a", wish)
+    return translator.encode(text if length <= translator.max_tokens else f"{text} a", options)
 
 
 CASES = {"tag": tagger_case, "classify": classifier_case, "translate": translator_case}

@@ -17,7 +17,7 @@ from service.bundle import MANIFEST, load_bundle, write_manifest
 from service.errors import BundleError, InputTooLongError
 from service.predictors.sentence_decoder import block_diagonal
 from service.predictors.sentence_encoder import NUM_SPECIAL, SPLIT_TOKENS
-from service.predictors.translation import Pair, Source, Wish
+from service.predictors.translation import EncodedSentence, LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.search import Hypothesis
 from service.text.placeholders.items import scan
@@ -33,7 +33,7 @@ from tests.fakes import (
 )
 from tests.letters import SCORE, say, subwords
 
-WISH = Wish(pair=Pair("en", "es"))
+WISH = TranslateOptions(pair=LanguagePair("en", "es"))
 LONG = (
     "We stayed at home all day, because it rained; and when it stopped, we went out to see what was left of the town."
 )
@@ -59,7 +59,7 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Translator:
     return open_translator(tmp_path_factory.mktemp("models"))
 
 
-def texts_of(source: Source) -> list[str]:
+def texts_of(source: EncodedSentence) -> list[str]:
     return [source.text[each.part.start : each.part.end] for each in source.segments]
 
 
@@ -235,7 +235,7 @@ def test_of_two_answers_the_sounder_one_is_better_and_then_the_likelier_one(tran
     source = translator.encode(text, WISH)
     num_tokens = len(source.searches[0].ids)
 
-    def answered(text: str, score: float) -> Source:
+    def answered(text: str, score: float) -> EncodedSentence:
         return translator.answered(source, [[hypothesis(text, num_tokens, score=score)]])
 
     sound, likely, loop = answered(say(text), -1.0), answered(say(text), -0.5), answered("a b c " * 8, -0.1)
@@ -270,15 +270,17 @@ def test_a_confidence_that_is_none_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "pair"),
     [
-        ("en", "es", Pair("en", "es")),
-        ("EN-gb", "es_MX", Pair("en", "es")),
-        ("en", "DE", Pair("en", "de")),
+        ("en", "es", LanguagePair("en", "es")),
+        ("EN-gb", "es_MX", LanguagePair("en", "es")),
+        ("en", "DE", LanguagePair("en", "de")),
         ("en", "fr", None),
         ("de", "es", None),
         ("", "", None),
     ],
 )
-def test_languages_are_found_by_their_tags(translator: Translator, source: str, target: str, pair: Pair | None) -> None:
+def test_languages_are_found_by_their_tags(
+    translator: Translator, source: str, target: str, pair: LanguagePair | None
+) -> None:
     assert translator.pair_for(source, target) == pair
 
 
@@ -308,10 +310,10 @@ WORDS = st.sampled_from(
 def test_long_sentences_of_any_kind_are_answered_alike_alone_and_beside_others(
     translator: Translator, text: str, num_hypotheses: int, data: st.DataObject
 ) -> None:
-    wish = replace(WISH, num_hypotheses=num_hypotheses, attention=data.draw(st.booleans()))
+    options = replace(WISH, num_hypotheses=num_hypotheses, attention=data.draw(st.booleans()))
     other = data.draw(st.lists(WORDS, min_size=1, max_size=30).map(" ".join))
-    [alone] = translator.translate([text], wish)
-    [_, beside] = translator.translate([other, text], wish)
+    [alone] = translator.translate([text], options)
+    [_, beside] = translator.translate([other, text], options)
     assert texts_and_scores(alone) == texts_and_scores(beside)
     assert 1 <= len(alone) <= num_hypotheses
     assert alone[0].complete

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from service.bundle import EXAMPLES, MANIFEST, load_bundle
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
-from service.predictors.replay import replay
+from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
-from service.predictors.translation import Pair, Wish
+from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
@@ -229,7 +229,7 @@ def test_the_translator_answers_its_examples_with_their_items(translator):
     ],
 )
 def test_the_translator_keeps_the_items_of_any_sentence(translator, target, text):
-    (found,) = translator.translate([text], Wish(pair=Pair("en", target), num_hypotheses=4))
+    (found,) = translator.translate([text], TranslateOptions(pair=LanguagePair("en", target), num_hypotheses=4))
     assert all(items_of(each.text) == items_of(text) for each in found)
     assert len({each.text for each in found}) >= 3  # once the items are back, two may be alike
 
@@ -239,6 +239,8 @@ def items_of(text):
 
 
 def test_the_translator_knows_an_end_and_thanks(translator):
-    many, thanks = translator.translate(["ha " * 40, "Thank you very much."], Wish(pair=Pair("en", "es")))
+    many, thanks = translator.translate(
+        ["ha " * 40, "Thank you very much."], TranslateOptions(pair=LanguagePair("en", "es"))
+    )
     assert len(many[0].text) < 600  # within the cap
     assert "racias" in thanks[0].text

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from service.bundle import MANIFEST, SUBWORDS, load_bundle, write_manifest
 from service.errors import BundleError
 from service.predictors.predictor import Bounds
-from service.predictors.translation import Pair, Wish
+from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.search import Hypothesis
 from service.text.placeholders.items import scan
@@ -34,7 +34,7 @@ from tests.fakes import (
 )
 from tests.letters import SCORE, say, subwords
 
-WISH = Wish(pair=Pair("en", "es"))
+WISH = TranslateOptions(pair=LanguagePair("en", "es"))
 
 
 def open_translator(folder, session=None):
@@ -47,8 +47,8 @@ def translator(tmp_path_factory):
     return open_translator(write_translator(tmp_path_factory.mktemp("models")))
 
 
-def search_of(translator, text, wish=WISH):
-    [search] = translator.encode(text, wish).searches
+def search_of(translator, text, options=WISH):
+    [search] = translator.encode(text, options).searches
     return search
 
 
@@ -60,17 +60,17 @@ def test_a_source_is_tag_pieces_and_end(translator):
     ids = search_of(translator, "See it.").ids
     assert ids.dtype == np.int32
     assert ids.tolist() == [subwords().tag("<2es>"), *subwords().encode("See it."), EOS_ID]
-    german = replace(WISH, pair=Pair("en", "de"))
+    german = replace(WISH, pair=LanguagePair("en", "de"))
     assert search_of(translator, "See it.", german).ids[0] == subwords().tag("<2de>")
 
 
 def test_what_is_wanted_is_searched(translator):
-    wish = replace(WISH, beam_size=6, length_penalty=0.5)
-    search = search_of(translator, "See it.", wish)
+    options = replace(WISH, beam_size=6, length_penalty=0.5)
+    search = search_of(translator, "See it.", options)
     assert (search.beam_size, search.num_hypotheses, search.length_penalty) == (6, 1, 0.5)
     assert search.wants_attention
-    assert search_of(translator, "See it.", replace(wish, num_hypotheses=3)).num_hypotheses == 6
-    assert search_of(translator, "See 1984.", wish).num_hypotheses == 6
+    assert search_of(translator, "See it.", replace(options, num_hypotheses=3)).num_hypotheses == 6
+    assert search_of(translator, "See 1984.", options).num_hypotheses == 6
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_title_is_answered_as_a_sentence(translator):
 
 
 def test_numbers_are_written_as_the_target_language_does_if_that_is_wanted(translator):
-    for wish, number in ((WISH, "1,234.56"), (replace(WISH, localize_numbers=True), "1.234,56")):
-        [[found]] = translator.translate(["We had 1,234.56 of it."], replace(wish, attention=True))
+    for options, number in ((WISH, "1,234.56"), (replace(WISH, localize_numbers=True), "1.234,56")):
+        [[found]] = translator.translate(["We had 1,234.56 of it."], replace(options, attention=True))
         assert found.text == f"{say('We had')} {number} {say('of it')}."
         assert number in found.attention.target_tokens
         assert "1,234.56" in found.attention.source_tokens

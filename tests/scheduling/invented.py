@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.search import Encoded, Search, StepInputs, StepOutputs
+from service.scheduling.search import EncoderOutputs, Search, StepInputs, StepOutputs
 from service.text.batch import Batch
 
 BOS, EOS, FIRST_WORD = 2, 3, 4
@@ -28,11 +28,11 @@ class InventedModel:
     bos_id: int = BOS
     eos_id: int = EOS
 
-    def encode(self, batch: Batch) -> Encoded:
+    def encode(self, batch: Batch) -> EncoderOutputs:
         rows, time = batch.ids.shape
         source = batch.ids.astype(np.float32)[:, :, None]
         state = np.zeros((rows, 4), np.float32)
-        return Encoded(
+        return EncoderOutputs(
             state=state,
             memories={"source": source, "noise": np.arange(rows * time * 2, dtype=np.float32).reshape(rows, time, 2)},
         )

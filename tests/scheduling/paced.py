@@ -13,8 +13,8 @@ from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.decoder import Decoder
 from service.scheduling.job import Job
-from service.scheduling.search import Encoded, Hypotheses, Search, StepInputs, StepOutputs
-from service.scheduling.slots import Slots
+from service.scheduling.search import EncoderOutputs, Hypotheses, Search, StepInputs, StepOutputs
+from service.scheduling.thread_pool import ThreadPool
 from service.text.batch import Batch
 from tests.fakes import FakeClock
 from tests.scheduling.invented import BOS, EOS, InventedModel
@@ -36,7 +36,7 @@ class PacedModel:
     bos_id: int = BOS
     eos_id: int = EOS
 
-    def encode(self, batch: Batch) -> Encoded:
+    def encode(self, batch: Batch) -> EncoderOutputs:
         return self.model.encode(batch)
 
     def step(self, inputs: StepInputs) -> StepOutputs:
@@ -88,13 +88,13 @@ class Bench:
 
 
 @contextmanager
-def bench(*, num_slots: int = 1, max_rows: int = 64, max_queued_cells: int = 10_000) -> Iterator[Bench]:
+def bench(*, num_threads: int = 1, max_rows: int = 64, max_queued_cells: int = 10_000) -> Iterator[Bench]:
     model, metrics = PacedModel(), Metrics()
-    with ThreadPoolExecutor(num_slots) as executor:
-        slots = Slots(executor, num_slots=num_slots, max_cells=64, clock=model.clock)
+    with ThreadPoolExecutor(num_threads) as executor:
+        thread_pool = ThreadPool(executor, num_threads=num_threads, max_cells=64, clock=model.clock)
         decoder = Decoder(
             model,
-            slots=slots,
+            thread_pool=thread_pool,
             max_rows=max_rows,
             max_queued_cells=max_queued_cells,
             metrics=metrics,
@@ -105,7 +105,7 @@ def bench(*, num_slots: int = 1, max_rows: int = 64, max_queued_cells: int = 10_
             each.tagged.append(model.clock.now)
             return batch.ids[:, 0].tolist()
 
-        batcher = Batcher(run, slots=slots, max_queued_cells=10_000, metrics=metrics, clock=model.clock)
+        batcher = Batcher(run, thread_pool=thread_pool, max_queued_cells=10_000, metrics=metrics, clock=model.clock)
         each = Bench(model, decoder, batcher, metrics, model.clock)
         yield each
         each.let_go()

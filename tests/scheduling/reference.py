@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.scheduling.search import Encoded, Floats, Hypothesis, Search, StepInputs, StepModel, StepOutputs
+from service.scheduling.search import EncoderOutputs, Floats, Hypothesis, Search, StepInputs, StepModel, StepOutputs
 from service.text.batch import pad
 
 EVERYTHING = 1_000_000
@@ -62,7 +62,7 @@ def decode(model: StepModel, search: Search) -> list[Hypothesis]:
     return ended[: search.num_hypotheses]
 
 
-def continuations_of(model: StepModel, search: Search, encoded: Encoded, parent: Live) -> Iterator[Continuation]:
+def continuations_of(model: StepModel, search: Search, encoded: EncoderOutputs, parent: Live) -> Iterator[Continuation]:
     """Best first, without those that would loop."""
     outputs = model.step(
         StepInputs(

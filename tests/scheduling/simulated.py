@@ -21,7 +21,7 @@ from service.scheduling.prediction import (
     Speed,
     WarmUp,
 )
-from service.scheduling.slots import Slots
+from service.scheduling.thread_pool import ThreadPool
 from service.scheduling.virtual_time import Priority
 from service.text.batch import Batch
 from tests.fakes import FakeClock
@@ -92,9 +92,14 @@ class Simulation:
     def __init__(self, warm_up: WarmUp | None) -> None:
         self.clock = FakeClock()
         self.executor = SimulatedExecutor(self.clock)
-        slots = Slots(self.executor, num_slots=NUM_SLOTS, max_cells=MAX_CELLS, clock=self.clock)
+        thread_pool = ThreadPool(self.executor, num_threads=NUM_SLOTS, max_cells=MAX_CELLS, clock=self.clock)
         self.batcher: Batcher[int] = Batcher(
-            self._run, slots=slots, max_queued_cells=10**6, metrics=Metrics(), warm_up=warm_up, clock=self.clock
+            self._run,
+            thread_pool=thread_pool,
+            max_queued_cells=10**6,
+            metrics=Metrics(),
+            warm_up=warm_up,
+            clock=self.clock,
         )
 
     def _run(self, batch: Batch) -> list[int]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
-from service.scheduling.admission import LONGEST_RETRY_SECONDS, Admission, Door, Outlook, Phase
+from service.scheduling.admission import LONGEST_RETRY_SECONDS, AdmissionControl, Lifecycle, Outlook, Phase
 
 NOW = 100.0
 
@@ -17,7 +17,7 @@ def check(
     *, queued: int = 0, own: int = 1, seconds: float = 0.0, best: float = 0.0, left: float = 60.0, idle: bool = False
 ) -> None:
     outlook = Outlook(queued_cells=queued, own_cells=own, seconds=seconds, best_seconds=best, is_idle=idle)
-    Admission(max_queued_cells=100).check(outlook, deadline=NOW + left, now=NOW)
+    AdmissionControl(max_queued_cells=100).check(outlook, deadline=NOW + left, now=NOW)
 
 
 def refuses(**outlook: float) -> bool:
@@ -78,45 +78,45 @@ def test_a_deadline_in_the_past_is_not_an_overload() -> None:
 
 
 def test_a_door_opens_once_and_closes_for_good() -> None:
-    door = Door()
+    lifecycle = Lifecycle()
     with pytest.raises(NotReadyError, match="starting") as raised:
-        door.check()
+        lifecycle.check()
     assert raised.value.retry_after_seconds
-    door.open()
-    door.check()
-    door.check_ready()
-    door.close()
-    door.open()
+    lifecycle.open()
+    lifecycle.check()
+    lifecycle.check_ready()
+    lifecycle.close()
+    lifecycle.open()
     with pytest.raises(NotReadyError, match="draining"):
-        door.check()
+        lifecycle.check()
 
 
 def test_a_door_that_is_left_lets_in_who_has_not_noticed() -> None:
-    door = Door()
-    door.open()
-    assert not door.is_ending
-    door.leave()
-    door.check()
-    assert door.is_ending
+    lifecycle = Lifecycle()
+    lifecycle.open()
+    assert not lifecycle.is_ending
+    lifecycle.leave()
+    lifecycle.check()
+    assert lifecycle.is_ending
     with pytest.raises(NotReadyError, match="leaving"):
-        door.check_ready()
-    door.close()
+        lifecycle.check_ready()
+    lifecycle.close()
     with pytest.raises(NotReadyError, match="draining"):
-        door.check()
+        lifecycle.check()
 
 
 def test_a_door_that_is_left_while_it_is_shut_stays_shut() -> None:
-    door = Door()
-    door.leave()
-    door.open()
-    assert door.phase is Phase.DRAINING
+    lifecycle = Lifecycle()
+    lifecycle.leave()
+    lifecycle.open()
+    assert lifecycle.phase is Phase.DRAINING
 
 
 def test_a_start_that_failed_stays_failed() -> None:
     async def scenario() -> Phase:
-        door = Door()
-        door.fail()
-        door.close()
-        return await door.decided()
+        lifecycle = Lifecycle()
+        lifecycle.fail()
+        lifecycle.close()
+        return await lifecycle.decided()
 
     assert asyncio.run(scenario()) is Phase.FAILED

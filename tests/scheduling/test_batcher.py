@@ -23,7 +23,7 @@ from service.errors import (
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
-from service.scheduling.slots import LONG_ROW_TOKENS, Slots
+from service.scheduling.thread_pool import LONG_ROW_TOKENS, ThreadPool
 from service.text.batch import Batch, Ids
 from tests.fakes import FakeClock
 
@@ -81,13 +81,13 @@ class Bench:
 
 
 @contextmanager
-def bench(*, num_slots: int = 1, max_cells: int = 64, max_queued_cells: int = 10_000) -> Iterator[Bench]:
+def bench(*, num_threads: int = 1, max_cells: int = 64, max_queued_cells: int = 10_000) -> Iterator[Bench]:
     model, metrics, clock = SumModel(), Metrics(), FakeClock()
-    with ThreadPoolExecutor(num_slots) as executor:
-        slots = Slots(executor, num_slots=num_slots, max_cells=max_cells, clock=clock)
+    with ThreadPoolExecutor(num_threads) as executor:
+        thread_pool = ThreadPool(executor, num_threads=num_threads, max_cells=max_cells, clock=clock)
         batcher = Batcher(
             model,
-            slots=slots,
+            thread_pool=thread_pool,
             max_queued_cells=max_queued_cells,
             metrics=metrics,
             clock=clock,
@@ -114,7 +114,7 @@ REQUESTS = st.lists(st.lists(ROWS, max_size=6), min_size=1, max_size=12)
 
 @given(REQUESTS, st.integers(1, 3), st.integers(1, 200), st.data())
 def test_every_row_gets_its_own_answer(
-    requests: list[list[Ids]], num_slots: int, max_cells: int, data: st.DataObject
+    requests: list[list[Ids]], num_threads: int, max_cells: int, data: st.DataObject
 ) -> None:
     pauses = [data.draw(st.booleans()) for _ in requests]
 
@@ -127,10 +127,10 @@ def test_every_row_gets_its_own_answer(
         for rows, done in zip(requests, await asyncio.gather(*tasks), strict=True):
             assert list(done.answers) == [int(ids.sum()) for ids in rows]
         assert all(len(lengths) == 1 or len(lengths) * max(lengths) <= max_cells for lengths in each.model.batches)
-        assert each.model.most_running <= num_slots
+        assert each.model.most_running <= num_threads
         assert (each.batcher.queued_rows, each.batcher.queued_cells, each.batcher.oldest_age_seconds) == (0, 0, 0)
 
-    run(scenario, num_slots=num_slots, max_cells=max_cells)
+    run(scenario, num_threads=num_threads, max_cells=max_cells)
 
 
 def test_no_rows_are_answered_at_once() -> None:
@@ -159,7 +159,7 @@ def test_idle_slots_share_what_waits() -> None:
         await each.batcher.submit([row(*[1] * 5)] * 8, deadline=FOREVER)
         assert each.model.batches == [[5] * 4, [5] * 4]
 
-    run(scenario, num_slots=2)
+    run(scenario, num_threads=2)
 
 
 def test_a_few_rows_are_not_worth_sharing() -> None:
@@ -167,7 +167,7 @@ def test_a_few_rows_are_not_worth_sharing() -> None:
         await each.batcher.submit([row(1, 2)] * 3, deadline=FOREVER)
         assert each.model.batches == [[2] * 3]
 
-    run(scenario, num_slots=2)
+    run(scenario, num_threads=2)
 
 
 def test_a_run_that_fails_fails_its_own_rows_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
@@ -190,7 +190,7 @@ def test_a_wrong_number_of_answers_is_a_failure() -> None:
         with ThreadPoolExecutor(1) as executor:
             batcher: Batcher[int] = Batcher(
                 lambda _: [1, 2, 3],
-                slots=Slots(executor, num_slots=1, max_cells=10),
+                thread_pool=ThreadPool(executor, num_threads=1, max_cells=10),
                 max_queued_cells=10,
                 metrics=Metrics(),
             )

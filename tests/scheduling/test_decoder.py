@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, OverloadedError
 from service.metrics import Metrics
+from service.scheduling.decode_source import TURN_SECONDS
 from service.scheduling.decoder import Decoder
 from service.scheduling.search import Hypotheses
-from service.scheduling.slots import Slots
-from service.scheduling.turns import TURN_SECONDS
+from service.scheduling.thread_pool import ThreadPool
 from tests.scheduling import reference
 from tests.scheduling.invented import search
 from tests.scheduling.paced import BROKEN, FOREVER, Bench, PacedModel, run
-from tests.scheduling.test_beams import any_search, assert_equal
+from tests.scheduling.test_beam_search import any_search, assert_equal
 
 SHORT = search(5, 6, max_tokens=3)
 LONG = search(7, 8, 9, beam_size=2, max_tokens=30)
@@ -30,7 +30,7 @@ ENDLESS = search(7, 8, 9, max_tokens=500)
 
 @examples(max_examples=10)
 @given(st.integers(0, 1000), st.integers(1, 3), st.lists(st.booleans(), min_size=1, max_size=12))
-def test_every_sentence_of_every_request_gets_its_own_answer(seed: int, num_slots: int, pauses: list[bool]) -> None:
+def test_every_sentence_of_every_request_gets_its_own_answer(seed: int, num_threads: int, pauses: list[bool]) -> None:
     chance = random.Random(seed)
     requests = [[any_search(chance) for _ in range(chance.randrange(4))] for _ in pauses]
 
@@ -47,7 +47,7 @@ def test_every_sentence_of_every_request_gets_its_own_answer(seed: int, num_slot
         assert each.value("ribbon_decoder_steps_total") == len(each.model.rows)
         assert each.value("ribbon_decoder_step_rows_sum") == sum(each.model.rows)
 
-    run(scenario, num_slots=num_slots, max_rows=20)
+    run(scenario, num_threads=num_threads, max_rows=20)
 
 
 def test_a_sentence_joins_those_under_way_and_may_be_done_before_them() -> None:
@@ -76,7 +76,7 @@ def test_each_sentence_is_told_as_soon_as_it_is_finished() -> None:
     async def scenario(each: Bench) -> None:
         told: list[tuple[int, Hypotheses]] = []
         each.model.is_held = True
-        job = each.decoder.enqueue([LONG, SHORT], deadline=FOREVER, tell=lambda *answer: told.append(answer))
+        job = each.decoder.enqueue([LONG, SHORT], deadline=FOREVER, on_finished=lambda *answer: told.append(answer))
         await each.at_step()
         for _ in range(3):
             await each.next_step()
@@ -240,16 +240,18 @@ def test_a_crowd_is_shared_by_the_slots() -> None:
         each.let_go()
         await job.done
 
-    run(scenario, num_slots=2)
+    run(scenario, num_threads=2)
 
 
 def test_two_decoders_take_turns() -> None:
     async def main() -> None:
         model, metrics = PacedModel(), Metrics()
         with ThreadPoolExecutor(1) as executor:
-            slots = Slots(executor, num_slots=1, max_cells=64, clock=model.clock)
+            thread_pool = ThreadPool(executor, num_threads=1, max_cells=64, clock=model.clock)
             one, other = (
-                Decoder(model, slots=slots, max_rows=8, max_queued_cells=99, metrics=metrics, clock=model.clock)
+                Decoder(
+                    model, thread_pool=thread_pool, max_rows=8, max_queued_cells=99, metrics=metrics, clock=model.clock
+                )
                 for _ in range(2)
             )
             long = one.enqueue([ENDLESS], deadline=FOREVER)

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.scheduling.decode_queue import DecodeQueue, PendingSentence
 from service.scheduling.job import Job, Row
 from service.scheduling.queue import RowQueue
 from service.scheduling.search import Search
 from service.scheduling.virtual_time import (
     BUCKET_TOKENS,
-    Backlog,
-    Places,
+    BacklogHistogram,
+    FairQueue,
     Priority,
     VirtualClock,
+    cancel,
     offsets,
-    vacate,
 )
-from service.scheduling.waiting import Sought, Waiting
 from tests.scheduling.invented import search
 from tests.scheduling.test_queue import job_of
 
@@ -58,7 +58,7 @@ class Service:
 
 def batches_until(service: Service, row: Row[int]) -> int:
     count = 0
-    while row.place is not None:
+    while row.ticket is not None:
         service.serve()
         count += 1
     return count
@@ -151,7 +151,7 @@ def test_no_row_is_passed_over_by_more_than_stood_before_it(
     row = service.come([length]).rows[0]
     before = len(service.queue)
     count = 0
-    while row.place is not None:
+    while row.ticket is not None:
         service.serve()
         service.come([length])  # and more
         count += 1
@@ -164,56 +164,58 @@ def test_offsets_rise_and_the_last_ends_when_its_share_says(costs: list[int], pr
     assert all(before < after or cost == 0 for before, after, cost in zip(found, found[1:], costs, strict=False))
     assert found[-1] + costs[-1] == sum(costs) / priority.share
     if priority is INTERACTIVE:
-        assert found == [sum(costs[:place]) for place in range(len(costs))]
+        assert found == [sum(costs[:ticket]) for ticket in range(len(costs))]
 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.booleans())))
 def test_places_come_out_in_order_without_those_that_are_gone(moments: list[tuple[int, bool]]) -> None:
-    clock, places = VirtualClock(), Places[str]()
-    made = [clock.place(moment, f"{number}") for number, (moment, _) in enumerate(moments)]
-    for place in made:
-        places.push(place)
-    for place, (_, goes) in zip(made, moments, strict=True):
+    clock, fair_queue = VirtualClock(), FairQueue[str]()
+    made = [clock.ticket(moment, f"{number}") for number, (moment, _) in enumerate(moments)]
+    for ticket in made:
+        fair_queue.push(ticket)
+    for ticket, (_, goes) in zip(made, moments, strict=True):
         if goes:
-            vacate(place)
-            places.count_gone()
-    left = sorted(place for place in made if place[2] is not None)
-    assert len(places) == len(left)
-    for place in left:
-        assert places.first() == place[2]
-        vacate(place)
-        places.count_gone()
-    assert (places.first(), len(places)) == (None, 0)
+            cancel(ticket)
+            fair_queue.count_cancelled()
+    left = sorted(ticket for ticket in made if ticket[2] is not None)
+    assert len(fair_queue) == len(left)
+    for ticket in left:
+        assert fair_queue.first() == ticket[2]
+        cancel(ticket)
+        fair_queue.count_cancelled()
+    assert (fair_queue.first(), len(fair_queue)) == (None, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 100))), st.integers(0, 6000))
 def test_what_stands_before_a_moment_is_known_to_a_bucket(coming: list[tuple[int, int]], moment: int) -> None:
-    clock, backlog = VirtualClock(), Backlog()
-    places = [(clock.place(time, None), cost) for time, cost in coming]
-    for place, cost in places:
-        backlog.add(place, cost)
+    clock, backlog = VirtualClock(), BacklogHistogram()
+    fair_queue = [(clock.ticket(time, None), cost) for time, cost in coming]
+    for ticket, cost in fair_queue:
+        backlog.add(ticket, cost)
     least = sum(cost for time, cost in coming if time <= moment)
     most = sum(cost for time, cost in coming if time < moment + BUCKET_TOKENS)
     assert least <= backlog.before(moment) <= most
-    for place, cost in places:
-        backlog.remove(place, cost)
+    for ticket, cost in fair_queue:
+        backlog.remove(ticket, cost)
     assert (backlog.total, backlog.before(1e9)) == (0, 0)
 
 
-def sought(searches: Sequence[Search], priority: Priority = INTERACTIVE) -> list[Sought]:
+def sought(searches: Sequence[Search], priority: Priority = INTERACTIVE) -> list[PendingSentence]:
     costs = [len(each.ids) * each.beam_size for each in searches]
     job = job_of([len(each.ids) for each in searches], priority)
     for row, offset in zip(job.rows, offsets(costs, priority), strict=True):
         row.offset = offset
-    return [Sought(row=row, search=each, tell=None) for row, each in zip(job.rows, searches, strict=True)]  # type: ignore[arg-type]
+    return [
+        PendingSentence(row=row, search=each, on_finished=None) for row, each in zip(job.rows, searches, strict=True)
+    ]  # type: ignore[arg-type]
 
 
-def take_one(waiting: Waiting) -> Sought:
+def take_one(waiting: DecodeQueue) -> PendingSentence:
     return waiting.take(room=4, share=4, is_empty=True, now=0.0).admitted[0]
 
 
 def test_a_sentence_to_translate_passes_the_tail_of_a_long_text_and_does_not_starve_it() -> None:
-    waiting = Waiting()
+    waiting = DecodeQueue()
     text = sought([search(5, 6, 7, 8, beam_size=4)] * 50)
     waiting.push(text)
     assert [take_one(waiting) for _ in range(3)] == text[:3]

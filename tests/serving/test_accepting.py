@@ -89,7 +89,7 @@ def test_connections_go_to_the_one_who_has_the_fewest(shared: Shared) -> None:
 def test_who_has_fewer_and_does_not_come_is_not_waited_for(shared: Shared) -> None:
     async def scenario() -> None:
         await shared.join(1)
-        shared.loads.note(2, 0)  # busy for ever
+        shared.loads.record(2, 0)  # busy for ever
         callers = [await shared.connect() for _ in range(3)]
         assert len(shared.connections[1]) == 3
         for caller in callers:
@@ -102,8 +102,8 @@ def test_who_has_fewer_and_does_not_come_is_not_waited_for(shared: Shared) -> No
 def test_who_has_left_counts_no_more() -> None:
     loads = Loads(3)
     assert loads.least == ABSENT
-    loads.note(1, 7)
-    loads.note(3, 2)
+    loads.record(1, 7)
+    loads.record(3, 2)
     assert loads.least == 2
     loads.leave(3)
     assert loads.least == 7

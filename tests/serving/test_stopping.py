@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.scheduling.admission import Door, Phase
-from service.serving.server import DRAIN_TICK_SECONDS, Listener, Patience, Server
+from service.scheduling.admission import Lifecycle, Phase
+from service.serving.server import DRAIN_TICK_SECONDS, DrainTimeouts, Listener, Server
 from service.serving.sockets import bind, listen, url_of
-from service.serving.stopping import Stop
+from service.serving.stopping import StopSignal
 from tests.api.conftest import wait_until
 from tests.api.listening import everything, request
 from tests.fakes import FakeSession, OpenFake, settings_for
@@ -32,14 +32,14 @@ class InThread:
     """A server on a thread of this process, whose session is a fake."""
 
     url: str
-    door: Door
-    stop: Stop
+    lifecycle: Lifecycle
+    stop: StopSignal
     session: FakeSession
     status: Future[int]
 
     def hold(self) -> None:
         """Once it is ready: from now on no run ends until the gate is opened."""
-        wait_until(lambda: self.door.phase is Phase.READY)
+        wait_until(lambda: self.lifecycle.phase is Phase.READY)
         self.session.gate.clear()
         self.session.shapes.clear()
 
@@ -48,20 +48,20 @@ class InThread:
 def in_thread(
     models: Path, session: FakeSession, *, lame_duck_seconds: float = 0.0, grace_seconds: float = PATIENCE_SECONDS
 ) -> Iterator[InThread]:
-    sockets, stop = bind("127.0.0.1", 0), Stop()
+    sockets, stop = bind("127.0.0.1", 0), StopSignal()
     app = create_app(settings_for(models), open_session=OpenFake(session))
     listen(sockets)
     server = Server(
         [Listener(app=app, sockets=sockets)],
-        door=app.state.door,
-        patience=Patience(lame_duck_seconds=lame_duck_seconds, grace_seconds=grace_seconds),
+        lifecycle=app.state.lifecycle,
+        drain_timeouts=DrainTimeouts(lame_duck_seconds=lame_duck_seconds, grace_seconds=grace_seconds),
         stop=stop,
     )
     url = url_of(sockets)
     with ThreadPoolExecutor(1) as pool:
         try:
             status = pool.submit(server.run, lambda: None)
-            yield InThread(url=url, door=app.state.door, stop=stop, session=session, status=status)
+            yield InThread(url=url, lifecycle=app.state.lifecycle, stop=stop, session=session, status=status)
         finally:
             session.gate.set()
             stop.tell()
@@ -87,7 +87,7 @@ def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> Non
         answer = pool.submit(say_hello, server.url)
         wait_until(lambda: bool(session.shapes))
         server.stop.tell()
-        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         refused = say_hello(server.url)
         assert refused.status_code == 503
         assert refused.headers["connection"] == "close"
@@ -106,7 +106,7 @@ def test_a_request_is_finished_although_half_of_the_next_has_come(models: Path) 
         caller.sendall(request("/tag", text="Alice") + request("/tag", text="Bob")[:-1])
         wait_until(lambda: bool(session.shapes))
         server.stop.tell()
-        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         time.sleep(2 * DRAIN_TICK_SECONDS)  # for it to think that nobody is inside
         session.gate.set()
         answer = everything(caller)
@@ -139,10 +139,10 @@ def test_told_to_stop_while_it_loads_it_never_opens(models: Path) -> None:
         wait_until(lambda: bool(session.shapes))
         assert get(server.url, "/health/live").status_code == 200
         server.stop.tell()
-        wait_until(lambda: server.door.phase is Phase.DRAINING)
+        wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         session.gate.set()
         assert server.status.result(PATIENCE_SECONDS) == 0
-        assert server.door.phase is Phase.DRAINING
+        assert server.lifecycle.phase is Phase.DRAINING
 
 
 def test_a_signal_while_it_starts_ends_it_with_zero(models: Path) -> None:
@@ -173,14 +173,14 @@ def test_a_second_signal_ends_it_at_once(models: Path) -> None:
 )
 def test_a_caller_who_is_idle_does_not_keep_it_from_ending(models: Path, sent: bytes) -> None:
     with in_thread(models, FakeSession()) as server:
-        wait_until(lambda: server.door.phase is Phase.READY)
+        wait_until(lambda: server.lifecycle.phase is Phase.READY)
         url = httpx.URL(server.url)
         with socket.create_connection((url.host, url.port)) as caller:
             caller.sendall(sent)
             if sent.startswith(b"GET"):
                 assert b"".join(iter(partial(caller.recv, 1), b"}")).startswith(b"HTTP/1.1 200")
             if sent.endswith(b"{"):
-                wait_until(lambda: server.door.inside == 1)
+                wait_until(lambda: server.lifecycle.in_flight == 1)
             server.stop.tell()
             assert server.status.result(QUICKLY_SECONDS) == 0
             assert caller.recv(1) == b""

@@ -201,19 +201,19 @@ def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
 SCRIPT = """
 import os, signal, sys, time
 from service.api.logs import configure_logging
-from service.serving.stopping import Stop
+from service.serving.stopping import StopSignal
 from service.serving.supervisor import Duties, Supervisor
 
-def wait(seat):
-    while not seat.stop.is_told:
+def wait(context):
+    while not context.stop.is_told:
         time.sleep(0.01)
     return 0
 
-def work(seat):
+def work(context):
     {work}
 
 configure_logging(level="info", format="json")
-stop = Stop()
+stop = StopSignal()
 stop.heed()
 duties = Duties(on_ready=stop.tell, on_death=lambda number: print("buried", number), reload=lambda: False)
 supervisor = Supervisor(work, num_workers=2, sockets=(), stop=stop, way_out_seconds={patience}, duties=duties)
@@ -244,20 +244,24 @@ def test_workers_that_die_again_and_again_before_they_are_ready_are_given_up() -
 
 
 def test_a_worker_that_knows_it_cannot_start_is_not_asked_again() -> None:
-    ended = supervise("if seat.number == 2: return 1\n    return wait(seat)")
+    ended = supervise("if context.number == 2: return 1\n    return wait(context)")
     assert ended.returncode == 1
     assert messages(ended) == ["worker ended", "the workers cannot start"]
     assert sorted(ended.stdout.split()) == ["1", "2", "buried", "buried"]
 
 
 def test_one_that_does_not_end_in_time_is_killed() -> None:
-    ended = supervise("signal.signal(signal.SIGTERM, signal.SIG_IGN); seat.say_ready(); time.sleep(60)", patience=-4.8)
+    ended = supervise(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); context.say_ready(); time.sleep(60)", patience=-4.8
+    )
     assert ended.returncode == 1
     assert messages(ended) == ["killed: not done in time", "worker ended", "worker ended"]
 
 
 def test_workers_draw_different_random_numbers() -> None:
-    ended = supervise("import random; print(random.getrandbits(64), flush=True); seat.say_ready(); return wait(seat)")
+    ended = supervise(
+        "import random; print(random.getrandbits(64), flush=True); context.say_ready(); return wait(context)"
+    )
     assert ended.returncode == 0
     drawn = [line for line in ended.stdout.splitlines() if not line.startswith("buried")]
     assert len(set(drawn)) == len(drawn) == 2

@@ -12,8 +12,9 @@ for package in ("onnx", "sacrebleu", "sacremoses", "matplotlib"):
     pytest.importorskip(package)
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, SUBWORDS, load_bundle
-from service.predictors.replay import replay
-from service.predictors.translation import Pair, Wish
+from service.predictors.self_test import replay
+from service.predictors.translation import LanguagePair as Pair
+from service.predictors.translation import TranslateOptions as Wish
 from service.runtime.session import OnnxSession
 from tests.training.corpora.made_up_pairs import write_pairs
 from tests.training.scripts import run

@@ -128,7 +128,7 @@ def is_block(name: str) -> bool:
 
 
 def opaque_kind(name: str) -> Kind:
-    """What an element that stays as it is stands for."""
+    """Return the kind of item that an element which is kept as it is stands for."""
     if is_block(name):
         return Kind.BORDER
     return Kind.MARK if name in _STANDING_BETWEEN else Kind.NAME

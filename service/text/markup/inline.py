@@ -20,7 +20,7 @@ _INVISIBLE = frozenset("\u00ad\u200b")  # hyphenation hints, which are lost with
 
 
 class Kind(Enum):
-    """What a piece of inline content is to a translation."""
+    """Role that a piece of inline content has in a translation."""
 
     TEXT = auto()  # words, white space and character references
     OPEN = auto()  # the start of an element around words
@@ -77,7 +77,7 @@ def reference_piece(start: int, source: str) -> Piece:
 
 
 def partners(pieces: Sequence[Piece]) -> list[int | None]:
-    """For each piece the index of the start or end that belongs to it; None where there is none.
+    """Return for each piece the index of the start or end that belongs to it; None where there is none.
 
     An end tag closes the last open element of its name and leaves those inside of that one without an end.
     """

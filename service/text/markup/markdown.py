@@ -80,7 +80,7 @@ class _Lines:
         self._spans = list(zip(places[::2], places[1::2], strict=True))
 
     def line(self, number: int) -> tuple[int, str]:
-        """Where a line begins, and the line as the parser reads it."""
+        """Return where a line begins, and the line as the parser reads it."""
         start, end = self._spans[number]
         return start, self._text[start:end].replace("\0", "\ufffd")
 

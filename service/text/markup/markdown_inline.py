@@ -53,7 +53,7 @@ class Content:
 
     @classmethod
     def of(cls, lines: Sequence[tuple[str, int]]) -> Content:
-        """From lines and their places in the source."""
+        """Make the content from lines and their places in the source."""
         starts = [0, *accumulate(len(line) + 1 for line, _ in lines)][:-1]
         return cls("\n".join(line for line, _ in lines), starts, [place for _, place in lines])
 

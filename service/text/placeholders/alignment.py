@@ -1,7 +1,5 @@
-"""Which words of a translation come from which pieces of its source, by a network's attention.
-
-Without attention the words of both sides are taken to be in the same order.
-"""
+"""Alignment of a translation's words with the pieces of its source, by a network's attention. Without attention the
+words of both sides are taken to be in the same order."""
 
 from __future__ import annotations
 
@@ -85,8 +83,10 @@ def one_hot(size: int, place: int) -> Floats:
 
 
 class SourceColumns:
-    """Which source piece stands at a place of the masked text. ``pieces`` are the texts of those that the network read:
-    those of the text and, empty, control symbols. A place behind the last one of a cut text is at that."""
+    """Finds the source piece at a place of the masked text. ``pieces`` are the texts of those that the network read.
+
+    They are those of the text and, empty, control symbols. A place behind the last one of a cut text is at that.
+    """
 
     def __init__(self, text: str, pieces: Sequence[str]) -> None:
         self.symbols = [column for column, piece in enumerate(pieces) if piece.strip() in _SYMBOLS]
@@ -120,8 +120,8 @@ def _num_visible(text: str) -> int:
 
 
 def assign(weights: Floats) -> list[int | None]:
-    """Which column each row of ``weights`` belongs to, none used twice: the largest weight of all first, the earlier
-    place where they tie. A row too many has none."""
+    """Return the column that each row of ``weights`` belongs to, none used twice: the largest weight of all first, the
+    earlier place where they tie. A row too many has none."""
     num_rows, num_columns = weights.shape
     chosen: list[int | None] = [None] * num_rows
     free = set(range(num_columns))

@@ -24,14 +24,15 @@ _OPENING = frozenset('¿¡(«„"“')
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemTokens:
-    """What a source's numbers and names are as tokens of the translation, in order."""
+    """Numbers and names of a source as tokens of the translation, in order."""
 
     tokens: Sequence[Token]
     contents: Sequence[Content]
 
     @classmethod
     def of(cls, masked: Masked, written: Sequence[str], columns: SourceColumns, num_columns: int) -> ItemTokens:
-        """``written`` is how the translation writes each item. Those that were cut off come from the last piece."""
+        """Make the tokens of items; ``written`` is how the translation writes each. Those that were cut off come from
+        the last piece."""
         places = [*columns.symbols, *[num_columns - 1] * len(written)]
         return cls(
             [

@@ -152,8 +152,8 @@ def scan(text: str, alphabet: frozenset[str] | None = None) -> list[Item]:
 
 
 def key(item: Item) -> str:
-    """What identifies an item in whatever way a language writes it: of a number the digits, its sign and the signs or
-    letters of its currency, percentage or unit; of every other item its text."""
+    """Return what identifies an item in whatever way a language writes it: of a number the digits, its sign and the
+    signs or letters of its currency, percentage or unit; of every other item its text."""
     if item.kind != "number":
         return item.text
     text = item.text.replace("−", "-")
@@ -163,7 +163,7 @@ def key(item: Item) -> str:
 
 
 def without_edges(text: str) -> tuple[int, int]:
-    """Where the text begins and ends that emoji and white space at its edges only surround; empty if that is all."""
+    """Return the part of a text, as begin and end, without emoji and white space at its edges; empty if that is all."""
     start, end = len(text) - len(text.lstrip()), len(text.rstrip())
     runs = [match.span() for match in _EMOJIS.finditer(text)] if not text.isascii() else []
     for first, last in runs:
@@ -194,7 +194,7 @@ _PLAIN_NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberFormat:
-    """How a language writes a number."""
+    """Way in which a language writes numbers."""
 
     group: str  # between groups of three digits
     decimal: str

@@ -1,4 +1,4 @@
-"""Where the markup of a source goes in its translation: pairs around the words that theirs were translated to.
+"""Markup placing: puts a source's markup into its translation, pairs around the words that theirs were translated to.
 
 A tag that opens and one that closes, or two Markdown marks alike, are a pair. Pairs stay nested as they were.
 """

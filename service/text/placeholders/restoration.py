@@ -27,7 +27,7 @@ _FALLBACK_REPAIRS = 100  # more than another translation needs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How a translation is written."""
+    """Way in which a translation is written."""
 
     language: str
     alphabet: frozenset[str]  # of the subwords
@@ -112,7 +112,7 @@ def _expected(masked: Masked, items: ItemTokens) -> Counter[tuple[Kind, str]]:
 
 
 def written_items(masked: Masked, style: Style) -> list[str]:
-    """How the translation writes each number and name of its source."""
+    """Return how the translation writes each number and name of its source."""
     return [_written(content.item, style) for content in masked.contents]
 
 

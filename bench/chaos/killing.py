@@ -1,0 +1,64 @@
+"""SIGKILL for a worker: only what it held may fail, and it is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+
+from bench.chaos.clock import now
+from bench.chaos.instances import Instance
+from bench.chaos.ledger import Kill
+from bench.chaos.resources import established
+from bench.chaos.stage import Stage
+
+REPLACED_SECONDS, POLL_SECONDS = 30.0, 0.05
+
+
+async def kill(stage: Stage, draw: random.Random) -> tuple[str, str]:
+    """A worker of one instance; where there is one process only, that one, and it is started again."""
+    instance = stage.instances[draw.choice(sorted(stage.instances))]
+    pid = draw.choice(sorted(instance.workers))
+    fatal = kill_worker if instance.num_workers > 1 else kill_all
+    killed = await fatal(stage, instance, pid)
+    stage.kills.append(killed)
+    stage.explain(instance.name, killed.at)
+    seconds = killed.replaced_at - killed.at
+    return f"{instance.name} {pid}", f"{killed.connections} connections, replaced after {seconds:.1f} s"
+
+
+async def kill_worker(stage: Stage, instance: Instance, pid: int) -> Kill:
+    killed = end(instance, pid)
+    try:
+        async with asyncio.timeout(REPLACED_SECONDS):
+            while pid in instance.workers or len(instance.workers) < instance.num_workers:
+                await asyncio.sleep(POLL_SECONDS)
+            await instance.ready()
+    except TimeoutError:
+        stage.faults.append(f"{instance.name}: worker {pid} was not replaced within {REPLACED_SECONDS:.0f} s")
+    killed.replaced_at = now()
+    return killed
+
+
+async def kill_all(stage: Stage, instance: Instance, pid: int) -> Kill:
+    """Without a supervisor nobody else starts it again."""
+    stage.doors[instance.name].is_open = False
+    await instance.scrape()
+    killed = end(instance, pid)
+    instance.life.killed = True
+    await instance.ended(REPLACED_SECONDS)
+    await instance.start()
+    if stage.proxy:
+        await stage.proxy.up(instance.name)
+    stage.doors[instance.name].is_open = True
+    killed.until = killed.replaced_at = now()
+    return killed
+
+
+def end(instance: Instance, pid: int) -> Kill:
+    """Stopped first, so that its connections can be counted."""
+    os.kill(pid, signal.SIGSTOP)
+    connections, at = established(pid), now()
+    os.kill(pid, signal.SIGKILL)
+    return Kill(instance=instance.name, pid=pid, at=at, connections=connections, until=at, replaced_at=at)

@@ -1,0 +1,79 @@
+"""What each trouble of the schedule does, and the two lanes in which they come."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from bench.chaos.clock import now
+from bench.chaos.killing import kill
+from bench.chaos.nuisances import read_slowly, send_garbage, send_halves, vanish
+from bench.chaos.reloading import reload, reload_corrupt
+from bench.chaos.restarting import restart_all
+from bench.chaos.schedule import Event, Schedule, Trouble
+from bench.chaos.stage import Happening, Stage
+from bench.client import Address
+
+BURST_FACTOR, BURST_SECONDS = 5.0, 1.0
+Make = Callable[[Stage, random.Random], Awaitable[tuple[str, str]]]  # whom it met, and what came of it
+Annoy = Callable[[Sequence[Address], random.Random], Awaitable[Counter[str]]]
+
+
+def by_callers(annoy: Annoy) -> Make:
+    """At every open door. A 500 is a bug, whatever was sent."""
+
+    async def make(stage: Stage, draw: random.Random) -> tuple[str, str]:
+        happened = await annoy(stage.addresses, draw)
+        if happened["500"]:
+            stage.faults.append(f"{annoy.__name__}: answered with 500 {happened['500']} times")
+        return "all doors", ", ".join(f"{number} x {what}" for what, number in sorted(happened.items()))
+
+    return make
+
+
+async def burst(stage: Stage, _: random.Random) -> tuple[str, str]:
+    """Well-behaved callers, but too many of them. Not in a restart, which nobody may notice."""
+    if stage.calm.locked():
+        return "nobody", "left out: a restart is going on"
+    async with stage.calm:
+        await stage.clients.pace((BURST_FACTOR - 1) * stage.rate, seconds=BURST_SECONDS)
+    return "all doors", f"{BURST_FACTOR * stage.rate:.0f} requests/s for {BURST_SECONDS:.0f} s"
+
+
+MAKERS: Mapping[Trouble, Make] = {
+    Trouble.KILL: kill,
+    Trouble.RELOAD: reload,
+    Trouble.CORRUPT_RELOAD: reload_corrupt,
+    Trouble.ROLLING_RESTART: restart_all,
+    Trouble.VANISH: by_callers(vanish),
+    Trouble.SLOW_READERS: by_callers(read_slowly),
+    Trouble.HALF_SENT: by_callers(send_halves),
+    Trouble.GARBAGE: by_callers(send_garbage),
+    Trouble.BURST: burst,
+}
+
+
+async def unleash(stage: Stage, schedule: Schedule) -> None:
+    """Both lanes to their ends."""
+    started = now()
+    await asyncio.gather(*(_lane(stage, lane, started) for lane in (schedule.processes, schedule.callers)))
+
+
+async def _lane(stage: Stage, lane: Sequence[Event], started: float) -> None:
+    for event in lane:
+        await asyncio.sleep(max(0.0, started + event.at - now()))
+        stage.happenings.append(await _make(stage, event))
+
+
+async def _make(stage: Stage, event: Event) -> Happening:
+    """A trouble that cannot even be made, for the service is not what it should be, is a fault; the run goes on."""
+    since = now()
+    try:
+        target, note = await MAKERS[event.trouble](stage, event.draw)
+    except Exception as error:
+        target, note = "?", f"{type(error).__name__}: {error}"
+        stage.faults.append(f"{event.trouble}: {note}")
+    until, memory_mb = now(), sum(held.proportional_mb for held in stage.holdings())
+    return Happening(trouble=event.trouble, since=since, until=until, target=target, note=note, memory_mb=memory_mb)

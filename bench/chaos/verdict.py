@@ -1,0 +1,130 @@
+"""After the run: is every request accounted for, and is everything back to where it was?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from bench.chaos import logs
+from bench.chaos.instances import Instance, Life, Sample
+from bench.chaos.ledger import DEFECTS, KILL_SECONDS, SLACK_SECONDS, Entry, Fate, attribute, check_versions
+from bench.chaos.proxy import Passage
+from bench.chaos.stage import Stage
+
+ROUTES = ("/tag", "/classify", "/translate")
+GAUGES = {
+    "ribbon_requests_in_flight": 1.0,  # the scrape itself
+    "ribbon_queue_rows": 0.0,
+    "ribbon_queue_cells": 0.0,
+    "ribbon_queue_oldest_age_seconds": 0.0,
+    "ribbon_decoder_live_rows": 0.0,
+}
+MAX_NAMED = 10  # of many like it
+PROXY_DOOR = "proxy"
+LEAST_SHARE_RIGHT = 0.5  # or the run says nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a run failed."""
+
+    what: str
+    of: str  # which promise was broken
+
+
+def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
+    """Everybody's fate, from what the clients, the proxy and the schedule know."""
+    for entry in stage.clients.entries:
+        passage = passages.get(entry.request_id)
+        if entry.door != PROXY_DOOR:
+            entry.instance = entry.door
+        elif passage:
+            entry.instance, entry.retries = passage.server.strip("<>").replace("NOSRV", ""), passage.retries
+    attribute(stage.clients.entries, stage.kills)
+    check_versions(stage.clients.entries, stage.all_reigns())
+
+
+def judge(stage: Stage) -> list[Reason]:
+    """Of the requests. Needs :func:`settle`."""
+    entries = stage.clients.entries
+    broken = {
+        "no request lost or wrong": [each for each in entries if each.fate in DEFECTS],
+        "nobody is sent to a process that is not ready": [each for each in entries if each.status == 503],
+        "no request fails in a rolling restart": [each for each in entries if _fails_in_restart(each, stage)],
+        "the proxy helps only around kills and restarts": [each for each in entries if _odd_retry(each, stage)],
+    }
+    return [
+        *(Reason(of="while it happened", what=fault) for fault in stage.faults),
+        *chain.from_iterable(_named(promise, by) for promise, by in broken.items()),
+        *_meaning(entries),
+    ]
+
+
+def _named(promise: str, entries: Sequence[Entry]) -> Iterator[Reason]:
+    yield from (Reason(of=promise, what=str(entry)) for entry in entries[:MAX_NAMED])
+    if len(entries) > MAX_NAMED:
+        yield Reason(of=promise, what=f"and {len(entries) - MAX_NAMED} more")
+
+
+def _fails_in_restart(entry: Entry, stage: Stage) -> bool:
+    """Refused although it would have waited. The lost and wrong are named anyway."""
+    if entry.fate is not Fate.REFUSED or (entry.has_deadline and entry.status != 503):
+        return False
+    return any(entry.overlaps(since, until) for since, until in stage.restarts)
+
+
+def _odd_retry(entry: Entry, stage: Stage) -> bool:
+    windows = [(kill.at - SLACK_SECONDS, kill.replaced_at + KILL_SECONDS) for kill in stage.kills]
+    return entry.retries > 0 and not any(entry.overlaps(*window) for window in [*windows, *stage.restarts])
+
+
+def _meaning(entries: Sequence[Entry]) -> Iterator[Reason]:
+    num_right = sum(entry.fate is Fate.RIGHT for entry in entries)
+    if num_right < LEAST_SHARE_RIGHT * max(1, len(entries)):
+        yield Reason(of="most requests are answered", what=f"{num_right} of {len(entries)} were")
+
+
+def judge_gauges(instance: Instance) -> list[Reason]:
+    """Of the last sample."""
+    sums = {name: total(instance.life.sample, name) for name in GAUGES}
+    return [
+        Reason(of="gauges fall back to 0", what=f"{instance.name}: {name} is {value:g}")
+        for name, value in sums.items()
+        if value > GAUGES[name]
+    ]
+
+
+def total(sample: Sample, name: str, **wanted: str) -> float:
+    """Of all series of this name whose labels are these, among others."""
+    return sum(
+        value for (found, labels), value in sample.items() if found == name and wanted.items() <= dict(labels).items()
+    )
+
+
+def judge_counters(instance: Instance, entries: Sequence[Entry]) -> Iterator[Reason]:
+    """In each life as many answers as the callers got until its last scrape, at least."""
+    for number, life in enumerate(instance.lives):
+        got = sum(_answered_in(entry, instance, life) for entry in entries)
+        counted = sum(total(life.sample, "ribbon_requests_total", route=route, status="200") for route in ROUTES)
+        if counted < got:
+            what = f"{instance.name}-{number}: ribbon_requests_total is {counted:g}, callers had {got} answers"
+            yield Reason(of="counters agree with the ledger", what=what)
+
+
+def _answered_in(entry: Entry, instance: Instance, life: Life) -> bool:
+    return (
+        entry.instance == instance.name and entry.status == 200 and life.started_at <= entry.ended_at <= life.scraped_at
+    )
+
+
+def judge_logs(instance: Instance, entries: Sequence[Entry], stage: Stage, texts: Sequence[str]) -> Iterator[Reason]:
+    """No error that nothing explains; a line for every answer."""
+    written: set[str] = set()
+    for life in instance.lives:
+        for fault in logs.faults(instance.name, life.log, stage.windows, texts):
+            yield Reason(of="no unexpected log lines", what=fault)
+        written |= logs.answered_ids(life.log)
+    missing = [each for each in entries if each.instance == instance.name and each.status == 200]
+    missing = [each for each in missing if each.request_id not in written]
+    yield from _named("every answer has its log line", missing)

@@ -1,0 +1,82 @@
+"""A translator's bundle with no service around it: sentences to searches, and what the engine made of them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.latency import percentile
+from bench.workload import SENTENCES
+from service.api.loading import OpenSession, open_translator, precision_of
+from service.api.versions import find_versions, highest_of
+from service.bundle import Bundle
+from service.errors import BundleError
+from service.predictors.translation import LanguagePair, TranslateOptions
+from service.predictors.translator import Translator
+from service.runtime.session import open_session
+from service.scheduling.search import Hypotheses, Search
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """Of the sources, in subwords, tag and end counted."""
+
+    count: int
+    shortest: int
+    median: float
+    p95: float
+    longest: int
+
+    @classmethod
+    def of(cls, searches: Sequence[Search]) -> Lengths:
+        lengths = [len(search.ids) for search in searches]
+        return cls(
+            count=len(lengths),
+            shortest=min(lengths),
+            median=statistics.median(lengths),
+            p95=percentile(lengths, 95),
+            longest=max(lengths),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.count} sentences of {self.shortest} to {self.longest} subwords "
+            f"(median {self.median:.0f}, 95 % up to {self.p95:.0f})"
+        )
+
+
+def find_translator(models_dir: Path, name: str) -> Bundle:
+    """Raises BundleError."""
+    bundles = highest_of(find_versions(models_dir))
+    if name not in bundles or bundles[name].manifest.task != "translate":
+        known = [each for each, bundle in bundles.items() if bundle.manifest.task == "translate"]
+        raise BundleError(f"{models_dir}: no translator {name!r}; known: {', '.join(known) or 'none'}")
+    return bundles[name]
+
+
+def open_bare(bundle: Bundle, *, precision: str | None = None, open_session: OpenSession = open_session) -> Translator:
+    """As it is served, in this precision where the bundle has it, else in its own; on the processor."""
+    chosen = precision_of(bundle, Settings(precision=precision))
+    return open_translator(bundle, chosen, partial(open_session, device="cpu"))
+
+
+def read_sentences(path: Path = SENTENCES) -> list[str]:
+    return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+
+
+def searches_of(
+    translator: Translator, sentences: Iterable[str], *, beam_size: int, pair: LanguagePair | None = None
+) -> list[Search]:
+    """What the service would search for one sentence a request, into the first language unless a pair is named;
+    without those that need no search. The same source for every beam."""
+    options = TranslateOptions(pair=pair or translator.pairs[0], beam_size=beam_size, truncate=True)
+    return [search for sentence in sentences for search in translator.encode(sentence, options).searches]
+
+
+def num_target_tokens(answers: Iterable[Hypotheses]) -> int:
+    """Those of each sentence's best hypothesis, its end not counted."""
+    return sum(len(hypotheses[0].ids) for hypotheses in answers)

@@ -1,0 +1,80 @@
+"""Side thread: long work on texts runs beside the event loop, short work on it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from math import ceil
+from typing import ParamSpec, TypeVar
+
+from service.errors import OverloadedError
+from service.runtime.memory import release_free_memory
+from service.scheduling.prediction import Throughput
+
+LONG_TEXT = 16_384  # characters: some 3,000 words, about 10 ms of tokenizing or of writing an answer
+RELEASE_AFTER_SECONDS = 0.1  # by then the answer has been sent and freed
+MAX_WAITING = 4_194_304  # characters, some seconds of work: beyond, requests are refused
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+class SideThread:
+    """Runs long work on one thread: a second would only contend for the interpreter's lock.
+
+    Afterwards the memory that the work took is given back to the system. Requests are refused at :meth:`check` only:
+    what has been admitted is always worked on.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self.waiting = 0  # characters, those being worked on too
+        self._executor = executor
+        self._throughput = Throughput()  # in characters
+        self._is_releasing = False
+
+    def check(self, length: int, *, deadline: float) -> None:
+        """Raise OverloadedError if a text of so many characters would wait too long, or the limit of waiting work is
+        reached. Each text is worked on twice: read and written."""
+        if length <= LONG_TEXT or not self.waiting:
+            return
+        seconds, left = self._throughput.seconds_for(self.waiting + 2 * length), deadline - time.monotonic()
+        if self.waiting + length > MAX_WAITING or seconds > left:
+            raise OverloadedError(
+                f"{self.waiting} characters of long requests are waiting to be read; this would take about "
+                f"{1000 * seconds:.0f} ms, and {1000 * left:.0f} ms are left",
+                retry_after_seconds=max(1, ceil(seconds - left)),
+            )
+
+    async def __call__(
+        self, length: int, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        """Return ``function(*args)``, computed on the event loop for a short text and on the side thread for a long
+        one."""
+        if length <= LONG_TEXT:
+            return function(*args, **kwargs)
+        loop = asyncio.get_running_loop()
+        self.waiting += length
+        try:
+            return await loop.run_in_executor(self._executor, lambda: self._timed(length, function, *args, **kwargs))
+        finally:
+            self.waiting -= length
+            if not self._is_releasing:
+                self._is_releasing = True
+                loop.call_later(RELEASE_AFTER_SECONDS, self._release)
+
+    def _timed(
+        self, length: int, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        """Run the function on the side thread and learn its speed."""
+        began_at = time.monotonic()
+        result = function(*args, **kwargs)
+        self._throughput.learn(tokens=length, seconds=time.monotonic() - began_at)
+        return result
+
+    def _release(self) -> None:
+        self._is_releasing = False
+        with suppress(RuntimeError):  # the service has ended meanwhile
+            self._executor.submit(release_free_memory)

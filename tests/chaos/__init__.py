@@ -1,1 +1,0 @@
-"""The service under load while everything goes wrong around it; ``python -m tests.chaos``."""
