@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -29,12 +29,14 @@ def is_exact(config: ClassifierConfig) -> bool:
     return config.pooling in EXACT_POOLINGS and config.cell in EXACT_CELLS
 
 
-def make_final(network: Classifier, temperature: float) -> None:
-    """Make the network, in place, the one that ships: its logits divided by the temperature, its word table rounded
-    to bytes with a scale a row, all else to float16. Once: a second temperature would come on top."""
+def make_final(network: Classifier, temperature: float, shifts: Sequence[float] = ()) -> None:
+    """Make the network, in place, the one that ships: its logits divided by the temperature, then a shift added to that
+    of each label, its word table rounded to bytes with a scale a row, all else to float16. Not to be done twice."""
     with torch.no_grad():
         network.head.weight /= temperature
         network.head.bias /= temperature
+        if shifts:
+            network.head.bias += torch.tensor(shifts)
         values, scales = quantize_rows(network.words.weight)
         round_weights(network)
         network.words.weight.copy_(values * scales)

@@ -52,7 +52,7 @@ def publish(
     """
     network.cpu().eval()
     temperature, thresholds = calibrate_on_dev(network, vocabulary, config, data_dir)
-    make_final(network, temperature)
+    make_final(network, temperature, [config.shifts.get(label, 0.0) for label in labels])
     batches = check_batches(len(vocabulary))
     difference = write_graphs(
         folder,
