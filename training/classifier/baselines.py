@@ -25,6 +25,7 @@ from training.classifier.report import BASELINES
 from training.command_line import run_parser
 from training.config import load_config
 from training.corpora.labelled_text import LabelledText
+from training.corpora.vader import compound
 
 STRENGTHS = (1.0, 4.0, 16.0)  # inverses of the regularisation, of logistic regression
 VADER_BORDER = 0.05  # of its compound score, as its authors say
@@ -66,11 +67,8 @@ def words_and_pairs(text: str) -> list[str]:
 
 def vader_scores(texts: Sequence[str]) -> Scores:
     """Negative, neutral or positive by VADER's compound score (Hutto and Gilbert 2014), as one-hot rows."""
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    polarity = SentimentIntensityAnalyzer().polarity_scores
-    compound = np.array([polarity(text)["compound"] for text in texts])
-    return np.eye(3)[(compound > -VADER_BORDER).astype(int) + (compound >= VADER_BORDER)]
+    compounds = np.array([compound(text) for text in texts])
+    return np.eye(3)[(compounds > -VADER_BORDER).astype(int) + (compounds >= VADER_BORDER)]
 
 
 def best_linear(

@@ -22,6 +22,7 @@ from training.corpora.labelled_text import (
     without,
 )
 from training.corpora.tweeteval import read_irony
+from training.corpora.vader import word_ratings
 
 POLARITY = ("negative", "neutral", "positive")
 IRONY = "tweeteval/irony"
@@ -120,9 +121,7 @@ def _with_soft_targets(texts: Sequence[LabelledText], data_dir: Path | None) -> 
 
 def rated_words() -> list[LabelledText]:
     """The words and emoticons of VADER's list with the probabilities of their mean rating. Needs ``vaderSentiment``."""
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
     return [
         LabelledText(text=word, target=polarity_target(rating, border=WORD_BORDER), source="words")
-        for word, rating in SentimentIntensityAnalyzer().lexicon.items()
+        for word, rating in word_ratings().items()
     ]

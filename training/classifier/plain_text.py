@@ -11,6 +11,7 @@ import numpy as np
 from service.text.tokenizer import split_sentences
 from training.corpora.columns import open_text
 from training.corpora.sources import CorpusUnavailableError, folder_of_corpora
+from training.corpora.vader import compound
 
 RUNNING = -1  # instead of a column: the lines are paragraphs
 # The column of the text in each line of a file of the data folder.
@@ -51,12 +52,9 @@ def plain_sentences(count: int, rng: np.random.Generator, data_dir: Path | None)
 
     At most ``count``; fewer where a source runs out. Needs ``vaderSentiment``.
     """
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    polarity = SentimentIntensityAnalyzer().polarity_scores
     chosen: list[str] = []
     for source, share in PLAIN_SOURCES.items():
-        found = (text for text in texts_of(source, rng, data_dir) if abs(polarity(text)["compound"]) < MAX_POLARITY)
+        found = (text for text in texts_of(source, rng, data_dir) if abs(compound(text)) < MAX_POLARITY)
         chosen += [text for _, text in zip(range(round(share * count)), found, strict=False)]
     return chosen
 

@@ -47,7 +47,7 @@ def publish(
     """Write the bundle into ``folder`` and the report into ``run/report``; returns the test figures in percent.
 
     ``network`` becomes the one that ships (:func:`training.classifier.export.make_final`). Temperature and thresholds
-    are chosen on the dev sets, which count the same each. Raises ExportError, before anything is written, if the graph
+    are chosen on the dev sets (:func:`calibrate_on_dev`). Raises ExportError, before anything is written, if the graph
     does not do what the network does.
     """
     network.cpu().eval()
@@ -64,14 +64,15 @@ def publish(
     fields: dict[str, Any] = {"config": config, "labels": labels, "data_dir": data_dir}
     if config.multi_label:
         fields["thresholds"] = {label: round(t, 3) for label, t in zip(labels, thresholds.tolist(), strict=True)}
-    write_draft(folder, manifest_of(**fields, precisions={}, metrics={}))
+    draft = manifest_of(**fields, precisions={}, metrics={})
+    write_draft(folder, draft)
     models = {name: open_classifier(folder, name) for name in GRAPHS}
     write_examples(
         {name: model.classifier for name, model in models.items()},
         bundle_examples(models["fp32"].classifier, config.name),
         folder,
     )
-    write_manifest(folder, manifest_of(**fields, precisions={}, metrics={}))
+    write_manifest(folder, draft)
 
     measured = {
         split: {name: measure(model, config, split, data_dir) for name, model in models.items()}

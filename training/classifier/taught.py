@@ -12,6 +12,7 @@ import numpy.typing as npt
 from service.text.tokenizer import words_of
 from training.classifier.plain_text import texts_of
 from training.corpora.labelled_text import LabelledText, key_of
+from training.corpora.vader import emoji_names
 
 # What is labelled, with the share of each source: short reviews, dialogue, questions, everyday sentences, prose, news.
 SOURCES: Mapping[str, float] = {
@@ -62,9 +63,7 @@ def taught_texts(count: int, held_out: Collection[str], data_dir: Path | None) -
 
 def named_emoji() -> Iterator[TaughtText]:
     """Every emoji of VADER's list (MIT licence) with its name. Needs ``vaderSentiment``."""
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    for emoji, name in SentimentIntensityAnalyzer().emojis.items():
+    for emoji, name in emoji_names().items():
         yield TaughtText(text=emoji, asked=name)
 
 

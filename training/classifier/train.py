@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from service.text.pipeline import TextEncoder
+from service.text.vocabulary import Vocabulary
 from training.classifier.batches import Mixture, examples_of
 from training.classifier.config import TAUGHT, ClassifierRun
 from training.classifier.corpora import labels_of, read_sets, read_training
@@ -39,25 +40,13 @@ def main() -> None:
 
     labels = labels_of(config, arguments.data_dir)
     dev = read_sets(config, "dev", arguments.data_dir)
-    train: dict[str, Sequence[LabelledText]] = dict(
-        read_training(config, arguments.data_dir, leave_out=arguments.leave_out)
-    )
+    train = read_training(config, arguments.data_dir, leave_out=arguments.leave_out)
     if config.teacher:
         path = arguments.taught or Path("runs") / f"{config.name}-teacher" / "taught.tsv"
         train[TAUGHT] = read_taught(path, len(labels))
-    texts = [text.text for part in train.values() for text in part]
-    vocabulary = vocabularies_of_run(
-        folder,
-        lambda: {"words": vocabulary_of_texts(texts, max_words=config.max_words, min_count=config.min_count)},
-    )["words"]
+    vocabulary = vocabularies_of_run(folder, lambda: {"words": first_vocabulary(config, train)})["words"]
     encoder = TextEncoder(vocabulary, cache_size=500_000)
-    mixture = Mixture(
-        examples={name: examples_of(part, encoder) for name, part in train.items()},
-        sample=config.sample,
-        batch_words=config.batch_words,
-        batch_texts=config.batch_texts,
-        max_tokens=config.max_tokens,
-    )
+    mixture = mixture_of(config, train, encoder)
     print(f"{len(vocabulary)} words;", ", ".join(f"{name} {len(part)}" for name, part in mixture.examples.items()))
 
     network = Classifier(
@@ -87,6 +76,23 @@ def main() -> None:
         )
         for name, value in figures.items():
             print(f"{name:40} {value:6.2f}")
+
+
+def first_vocabulary(config: ClassifierRun, train: Mapping[str, Sequence[LabelledText]]) -> Vocabulary:
+    """The most frequent words of all training texts."""
+    texts = (text.text for part in train.values() for text in part)
+    return vocabulary_of_texts(texts, max_words=config.max_words, min_count=config.min_count)
+
+
+def mixture_of(config: ClassifierRun, train: Mapping[str, Sequence[LabelledText]], encoder: TextEncoder) -> Mixture:
+    """The training texts as examples, mixed as the configuration says."""
+    return Mixture(
+        examples={name: examples_of(part, encoder) for name, part in train.items()},
+        sample=config.sample,
+        batch_words=config.batch_words,
+        batch_texts=config.batch_texts,
+        max_tokens=config.max_tokens,
+    )
 
 
 if __name__ == "__main__":
