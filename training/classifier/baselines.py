@@ -19,7 +19,7 @@ import numpy.typing as npt
 from service.text.tokenizer import words_of
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import POLARITY, TextSet, labels_of, read_sets, read_training
-from training.classifier.evaluate import measure_set
+from training.classifier.figures import Scores, measure_set
 from training.classifier.multi_label import tune_thresholds
 from training.classifier.report import BASELINES
 from training.command_line import run_parser
@@ -29,8 +29,6 @@ from training.corpora.vader import compound
 
 STRENGTHS = (1.0, 4.0, 16.0)  # inverses of the regularisation, of logistic regression
 VADER_BORDER = 0.05  # of its compound score, as its authors say
-
-Scores = npt.NDArray[np.float64]  # (text, label)
 
 
 class LinearClassifier:
@@ -77,7 +75,7 @@ def best_linear(
     """The linear model of the strength with the best mean macro F1 on dev, and the strength."""
     models = [LinearClassifier(train, multi_label=config.multi_label, strength=strength) for strength in STRENGTHS]
     means = [
-        np.mean([figures_of(part, model.scores(texts_of(part)), config, labels)["macro_f1"] for part in dev])
+        np.mean([measure_set(p, model.scores(texts_of(p)), config, labels).figures["macro_f1"] for p in dev])
         for model in models
     ]
     best = int(np.argmax(means))
@@ -87,15 +85,6 @@ def best_linear(
 def texts_of(part: TextSet) -> list[str]:
     """The texts of a set without their labels."""
     return [text.text for text in part.texts]
-
-
-def figures_of(
-    part: TextSet, scores: Scores, config: ClassifierRun, labels: Sequence[str], thresholds: npt.ArrayLike | None = None
-) -> dict[str, float]:
-    """The figures of a set; thresholds of a multi-label task are tuned on the set itself if none are given."""
-    if config.multi_label and thresholds is None:
-        thresholds = tune_thresholds(np.array([text.target for text in part.texts]) > 0.5, scores)
-    return measure_set(part, scores, config, labels, 0.5 if thresholds is None else thresholds).figures
 
 
 def run(config: ClassifierRun, data_dir: Path | None) -> dict[str, Any]:
@@ -113,9 +102,9 @@ def run(config: ClassifierRun, data_dir: Path | None) -> dict[str, Any]:
         found[split] = {}
         for part in sets:
             scores = linear.scores(texts_of(part))
-            systems = {"TF-IDF, linear": figures_of(part, scores, config, labels, thresholds.get(part.name))}
+            systems = {"TF-IDF, linear": measure_set(part, scores, config, labels, thresholds.get(part.name)).figures}
             if tuple(labels) == POLARITY:
-                systems["VADER"] = figures_of(part, vader_scores(texts_of(part)), config, labels)
+                systems["VADER"] = measure_set(part, vader_scores(texts_of(part)), config, labels).figures
             found[split][part.name] = systems
     return found
 

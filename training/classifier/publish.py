@@ -20,9 +20,10 @@ from training.calibration import fit_temperature
 from training.classifier.card import classifier_card, corpora_of, licence_of
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import at_most, read_sets
-from training.classifier.evaluate import measure, open_classifier, percent
+from training.classifier.evaluate import measure, open_classifier
 from training.classifier.examples import bundle_examples
 from training.classifier.export import OUTPUT, QUANTIZED, answer_of, build_graph, check_batches, is_exact, make_final
+from training.classifier.figures import percent
 from training.classifier.multi_label import fit_shared_temperature, tune_thresholds
 from training.classifier.predict import MAX_TOKENS, predict_logits
 from training.classifier.report import write_report

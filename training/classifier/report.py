@@ -12,8 +12,8 @@ from typing import Any
 
 from service.predictors.classifier import Classifier
 from training.classifier.config import ClassifierRun
-from training.classifier.evaluate import SetFigures
 from training.classifier.examples import answer_inputs, table_of
+from training.classifier.figures import SetFigures
 from training.classifier.plain_inputs import read_inputs
 from training.report import blank_figure, draw_confusion, picture, save_figure, score_table, table
 

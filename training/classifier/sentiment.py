@@ -18,12 +18,11 @@ from training.classification import evaluate_classes
 from training.classifier.baselines import vader_scores
 from training.classifier.corpora import POLARITY, SENTIMENT
 from training.classifier.evaluate import classify_texts, open_classifier
+from training.classifier.figures import Scores, f1_of_present
 from training.classifier.minimal_pairs import read_pairs, score_pairs
 from training.command_line import evaluation_parser
 from training.corpora import sst
 from training.corpora.labelled_text import LabelledText, read_texts
-
-Scores = npt.NDArray[np.float64]  # (text, label)
 
 
 def sides(scores: Scores) -> npt.NDArray[np.int64]:
@@ -48,9 +47,7 @@ def macro_f1(texts: Sequence[LabelledText], scores: Scores) -> float:
     """The mean F1 of the labels that occur in the texts. Where none is neutral the likelier side counts."""
     gold = np.array([text.label for text in texts])
     predicted = scores.argmax(1) if 1 in gold else 2 * sides(scores)
-    by_label = evaluate_classes(gold=gold, predicted=predicted, labels=POLARITY).by_label
-    found = [score.f1 for score in by_label.values() if score.support]
-    return sum(found) / len(found)
+    return f1_of_present(evaluate_classes(gold=gold, predicted=predicted, labels=POLARITY))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import torch
 from training.batches import pack
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import held_out_texts, labels_of, read_sets, read_training
-from training.classifier.predict import figures_of, mean_figures
+from training.classifier.figures import dev_figures, measure_set
 from training.classifier.taught import taught_texts, write_taught
 from training.command_line import run_parser
 from training.config import load_config
@@ -53,8 +53,9 @@ def main() -> None:
             yield pieces.collate([rows[i] for i in places], targets[list(places)])
 
     def score(averaged: Teacher) -> dict[str, float]:
-        answers = {part.name: predict(averaged, pieces, [text.text for text in part.texts]) for part in dev}
-        return mean_figures({part.name: figures_of(part, answers[part.name], config, labels) for part in dev})
+        answers = [predict(averaged, pieces, [text.text for text in part.texts]) for part in dev]
+        found = [measure_set(part, scores, config, labels) for part, scores in zip(dev, answers, strict=True)]
+        return dev_figures(found, config)
 
     best = fit(
         network,

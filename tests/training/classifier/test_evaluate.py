@@ -18,17 +18,9 @@ from tests.fakes import (
     write_classifier,
     write_multi_label,
 )
-from tests.training.classifier.made_up import config, labelled, several
+from tests.training.classifier.made_up import config
 from tests.training.corpora.made_up_texts import write
-from training.classifier.corpora import TextSet
-from training.classifier.evaluate import (
-    classify_texts,
-    figures_by_source,
-    measure,
-    measure_set,
-    open_classifier,
-    percent,
-)
+from training.classifier.evaluate import classify_texts, measure, open_classifier
 
 TEXTS = ("good", "bad plot", "exciting plot", "boring", "a good plot", "not bad")
 GOLD = (1, 0, 1, 0, 1, 1)  # the last one is more than the sum of its words
@@ -54,41 +46,6 @@ def test_a_text_without_a_word_has_the_mean_of_the_others_or_equal_scores(model)
     assert np.allclose(scores[1], (scores[0] + scores[2]) / 2)
     assert classify_texts(model.classifier, [" "]).tolist() == [[0.5, 0.5]]
     assert classify_texts(model.classifier, []).shape == (0, 2)
-
-
-def test_figures_of_one_label_a_text():
-    part = TextSet(name="spam/sms", texts=labelled(("a", 0), ("b", 1), ("c", 1)))
-    scores = np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3]])
-    found = measure_set(part, scores, config(figure="f1 positive"), LABELS)
-    assert (found.name, found.num_texts) == ("spam/sms", 3)
-    assert found.figures["accuracy"] == pytest.approx(2 / 3)
-    assert found.figures["f1 positive"] == found.by_label["positive"].f1 == pytest.approx(2 / 3)
-    assert found.figures["ece"] == pytest.approx((0.2 + 0.4 + 0.7) / 3)
-    assert found.by_source == {}
-    assert percent([found]) == {
-        "spam_sms_accuracy": 66.67,
-        "spam_sms_macro_f1": 66.67,
-        "spam_sms_f1_positive": 66.67,
-        "spam_sms_ece": 43.33,
-    }
-
-
-def test_figures_of_several_labels_a_text_are_at_the_thresholds():
-    part = TextSet(name="mine", texts=several([("a", [0]), ("b", [0, 1]), ("c", [])], 2))
-    scores = np.array([[0.4, 0.1], [0.3, 0.2], [0.1, 0.15]])
-    run = config(multi_label=True)
-    assert measure_set(part, scores, run, LABELS, [0.2, 0.2]).figures == {"macro_f1": 1.0, "micro_f1": 1.0}
-    assert measure_set(part, scores, run, LABELS).figures == {"macro_f1": 0.0, "micro_f1": 0.0}
-
-
-def test_a_source_is_measured_over_the_labels_that_it_has():
-    texts = [*labelled(("a", 1), ("b", 1), source="praise"), *labelled(("c", 0), ("d", 1), source="mixed")]
-    scores = np.array([[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.2, 0.8]])
-    assert figures_by_source(texts, scores, LABELS) == {
-        "mixed": {"macro_f1": 1.0, "ece": pytest.approx(0.2)},
-        "praise": {"macro_f1": pytest.approx(2 / 3), "ece": pytest.approx(0.4)},
-    }
-    assert figures_by_source(texts[:2], scores[:2], LABELS) == {}
 
 
 def test_a_bundle_is_measured_on_the_corpora_of_its_configuration(model, tmp_path):
