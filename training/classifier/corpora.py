@@ -12,15 +12,8 @@ from training.classifier.config import PLAIN, TEMPLATES, ClassifierRun
 from training.classifier.plain_inputs import read_inputs
 from training.classifier.plain_text import plain_sentences
 from training.classifier.polarity_examples import polarity_examples
-from training.corpora.labelled_text import (
-    LabelledText,
-    key_of,
-    polarity_target,
-    read_lines,
-    read_texts,
-    with_ratings,
-    without,
-)
+from training.corpora.labelled_text import LabelledText, polarity_target, read_lines, read_texts, with_ratings, without
+from training.corpora.text_key import key_of
 from training.corpora.tweeteval import read_irony
 from training.corpora.vader import word_ratings
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from service.text.tokenizer import words_of
 from training.classifier.plain_text import texts_of
-from training.corpora.labelled_text import LabelledText, key_of
+from training.corpora.labelled_text import LabelledText
+from training.corpora.text_key import key_of
 from training.corpora.vader import emoji_names
 
 # What is labelled, with the share of each source: short reviews, dialogue, questions, everyday sentences, prose, news.

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from training.corpora.columns import open_text
 from training.corpora.sources import CorpusUnavailableError, folder_of_corpora
+from training.corpora.text_key import key_of
 
 Target = tuple[float, ...]  # (label,)
 
@@ -111,11 +112,6 @@ def with_ratings(texts: Iterable[LabelledText], ratings: Mapping[str, float]) ->
         else each
         for each in texts
     ]
-
-
-def key_of(text: str) -> str:
-    """Letters and digits of a text, case aside: by this two texts count as the same."""
-    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def without(texts: Sequence[LabelledText], held_out: Collection[str]) -> list[LabelledText]:

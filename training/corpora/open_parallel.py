@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import lzma
-import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from typing import Literal
 
 from training.corpora.parallel import Pair
 from training.corpora.sources import CorpusUnavailableError, folder_of_corpora
+from training.corpora.text_key import key_of
 
 Tier = Literal["open", "copyleft", "restricted"]
 LANGUAGES = ("es", "de", "fr")
-_NOT_COMPARED = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +61,9 @@ def read_source(source: ParallelSource, language: str, data_dir: Path | None) ->
         return [_pair(line, number, path, language) for number, line in enumerate(lines, 1)]
 
 
-def comparable(text: str) -> str:
-    """Letters and digits of a text in lower case: by this two sentences count as the same."""
-    return _NOT_COMPARED.sub("", text).lower()
-
-
 def without(pairs: Sequence[Pair], held_out: Collection[str]) -> list[Pair]:
-    """Pairs neither side of which is one of these held-out sentences, given as :func:`comparable` makes them."""
-    return [
-        pair for pair in pairs if comparable(pair.source) not in held_out and comparable(pair.target) not in held_out
-    ]
+    """Pairs neither side of which is one of these held-out sentences, given as :func:`key_of` makes them."""
+    return [pair for pair in pairs if key_of(pair.source) not in held_out and key_of(pair.target) not in held_out]
 
 
 def _pair(line: str, number: int, path: Path, language: str) -> Pair:

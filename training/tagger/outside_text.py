@@ -65,7 +65,7 @@ def parse_line(line: str) -> tuple[str, list[Labelled]]:
 
 def spans_of_service(url: str, texts: Sequence[str]) -> list[list[Labelled]]:
     """What a running service finds. Its entities have offsets in characters."""
-    body = json.dumps({"texts": list(texts)}).encode()
+    body = json.dumps({"text": list(texts)}).encode()
     request = urllib.request.Request(f"{url}/tag", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as response:
         results = json.load(response)["results"]

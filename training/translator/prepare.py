@@ -20,9 +20,10 @@ from service.bundle import SUBWORDS
 from service.text.subwords import Subwords
 from training.command_line import run_parser
 from training.config import load_config
-from training.corpora.open_parallel import comparable, read_source, sources_of, without
+from training.corpora.open_parallel import read_source, sources_of, without
 from training.corpora.parallel import Pair, PairSet, read_sets
 from training.corpora.parallel_files import FLORES, NEWSTEST, domain_of, is_business_slice, read_evaluation
+from training.corpora.text_key import key_of
 from training.pair_batches import MeasuredPair, measure
 from training.pair_variation import mask_pair
 from training.subword_training import SubwordPairEncoder, learn_subwords
@@ -128,7 +129,7 @@ def held_out_sentences(config: TranslatorRun, data_dir: Path | None) -> set[str]
     if config.tiers:
         sets += [each for direction in config.directions for each in read_evaluation(direction, data_dir)]
     texts = {text for each in sets for pair in each.pairs for text in (pair.source, *pair.references)}
-    return {found for text in texts if len(text.split()) >= 4 and (found := comparable(text))}
+    return {found for text in texts if len(text.split()) >= 4 and (found := key_of(text))}
 
 
 def is_usable(pair: Pair) -> bool:

@@ -9,7 +9,8 @@ pytest.importorskip("vaderSentiment")
 from tests.training.classifier.made_up import TASKS, config, labelled, task_of
 from tests.training.corpora.made_up_texts import HELD_OUT, RATED, text_of, write, write_corpora
 from training.classifier.corpora import at_most, held_out_texts, labels_of, rated_words, read_sets, read_training
-from training.corpora.labelled_text import key_of, polarity_target
+from training.corpora.labelled_text import polarity_target
+from training.corpora.text_key import key_of
 
 
 @pytest.mark.parametrize("task", TASKS)

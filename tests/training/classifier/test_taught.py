@@ -7,7 +7,8 @@ pytest.importorskip("vaderSentiment")
 
 from tests.training.corpora.made_up_texts import text_of
 from training.classifier.taught import named_emoji, read_taught, taught_texts, write_taught
-from training.corpora.labelled_text import LabelledText, key_of
+from training.corpora.labelled_text import LabelledText
+from training.corpora.text_key import key_of
 
 
 def test_every_text_is_taught_once_and_none_that_is_held_out(data_dir):

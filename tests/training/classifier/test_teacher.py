@@ -17,8 +17,9 @@ from training.classifier.config import ClassifierRun
 from training.classifier.corpora import held_out_texts
 from training.classifier.taught import named_emoji, read_taught
 from training.config import load_config
-from training.corpora.labelled_text import key_of, read_lines
+from training.corpora.labelled_text import read_lines
 from training.corpora.minilm import pretrained_folder
+from training.corpora.text_key import key_of
 from training.networks.teacher import Pieces, Teacher
 
 

@@ -7,7 +7,6 @@ import pytest
 from tests.training.corpora.made_up_texts import write
 from training.corpora.labelled_text import (
     LabelledText,
-    key_of,
     polarity_target,
     read_lines,
     read_texts,
@@ -16,6 +15,7 @@ from training.corpora.labelled_text import (
     without,
 )
 from training.corpora.sources import CorpusUnavailableError
+from training.corpora.text_key import key_of
 
 
 def text(content: str, *target: float, source: str = "mine") -> LabelledText:

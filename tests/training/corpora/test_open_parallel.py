@@ -6,9 +6,10 @@ import lzma
 
 import pytest
 
-from training.corpora.open_parallel import comparable, parallel_sources, read_source, sources_of, without
+from training.corpora.open_parallel import parallel_sources, read_source, sources_of, without
 from training.corpora.parallel import Pair
 from training.corpora.sources import CorpusUnavailableError
+from training.corpora.text_key import key_of
 
 
 def write(folder, name, lines):
@@ -56,7 +57,7 @@ def test_every_source_has_its_terms_and_origin():
 
 
 def test_held_out_sentences_are_found_whatever_their_punctuation_and_on_either_side():
-    held_out = {comparable("The sun sets, slowly."), comparable("Buenas noches a todos")}
+    held_out = {key_of("The sun sets, slowly."), key_of("Buenas noches a todos")}
     kept = pair("The moon rises.", "Sale la luna.")
     others = [pair("the sun sets slowly", "El sol…"), pair("Good night, all!", "¡Buenas noches a todos!")]
     assert without([kept, *others], held_out) == [kept]

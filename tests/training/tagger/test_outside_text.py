@@ -1,11 +1,26 @@
 from __future__ import annotations
 
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import msgspec
 import pytest
 
 pytest.importorskip("torch")
 
+from service.api.schemas import TagRequest
 from training.tagger import outside_text
-from training.tagger.outside_text import FOLDER, errors, from_spacy, measure, parse_line, read_annotated, table
+from training.tagger.outside_text import (
+    FOLDER,
+    errors,
+    from_spacy,
+    measure,
+    parse_line,
+    read_annotated,
+    spans_of_service,
+    table,
+)
 
 
 def test_marked_spans_become_offsets():
@@ -49,3 +64,31 @@ def test_spacy_s_labels_and_conventions_are_made_ours():
     spans = [("ORG", 0, 6), ("MONEY", 12, 21), ("NORP", 25, 35), ("CARDINAL", 39, 40), ("DATE", 39, 44)]
     assert from_spacy(text, spans) == [("ORG", 4, 6), ("MONEY", 18, 21), ("MISC", 29, 35), ("DATE", 39, 44)]
     assert from_spacy("A$20", [("MONEY", 2, 4)]) == [("MONEY", 0, 4)]
+
+
+def test_a_running_service_is_asked_by_the_fields_of_its_api():
+    """The request is read by the service's own schema."""
+
+    class Tag(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            texts = msgspec.json.decode(body, type=TagRequest).text
+            entity = {"text": "Ann", "label": "PER", "start": 0, "end": 3, "score": 0.9}
+            answer = json.dumps({"results": [{"sentences": [], "entities": [entity]} for _ in texts]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Tag) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            assert spans_of_service(url, ["Ann sings", "Ann"]) == [[("PER", 0, 3)]] * 2
+        finally:
+            server.shutdown()
+            thread.join()
