@@ -22,7 +22,8 @@ from bench.machine import this_machine
 from bench.process import ROOT
 from bench.report import print_machine
 from service.api.answers import TaggedItem, TagOptions, tag_results
-from service.api.schemas import ModelName, TagResponse
+from service.api.schemas import TagResponse
+from service.models.cards import ModelName
 from service.predictors.tagger import ScoredSpan, TaggedRow
 from service.text.pipeline import Encoding
 from service.text.tokenizer import split_sentences

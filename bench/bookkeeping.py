@@ -15,8 +15,8 @@ from itertools import product
 
 import numpy as np
 
-from service.scheduling.beam_search import BeamSearch
-from service.scheduling.search import EncoderOutputs, Search, StepInputs, StepOutputs
+from service.decoding.beam_search import BeamSearch
+from service.decoding.search import EncoderOutputs, Search, StepInputs, StepOutputs
 from service.text.batch import Batch
 
 HIDDEN, ANNOTATION, SOURCE_TOKENS, TARGET_TOKENS = 512, 1024, 14, 20

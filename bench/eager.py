@@ -25,9 +25,9 @@ from bench.translation import Lengths, find_translator, open_bare, read_sentence
 from bench.translation_watch import Watched
 from bench.workload import SENTENCES
 from service.bundle import Bundle
+from service.decoding.offline_search import search_all
+from service.decoding.search import Search
 from service.predictors.translator import Translator as Served
-from service.scheduling.offline_search import search_all
-from service.scheduling.search import Search
 from service.settings import Settings
 from training.beam_search import beam_search, pad_rows
 from training.checkpoints import load_translator

@@ -35,13 +35,13 @@ from bench.translation_report import (
 )
 from bench.translation_trace import Saturated, ask_alone, decoding, play, saturate, trace
 from bench.workload import SENTENCES
-from service.api.loading import OpenSession
+from service.decoding.beam_search import AtEveryStep, JoinPolicy, WhenEmpty
+from service.decoding.decoder import Decoder
+from service.decoding.search import Search
+from service.models.loading import OpenSession
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
 from service.runtime.session import open_session
-from service.scheduling.beam_search import AtEveryStep, JoinPolicy, WhenEmpty
-from service.scheduling.decoder import Decoder
-from service.scheduling.search import Search
 from service.settings import Settings
 
 POLICIES: Mapping[str, JoinPolicy] = {STEP: AtEveryStep(), EMPTY: WhenEmpty()}

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from bench.latency import percentile
 from bench.workload import SENTENCES
-from service.api.loading import OpenSession, open_translator, precision_of
-from service.api.versions import find_versions, highest_of
 from service.bundle import Bundle
+from service.decoding.search import Hypotheses, Search
 from service.errors import BundleError
+from service.models.loading import OpenSession, open_translator, precision_of
+from service.models.versions import find_versions, highest_of
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import open_session
-from service.scheduling.search import Hypotheses, Search
 from service.settings import Settings
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bench.translation import num_target_tokens
+from service.decoding.beam_search import JoinPolicy
+from service.decoding.decoder import Decoder
+from service.decoding.search import Hypotheses, Search, StepModel
 from service.metrics import Metrics
-from service.scheduling.beam_search import JoinPolicy
-from service.scheduling.decoder import Decoder
 from service.scheduling.job import Done, Job
-from service.scheduling.search import Hypotheses, Search, StepModel
 from service.scheduling.thread_pool import ThreadPool
 
 PATIENCE_SECONDS = 120.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.scheduling.search import EncoderOutputs, StepInputs, StepModel, StepOutputs
+from service.decoding.search import EncoderOutputs, StepInputs, StepModel, StepOutputs
 from service.text.batch import Batch
 
 

@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 
+from service.api.access import AccessPolicy, build_access_policy
 from service.api.admin import Reload, reload
 from service.api.body import requests_within
 from service.api.classify import ClassifyEndpoint, classify
@@ -18,22 +19,23 @@ from service.api.endpoint import Services
 from service.api.first_look import FirstLook
 from service.api.health import live, metrics, ready
 from service.api.load_shedding import LoadShedder
-from service.api.loading import LoadedModel, OpenSession, request_limits
 from service.api.middleware import ContextMiddleware
 from service.api.models import models
 from service.api.openapi import describe_api
 from service.api.openapi_details import KEYS, NO_KEYS
 from service.api.problems import HANDLERS
-from service.api.reloading import ReloadSignal
 from service.api.request_log import RequestLog
 from service.api.security_headers import cross_origin
 from service.api.shutdown import ShutdownMiddleware
 from service.api.side_thread import SideThread
 from service.api.tag import TagEndpoint, tag
 from service.api.translate import TranslateEndpoint, translate
-from service.engine import Engine, create_engine
 from service.metrics import Metrics
 from service.metrics_exposition import Exposition
+from service.models.engine import Engine, create_engine
+from service.models.limits import request_limits
+from service.models.loading import LoadedModel, OpenSession
+from service.models.reloading import ReloadSignal
 from service.runtime.devices import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
@@ -61,31 +63,35 @@ def create_app(
     tracer = tracer or choose_tracer(settings.tracing)
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
-    engine = create_engine(settings, open_session, preloaded, Metrics(exposition), reload_signal or ReloadSignal())
+    access = build_access_policy(settings)
+    engine = create_engine(
+        settings, open_session, preloaded, Metrics(exposition), reload_signal or ReloadSignal(), access.reread_keys
+    )
     engine.metrics.device.labels(device).set(1)
     app = Litestar(
         route_handlers=[tag, classify, translate, models, live, ready, *here_or_admin(settings)],
-        dependencies=dependencies(engine),
+        dependencies=dependencies(engine, access),
         exception_handlers=HANDLERS,
         lifespan=[engine.running, partial(tracing, tracer)],
-        before_request=engine.access if engine.access.is_needed else None,
+        before_request=access if access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_within(settings.body_timeout_seconds),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(settings), KEYS if engine.access.keys else NO_KEYS),
+        openapi_config=describe_api(request_limits(settings), KEYS if access.keys else NO_KEYS),
         logging_config=None,
     )
     app.state.lifecycle = engine.lifecycle
     app.state.engine = engine
+    app.state.access = access
     app.state.count_problem = engine.metrics.count_problem
     load_shedder = LoadShedder(registry=engine.registry, default_timeout_ms=settings.default_timeout_ms)
-    request_log = RequestLog(metrics=engine.metrics, callers=engine.access.callers(settings), tracer=tracer)
+    request_log = RequestLog(metrics=engine.metrics, callers=access.callers(settings), tracer=tracer)
     app.state.first_look = FirstLook(
         load_shedder=load_shedder,
         request_log=request_log,
         lag=engine.lag,
         lifecycle=engine.lifecycle,
-        needs_key=engine.access.keys is not None,
+        needs_key=access.keys is not None,
     )
     app.state.outermost = partial(ContextMiddleware, request_log=request_log, lifecycle=engine.lifecycle)
     app.asgi_handler = ConcurrencyLimit(
@@ -106,7 +112,7 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
     parts = {"reload_models": reload_models}
     admin = Litestar(
         route_handlers=[metrics, live, ready, models, reload],
-        dependencies=dependencies(engine) | provided(parts),
+        dependencies=dependencies(engine, app.state.access) | provided(parts),
         exception_handlers=HANDLERS,
         request_max_body_size=engine.settings.max_body_bytes,
         openapi_config=describe_api(request_limits(engine.settings), NO_KEYS),
@@ -118,7 +124,7 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
     return admin
 
 
-def dependencies(engine: Engine) -> dict[str, Provide]:
+def dependencies(engine: Engine, access: AccessPolicy) -> dict[str, Provide]:
     """Return the objects that handlers ask for by name."""
     settings = engine.settings
     services = Services(
@@ -126,7 +132,7 @@ def dependencies(engine: Engine) -> dict[str, Provide]:
         limits=request_limits(settings),
         side_thread=SideThread(engine.side_executor),
         default_timeout_ms=settings.default_timeout_ms,
-        access=engine.access,
+        access=access,
     )
     parts = {
         "tag_endpoint": TagEndpoint(services),

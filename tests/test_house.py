@@ -13,11 +13,21 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # Each room may use itself and those after it.
-ROOMS = ("app", "engine", "api", "predictors", "scheduling", "runtime", "bundle", "text", "errors")
+ROOMS = ("app", "api", "models", "predictors", "decoding", "scheduling", "runtime", "bundle", "text", "errors")
 # What starts, binds, forks and ends; no room knows of it.
 FRONT = ("__main__", "keys", "serving")
 # Anybody may use them, and they use the errors.
-LEAVES = ("settings", "settings_fields", "settings_rules", "settings_table", "metrics", "metrics_exposition", "tracing")
+LEAVES = (
+    "settings",
+    "settings_fields",
+    "settings_rules",
+    "settings_table",
+    "metrics",
+    "metrics_exposition",
+    "tracing",
+    "lifecycle",
+    "logs",
+)
 TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
 # Files of training, or of a task's folder there, that begin so.

@@ -11,9 +11,9 @@ from typing import Any
 
 from ray import serve
 
-from service.api.logs import configure_logging
 from service.app import create_app
-from service.scheduling.admission import Lifecycle, Phase
+from service.lifecycle import Lifecycle, Phase
+from service.logs import configure_logging
 from service.settings import Settings
 
 # One that has so many requests under way has always the next batch, and its answers still come in time: see

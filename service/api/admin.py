@@ -15,9 +15,10 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from service.api.csrf import refuse_cross_origin
 from service.api.problems import PROBLEM_JSON, Problem, problems
-from service.api.schemas import ReloadAccepted, ReloadResponse
+from service.api.schemas import ReloadAccepted
 from service.errors import ReloadFailedError
-from service.scheduling.admission import Lifecycle
+from service.lifecycle import Lifecycle
+from service.models.reloading import ReloadResponse
 
 
 class Reload(ABC):

@@ -13,10 +13,11 @@ from litestar.params import JSONBody
 from service.api.answers import classify_result
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
-from service.api.registry import ServedModel
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
-from service.api.validation import InputItem, Limits, read_texts
+from service.api.validation import InputItem, read_texts
 from service.api.written import WrittenJson
+from service.models.limits import Limits
+from service.models.registry import ServedModel
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 from service.text.batch import Ids
 

@@ -12,8 +12,8 @@ from typing import Any, cast
 from litestar.connection import ASGIConnection
 
 from service.api.callers import NOBODY, Caller
-from service.api.schemas import ModelName
 from service.errors import FieldError, InvalidRequestError
+from service.models.cards import ModelName
 from service.scheduling.virtual_time import Priority
 from service.tracing.trace import NO_TRACE, Trace
 

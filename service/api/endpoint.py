@@ -15,12 +15,14 @@ from litestar import Request
 from service.api.access import AccessPolicy
 from service.api.context import RequestContext, context_of, deadline_of, priority_of
 from service.api.disconnect import watching_for_disconnect
-from service.api.registry import ModelRegistry, ServedModel
-from service.api.schemas import ModelName, Reason
+from service.api.schemas import Reason
 from service.api.side_thread import SideThread
-from service.api.validation import MAX_REPORTED, InputItem, Limits
+from service.api.validation import MAX_REPORTED, InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
+from service.models.cards import ModelName
+from service.models.limits import Limits
+from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done, Job, Work
 from service.scheduling.virtual_time import Priority

@@ -8,8 +8,8 @@ from litestar.di import NamedDependency
 from service.api.access import OPEN
 from service.api.problems import problems
 from service.api.schemas import Health
+from service.lifecycle import Lifecycle
 from service.metrics import CONTENT_TYPE, Metrics
-from service.scheduling.admission import Lifecycle
 
 
 @get("/health/live", summary="The process runs", opt=OPEN, sync_to_thread=False)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from service.api.context import PRIORITY_HEADER, TIMEOUT_HEADER, priority_named, timeout_of
-from service.api.registry import ModelRegistry
 from service.bundle import Task
 from service.errors import OverloadedError, ServiceError
+from service.models.registry import ModelRegistry
 from service.scheduling.virtual_time import Priority
 
 # Characters that each byte of a body stands for at least, as a rule: there is JSON around them, and some take several.

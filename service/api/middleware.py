@@ -9,7 +9,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.request_log import RequestLog
 from service.api.security_headers import security_headers
-from service.scheduling.admission import Lifecycle
+from service.lifecycle import Lifecycle
 
 NO_CONTENT = 204  # of OPTIONS
 UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label

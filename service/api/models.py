@@ -5,9 +5,9 @@ from __future__ import annotations
 from litestar import get
 from litestar.di import NamedDependency
 
-from service.api.cards import ModelsResponse
 from service.api.problems import problems
-from service.api.registry import ModelRegistry
+from service.models.cards import ModelsResponse
+from service.models.registry import ModelRegistry
 
 
 @get("/models", summary="Models that are served", responses=problems(401, 503), sync_to_thread=False)

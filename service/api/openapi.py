@@ -14,8 +14,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 
 from service.api.openapi_details import Json, complete
-from service.api.validation import Limits
 from service.errors import UnknownPathError
+from service.models.limits import Limits
 
 VERSION = "0.1.0"
 WEB = Path(__file__).parents[1] / "web"

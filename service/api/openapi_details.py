@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from service.api.cards import ModelsResponse
 from service.api.context import MAX_TIMEOUT_MS
 from service.api.problems import PROBLEM_JSON, Problem
 from service.api.schemas import (
@@ -29,8 +28,9 @@ from service.api.schemas import (
     TranslateRequest,
     TranslateResponse,
 )
-from service.api.validation import Limits
 from service.errors import ServiceError
+from service.models.cards import ModelsResponse
+from service.models.limits import Limits
 from service.scheduling.virtual_time import Priority
 
 Json = dict[str, Any]

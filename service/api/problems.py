@@ -15,7 +15,6 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
 from service.api.context import context_of
-from service.api.logs import error_fields
 from service.errors import (
     BodyTooLargeError,
     FieldError,
@@ -26,6 +25,7 @@ from service.errors import (
     UnknownPathError,
     UnsupportedMediaTypeError,
 )
+from service.logs import error_fields
 
 PROBLEM_JSON = "application/problem+json"
 MAX_MESSAGE_LENGTH = 1000

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.api.callers import Caller, Callers
 from service.api.context import OTHER_METHOD, RequestContext, request_id_of
-from service.api.logs import log_request
+from service.logs import log_request
 from service.metrics import Metrics
 from service.tracing.trace import NO_TRACE, Tracer
 

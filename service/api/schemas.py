@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from service.models.cards import ModelName
 from service.settings import MAX_BEAM_SIZE
 from service.text.markup.documents import Format
 from service.text.offsets import OffsetUnit
@@ -81,13 +82,6 @@ class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     ] = False
     strict: Strict = False
     offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
-
-
-class ModelName(Struct, frozen=True):
-    """Name and version of the model that answered."""
-
-    name: str
-    version: str
 
 
 class TokenAnswer(Struct, frozen=True, gc=False):
@@ -244,17 +238,6 @@ class DoneEvent(Struct, frozen=True):
     """The end of a stream."""
 
     model: ModelName
-
-
-class ReloadResponse(Struct, frozen=True, kw_only=True):
-    """Changes that a reload made; models by full name, as ``en-tagger@1.0.0``."""
-
-    result: Literal["ok", "unchanged"]
-    added: list[str]
-    changed: list[str]
-    removed: list[str]
-    kept: list[str]
-    seconds: float
 
 
 class ReloadAccepted(Struct, frozen=True):

@@ -10,7 +10,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from service.api.context import RequestContext
 from service.api.problems import send_problem
 from service.errors import NotReadyError
-from service.scheduling.admission import Lifecycle
+from service.lifecycle import Lifecycle
 
 TOO_LATE = "the service is stopping and could not finish this in time"
 

@@ -14,10 +14,11 @@ from msgspec import UNSET, UnsetType
 from service.api.answers import TaggedItem, TagOptions, tag_results
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
-from service.api.registry import ServedModel
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
-from service.api.validation import InputItem, Limits, read_text_or_tokens
+from service.api.validation import InputItem, read_text_or_tokens
 from service.api.written import WrittenJson
+from service.models.limits import Limits
+from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
 from service.text.sentence import Sentence

@@ -18,13 +18,14 @@ from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
-from service.api.validation import InputItem, Limits, read_texts
+from service.api.validation import InputItem, read_texts
 from service.api.written import WrittenJson
+from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
+from service.models.limits import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.job import Done
-from service.scheduling.search import Hypotheses, Search
 from service.text.languages import match_language
 from service.text.markup.documents import cut_format
 

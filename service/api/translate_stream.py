@@ -15,16 +15,16 @@ from litestar import Request
 from service.api.context import context_of
 from service.api.endpoint import AdmittedRequest, record
 from service.api.problems import problem_of
-from service.api.registry import ServedModel
 from service.api.schemas import DoneEvent, RefusedEvent
 from service.api.side_thread import SideThread
 from service.api.translations import TranslatedItem, sentence_event
+from service.decoding.decoder import Decoder
+from service.decoding.search import Hypotheses, Search
 from service.errors import CallerLeftError, CapacityError
+from service.models.registry import ServedModel
 from service.predictors.translation import EncodedSentence
 from service.predictors.translator import Translator
-from service.scheduling.decoder import Decoder
 from service.scheduling.job import Done, Job
-from service.scheduling.search import Hypotheses, Search
 
 ServedTranslator = ServedModel[Translator, Search, Hypotheses]
 AdmittedTexts = AdmittedRequest[Translator, TranslatedItem, Search, Hypotheses]

@@ -19,9 +19,9 @@ from service.api.schemas import (
     TranslatedSentence,
     TranslateResult,
 )
+from service.decoding.search import Hypotheses, Search
 from service.predictors.translation import Attention, EncodedSentence, Translation
 from service.predictors.translator import Translator
-from service.scheduling.search import Hypotheses, Search
 from service.text.offsets import OffsetTable, OffsetUnit, offset_table
 from service.text.paragraphs import Passage
 

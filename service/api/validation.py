@@ -4,24 +4,13 @@ hold."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
 from service.errors import FieldError, InputTooLongError, InvalidRequestError
+from service.models.limits import Limits
 
 MAX_REPORTED = 20  # of many mistakes in one request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits of one request, whatever the model."""
-
-    max_items: int
-    max_text_length: int  # characters
-    max_request_length: int  # characters of all its texts
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

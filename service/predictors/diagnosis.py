@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.search import Floats
+from service.decoding.search import Floats
 from service.text.batch import Ids
 
 LONGEST_PHRASE = 16  # tokens of a phrase whose copies are counted

@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from service.decoding.search import Floats, Hypotheses, Hypothesis, Search
 from service.predictors.confidence import ConfidenceModel, Features
 from service.predictors.diagnosis import Diagnosis, combine, coverage_penalty, diagnose
 from service.predictors.translation import Attention, Candidate, EncodedSentence, Segment, Translation
-from service.scheduling.search import Floats, Hypotheses, Hypothesis, Search
 from service.text.casing import Casing, sentence_case
 from service.text.clauses import join_clauses
 from service.text.placeholders.restoration import Restored, Style, join_parts, restore, written_items

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from service.decoding.search import Search
 from service.errors import InputTooLongError
 from service.predictors.translation import Candidate, EncodedSentence, LanguagePair, Segment, TranslateOptions
-from service.scheduling.search import Search
 from service.text.casing import Casing, casing_of, sentence_case
 from service.text.clauses import Part, cut_clauses, halve_clauses
 from service.text.placeholders.masking import Masked, has_words, mask

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from service.scheduling.search import Floats, Hypothesis, Search
+from service.decoding.search import Floats, Hypothesis, Search
 from service.text.casing import Casing
 from service.text.clauses import Part
 from service.text.placeholders.masking import Masked

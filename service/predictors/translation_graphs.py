@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from service.decoding.search import EncoderOutputs, StepInputs, StepOutputs
 from service.runtime.session import Session
-from service.scheduling.search import EncoderOutputs, StepInputs, StepOutputs
 from service.text.batch import Batch
 from service.text.subwords import BOS_ID, EOS_ID, Subwords
 

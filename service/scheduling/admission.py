@@ -1,13 +1,11 @@
-"""Admission control by queue limits and deadlines, and the lifecycle of the service from starting to draining."""
+"""Admission control: whether a request is queued or refused, by queue limits and deadlines."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from enum import Enum
 from math import ceil
 
-from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
+from service.errors import DeadlineExceededError, OverloadedError
 
 LONGEST_RETRY_SECONDS = 60  # no prediction reaches further
 
@@ -70,74 +68,3 @@ def _too_late(outlook: Outlook, left: float) -> str:
 def _retry_seconds(excess: float) -> int:
     """Return the whole seconds in which so much work will have been done."""
     return min(LONGEST_RETRY_SECONDS, max(1, ceil(excess)))
-
-
-class Phase(Enum):
-    STARTING = "starting"
-    READY = "ready"
-    LEAVING = "leaving"  # told to stop, but requests of callers who have not noticed yet are accepted
-    DRAINING = "draining"
-    FAILED = "failed"
-
-
-_LETS_IN = frozenset({Phase.READY, Phase.LEAVING})
-_ENDS = frozenset({Phase.LEAVING, Phase.DRAINING})
-
-
-class Lifecycle:
-    """State of the service from starting to draining, and the number of requests in flight."""
-
-    def __init__(self) -> None:
-        self.phase = Phase.STARTING
-        self.in_flight = 0
-        self._decided = asyncio.Event()
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether callers had better go to another instance."""
-        return self.phase in _ENDS
-
-    def open(self) -> None:
-        """Become ready, after loading. A service that was told to stop while it loaded stays closed."""
-        self._decide(Phase.READY)
-
-    def fail(self) -> None:
-        """Record that loading failed: the service will never be ready."""
-        self._decide(Phase.FAILED)
-
-    def leave(self) -> None:
-        """Stop reporting that the service is ready, but still accept requests; a service that is still starting
-        closes."""
-        if self.phase is Phase.READY:
-            self.phase = Phase.LEAVING
-        elif self.phase is Phase.STARTING:
-            self.close()
-
-    def close(self) -> None:
-        """Accept no more requests, for good; those in flight may finish."""
-        if self.phase is not Phase.FAILED:
-            self.phase = Phase.DRAINING
-        self._decided.set()
-
-    async def decided(self) -> Phase:
-        """Wait for the end of the start, whichever it is, and return the phase."""
-        await self._decided.wait()
-        return self.phase
-
-    def check(self) -> None:
-        """Raise NotReadyError unless requests are accepted."""
-        if self.phase not in _LETS_IN:
-            raise self._not_ready()
-
-    def check_ready(self) -> None:
-        """Raise NotReadyError unless the service is ready."""
-        if self.phase is not Phase.READY:
-            raise self._not_ready()
-
-    def _decide(self, phase: Phase) -> None:
-        if self.phase is Phase.STARTING:
-            self.phase = phase
-        self._decided.set()
-
-    def _not_ready(self) -> NotReadyError:
-        return NotReadyError(f"the service is {self.phase.value}", retry_after_seconds=1)

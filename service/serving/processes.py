@@ -19,13 +19,13 @@ from service.api.access import build_access_policy
 from service.api.admin import AskSupervisor, Reload, ReloadHere
 from service.api.connection_limits import ConnectionLimits
 from service.api.connections import connections_within
-from service.api.loading import LoadedModel, load_models, reload_models
-from service.api.logs import configure_logging, name_worker
-from service.api.reloading import ReloadSignal, write_down_failure
 from service.app import create_admin_app, create_app
 from service.errors import StartupError
+from service.logs import configure_logging, name_worker
 from service.metrics import count_reloads
 from service.metrics_exposition import SharedExposition, forget_worker, make_folder
+from service.models.loading import LoadedModel, load_models, reload_models
+from service.models.reloading import ReloadSignal, write_down_failure
 from service.runtime.devices import choose_device
 from service.runtime.memory import release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session

@@ -15,7 +15,7 @@ import uvicorn
 
 from service.api.connection_limits import DEFAULT_LIMITS
 from service.api.connections import Connection, connections_within
-from service.scheduling.admission import Lifecycle, Phase
+from service.lifecycle import Lifecycle, Phase
 from service.serving.accepting import MakeProtocol
 from service.serving.sockets import BACKLOG
 from service.serving.stopping import StopSignal

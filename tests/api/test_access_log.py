@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.api.keys import line_for
-from service.api.logs import JsonFormatter
+from service.logs import JsonFormatter
 from tests.api.conftest import Serve, Served
 from tests.fakes import CLASSIFIER, NAME, TRANSLATOR, VERSION
 

@@ -17,7 +17,7 @@ import pytest
 from service.api.admin import AskSupervisor, ReloadHere
 from service.app import Engine, create_admin_app, create_app
 from service.errors import ReloadFailedError
-from service.scheduling.admission import Lifecycle
+from service.lifecycle import Lifecycle
 from tests.api.reloading import caller_of, run
 from tests.fakes import (
     CLASSIFIER,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from service.api.keys import line_for
-from service.api.logs import JsonFormatter
+from service.logs import JsonFormatter
 from tests.api.conftest import wait_until
 from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, request
 

@@ -14,10 +14,10 @@ from litestar.testing import TestClient
 
 from service import keys as program
 from service.api.keys import ApiKeys, line_for, new_key
-from service.api.logs import JsonFormatter
 from service.api.rates import Terms
 from service.app import create_app
 from service.errors import ReloadFailedError, SettingsError
+from service.logs import JsonFormatter
 from tests.api.conftest import Serve, Served, is_ready, wait_until
 from tests.api.test_bad_input import every_route, problem_of
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from service.api.keys import line_for
-from service.api.logs import JsonFormatter, TextFormatter
+from service.logs import JsonFormatter, TextFormatter
 from tests.api.conftest import NEEDED, wait_until
 from tests.api.listening import Run, Running, everything, request
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bench.chaos.bundles import seal
-from service.api.loading import load_models
 from service.bundle import EXAMPLES, MANIFEST
 from service.errors import ReloadFailedError
+from service.models.loading import load_models
 from service.runtime.devices import Device
 from service.runtime.session import Arrays, Session
 from tests.api.conftest import NEEDED

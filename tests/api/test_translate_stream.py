@@ -14,7 +14,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from service.api import registry
 from service.api.context import RequestContext
 from service.api.endpoint import AdmittedRequest
 from service.api.side_thread import LONG_TEXT
@@ -22,11 +21,12 @@ from service.api.translate import TranslateEndpoint
 from service.api.translate_stream import AdmittedTexts, SentenceStream, ServedTranslator
 from service.api.translations import TranslatedItem
 from service.bundle import load_bundle
+from service.decoding.search import Hypothesis
 from service.errors import CallerLeftError, DeadlineExceededError, OverloadedError
+from service.models import registry
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.job import Done, Work
-from service.scheduling.search import Hypothesis
 from service.scheduling.virtual_time import Priority
 from service.text.paragraphs import cut
 from tests.api.conftest import Serve, Served, wait_until

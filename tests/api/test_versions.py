@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.api.loading import load_models
 from service.errors import BundleError, SettingsError
+from service.models.loading import load_models
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
 from tests.fakes import (

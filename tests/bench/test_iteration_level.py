@@ -12,8 +12,8 @@ from bench.translation import find_translator, num_target_tokens, open_bare, sea
 from bench.translation_curve import Curve, Point
 from bench.translation_report import EMPTY, STEP, Comparison, lines_of
 from bench.translation_trace import Saturated
+from service.decoding.offline_search import search_all
 from service.errors import BundleError
-from service.scheduling.offline_search import search_all
 from tests.fakes import TRANSLATOR, FakeSession, OpenFake, write_bundle, write_translator
 
 QUICK = f"--model {TRANSLATOR} --slots 1 --max-rows 8 --rounds 1 --seconds 0.1 --beams 1".split()

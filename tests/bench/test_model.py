@@ -9,8 +9,8 @@ import pytest
 
 from bench.client import text_request
 from bench.model import MODELS, Model, choose, open_model
-from service.api.loading import OPENERS
 from service.errors import BundleError, SettingsError
+from service.models.loading import OPENERS
 from service.text.batch import pad
 from tests.fakes import CLASSIFIER, NAME, lexicon_graph, sentiment_graph, write_bundle, write_classifier
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench.translation_trace import Due, ask_alone, play, saturate, trace
+from service.decoding.search import Hypotheses, Hypothesis, Search
 from service.errors import ModelFailedError
 from service.scheduling.job import Done, Job
-from service.scheduling.search import Hypotheses, Hypothesis, Search
 
 SEARCHES = [Search(ids=np.arange(length, dtype=np.int32), max_tokens=9) for length in range(1, 11)]
 

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.bundle import MANIFEST, load_bundle, write_manifest
+from service.decoding.search import Hypothesis
 from service.errors import BundleError, InputTooLongError
 from service.predictors.sentence_decoder import block_diagonal
 from service.predictors.sentence_encoder import NUM_SPECIAL, SPLIT_TOKENS
 from service.predictors.translation import EncodedSentence, LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
-from service.scheduling.search import Hypothesis
 from service.text.placeholders.items import scan
 from service.text.placeholders.masking import compose
 from tests.fakes import (

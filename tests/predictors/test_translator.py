@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.bundle import MANIFEST, SUBWORDS, load_bundle, write_manifest
+from service.decoding.search import Hypothesis
 from service.errors import BundleError
 from service.predictors.predictor import Bounds
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
-from service.scheduling.search import Hypothesis
 from service.text.placeholders.items import scan
 from service.text.placeholders.masking import NAME_SYMBOLS, NUMBER_SYMBOLS
 from service.text.subwords import EOS_ID

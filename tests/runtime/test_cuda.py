@@ -13,9 +13,9 @@ import onnxruntime
 import pytest
 
 from service.bundle import MANIFEST, load_bundle
+from service.decoding.encoder_memory import EncoderMemory
 from service.errors import BundleError, DeviceError
 from service.runtime.session import CPU, CUDA, OnnxSession, find_obstacle, open_on_cuda
-from service.scheduling.encoder_memory import EncoderMemory
 from tests.fakes import NUM_CHARACTERS
 from tests.runtime.invented_cuda import InventedCuda
 

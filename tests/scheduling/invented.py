@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.search import EncoderOutputs, Search, StepInputs, StepOutputs
+from service.decoding.search import EncoderOutputs, Search, StepInputs, StepOutputs
 from service.text.batch import Batch
 
 BOS, EOS, FIRST_WORD = 2, 3, 4

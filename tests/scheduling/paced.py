@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from service.decoding.decoder import Decoder
+from service.decoding.search import EncoderOutputs, Hypotheses, Search, StepInputs, StepOutputs
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
-from service.scheduling.decoder import Decoder
 from service.scheduling.job import Job
-from service.scheduling.search import EncoderOutputs, Hypotheses, Search, StepInputs, StepOutputs
 from service.scheduling.thread_pool import ThreadPool
 from service.text.batch import Batch
 from tests.fakes import FakeClock

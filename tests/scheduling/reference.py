@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.scheduling.search import EncoderOutputs, Floats, Hypothesis, Search, StepInputs, StepModel, StepOutputs
+from service.decoding.search import EncoderOutputs, Floats, Hypothesis, Search, StepInputs, StepModel, StepOutputs
 from service.text.batch import pad
 
 EVERYTHING = 1_000_000

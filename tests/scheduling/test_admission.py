@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 
 from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
-from service.scheduling.admission import LONGEST_RETRY_SECONDS, AdmissionControl, Lifecycle, Outlook, Phase
+from service.lifecycle import Lifecycle, Phase
+from service.scheduling.admission import LONGEST_RETRY_SECONDS, AdmissionControl, Outlook
 
 NOW = 100.0
 

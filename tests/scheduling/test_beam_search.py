@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.scheduling.beam_search import AtEveryStep, BeamSearch, JoinPolicy, WhenEmpty
-from service.scheduling.encoder_memory import EncoderMemory
-from service.scheduling.search import Hypotheses, Search, StepInputs, StepOutputs
+from service.decoding.beam_search import AtEveryStep, BeamSearch, JoinPolicy, WhenEmpty
+from service.decoding.encoder_memory import EncoderMemory
+from service.decoding.search import Hypotheses, Search, StepInputs, StepOutputs
 from tests.scheduling import reference
 from tests.scheduling.invented import LOOP, TIE, InventedModel, search
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from service.scheduling.decode_queue import DecodeQueue
+from service.decoding.queue import DecodeQueue
 from tests.scheduling.invented import search
 from tests.scheduling.test_virtual_time import sought, take_one
 

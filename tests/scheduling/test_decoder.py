@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from service.decoding.decoder import Decoder
+from service.decoding.search import Hypotheses
+from service.decoding.source import TURN_SECONDS
 from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, OverloadedError
 from service.metrics import Metrics
-from service.scheduling.decode_source import TURN_SECONDS
-from service.scheduling.decoder import Decoder
-from service.scheduling.search import Hypotheses
 from service.scheduling.thread_pool import ThreadPool
 from tests.scheduling import reference
 from tests.scheduling.invented import search

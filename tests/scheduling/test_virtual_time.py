@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.scheduling.decode_queue import DecodeQueue, PendingSentence
+from service.decoding.queue import DecodeQueue, PendingSentence
+from service.decoding.search import Search
 from service.scheduling.job import Job, Row
 from service.scheduling.queue import RowQueue
-from service.scheduling.search import Search
 from service.scheduling.virtual_time import (
     BUCKET_TOKENS,
     BacklogHistogram,

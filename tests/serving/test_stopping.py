@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.scheduling.admission import Lifecycle, Phase
+from service.lifecycle import Lifecycle, Phase
 from service.serving.server import DRAIN_TICK_SECONDS, DrainTimeouts, Listener, Server
 from service.serving.sockets import bind, listen, url_of
 from service.serving.stopping import StopSignal

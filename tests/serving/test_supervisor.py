@@ -200,7 +200,7 @@ def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
 
 SCRIPT = """
 import os, signal, sys, time
-from service.api.logs import configure_logging
+from service.logs import configure_logging
 from service.serving.stopping import StopSignal
 from service.serving.supervisor import Duties, Supervisor
 

@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
-from service.api.logs import JsonFormatter
 from service.app import create_app
 from service.errors import SettingsError
+from service.logs import JsonFormatter
 from service.tracing.otlp import OtlpTracer
 from service.tracing.trace import NO_TRACE, NoTracer, Tracer, choose_tracer
 from tests.api.conftest import NEEDED, Client, is_ready, wait_until

@@ -9,11 +9,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.decoding.offline_search import search_all
+from service.decoding.search import EncoderOutputs as Encoded
+from service.decoding.search import Search, StepInputs, StepOutputs
 from service.predictors.translation_graphs import TranslationGraphs
 from service.runtime.session import OnnxSession
-from service.scheduling.offline_search import search_all
-from service.scheduling.search import EncoderOutputs as Encoded
-from service.scheduling.search import Search, StepInputs, StepOutputs
 from service.text.batch import Batch, pad
 from service.text.subwords import BOS_ID, EOS_ID
 from tests.training.tiny_translator import VOCABULARY, translator

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.scheduling.decode_queue import DecodeQueue
-from service.scheduling.decode_worker import DecodeWorker
+from service.decoding.queue import DecodeQueue
+from service.decoding.worker import DecodeWorker
 
 # Most time that other work waits for a turn to end, besides one step. Changing over costs a tenth of a millisecond.
 TURN_SECONDS = 0.01

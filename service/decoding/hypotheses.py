@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.back_pointers import BackPointers
-from service.scheduling.repetition_guard import RepetitionGuard
-from service.scheduling.search import Floats, StepOutputs
-from service.scheduling.selection import Indices, TopK, Totals
+from service.decoding.back_pointers import BackPointers
+from service.decoding.repetition_guard import RepetitionGuard
+from service.decoding.search import Floats, StepOutputs
+from service.decoding.selection import Indices, TopK, Totals
 from service.text.batch import Ids
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from service.api.cards import ModelCard
-from service.api.schemas import ModelName
-from service.api.versions import full_name
 from service.bundle import Task
 from service.errors import UnknownModelError
+from service.lifecycle import Lifecycle
+from service.models.cards import ModelCard, ModelName
+from service.models.versions import full_name
 from service.predictors.predictor import Predictor
-from service.scheduling.admission import Lifecycle
 from service.scheduling.job import Answer, Job
 from service.scheduling.prediction import TokensPerCharacter
 from service.scheduling.virtual_time import Priority

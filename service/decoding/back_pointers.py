@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.search import Floats
-from service.scheduling.selection import Indices
+from service.decoding.search import Floats
+from service.decoding.selection import Indices
 from service.text.batch import Ids
 
 FIRST_TOKENS = 32  # room at first; afterwards twice as much each time

@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from service.decoding.beam_search import AtEveryStep, BeamSearch, JoinPolicy
+from service.decoding.forecast import DecodeRequest, Forecast
+from service.decoding.queue import DecodeQueue, OnFinished, PendingSentence, row_steps_of
+from service.decoding.search import Hypotheses, Search, StepModel
+from service.decoding.sentence_search import FinishedSentence
+from service.decoding.source import TURN_SECONDS, DecodeSource
+from service.decoding.worker import DecodeWorker, StepReport, share_of
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.admission import AdmissionControl, Outlook
-from service.scheduling.beam_search import AtEveryStep, BeamSearch, JoinPolicy
-from service.scheduling.decode_queue import DecodeQueue, OnFinished, PendingSentence, row_steps_of
-from service.scheduling.decode_source import TURN_SECONDS, DecodeSource
-from service.scheduling.decode_worker import DecodeWorker, StepReport, share_of
 from service.scheduling.failures import failure_of
-from service.scheduling.forecast import DecodeRequest, Forecast
 from service.scheduling.job import Done, Job, Work
 from service.scheduling.prediction import WarmUp
 from service.scheduling.registration import Registration, no_run
-from service.scheduling.search import Hypotheses, Search, StepModel
-from service.scheduling.sentence_search import FinishedSentence
 from service.scheduling.thread_pool import ThreadPool
 from service.scheduling.virtual_time import Priority
 

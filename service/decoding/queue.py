@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from service.decoding.search import Hypotheses, Search
 from service.scheduling.job import Job, Row
-from service.scheduling.search import Hypotheses, Search
 from service.scheduling.virtual_time import BacklogHistogram, FairQueue, VirtualClock, cancel
 
 OnFinished = Callable[[int, Hypotheses], None]  # the sentence's place in its job, and its answer

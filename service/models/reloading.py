@@ -7,17 +7,29 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Literal
 
+from msgspec import Struct
 from prometheus_client import Counter
 
-from service.api.cards import ModelCard
-from service.api.loading import ReloadPlan
-from service.api.logs import error_fields
-from service.api.schemas import ReloadResponse
 from service.errors import ReloadFailedError, StartupError
+from service.logs import error_fields
 from service.metrics import Metrics
+from service.models.cards import ModelCard
+from service.models.loading import ReloadPlan
 
 _log = logging.getLogger(__name__)
+
+
+class ReloadResponse(Struct, frozen=True, kw_only=True):
+    """Changes that a reload made; models by full name, as ``en-tagger@1.0.0``."""
+
+    result: Literal["ok", "unchanged"]
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    kept: list[str]
+    seconds: float
 
 
 class ReloadSignal:

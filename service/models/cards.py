@@ -1,4 +1,4 @@
-"""Schemas of GET /models."""
+"""Cards of models: their names, and what GET /models shows of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ Thresholds = Annotated[
 Groups = Annotated[
     dict[str, list[str]], Meta(description="Of a classifier: coarser classes and the labels that belong to each")
 ]
+
+
+class ModelName(Struct, frozen=True):
+    """Name and version of the model that answered."""
+
+    name: str
+    version: str
 
 
 class PairCard(Struct, frozen=True):

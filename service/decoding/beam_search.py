@@ -9,9 +9,9 @@ from typing import Generic, Protocol
 
 import numpy as np
 
-from service.scheduling.length_bucket import LengthBucket, StepResult
-from service.scheduling.search import StepModel
-from service.scheduling.sentence_search import T
+from service.decoding.length_bucket import LengthBucket, StepResult
+from service.decoding.search import StepModel
+from service.decoding.sentence_search import T
 from service.text.batch import Batch, Ids
 
 # Tokens of the sources in the first bucket; each next one's are twice as long. Most sentences share the first: a run

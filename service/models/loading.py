@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
 
-from service.api.cards import ConfidenceCard, ModelCard, PairCard
-from service.api.validation import Limits
-from service.api.versions import default_of, find_versions, full_name, name_of
 from service.bundle import Bundle, Task, verify
 from service.errors import SettingsError
+from service.models.cards import ConfidenceCard, ModelCard, PairCard
+from service.models.limits import request_limits
+from service.models.versions import default_of, find_versions, full_name, name_of
 from service.predictors.classifier import Classifier
 from service.predictors.confidence import ConfidenceModel
 from service.predictors.predictor import RowPredictor
@@ -203,11 +203,3 @@ def plain_labels(tags: Sequence[str]) -> list[str]:
     if "O" not in tags:
         return list(tags)
     return list(dict.fromkeys(tag.partition("-")[2] for tag in tags if "-" in tag))
-
-
-def request_limits(settings: Settings) -> Limits:
-    return Limits(
-        max_items=settings.max_items,
-        max_text_length=settings.max_text_length,
-        max_request_length=settings.max_request_length,
-    )

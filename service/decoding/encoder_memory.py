@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.search import Floats, Memories
+from service.decoding.search import Floats, Memories
 from service.text.batch import Ids
 
 Number = TypeVar("Number", bound=np.generic)

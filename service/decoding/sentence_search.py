@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
-from service.scheduling.search import Floats, Hypotheses, Hypothesis, Search
+from service.decoding.search import Floats, Hypotheses, Hypothesis, Search
 
 
 class HasSearch(Protocol):

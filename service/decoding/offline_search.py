@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.scheduling.beam_search import BeamSearch
-from service.scheduling.search import Hypotheses, Search, StepModel
+from service.decoding.beam_search import BeamSearch
+from service.decoding.search import Hypotheses, Search, StepModel
 
 MAX_ROWS = 128
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from service.decoding.beam_search import BeamSearch
+from service.decoding.queue import DecodeQueue, PendingSentence
+from service.decoding.sentence_search import FinishedSentence
 from service.metrics import Metrics
-from service.scheduling.beam_search import BeamSearch
-from service.scheduling.decode_queue import DecodeQueue, PendingSentence
-from service.scheduling.sentence_search import FinishedSentence
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -8,26 +8,31 @@ import gc
 import logging
 import time
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.api.access import AccessPolicy, build_access_policy
-from service.api.loading import AnyPredictor, LoadedModel, OpenSession, ReloadPlan, load_models, reload_models
-from service.api.registry import ModelRegistry, Scheduler, ServedModel
-from service.api.reloading import ReloadSignal, report, write_down, write_down_failure, write_down_models
-from service.api.schemas import ReloadResponse
+from service.decoding.decoder import Decoder
 from service.errors import ReloadFailedError, StartupError
+from service.lifecycle import Lifecycle, Phase
 from service.metrics import Metrics
+from service.models.loading import AnyPredictor, LoadedModel, OpenSession, ReloadPlan, load_models, reload_models
+from service.models.registry import ModelRegistry, Scheduler, ServedModel
+from service.models.reloading import (
+    ReloadResponse,
+    ReloadSignal,
+    report,
+    write_down,
+    write_down_failure,
+    write_down_models,
+)
 from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.cores import available_cores
 from service.runtime.memory import release_free_memory, when_gone
 from service.runtime.priority import lower_priority
-from service.scheduling.admission import Lifecycle, Phase
 from service.scheduling.batcher import Batcher
-from service.scheduling.decoder import Decoder
 from service.scheduling.event_loop_lag import EventLoopLag
 from service.scheduling.prediction import WarmUp
 from service.scheduling.thread_pool import ThreadPool
@@ -36,6 +41,7 @@ from service.settings import Settings
 # Nearly all objects of a request go by themselves. To look for the others as often as Python does by itself, with
 # (700, 10, 10), holds the event loop up for tens of milliseconds once a second where much is asked.
 COLLECTIONS = (700, 200, 1000)
+RereadKeys = Callable[[], Callable[[], None]]  # reads the key file, and returns what puts the keys in force
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +53,7 @@ class Engine:
     open_session: OpenSession
     metrics: Metrics
     lifecycle: Lifecycle
-    access: AccessPolicy
+    reread_keys: RereadKeys
     registry: ModelRegistry
     lag: EventLoopLag
     num_threads: int
@@ -130,7 +136,7 @@ class Engine:
         async with self.reloading:
             began_at = time.monotonic()
             try:
-                adopt_keys = self.access.reread_keys()
+                adopt_keys = self.reread_keys()
                 reloaded = await self._load_again()
                 self._check_open()
             except Exception as error:
@@ -211,7 +217,9 @@ def create_engine(
     preloaded: Sequence[LoadedModel],
     metrics: Metrics,
     reload_signal: ReloadSignal,
+    reread_keys: RereadKeys,
 ) -> Engine:
+    """Make an engine that has loaded nothing yet, and its threads."""
     lifecycle = Lifecycle()
     num_threads = settings.threads or max(1, available_cores() // settings.workers)
     runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run", initializer=lower_priority)
@@ -222,7 +230,7 @@ def create_engine(
         metrics=metrics,
         lag=lag,
         lifecycle=lifecycle,
-        access=build_access_policy(settings),
+        reread_keys=reread_keys,
         registry=ModelRegistry(lifecycle),
         num_threads=num_threads,
         runs=runs,

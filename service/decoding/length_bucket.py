@@ -10,12 +10,12 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.back_pointers import Attentions
-from service.scheduling.encoder_memory import EncoderMemory
-from service.scheduling.hypotheses import Continuations, LiveHypotheses, Selected
-from service.scheduling.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
-from service.scheduling.selection import Indices, num_candidates
-from service.scheduling.sentence_search import FinishedSentence, SentenceSearch, T
+from service.decoding.back_pointers import Attentions
+from service.decoding.encoder_memory import EncoderMemory
+from service.decoding.hypotheses import Continuations, LiveHypotheses, Selected
+from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
+from service.decoding.selection import Indices, num_candidates
+from service.decoding.sentence_search import FinishedSentence, SentenceSearch, T
 from service.text.batch import Ids
 
 NEVER = np.iinfo(np.int64).max

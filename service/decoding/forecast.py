@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from service.scheduling.decode_queue import DecodeQueue, PendingSentence
+from service.decoding.queue import DecodeQueue, PendingSentence
 from service.scheduling.prediction import ArrivalRate, Prediction, SafetyFactor, Throughput, WarmUp, completion_seconds
 from service.scheduling.virtual_time import Priority
 

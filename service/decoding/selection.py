@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.scheduling.repetition_guard import LONGEST
+from service.decoding.repetition_guard import LONGEST
 from service.text.batch import Ids
 
 Indices = npt.NDArray[np.intp]

@@ -1,0 +1,1 @@
+"""Iteration-level decoding: the decoder steps of many sentences run together."""

@@ -1,0 +1,126 @@
+"""Start a translator's training from a published bundle: its int8 graphs become the weights of a run folder.
+
+``python -m training.translator.bundle_start models/en-xx --run-dir runs/en-xx-start``
+
+A configuration then names the folder in ``starts_from``. Checkpoints of old runs need not be kept, and a translator
+that ships can be trained further on other pairs. What int8 has rounded away is learned again within minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from service.bundle import SUBWORDS, load_bundle
+from training.export import GRAPHS
+from training.export_translator import ENCODERS
+from training.onnx_graph import GATES
+
+State = dict[str, Tensor]
+SMALLEST_SIZE = 8  # weights have more elements than that, the constants of a graph fewer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--run-dir", type=Path, required=True, help="folder to write best.pt and the subwords to")
+    arguments = parser.parse_args()
+    bundle = load_bundle(arguments.bundle)
+    state = state_of_bundle(arguments.bundle)
+    arguments.run_dir.mkdir(parents=True, exist_ok=True)
+    torch.save({"network": state}, arguments.run_dir / "best.pt")
+    (arguments.run_dir / SUBWORDS).write_bytes(bundle.path(SUBWORDS).read_bytes())
+    print(f"{sum(value.numel() for value in state.values()):,} weights of {bundle.manifest.name}")
+
+
+def state_of_bundle(folder: Path) -> State:
+    """State of a :class:`training.networks.translator.Translator` with one encoder layer and multiplicative attention.
+
+    Reads the constants of the int8 graphs in the order in which ``training.translator_graphs`` stores them. Raises
+    ValueError if a graph holds others.
+    """
+    state = _encoder_state(_constants(folder / ENCODERS["int8"]))
+    return state | _decoder_state(_constants(folder / GRAPHS["int8"]))
+
+
+def _constants(path: Path) -> list[Tensor]:
+    arrays = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
+    return [torch.from_numpy(array.astype(np.float32)) for array in arrays if array.size > SMALLEST_SIZE]
+
+
+def _encoder_state(constants: list[Tensor]) -> State:
+    if len(constants) != 10:
+        raise ValueError(f"an encoder of one layer has 10 constants, this one {len(constants)}")
+    table, scales, norm_weight, norm_bias, tag, inputs, states, biases, initial_weight, initial_bias = constants
+    state = {
+        "embedding.weight": table * scales,
+        "source_norm.weight": norm_weight,
+        "source_norm.bias": norm_bias,
+        "tag.weight": tag.T.contiguous(),
+        "initial.weight": initial_weight.T.contiguous(),
+        "initial.bias": initial_bias,
+    }
+    order = np.argsort(GATES["gru"])
+    for direction, name in enumerate(("forwards", "backwards")):
+        parts = {
+            "weight_ih": inputs[direction],
+            "weight_hh": states[direction],
+            **dict(zip(("bias_ih", "bias_hh"), biases[direction].chunk(2), strict=True)),
+        }
+        for part, value in parts.items():
+            gates = value.chunk(3)
+            state[f"encoders.0.{name}.0.{part}_l0"] = torch.cat([gates[i] for i in order])
+    return state
+
+
+def _decoder_state(constants: list[Tensor]) -> State:
+    if len(constants) != 37:
+        raise ValueError(f"a decoder's step with multiplicative attention has 37 constants, this one {len(constants)}")
+    values = iter(constants)
+    next(values), next(values)  # the table of subwords is the encoder's
+    norm_weight, norm_bias = next(values), next(values)
+    state: State = dict(_cell_state("first", values))
+    state["attention.query.weight"] = _linear(values)
+    state |= dict(_cell_state("second", values))
+    state["readout.weight"], state["readout.bias"] = _linear(values), next(values)
+    state["readout_norm.weight"], state["readout_norm.bias"] = next(values), next(values)
+    next(values)  # scales of the table again
+    state["output_bias"] = next(values)
+    # ByteProducts.embed divides each column of embedded rows by a number of its own, and of_embedded multiplies their
+    # weights by it. Here the number is chosen that makes the norm's weights 1, as they are in a new network.
+    state["target_norm.weight"] = torch.ones_like(norm_weight)
+    state["target_norm.bias"] = norm_bias / norm_weight
+    state["first.input.weight"] *= norm_weight
+    state["readout.weight"][:, -len(norm_weight) :] *= norm_weight
+    return state
+
+
+def _linear(values: Iterator[Tensor]) -> Tensor:
+    """Weight (output, input) of a product: bytes (input, output), then their scales (output,)."""
+    table = next(values)
+    return (table * next(values)).T.contiguous()
+
+
+def _cell_state(name: str, values: Iterator[Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Weights of a GRU cell: a product each for reset and update gate, of input and state side by side, then the new
+    value's product with the state and that with the input."""
+    of_gates = [(_linear(values), next(values)) for _ in range(2)]
+    of_state, state_bias = _linear(values), next(values)
+    of_input, input_bias = _linear(values), next(values)
+    input_size = of_input.shape[1]
+    yield f"{name}.input.weight", torch.cat([*(weight[:, :input_size] for weight, _ in of_gates), of_input])
+    yield f"{name}.hidden.weight", torch.cat([*(weight[:, input_size:] for weight, _ in of_gates), of_state])
+    # Both biases of a gate are one number in the graph.
+    yield f"{name}.input.bias", torch.cat([*(bias for _, bias in of_gates), input_bias])
+    yield f"{name}.hidden.bias", torch.cat([*(torch.zeros_like(bias) for _, bias in of_gates), state_bias])
+
+
+if __name__ == "__main__":
+    main()
