@@ -22,8 +22,7 @@ from service.predictors.tagger import Tagger
 from service.predictors.translation import TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays
-from service.settings import Settings
-from service.settings_rules import PREFIX
+from service.settings import PREFIX, Settings
 from service.text.batch import Batch, Ids
 from service.text.paragraphs import cut
 from service.text.tokenizer import split_sentences

@@ -19,9 +19,6 @@ FRONT = ("__main__", "keys", "serving")
 # Anybody may use them, and they use the errors.
 LEAVES = (
     "settings",
-    "settings_fields",
-    "settings_rules",
-    "settings_table",
     "metrics",
     "metrics_exposition",
     "tracing",

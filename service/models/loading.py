@@ -24,8 +24,7 @@ from service.predictors.translator import Translator
 from service.runtime.devices import Device
 from service.runtime.external_data import check_external_data
 from service.runtime.session import Session
-from service.settings import Settings
-from service.settings_rules import PREFIX
+from service.settings import PREFIX, Settings
 
 
 class OpenSession(Protocol):

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from service.bundle import MANIFEST, Bundle, Task, find_bundles, read_bundle
 from service.errors import BundleError, SettingsError
-from service.settings import Settings
-from service.settings_rules import variable
+from service.settings import Settings, variable
 
 DEFAULT_SETTINGS: Mapping[Task, str] = {
     "tag": "default_tagger",
