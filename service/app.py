@@ -39,7 +39,7 @@ from service.models.reloading import ReloadSignal
 from service.runtime.devices import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
-from service.tracing.trace import Tracer, choose_tracer, tracing
+from service.telemetry import Tracer, choose_tracer
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def create_app(
         route_handlers=[tag, classify, translate, models, live, ready, *here_or_admin(settings)],
         dependencies=dependencies(engine, access),
         exception_handlers=HANDLERS,
-        lifespan=[engine.running, partial(tracing, tracer)],
+        lifespan=[engine.running, tracer.running],
         before_request=access if access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_within(settings.body_timeout_seconds),

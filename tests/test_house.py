@@ -21,7 +21,7 @@ LEAVES = (
     "settings",
     "metrics",
     "metrics_exposition",
-    "tracing",
+    "telemetry",
     "lifecycle",
     "logs",
 )
@@ -152,7 +152,7 @@ def test_nothing_in_the_service_can_load_a_pickle() -> None:
     ("package", "doors"),
     [
         ("onnxruntime", ("service/runtime/session.py",)),
-        ("opentelemetry", ("service/tracing/otlp.py",)),
+        ("opentelemetry", ("service/telemetry.py",)),
         ("litestar", ("service/api/", "service/app.py")),
         ("uvicorn", ("service/serving/server.py", "service/api/connections.py")),
     ],

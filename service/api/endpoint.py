@@ -26,7 +26,7 @@ from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done, Job, Work
 from service.scheduling.virtual_time import Priority
-from service.tracing.trace import NO_TRACE, Trace
+from service.telemetry import NO_TRACE, Trace
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)

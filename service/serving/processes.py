@@ -36,7 +36,7 @@ from service.serving.sockets import bind, listen, url_of
 from service.serving.stopping import StopSignal, end_at_once
 from service.serving.supervisor import Duties, Supervisor
 from service.settings import Settings
-from service.tracing.trace import choose_tracer
+from service.telemetry import choose_tracer
 
 SUPERVISOR = 0  # its number among the workers, which begin with 1
 
