@@ -20,7 +20,7 @@ FRONT = ("__main__", "keys", "serving")
 LEAVES = (
     "settings",
     "metrics",
-    "metrics_exposition",
+    "metrics_multiprocess",
     "telemetry",
     "lifecycle",
     "logs",

@@ -22,8 +22,7 @@ from service.api.connections import connections_within
 from service.app import create_admin_app, create_app
 from service.errors import StartupError
 from service.logs import configure_logging, name_worker
-from service.metrics import count_reloads
-from service.metrics_exposition import SharedExposition, forget_worker, make_folder
+from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_reloads
 from service.models.loading import LoadedModel, load_models, reload_models
 from service.models.reloading import ReloadSignal, write_down_failure
 from service.runtime.devices import choose_device
@@ -37,8 +36,6 @@ from service.serving.stopping import StopSignal, end_at_once
 from service.serving.supervisor import Duties, Supervisor
 from service.settings import Settings
 from service.telemetry import choose_tracer
-
-SUPERVISOR = 0  # its number among the workers, which begin with 1
 
 _log = logging.getLogger("service")
 Sockets = Sequence[socket.socket]
@@ -115,7 +112,7 @@ def supervise(settings: Settings, ports: Ports, stop: StopSignal, *, started_at:
             loaded=loaded,
             loads=Loads(settings.workers),
             metrics=Path(folder.name),
-            reloads=count_reloads(SharedExposition(Path(folder.name), worker=SUPERVISOR).registry),
+            reloads=supervisor_reloads(Path(folder.name)),
         )
         supervisor = Supervisor(
             partial(serve_as_worker, settings, ports, shared),
@@ -138,8 +135,8 @@ def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, context: W
     reload_signal = ReloadSignal()
     reload_signal.heed()
     name_worker(context.number)
-    exposition = SharedExposition(shared.metrics, worker=context.number)
-    app = create_app(settings, preloaded=shared.loaded, exposition=exposition, reload_signal=reload_signal)
+    metrics = WorkerMetrics(shared.metrics, worker=context.number)
+    app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reload_signal=reload_signal)
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     accept = partial(take_turns, loads=shared.loads, number=context.number)
     listeners = listeners_of(app, settings, ports, accept, AskSupervisor(context.supervisor, app.state.lifecycle))
