@@ -35,7 +35,7 @@ from service.models.engine import Engine, create_engine
 from service.models.limits import request_limits
 from service.models.loading import LoadedModel, OpenSession
 from service.models.reloading import ReloadSignal
-from service.runtime.devices import FindObstacle, choose_device
+from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
 from service.telemetry import Tracer, choose_tracer

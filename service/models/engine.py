@@ -29,9 +29,7 @@ from service.models.reloading import (
 )
 from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
-from service.runtime.cores import available_cores
-from service.runtime.memory import release_free_memory, when_gone
-from service.runtime.priority import lower_priority
+from service.runtime.resources import available_cores, lower_priority, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
 from service.scheduling.event_loop_lag import EventLoopLag
 from service.scheduling.prediction import WarmUp

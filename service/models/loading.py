@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import UNSET, UnsetType
 
-from service.bundle import Bundle, Task, verify
+from service.bundle import Bundle, Task, check_external_data, verify
 from service.errors import SettingsError
 from service.models.cards import ConfidenceCard, ModelCard, PairCard
 from service.models.limits import request_limits
@@ -21,8 +21,7 @@ from service.predictors.predictor import RowPredictor
 from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
-from service.runtime.devices import Device
-from service.runtime.external_data import check_external_data
+from service.runtime.resources import Device
 from service.runtime.session import Session
 from service.settings import PREFIX, Settings
 
@@ -153,13 +152,13 @@ def device_of(settings: Settings) -> Device:
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
     """Verify, load and prove a bundle, and check that nothing of it changed meanwhile. Raises BundleError or
     DeviceError."""
-    seal = verify(bundle)
+    verified = verify(bundle)
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
     open_graph = partial(open_session, device=device_of(settings))
     predictor = OPENERS[bundle.manifest.task](bundle, precision, open_graph)
     replay(predictor, bundle, precision=precision)
-    seal.check()
+    verified.check_unchanged()
     return predictor
 
 

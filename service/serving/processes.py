@@ -25,8 +25,7 @@ from service.logs import configure_logging, name_worker
 from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_reloads
 from service.models.loading import LoadedModel, load_models, reload_models
 from service.models.reloading import ReloadSignal, write_down_failure
-from service.runtime.devices import choose_device
-from service.runtime.memory import release_free_memory
+from service.runtime.resources import choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.accepting import Loads, take_turns
 from service.serving.forking import WorkerContext, num_threads, share_memory
