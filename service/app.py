@@ -31,8 +31,8 @@ from service.api.side_thread import SideThread
 from service.api.tag import TagEndpoint, tag
 from service.api.translate import TranslateEndpoint, translate
 from service.metrics import Metrics
+from service.models.cards import request_limits
 from service.models.engine import Engine, create_engine
-from service.models.limits import request_limits
 from service.models.loading import LoadedModel, OpenSession
 from service.models.reloading import ReloadSignal
 from service.runtime.resources import FindObstacle, choose_device
