@@ -34,7 +34,6 @@ from service.metrics import Metrics
 from service.models.cards import request_limits
 from service.models.engine import Engine, create_engine
 from service.models.loading import LoadedModel, OpenSession
-from service.models.reloading import ReloadSignal
 from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
@@ -51,7 +50,7 @@ def create_app(
     preloaded: Sequence[LoadedModel] = (),
     worker_metrics: Metrics | None = None,
     tracer: Tracer | None = None,
-    reload_signal: ReloadSignal | None = None,
+    reloads_on_sighup: bool = False,
 ) -> Litestar:
     """Build the service as an ASGI application.
 
@@ -68,7 +67,6 @@ def create_app(
         open_session,
         preloaded,
         worker_metrics or Metrics(),
-        reload_signal or ReloadSignal(),
         access.reread_keys,
     )
     engine.metrics.device.labels(device).set(1)
@@ -76,7 +74,7 @@ def create_app(
         route_handlers=[tag, classify, translate, models, live, ready, *here_or_admin(settings)],
         dependencies=dependencies(engine, access),
         exception_handlers=HANDLERS,
-        lifespan=[engine.running, tracer.running],
+        lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
         before_request=access if access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_within(settings.body_timeout_seconds),

@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.values import MultiProcessValue
 
 from service.errors import SettingsError
-from service.metrics import Across, Metrics, count_reloads
+from service.metrics import Across, Metrics
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client whenever it opens a file
 SUPERVISOR = 0  # its number among the workers, which begin with 1
@@ -79,10 +79,10 @@ def use_folder(folder: Path, *, worker: int) -> None:
     prometheus_client.values.ValueClass = MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call]
 
 
-def supervisor_reloads(folder: Path) -> Counter:
-    """Declare a supervisor's counter of reloads that came to nothing before a worker heard of them."""
+def supervisor_registry(folder: Path) -> CollectorRegistry:
+    """Return a registry for the metrics of a supervisor, which are shown with those of its workers."""
     use_folder(folder, worker=SUPERVISOR)
-    return count_reloads(CollectorRegistry())
+    return CollectorRegistry()
 
 
 def make_folder() -> TemporaryDirectory[str]:

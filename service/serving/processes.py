@@ -22,9 +22,10 @@ from service.api.connections import connections_within
 from service.app import create_admin_app, create_app
 from service.errors import StartupError
 from service.logs import configure_logging, name_worker
-from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_reloads
+from service.metrics import count_reloads
+from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
 from service.models.loading import LoadedModel, load_models, reload_models
-from service.models.reloading import ReloadSignal, write_down_failure
+from service.models.reloading import log_failure
 from service.runtime.resources import choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.accepting import Loads, take_turns
@@ -88,9 +89,7 @@ def serve(settings: Settings, stop: StopSignal, *, started_at: float) -> int:
 
 def serve_alone(settings: Settings, ports: Ports, stop: StopSignal, *, started_at: float) -> int:
     """Serve in this process, listening while it loads. Raises AddressError; all other errors are logged."""
-    reload_signal = ReloadSignal()
-    reload_signal.heed()
-    app = create_app(settings, reload_signal=reload_signal)
+    app = create_app(settings, reloads_on_sighup=True)
     listen(ports.all)
     listeners = listeners_of(app, settings, ports, accept_all, ReloadHere(app.state.engine.reload))
     server = Server(listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=stop)
@@ -111,7 +110,7 @@ def supervise(settings: Settings, ports: Ports, stop: StopSignal, *, started_at:
             loaded=loaded,
             loads=Loads(settings.workers),
             metrics=Path(folder.name),
-            reloads=supervisor_reloads(Path(folder.name)),
+            reloads=count_reloads(supervisor_registry(Path(folder.name))),
         )
         supervisor = Supervisor(
             partial(serve_as_worker, settings, ports, shared),
@@ -131,11 +130,9 @@ def supervise(settings: Settings, ports: Ports, stop: StopSignal, *, started_at:
 
 def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, context: WorkerContext) -> int:
     """Serve in a worker process, with the models that its supervisor has loaded, if it has."""
-    reload_signal = ReloadSignal()
-    reload_signal.heed()
     name_worker(context.number)
     metrics = WorkerMetrics(shared.metrics, worker=context.number)
-    app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reload_signal=reload_signal)
+    app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reloads_on_sighup=True)
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     accept = partial(take_turns, loads=shared.loads, number=context.number)
     listeners = listeners_of(app, settings, ports, accept, AskSupervisor(context.supervisor, app.state.lifecycle))
@@ -181,7 +178,7 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
         build_access_policy(settings)  # for its errors about the keys
         reloaded = reload_models(settings, open_session, shared.loaded)
     except Exception as error:  # whatever it is, workers must still be watched
-        write_down_failure(error, shared.reloads)
+        log_failure(error, shared.reloads)
         return False
     shared.loaded[:] = reloaded.models
     if num_threads() > 1:
