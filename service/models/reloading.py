@@ -1,4 +1,4 @@
-"""How the result of a reload is answered, logged and counted."""
+"""Results of reloads, and how they are answered, logged and counted."""
 
 from __future__ import annotations
 
