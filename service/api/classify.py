@@ -16,7 +16,7 @@ from service.api.problems import PROBLEMS
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
 from service.api.written import WrittenJson
-from service.models.limits import Limits
+from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 from service.text.batch import Ids

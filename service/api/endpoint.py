@@ -20,13 +20,12 @@ from service.api.side_thread import SideThread
 from service.api.validation import MAX_REPORTED, InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
-from service.models.cards import ModelName
-from service.models.limits import Limits
+from service.models.cards import Limits, ModelName
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done, Job, Work
 from service.scheduling.virtual_time import Priority
-from service.tracing.trace import NO_TRACE, Trace
+from service.telemetry import NO_TRACE, Trace
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)

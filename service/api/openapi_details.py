@@ -29,8 +29,7 @@ from service.api.schemas import (
     TranslateResponse,
 )
 from service.errors import ServiceError
-from service.models.cards import ModelsResponse
-from service.models.limits import Limits
+from service.models.cards import Limits, ModelsResponse
 from service.scheduling.virtual_time import Priority
 
 Json = dict[str, Any]

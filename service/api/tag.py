@@ -17,7 +17,7 @@ from service.api.problems import PROBLEMS
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.validation import InputItem, read_text_or_tokens
 from service.api.written import WrittenJson
-from service.models.limits import Limits
+from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids

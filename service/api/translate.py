@@ -22,7 +22,7 @@ from service.api.validation import InputItem, read_texts
 from service.api.written import WrittenJson
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
-from service.models.limits import Limits
+from service.models.cards import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.job import Done

@@ -9,8 +9,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from service.bundle import Task
 from service.errors import UnknownModelError
 from service.lifecycle import Lifecycle
-from service.models.cards import ModelCard, ModelName
-from service.models.versions import full_name
+from service.models.cards import ModelCard, ModelName, full_name
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Job
 from service.scheduling.prediction import TokensPerCharacter

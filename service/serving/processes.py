@@ -23,11 +23,10 @@ from service.app import create_admin_app, create_app
 from service.errors import StartupError
 from service.logs import configure_logging, name_worker
 from service.metrics import count_reloads
-from service.metrics_exposition import SharedExposition, forget_worker, make_folder
+from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
 from service.models.loading import LoadedModel, load_models, reload_models
-from service.models.reloading import ReloadSignal, write_down_failure
-from service.runtime.devices import choose_device
-from service.runtime.memory import release_free_memory
+from service.models.reloading import log_failure
+from service.runtime.resources import choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.accepting import Loads, take_turns
 from service.serving.forking import WorkerContext, num_threads, share_memory
@@ -36,9 +35,7 @@ from service.serving.sockets import bind, listen, url_of
 from service.serving.stopping import StopSignal, end_at_once
 from service.serving.supervisor import Duties, Supervisor
 from service.settings import Settings
-from service.tracing.trace import choose_tracer
-
-SUPERVISOR = 0  # its number among the workers, which begin with 1
+from service.telemetry import choose_tracer
 
 _log = logging.getLogger("service")
 Sockets = Sequence[socket.socket]
@@ -92,9 +89,7 @@ def serve(settings: Settings, stop: StopSignal, *, started_at: float) -> int:
 
 def serve_alone(settings: Settings, ports: Ports, stop: StopSignal, *, started_at: float) -> int:
     """Serve in this process, listening while it loads. Raises AddressError; all other errors are logged."""
-    reload_signal = ReloadSignal()
-    reload_signal.heed()
-    app = create_app(settings, reload_signal=reload_signal)
+    app = create_app(settings, reloads_on_sighup=True)
     listen(ports.all)
     listeners = listeners_of(app, settings, ports, accept_all, ReloadHere(app.state.engine.reload))
     server = Server(listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=stop)
@@ -115,7 +110,7 @@ def supervise(settings: Settings, ports: Ports, stop: StopSignal, *, started_at:
             loaded=loaded,
             loads=Loads(settings.workers),
             metrics=Path(folder.name),
-            reloads=count_reloads(SharedExposition(Path(folder.name), worker=SUPERVISOR).registry),
+            reloads=count_reloads(supervisor_registry(Path(folder.name))),
         )
         supervisor = Supervisor(
             partial(serve_as_worker, settings, ports, shared),
@@ -135,11 +130,9 @@ def supervise(settings: Settings, ports: Ports, stop: StopSignal, *, started_at:
 
 def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, context: WorkerContext) -> int:
     """Serve in a worker process, with the models that its supervisor has loaded, if it has."""
-    reload_signal = ReloadSignal()
-    reload_signal.heed()
     name_worker(context.number)
-    exposition = SharedExposition(shared.metrics, worker=context.number)
-    app = create_app(settings, preloaded=shared.loaded, exposition=exposition, reload_signal=reload_signal)
+    metrics = WorkerMetrics(shared.metrics, worker=context.number)
+    app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reloads_on_sighup=True)
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     accept = partial(take_turns, loads=shared.loads, number=context.number)
     listeners = listeners_of(app, settings, ports, accept, AskSupervisor(context.supervisor, app.state.lifecycle))
@@ -185,7 +178,7 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
         build_access_policy(settings)  # for its errors about the keys
         reloaded = reload_models(settings, open_session, shared.loaded)
     except Exception as error:  # whatever it is, workers must still be watched
-        write_down_failure(error, shared.reloads)
+        log_failure(error, shared.reloads)
         return False
     shared.loaded[:] = reloaded.models
     if num_threads() > 1:

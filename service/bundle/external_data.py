@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
 
-from service.bundle import MANIFEST, Bundle
+from service.bundle.folder import Bundle
+from service.bundle.manifest import MANIFEST
 from service.errors import BundleError
 
 # Where tensors may be: of each message of onnx.proto the fields that lead to one, and the message that each holds.

@@ -20,10 +20,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 from service.app import create_app
-from service.errors import SettingsError
 from service.logs import JsonFormatter
-from service.tracing.otlp import OtlpTracer
-from service.tracing.trace import NO_TRACE, NoTracer, Tracer, choose_tracer
+from service.telemetry import NO_TRACE, Tracer, choose_tracer
 from tests.api.conftest import NEEDED, Client, is_ready, wait_until
 from tests.fakes import (
     CLASSIFIER,
@@ -38,7 +36,7 @@ from tests.fakes import (
     write_translator,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SECRET = "Alice plays with Paris"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -75,7 +73,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def traced(models: Path) -> Iterator[Traced]:
     session, exporter, provider = FakeSession(), InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    app = create_app(settings_for(models), open_session=OpenFake(session), tracer=OtlpTracer(lambda: provider))
+    app = create_app(settings_for(models), open_session=OpenFake(session), tracer=Tracer(lambda: provider))
     with TestClient(app) as client:
         wait_until(lambda: is_ready(client))
         yield Traced(client=client, session=session, exporter=exporter)
@@ -200,7 +198,7 @@ def test_what_is_not_sampled_has_an_id_and_no_spans(models: Path, caplog: pytest
     exporter, provider = InMemorySpanExporter(), TracerProvider(sampler=ALWAYS_OFF)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     caplog.set_level(logging.INFO, "service.requests")
-    app = create_app(settings_for(models), open_session=OpenFake(FakeSession()), tracer=OtlpTracer(lambda: provider))
+    app = create_app(settings_for(models), open_session=OpenFake(FakeSession()), tracer=Tracer(lambda: provider))
     with TestClient(app) as client:
         wait_until(lambda: is_ready(client))
         client.post("/tag", json={"text": "a"})
@@ -220,7 +218,7 @@ def test_the_provider_is_opened_by_the_one_that_serves_and_shut_down_with_it(mod
         opened.append(Provider())
         return opened[0]
 
-    app = create_app(settings_for(models), open_session=OpenFake(FakeSession()), tracer=OtlpTracer(open_provider))
+    app = create_app(settings_for(models), open_session=OpenFake(FakeSession()), tracer=Tracer(open_provider))
     assert not opened  # a fork might still come
     with TestClient(app):
         assert opened
@@ -228,19 +226,7 @@ def test_the_provider_is_opened_by_the_one_that_serves_and_shut_down_with_it(mod
 
 
 def test_off_is_nothing() -> None:
-    tracer = choose_tracer("off")
-    assert isinstance(tracer, NoTracer)
-    tracer.start()
-    assert tracer.begin([(b"traceparent", b"x")]) is NO_TRACE
-    tracer.stop()
-
-
-def test_packages_that_are_missing_stop_the_start_and_are_named() -> None:
-    def open_otlp() -> Tracer:
-        raise ModuleNotFoundError("No module named 'opentelemetry'", name="opentelemetry")
-
-    with pytest.raises(SettingsError, match=r"RIBBON_TRACING=otlp: opentelemetry is not installed; pip install"):
-        choose_tracer("otlp", open_otlp)
+    assert choose_tracer("off").begin([(b"traceparent", b"x")]) is NO_TRACE
 
 
 @pytest.mark.parametrize(("tracing", "loaded"), [("off", False), ("otlp", True)])

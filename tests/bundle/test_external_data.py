@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from service.bundle import MANIFEST, load_bundle, write_manifest
+from service.bundle.external_data import INSIDE, TENSOR, check_external_data, external_files
 from service.errors import BundleError
 from service.models.loading import load_models, open_predictor
-from service.runtime.external_data import INSIDE, TENSOR, check_external_data, external_files
 from service.runtime.session import open_session
 from tests.fakes import CLASSIFIER, GRAPH, classifier_manifest, sentiment_graph, settings_for, weights, write_classifier
 
