@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request, post
+from litestar import MediaType, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -15,7 +15,6 @@ from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
-from service.api.written import WrittenJson
 from service.models.limits import Limits
 from service.models.registry import ServedModel
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
@@ -61,6 +60,6 @@ async def classify(
     data: JSONBody[ClassifyRequest],
     request: Request[Any, Any, Any],
     classify_endpoint: NamedDependency[ClassifyEndpoint],
-) -> WrittenJson:
+) -> Response[bytes]:
     """Say which class each text belongs to, or which classes, and how probable every class is."""
-    return WrittenJson(await classify_endpoint.answer(data, request))
+    return Response(await classify_endpoint.answer(data, request), media_type=MediaType.JSON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request, post
+from litestar import MediaType, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -16,7 +16,6 @@ from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.validation import InputItem, read_text_or_tokens
-from service.api.written import WrittenJson
 from service.models.limits import Limits
 from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
@@ -70,9 +69,9 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
 )
 async def tag(
     data: JSONBody[TagRequest], request: Request[Any, Any, Any], tag_endpoint: NamedDependency[TagEndpoint]
-) -> WrittenJson:
+) -> Response[bytes]:
     """Split text into sentences and tokens and say what each one is."""
-    return WrittenJson(await tag_endpoint.answer(data, request))
+    return Response(await tag_endpoint.answer(data, request), media_type=MediaType.JSON)
 
 
 def split(item: InputItem) -> tuple[str, list[Sentence]]:

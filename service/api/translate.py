@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from litestar import Request, Response, post
+from litestar import MediaType, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -19,7 +19,6 @@ from service.api.schemas import TranslateRequest, TranslateResponse, TranslateRe
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
 from service.api.validation import InputItem, read_texts
-from service.api.written import WrittenJson
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
 from service.models.limits import Limits
@@ -113,7 +112,7 @@ async def translate(
     """Split text into sentences, translate them, and join them again with its line breaks kept."""
     if data.stream:
         return Stream(await translate_endpoint.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
-    return WrittenJson(await translate_endpoint.answer(data, request))
+    return Response(await translate_endpoint.answer(data, request), media_type=MediaType.JSON)
 
 
 _UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come

@@ -201,11 +201,11 @@ def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
 SCRIPT = """
 import os, signal, sys, time
 from service.logs import configure_logging
-from service.serving.stopping import StopSignal
-from service.serving.supervisor import Duties, Supervisor
+from service.serving.signals import StopSignal
+from service.serving.supervisor import Supervisor, SupervisorCallbacks
 
 def wait(context):
-    while not context.stop.is_told:
+    while not context.stop.is_requested:
         time.sleep(0.01)
     return 0
 
@@ -214,9 +214,22 @@ def work(context):
 
 configure_logging(level="info", format="json")
 stop = StopSignal()
-stop.heed()
-duties = Duties(on_ready=stop.tell, on_death=lambda number: print("buried", number), reload=lambda: False)
-supervisor = Supervisor(work, num_workers=2, sockets=(), stop=stop, way_out_seconds={patience}, duties=duties)
+stop.install()
+callbacks = SupervisorCallbacks(
+    on_ready=on_ready,
+    on_death=lambda number: print("buried", number),
+    on_replace=lambda reason: print("replaced", reason),
+    reload=lambda: False,
+)
+supervisor = Supervisor(
+    work,
+    num_workers=2,
+    sockets=(),
+    stop=stop,
+    drain_seconds={patience},
+    callbacks=callbacks,
+    heartbeat_seconds=0.05,
+)
 sys.exit(supervisor.run())
 """
 
@@ -252,7 +265,7 @@ def test_a_worker_that_knows_it_cannot_start_is_not_asked_again() -> None:
 
 def test_one_that_does_not_end_in_time_is_killed() -> None:
     ended = supervise(
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN); context.say_ready(); time.sleep(60)", patience=-4.8
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); context.report_ready(); time.sleep(60)", patience=-4.8
     )
     assert ended.returncode == 1
     assert messages(ended) == ["killed: not done in time", "worker ended", "worker ended"]
@@ -260,7 +273,7 @@ def test_one_that_does_not_end_in_time_is_killed() -> None:
 
 def test_workers_draw_different_random_numbers() -> None:
     ended = supervise(
-        "import random; print(random.getrandbits(64), flush=True); context.say_ready(); return wait(context)"
+        "import random; print(random.getrandbits(64), flush=True); context.report_ready(); return wait(context)"
     )
     assert ended.returncode == 0
     drawn = [line for line in ended.stdout.splitlines() if not line.startswith("buried")]
