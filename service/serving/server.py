@@ -123,7 +123,6 @@ class WorkerServer(Server):
         self._context = context
 
     async def _serve(self, on_ready: Callable[[], None]) -> None:
-        asyncio.get_running_loop().add_reader(self._context.pipe, self._on_supervisor_died)
         heartbeat = asyncio.create_task(self._send_heartbeats())
         try:
             await super()._serve(on_ready)
@@ -139,12 +138,9 @@ class WorkerServer(Server):
     async def _send_heartbeats(self) -> None:
         while True:
             self._context.send_heartbeat()
+            if self._context.is_orphan:
+                self._stop.request()
             await asyncio.sleep(HEARTBEAT_SECONDS)
-
-    def _on_supervisor_died(self) -> None:
-        """Stop because the pipe has closed: nothing is ever written into it on the other side."""
-        asyncio.get_running_loop().remove_reader(self._context.pipe)
-        self._stop.request()
 
 
 class AppServer(uvicorn.Server):
