@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import MediaType, Request, Response, post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
-from service.api.answers import classify_result
+from service.api.answers import JsonResponse, classify_result
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
@@ -60,6 +60,6 @@ async def classify(
     data: JSONBody[ClassifyRequest],
     request: Request[Any, Any, Any],
     classify_endpoint: NamedDependency[ClassifyEndpoint],
-) -> Response[bytes]:
+) -> JsonResponse:
     """Say which class each text belongs to, or which classes, and how probable every class is."""
-    return Response(await classify_endpoint.answer(data, request), media_type=MediaType.JSON)
+    return JsonResponse(await classify_endpoint.answer(data, request))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import MediaType, Request, Response, post
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
-from service.api.answers import TaggedItem, TagOptions, tag_results
+from service.api.answers import JsonResponse, TaggedItem, TagOptions, tag_results
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
@@ -69,9 +69,9 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
 )
 async def tag(
     data: JSONBody[TagRequest], request: Request[Any, Any, Any], tag_endpoint: NamedDependency[TagEndpoint]
-) -> Response[bytes]:
+) -> JsonResponse:
     """Split text into sentences and tokens and say what each one is."""
-    return Response(await tag_endpoint.answer(data, request), media_type=MediaType.JSON)
+    return JsonResponse(await tag_endpoint.answer(data, request))
 
 
 def split(item: InputItem) -> tuple[str, list[Sentence]]:

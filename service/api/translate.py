@@ -7,12 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from litestar import MediaType, Request, Response, post
+from litestar import Request, Response, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
+from service.api.answers import JsonResponse
 from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows, run_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
@@ -112,7 +113,7 @@ async def translate(
     """Split text into sentences, translate them, and join them again with its line breaks kept."""
     if data.stream:
         return Stream(await translate_endpoint.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
-    return Response(await translate_endpoint.answer(data, request), media_type=MediaType.JSON)
+    return JsonResponse(await translate_endpoint.answer(data, request))
 
 
 _UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come
