@@ -175,7 +175,7 @@ class Settings(BaseModel):
     answer_timeout_seconds: float = setting(
         60.0,
         gt=0,
-        meaning="most time for a caller to read an answer; above, the connection is cut",
+        meaning="most time in which a caller reads nothing of an answer; above, the connection is cut",
         cost="callers who do not read hold memory and connections longer",
     )
 
