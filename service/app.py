@@ -16,9 +16,7 @@ from service.api.body import requests_within
 from service.api.classify import ClassifyEndpoint, classify
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
-from service.api.first_look import FirstLook
 from service.api.health import live, metrics, ready
-from service.api.load_shedding import LoadShedder
 from service.api.middleware import ContextMiddleware
 from service.api.models import models
 from service.api.openapi import describe_api
@@ -86,19 +84,9 @@ def create_app(
     app.state.engine = engine
     app.state.access = access
     app.state.count_problem = engine.metrics.count_problem
-    load_shedder = LoadShedder(registry=engine.registry, default_timeout_ms=settings.default_timeout_ms)
     request_log = RequestLog(metrics=engine.metrics, callers=access.callers(settings), tracer=tracer)
-    app.state.first_look = FirstLook(
-        load_shedder=load_shedder,
-        request_log=request_log,
-        lag=engine.lag,
-        lifecycle=engine.lifecycle,
-        needs_key=access.keys is not None,
-    )
     app.state.outermost = partial(ContextMiddleware, request_log=request_log, lifecycle=engine.lifecycle)
-    app.asgi_handler = ConcurrencyLimit(
-        app.asgi_handler, load_shedder=load_shedder, lag=engine.lag, max_in_flight=settings.max_requests
-    )
+    app.asgi_handler = ConcurrencyLimit(app.asgi_handler, lag=engine.lag, max_in_flight=settings.max_requests)
     app.asgi_handler = app.state.outermost(ShutdownMiddleware(app.asgi_handler, lifecycle=engine.lifecycle))
     return app
 
@@ -121,7 +109,6 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
         logging_config=None,
     )
     admin.state.count_problem = app.state.count_problem
-    admin.state.first_look = None  # operators are never turned away
     admin.asgi_handler = app.state.outermost(ShutdownMiddleware(admin.asgi_handler, lifecycle=engine.lifecycle))
     return admin
 

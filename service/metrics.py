@@ -216,5 +216,15 @@ def count_reloads(registry: CollectorRegistry) -> Counter:
     return reloads
 
 
+def count_worker_restarts(registry: CollectorRegistry) -> Counter:
+    """Declare the counter of workers that a supervisor replaced."""
+    restarts = Counter(
+        "ribbon_worker_restarts", "Workers replaced, by reason: died, hung.", ["reason"], registry=registry
+    )
+    for reason in ("died", "hung"):
+        restarts.labels(reason)  # 0 from the beginning: a rate needs a first value
+    return restarts
+
+
 def _longest(ages: Iterable[float]) -> float:
     return max(ages, default=0.0)

@@ -150,7 +150,7 @@ class Settings(BaseModel):
     """most time for a request's headers to arrive, and again for its body; above, 408.
     Cost: slow callers hold their connections longer"""
     answer_timeout_seconds: Seconds = 60.0
-    """most time for a caller to read an answer; above, the connection is cut.
+    """most time in which a caller reads nothing of an answer; above, the connection is cut.
     Cost: callers who do not read hold memory and connections longer"""
 
     drain_seconds: DrainSeconds = 0.0

@@ -14,7 +14,7 @@ from service.decoding.search import Hypotheses, Search, StepModel
 from service.decoding.sentence_search import FinishedSentence
 from service.decoding.source import TURN_SECONDS, DecodeSource
 from service.decoding.worker import DecodeWorker, StepReport, share_of
-from service.errors import CallerLeftError, DeadlineExceededError
+from service.errors import CallerLeftError, CapacityError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.admission import AdmissionControl, Outlook
 from service.scheduling.failures import failure_of
@@ -121,7 +121,11 @@ class Decoder(Registration):
             for row, search in zip(job.rows, searches, strict=True)
         ]
         request = DecodeRequest.of(sentences, priority)
-        job.prediction = self._forecast.prediction(self._check(request, deadline=deadline))
+        try:
+            job.prediction = self._forecast.prediction(self._check(request, deadline=deadline))
+        except CapacityError:
+            job.rows.clear()  # they name the job: only the garbage collector would free both
+            raise
         self._forecast.record_arrival(request, now=self._clock())
         self._job_started()
         done.add_done_callback(lambda _: self._forget(job, sentences))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-from service.errors import CallerLeftError
+from service.errors import CallerLeftError, CapacityError
 from service.metrics import Metrics
 from service.scheduling.admission import AdmissionControl, Outlook
 from service.scheduling.failures import failure_of
@@ -123,9 +123,12 @@ class Batcher(Registration, Generic[Answer]):
         parts = self._parts(job.rows)
         if job.cost > LONG_ROW_TOKENS:
             self._expects_long = any(source.is_long for source, _ in parts)
-        job.prediction = Prediction(
-            seconds=max(self._check_part(part, job) for part in parts), safety_factor=self._safety_factor
-        )
+        try:
+            seconds = max(self._check_part(part, job) for part in parts)
+        except CapacityError:
+            job.rows.clear()  # they name the job: only the garbage collector would free both
+            raise
+        job.prediction = Prediction(seconds=seconds, safety_factor=self._safety_factor)
         self._job_started()
         done.add_done_callback(lambda _: self._forget(job, parts))
         for source, part in parts:
