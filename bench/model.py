@@ -11,7 +11,7 @@ import onnxruntime
 
 from bench.client import Request
 from service.bundle import Bundle, Task
-from service.decoding.offline_search import search_all
+from service.decoding.beam_search import search_all
 from service.decoding.search import Search
 from service.errors import BundleError
 from service.models.loading import (

@@ -9,7 +9,7 @@ from litestar.utils import normalize_path
 
 from service.api.problems import send_problem
 from service.errors import OverloadedError
-from service.scheduling.event_loop_lag import EventLoopLag
+from service.scheduling.latency import EventLoopLag
 
 TASK_PATHS = frozenset({"/tag", "/classify", "/translate"})
 

@@ -26,8 +26,7 @@ from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
 from service.runtime.resources import available_cores, lower_priority, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
-from service.scheduling.event_loop_lag import EventLoopLag
-from service.scheduling.prediction import WarmUp
+from service.scheduling.latency import EventLoopLag, WarmUp
 from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 

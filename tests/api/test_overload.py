@@ -13,7 +13,7 @@ import pytest
 
 from service.api.keys import line_for
 from service.logs import JsonFormatter
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Priority
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.listening import Run, Running, read_answer, request
 from tests.api.test_bad_input import every_route, problem_of
