@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from training.tagger_run import TaggerRun
+from training.tagger.config import TaggerRun
 
 FIGURES = {
     "ewt_upos_gold_tokens": "EWT, gold tokens: UPOS accuracy",
@@ -36,10 +36,10 @@ checkpoint was chosen on the dev sets, UNER's among them; the test sets were use
 make train-tagger CONFIG=training/configs/{name}.toml BUNDLE=models/{name}
 ```
 """
-PRETRAINED = "Features and encoder began by guessing hidden words of plain text (`training/pretrain_encoder.py`).\n"
+PRETRAINED = "Features and encoder began by guessing hidden words of plain text (`training/tagger/pretrain.py`).\n"
 LABELLED = (
     "It goes on from one of two teachers and learns, too, from text that both labelled together "
-    "(`training/label_text.py`).\n"
+    "(`training/tagger/distil.py`).\n"
 )
 FROM_BUNDLE = (
     "Training goes on from the bundle before (`training/tagger/bundle_start.py`), which began by guessing hidden words "
@@ -50,9 +50,9 @@ MADE = (
     "Sentences of templates (`training/tagger/generated_sentences.py`) teach amounts and times and what is none; in "
     "copies of sentences other names stand (`training/tagger/renamed_sentences.py`). "
 )
-SHIFTED = "Entity logits are shifted ({shifts}), by the dev sets (`training/tune_entities.py`). "
+SHIFTED = "Entity logits are shifted ({shifts}), by the dev sets (`training/tagger/tune_entities.py`). "
 PRINTED_BY = """
-`python -m training.evaluate_tagger models/en-tagger --split test` prints them; those of an own scheme, of heads that
+`python -m training.tagger.evaluate models/en-tagger --split test` prints them; those of an own scheme, of heads that
 are not exported, are printed by training.
 """
 LIMITS = """

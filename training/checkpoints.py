@@ -15,8 +15,8 @@ from training.corpora.tagging import Heads
 from training.networks.gated_translator import GatedTranslator
 from training.networks.tagger import Tagger
 from training.networks.translator import Translator, TranslatorNetwork
-from training.tagger_run import TaggerRun
-from training.translator_run import TranslatorRun
+from training.tagger.config import TaggerRun
+from training.translator.config import TranslatorRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """From a trained network to graphs: check against torch, quantise, store what precisions share once.
 
-``export_tagger`` and ``classifier/export`` say what each network's graph is.
+``export`` of each task says what each network's graph is.
 """
 
 from __future__ import annotations

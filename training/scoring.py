@@ -11,7 +11,7 @@ import numpy as np
 from service.text.pipeline import WordEncoder
 from training.corpora.tagging_sets import GoldSet
 from training.networks.tagger import Tagger
-from training.prediction import score_spans, tag_sentences
+from training.tagger.predict import score_spans, tag_sentences
 
 
 def score_sets(

@@ -83,7 +83,7 @@ def read_wikigold(data_dir: Path | None) -> list[TaggedSentence]:
 
 
 def read_labelled(path: Path) -> list[TaggedSentence]:
-    """What training/label_text.py wrote: tags of an ensemble, not of people."""
+    """What training/tagger/distil.py wrote: tags of an ensemble, not of people."""
     return read_columns(path, {"word": 0, "upos": 1, "xpos": 2, "ner": 3})
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from training.networks.gated_recurrence import BidirectionalGatedLayer, GatedLayer
 from training.networks.layers import SharedDropout
 from training.networks.translator import Memory, Step, TranslatorConfig, TranslatorNetwork, output_loss
-from training.pair_batches import PairBatch
+from training.translator.batches import PairBatch
 
 
 class DecoderLayer(nn.Module):

@@ -11,14 +11,14 @@ import math
 import torch
 from torch import Tensor
 
-from training.networks.tied_loss import tied_loss
+from training.networks.tied_softmax import tied_loss
 
 
 def sampled_loss(
     rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *, num_sampled: int, smoothing: float
 ) -> Tensor:
     """Mean negative log-probability of ``targets`` (row,) among about ``num_sampled`` words more than the targets;
-    arguments as :func:`training.networks.tied_loss.tied_loss`."""
+    arguments as :func:`training.networks.tied_softmax.tied_loss`."""
     wanted, places = targets.unique(return_inverse=True)
     is_free = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
     is_free[wanted] = False

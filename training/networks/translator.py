@@ -14,8 +14,8 @@ from training.networks.attention import ATTENTIONS, AttentionKind, Multiplicativ
 from training.networks.conditional_gru import run_conditional_gru
 from training.networks.layers import RecurrentEncoder, SharedDropout
 from training.networks.sampled_softmax import sampled_loss
-from training.networks.tied_loss import tied_loss
-from training.pair_batches import PairBatch
+from training.networks.tied_softmax import tied_loss
+from training.translator.batches import PairBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,10 +27,10 @@ from service.bundle import VOCABULARIES, load_bundle
 from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 from training.corpora import glove, tagging
 from training.corpora.entities import TAGS
-from training.evaluate_tagger import open_tagger, tag_words
-from training.export_tagger import HEADS
-from training.label_text import read_text
 from training.onnx_graph import GATES
+from training.tagger.distil import read_text
+from training.tagger.evaluate import open_tagger, tag_words
+from training.tagger.export import HEADS
 from training.vocabularies import VocabularyConfig, build_vocabularies, count_words
 
 RIDGE = 10.0
@@ -124,7 +124,7 @@ def extended(old: Vocabulary, more: Collection[str]) -> Vocabulary:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--run-dir", type=Path, required=True, help="a folder that train_tagger can start from")
+    parser.add_argument("--run-dir", type=Path, required=True, help="a folder that training can start from")
     parser.add_argument("--labels", type=Path, required=True, help="file of labelled text to write")
     parser.add_argument("--max-words", type=int, default=40_000, help="of the grown vocabulary")
     parser.add_argument(

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from training.corpora.entities import LABELS
-from training.evaluate_tagger import open_tagger, spans_of_texts
 from training.evaluation import Labelled, Score, evaluate_spans
+from training.tagger.evaluate import open_tagger, spans_of_texts
 
 FOLDER = Path(__file__).with_name("evaluation")
 _SPAN = re.compile(r"\[([^]]+)\]\(([A-Z]+)\)")

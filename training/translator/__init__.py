@@ -1,1 +1,1 @@
-"""Measurement of a translator as its users see it: by domain, by kind of input, and as a report."""
+"""The translator: training, distillation, export and publication, and its measurement as its users see it."""

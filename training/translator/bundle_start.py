@@ -20,8 +20,8 @@ from torch import Tensor
 
 from service.bundle import SUBWORDS, load_bundle
 from training.export import GRAPHS
-from training.export_translator import ENCODERS
 from training.onnx_graph import GATES
+from training.translator.export import ENCODERS
 
 State = dict[str, Tensor]
 SMALLEST_SIZE = 8  # weights have more elements than that, the constants of a graph fewer
@@ -43,7 +43,7 @@ def main() -> None:
 def state_of_bundle(folder: Path) -> State:
     """State of a :class:`training.networks.translator.Translator` with one encoder layer and multiplicative attention.
 
-    Reads the constants of the int8 graphs in the order in which ``training.translator_graphs`` stores them. Raises
+    Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them. Raises
     ValueError if a graph holds others.
     """
     state = _encoder_state(_constants(folder / ENCODERS["int8"]))

@@ -1,6 +1,6 @@
 """Fit a translator's confidence: the probability that a sentence's translation is good, from the features of a search.
 
-    python -m training.evaluate_confidence models/en-xx --data-dir data --output rows.jsonl
+    python -m training.translator.evaluate_confidence models/en-xx --data-dir data --output rows.jsonl
     python -m training.translator.calibrate rows.jsonl --measured-on news chat --output confidence.json
 
 A row is a sentence: ``{"target": "es", "chrf": 61.3, "features": {"coverage": 0.93, ...}}``, with the chrF (Popović

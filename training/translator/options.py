@@ -55,7 +55,7 @@ def open_system(arguments: argparse.Namespace, **options: Any) -> System:
     if arguments.beam_size is not None:
         options["beam_size"] = arguments.beam_size
     if arguments.bundle:
-        from training.evaluate_translator import answers_here, open_translator
+        from training.translator.evaluate import answers_here, open_translator
 
         bundle = load_bundle(arguments.bundle)
         model = ServedModel(name=bundle.manifest.name, version=bundle.manifest.version)

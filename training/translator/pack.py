@@ -19,9 +19,9 @@ import torch
 from service.bundle import SUBWORDS
 from training.command_line import run_parser
 from training.config import load_config
+from training.translator.config import TranslatorRun
 from training.translator.mixture import Mixture
 from training.translator.prepare import PAIRS, folder_of_pairs, parts_of, read_prepared
-from training.translator_run import TranslatorRun
 
 BYTES_PER_TOKEN = 1.75  # of the target, of a line with both sides, compressed
 

@@ -24,11 +24,11 @@ from training.corpora.open_parallel import read_source, sources_of, without
 from training.corpora.parallel import Pair, PairSet, read_sets
 from training.corpora.parallel_files import FLORES, NEWSTEST, domain_of, is_business_slice, read_evaluation
 from training.corpora.text_key import key_of
-from training.pair_batches import MeasuredPair, measure
-from training.pair_variation import mask_pair
-from training.subword_training import SubwordPairEncoder, learn_subwords
+from training.translator.batches import MeasuredPair, measure
+from training.translator.config import TranslatorRun
 from training.translator.mixture import MixturePart
-from training.translator_run import TranslatorRun
+from training.translator.subwords import SubwordPairEncoder, learn_subwords
+from training.translator.variation import mask_pair
 
 PAIRS = "pairs.tsv"
 DEV_SAMPLE = 120  # sentences of a set that score an epoch of a run on broad sources

@@ -19,13 +19,13 @@ from training.config import load_config
 from training.corpora.parallel import read_pairs
 from training.loop import fit, seed_everything
 from training.networks.translator import TranslatorNetwork
-from training.pair_batches import MeasuredPair, PairBatch, measure, pack_pairs, pair_batches
-from training.pair_variation import RandomVariation
-from training.subword_training import SubwordPairEncoder
-from training.translating import score_sets
+from training.translator.batches import MeasuredPair, PairBatch, measure, pack_pairs, pair_batches
+from training.translator.config import TranslatorRun
 from training.translator.mixture import Mixture
+from training.translator.predict import score_sets
 from training.translator.prepare import PAIRS, dev_sets, folder_of_pairs, parts_of, prepare, read_prepared
-from training.translator_run import TranslatorRun
+from training.translator.subwords import SubwordPairEncoder
+from training.translator.variation import RandomVariation
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     if not arguments.bundle:
         return
     # It needs the service's packages, which training alone does not.
-    from training.publish_translator import print_published, publish
+    from training.translator.publish import print_published, publish
 
     figures = publish(
         best,
