@@ -1,8 +1,8 @@
 """``python -m bench.eager``: target tokens a second of one core, the engine beside PyTorch's eager mode.
 
 The same sentences and the same trained weights: through the service's engine over the bundle's graphs, and through
-``training.translator.beam_search`` over the run's checkpoint, one thread each, by turns. Counted are the tokens of each sentence's
-best translation, once. Needs the extra ``train``.
+``training.translator.beam_search`` over the run's checkpoint, one thread each, by turns. Counted are the tokens of each
+sentence's best translation, once. Needs the extra ``train``.
 """
 
 from __future__ import annotations

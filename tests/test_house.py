@@ -30,8 +30,8 @@ LEAVES = (
 )
 TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
-# Files of training, or of a task's folder there, that begin so.
-PROOFS = re.compile(r"training/(classifier/(examples|report|sentiment)|(\w+/)?(evaluat|export|predict|publish))")
+# Files of training, or of a task's folder there, that make or prove a model.
+PROOFS = re.compile(r"training/(\w+/)?(evaluate(_\w+)?|examples|export|predict|publish|(\w+_)?report)\.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from training.classifier.corpora import read_sets
 from training.classifier.figures import Scores, SetFigures, measure_set, percent
 from training.command_line import evaluation_parser
 from training.config import load_config
-from training.tagger.predict import answer_rows
+from training.predict import answer_rows
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

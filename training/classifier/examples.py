@@ -16,7 +16,7 @@ from service.predictors.classifier import Classifier, ClassifyExample
 from service.text.tokenizer import words_of
 from training.classifier.evaluate import classify_texts, open_classifier
 from training.classifier.plain_inputs import PlainInput, read_inputs
-from training.tagger.predict import answer_rows
+from training.predict import answer_rows
 
 NUM_BUNDLE_EXAMPLES = 16
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from training.classification import Calibration, ClassReport, calibrate, evaluate_classes
+from training.calibration import Calibration, calibrate
+from training.classifier.classification import ClassReport, evaluate_classes
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import TextSet
 from training.classifier.multi_label import evaluate_labels, tune_thresholds

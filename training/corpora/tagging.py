@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from service.text.spans import bioes_tags, spans_of, tags_of
-from training.batches import TaggedExample, bits_of
 from training.corpora import open_entities
 from training.corpora.columns import open_text, read_columns
 from training.corpora.conllu import read_conllu
@@ -14,6 +13,7 @@ from training.corpora.entities import TAGS, Allowed, allowed_tags, either
 from training.corpora.examples import TaggedSentence
 from training.corpora.recutting import NO_TAG, recut
 from training.corpora.sources import locate
+from training.tagger.batches import TaggedExample, bits_of
 
 GMB_LABELS = ("geo", "gpe", "org", "per", "tim", "art", "eve", "nat")
 WNUT17_LABELS = ("person", "location", "corporation", "group", "product", "creative-work")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.batches import ClozeBatch
 from training.networks.tagger import Tagger
+from training.tagger.batches import ClozeBatch
 
 
 class ClozeModel(nn.Module):

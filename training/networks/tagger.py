@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from service.text.vocabulary import Vocabulary
-from training.batches import TaggedBatch
 from training.networks.layers import CharacterConvolution, RecurrentEncoder, SharedDropout
+from training.tagger.batches import TaggedBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

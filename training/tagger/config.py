@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from training.batches import AugmentConfig
 from training.config import FitConfig
 from training.corpora.tagging import FIRST_CORPORA
 from training.networks.tagger import TaggerConfig
+from training.tagger.batches import AugmentConfig
 from training.vocabularies import VocabularyConfig
 
 

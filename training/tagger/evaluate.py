@@ -14,9 +14,10 @@ from training.command_line import evaluation_parser
 from training.corpora import tagging
 from training.corpora.tagging_sets import Tags, read_entity_sets, read_pos_set
 from training.evaluation import Labelled, TagReport, confuse_entities, evaluate_tags
-from training.report import RunReport, SpanSection, TagSection, write_report
+from training.predict import answer_rows
 from training.tagger.baselines import LinearTagger, MostFrequentTag
-from training.tagger.predict import answer_rows, score_spans
+from training.tagger.predict import score_spans
+from training.tagger.report import RunReport, SpanSection, TagSection, write_report
 from training.tokenizer import conll18
 
 

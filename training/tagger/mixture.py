@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.text.pipeline import WordEncoder
-from training.batches import AugmentConfig, TaggedBatch, TaggedExample, pack, tagged_batches
+from training.batches import pack
+from training.tagger.batches import AugmentConfig, TaggedBatch, TaggedExample, tagged_batches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,44 +1,27 @@
-"""Answers to many texts, by a network in training (what early stopping scores) or by a predictor."""
+"""Tags of many sentences by a network in training, and the figures by which early stopping scores it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from operator import eq
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from service.predictors.predictor import Answer, Predictor
 from service.predictors.viterbi import decode_legal
 from service.text.batch import Ids, pad
 from service.text.pipeline import WordEncoder
 from service.text.spans import OUTSIDE, legal_transitions, spans_of
+from training.corpora.tagging_sets import GoldSet
 from training.evaluation import SpanReport, evaluate_spans
+from training.networks.tagger import Tagger
+from training.predict import by_length
 
 Tags = Sequence[Sequence[str]]
-
-
-def by_length(rows: Sequence[Sized], num_words: int) -> Iterator[list[int]]:
-    """Indices in batches of about ``num_words`` padded cells, shortest first."""
-    batch: list[int] = []
-    for i in sorted(range(len(rows)), key=lambda i: len(rows[i])):
-        if batch and len(rows[i]) * (len(batch) + 1) > num_words:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
-def answer_rows(predictor: Predictor[Any, Answer], rows: Sequence[Ids]) -> list[Answer]:
-    """Every row's answer, in order; batches of like lengths."""
-    answers: dict[int, Answer] = {}
-    for indices in by_length(rows, 1024):
-        answers.update(zip(indices, predictor.run(pad([rows[i] for i in indices])), strict=True))
-    return [answers[i] for i in range(len(rows))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,3 +89,21 @@ def score_spans(gold: Tags, predicted: Tags, labels: Sequence[str]) -> SpanRepor
 def shift_vector(tags: Sequence[str], shifts: Mapping[str, float]) -> npt.NDArray[np.float32]:
     """One number a tag: that of its label, whatever its prefix."""
     return np.array([shifts.get(tag.partition("-")[2], 0.0) for tag in tags], np.float32)
+
+
+def score_sets(
+    network: Tagger, encoder: WordEncoder, sets: Sequence[GoldSet], heads: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """Accuracy and F1 in percent; ``score`` weighs a point of tags like five of entities."""
+    figures = {}
+    for test in sets:
+        predicted = tag_sentences(network, encoder, test.sentences, {head: heads[head] for head in test.gold})
+        for head, gold in test.gold.items():
+            if test.labels:
+                figures[f"{test.name}_{head}"] = 100 * score_spans(gold, predicted[head], test.labels).micro.f1
+            else:
+                hits = map(eq, chain.from_iterable(gold), chain.from_iterable(predicted[head]))
+                figures[head] = 100 * float(np.mean(list(hits)))
+    entities = [value for name, value in figures.items() if name not in ("upos", "xpos")]
+    figures["score"] = (figures["upos"] + figures["xpos"]) / 2 + 0.2 * float(np.mean(entities))
+    return figures

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from service.text.pipeline import WordEncoder
-from training.batches import ClozeBatch, cloze_batches, pack
+from training.batches import pack
 from training.command_line import run_parser
 from training.config import FitConfig, load_config
 from training.corpora import plain, tagging
 from training.loop import fit, seed_everything
 from training.networks.cloze import ClozeModel
 from training.networks.tagger import Tagger, TaggerConfig
+from training.tagger.batches import ClozeBatch, cloze_batches
 from training.vocabularies import VocabularyConfig, build_vocabularies, count_words, vocabularies_of_run
 
 

@@ -16,13 +16,13 @@ from service.bundle import VOCABULARIES
 from service.predictors.tagger import TagExample
 from service.predictors.tagger import Tagger as Predictor
 from service.text.vocabulary import Vocabulary, dump_vocabularies
-from training.card import tagger_card
 from training.corpora.licences import TAGGER_CORPORA
 from training.corpora.tagging import Heads
 from training.export import GRAPHS, check_graph, round_weights, write_graphs
 from training.networks.tagger import Tagger
 from training.publish import finish, precision_fields, write_draft, write_examples
 from training.tagger import outside_text
+from training.tagger.card import tagger_card
 from training.tagger.config import TaggerRun
 from training.tagger.evaluate import measure, open_tagger, spans_of_texts, tag_words
 from training.tagger.export import QUANTIZED, answer_of, build_graph, check_batches

@@ -13,9 +13,9 @@ import numpy as np
 
 from service.text.spans import Span, spans_of, tags_of
 from service.text.tokenizer import words_of
-from training.batches import TaggedExample
 from training.corpora.entities import merged_spans
 from training.corpora.examples import TaggedSentence
+from training.tagger.batches import TaggedExample
 from training.tagger.forms import Forms, Rng
 from training.tagger.generated_sentences import GeneratedSentence, forms_with
 

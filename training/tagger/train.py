@@ -10,7 +10,6 @@ import torch
 from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import Vocabulary, load_vocabularies
-from training.batches import TaggedExample, bits_of
 from training.command_line import publishing_parser
 from training.config import load_config
 from training.corpora import tagging
@@ -19,10 +18,11 @@ from training.corpora.tagging_sets import read_sets
 from training.export import round_weights
 from training.loop import fit, seed_everything
 from training.networks.tagger import Tagger
-from training.scoring import score_sets
+from training.tagger.batches import TaggedExample, bits_of
 from training.tagger.config import TaggerRun
 from training.tagger.generated_sentences import generate
 from training.tagger.mixture import Mixture
+from training.tagger.predict import score_sets
 from training.tagger.publish import publish
 from training.tagger.renamed_sentences import harvest, rename
 from training.vocabularies import build_vocabularies, count_words, dropout_rates, vocabularies_of_run

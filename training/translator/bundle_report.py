@@ -21,12 +21,17 @@ import numpy as np
 import numpy.typing as npt
 import sacrebleu
 
+from service.predictors.translation import LanguagePair, TranslateOptions
+from service.predictors.translator import Translator
 from training.corpora.parallel import Pair
 from training.report import blank_figure, picture, save_figure, table
+from training.translator.evaluate import SOURCE_LANGUAGE, TranslatedSet
 from training.translator.pictures import draw_learning_curve
 
 EDGES = (1, 6, 9, 12, 15, 18, 22, 27, 1000)  # words of a source
 FEWEST = 15  # sentences; a BLEU of fewer says little
+NUM_PICTURES = 10
+PICTURED_SPACES = range(5, 14)  # in a source
 FIGURES, REPORT, CURVE, LENGTHS = "figures.json", "report.md", "curve.png", "lengths.png"
 MEASURES = {
     "bleu": "BLEU",
@@ -34,6 +39,8 @@ MEASURES = {
     "bleu_all_references": "BLEU, all references",
     "bleu_literature": "BLEU, lower-cased tokens",
 }
+
+Measured = Mapping[str, Sequence[TranslatedSet]]  # by precision, the default one first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,57 @@ class TranslatorReport:
     history: Sequence[Mapping[str, float]] = ()  # an epoch each
     attentions: Sequence[AttentionPicture] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make_report(
+    title: str, test: Measured, history: Sequence[Mapping[str, float]], attentions: Sequence[AttentionPicture]
+) -> TranslatorReport:
+    """BLEU by length is that of the first precision."""
+    default = next(iter(test.values()))
+    sections = [
+        SetSection(name=part.source.name, figures={name: test[name][place].measures() for name in test})
+        for place, part in enumerate(default)
+    ]
+    by_language: dict[str, list[TranslatedSet]] = {}
+    for part in default:
+        by_language.setdefault(part.source.pairs[0].target_language, []).append(part)
+    lengths = {
+        f"{SOURCE_LANGUAGE}-{language}": bleu_by_length(
+            [text for part in parts for text in part.translations],
+            [pair for part in parts for pair in part.source.pairs],
+        )
+        for language, parts in by_language.items()
+    }
+    return TranslatorReport(
+        title=title,
+        signature=default[0].quality.signature,
+        sections=sections,
+        lengths=lengths,
+        history=history,
+        attentions=attentions,
+    )
+
+
+def attentions_of(translator: Translator, test: Sequence[TranslatedSet]) -> list[AttentionPicture]:
+    """Of some sentences, from all over the test sets, that are neither very short nor wider than a page."""
+    found = []
+    for number in range(NUM_PICTURES):
+        part = test[number % len(test)].source
+        fit = [pair for pair in part.pairs if pair.source.count(" ") in PICTURED_SPACES]
+        if not fit:
+            continue
+        pair = fit[number * len(fit) // NUM_PICTURES]
+        options = TranslateOptions(pair=LanguagePair(SOURCE_LANGUAGE, pair.target_language), attention=True)
+        attention = translator.translate([pair.source], options)[0][0].attention
+        assert attention is not None  # it was asked for
+        found.append(
+            AttentionPicture(
+                source_tokens=attention.source_tokens,
+                target_tokens=attention.target_tokens,
+                weights=attention.weights,
+            )
+        )
+    return found
 
 
 def bleu_by_length(translations: Sequence[str], pairs: Sequence[Pair]) -> list[LengthBin]:

@@ -1,27 +1,21 @@
 """Fit a translator's confidence: the probability that a sentence's translation is good, from the features of a search.
 
-    python -m training.translator.evaluate_confidence models/en-xx --data-dir data --output rows.jsonl
-    python -m training.translator.calibrate rows.jsonl --measured-on news chat --output confidence.json
-
 A row is a sentence: ``{"target": "es", "chrf": 61.3, "features": {"coverage": 0.93, ...}}``, with the chrF (Popović
-2015) of its translation against a human one. Every second row is for fitting, the others are dev rows. Writes what a
-manifest has under ``confidence``, with the lowest threshold from which on nine in ten dev translations are good, and
-prints how reliable it is on the dev rows.
+2015) of its translation against a human one. :mod:`training.translator.evaluate_confidence` makes them. Some rows fit
+the confidence, others (dev rows) choose the threshold and measure the reliability. Publishing writes the result into
+the manifest, under ``confidence``.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.classification import Bin, Calibration
+from training.calibration import Bin, Calibration
 from training.report import table
 
 GOOD_CHRF = 50.0
@@ -224,32 +218,3 @@ def _ranking(confidences: Values, good: Truths) -> float:
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(good, confidences)) if 0 < good.sum() < len(good) else 0.5
-
-
-def read_rows(path: Path) -> Rows:
-    """The rows of a file, one JSON object a line."""
-    return rows_of([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", type=Path, help="sentences, one JSON object a line")
-    parser.add_argument("--chrf", type=float, default=GOOD_CHRF, help="from which on a translation is good")
-    parser.add_argument("--precision", type=float, default=PRECISION, help="share that is good above the threshold")
-    parser.add_argument("--measured-on", nargs="*", default=[], help="domains of the sentences")
-    parser.add_argument("--output", type=Path, required=True, help="where the manifest's part is written")
-    arguments = parser.parse_args()
-    rows = read_rows(arguments.rows)
-    content, figures = calibrate(
-        rows.at(range(0, len(rows.targets), 2)),
-        rows.at(range(1, len(rows.targets), 2)),
-        good_chrf=arguments.chrf,
-        precision=arguments.precision,
-        measured_on=arguments.measured_on,
-    )
-    arguments.output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(report(figures))
-
-
-if __name__ == "__main__":
-    main()

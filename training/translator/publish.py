@@ -29,14 +29,13 @@ from training.corpora.parallel import PairSet, read_sets
 from training.export import round_weights
 from training.networks.translator import Translator
 from training.publish import finish_bundle, precision_fields, write_draft, write_examples
-from training.translator.bundle_report import write_translator_report
+from training.translator.bundle_report import attentions_of, make_report, write_translator_report
 from training.translator.calibrate import Reliability, calibrate, rows_of
 from training.translator.card import translator_card
 from training.translator.config import TranslatorRun
 from training.translator.evaluate import TranslatedSet, engine_here, measure, open_translator
 from training.translator.evaluate_confidence import limited
 from training.translator.evaluate_confidence import rows_of as confidence_rows
-from training.translator.evaluate_report import attentions_of, make_report
 from training.translator.export import ENCODERS, write_translator
 from training.translator.graphs import step_inputs, step_outputs
 from training.translator.prepare import domain_sets

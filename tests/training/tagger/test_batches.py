@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import MASK_ID, UNK_ID
 from tests.training.tiny import NUM_CHARACTERS, VOCABULARIES
-from training.batches import (
+from training.batches import pack
+from training.tagger.batches import (
     AugmentConfig,
     TaggedExample,
     augment,
@@ -19,7 +20,6 @@ from training.batches import (
     cloze_batches,
     collate,
     drop_words,
-    pack,
     tagged_batches,
 )
 

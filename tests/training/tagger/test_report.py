@@ -5,7 +5,7 @@ import json
 import pytest
 
 from training.evaluation import confuse_entities, evaluate_spans, evaluate_tags
-from training.report import RunReport, SpanSection, TagSection, as_markdown, write_report
+from training.tagger.report import RunReport, SpanSection, TagSection, as_markdown, write_report
 
 WORDS = [["“", "the", "zyx"]]
 GOLD = [["``", "DT", "NN"]]

@@ -8,8 +8,8 @@ for package in ("torch", "onnx", "vaderSentiment"):
 
 from tests.training.classifier.made_up import labelled
 from tests.training.scripts import run
-from training.classifier import sentiment
-from training.classifier.sentiment import macro_f1, sides, texts_of_source
+from training.classifier import evaluate_sentiment
+from training.classifier.evaluate_sentiment import macro_f1, sides, texts_of_source
 
 SCORES = np.array([[0.3, 0.5, 0.2], [0.1, 0.5, 0.4]])
 
@@ -42,7 +42,7 @@ def test_films_pairs_and_sources_left_out_are_measured(published, data_dir, monk
         f"tweets={bundle}",
         f"reddit={bundle}",
     )
-    run(sentiment.main, monkeypatch, *arguments)
+    run(evaluate_sentiment.main, monkeypatch, *arguments)
     printed = capsys.readouterr().out
     for beginning in ("SST-2 test: ", "minimal pairs test: texts ", "minimal pairs test, order alone: both "):
         assert beginning in printed

@@ -1,8 +1,9 @@
 """Measure a sentiment classifier where it was not trained: sources left out, film reviews, minimal pairs.
 
-``python -m training.classifier.sentiment BUNDLE [--left-out SOURCE=BUNDLE ...]``. Without ``--left-out`` only films and
-minimal pairs are measured. A source is left out by ``training.classifier.train --leave-out SOURCE``; its macro F1 is
-taken over all of its texts in training and dev files, beside VADER's.
+    python -m training.classifier.evaluate_sentiment BUNDLE [--left-out SOURCE=BUNDLE ...]
+
+Without ``--left-out`` only films and minimal pairs are measured. ``training.classifier.train --leave-out SOURCE`` leaves
+a source out; its macro F1 is taken over all of its texts in training and dev files, beside VADER's.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.predictors.classifier import Classifier
-from training.classification import evaluate_classes
 from training.classifier.baselines import vader_scores
+from training.classifier.classification import evaluate_classes
 from training.classifier.corpora import POLARITY, SENTIMENT
 from training.classifier.evaluate import classify_texts, open_classifier
 from training.classifier.figures import Scores, f1_of_present
