@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 
 def pack(lengths: Sequence[float], num_words: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
-    """Indices of rows in batches of about ``num_words`` padded cells, like lengths together, in random order."""
+    """Indices of rows in batches of about ``num_words`` padded cells. A batch has rows of like lengths; the order of
+    batches is random."""
     jittered = np.asarray(lengths) * rng.uniform(0.95, 1.05, len(lengths)) + rng.uniform(0, 1, len(lengths))
     batches, batch, longest = [], [], 0.0
     for i in np.argsort(jittered):

@@ -1,4 +1,4 @@
-"""How far a classifier's probabilities can be believed: expected calibration error and likelihood."""
+"""The calibration of a classifier's probabilities: expected calibration error and likelihood."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ class Bin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Probabilities beside what came true (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
+    """Probabilities compared with the share of right answers (Guo et al. 2017, "On Calibration of Modern Neural
+    Networks")."""
 
     bins: tuple[Bin, ...]
     negative_log_likelihood: float  # nats a text
 
     @property
     def expected_error(self) -> float:
-        """ECE: by how much confidence and accuracy differ in a bin, averaged over texts."""
+        """The expected calibration error (ECE): the difference of confidence and accuracy in a bin, averaged over
+        texts."""
         total = sum(part.count for part in self.bins)
         return sum(part.count * abs(part.accuracy - part.confidence) for part in self.bins) / total
 
@@ -44,7 +46,7 @@ class Calibration:
 
 
 def calibrate(*, gold: ArrayLike, probabilities: ArrayLike, num_bins: int = NUM_BINS) -> Calibration:
-    """How well ``probabilities`` (text, label) told how often they would be right. Raises ValueError on no texts."""
+    """Measure the calibration of ``probabilities`` (text, label). Raises ValueError if there are no texts."""
     gold_ids = np.asarray(gold, dtype=np.int64)
     rows = np.asarray(probabilities, dtype=np.float64)  # (text, label)
     if rows.ndim != 2 or len(rows) != len(gold_ids) or not len(rows):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Layers(Protocol):
-    """Any network's configuration."""
+    """The fields of a network's configuration that a card describes."""
 
     cell: str
     bidirectional: bool
@@ -16,19 +16,20 @@ class Layers(Protocol):
 
 
 def layers_text(network: Layers) -> str:
-    """``2 bidirectional LSTM layers of 256 a direction``"""
+    """The layers in words: ``2 bidirectional LSTM layers of 256 a direction``."""
     count = f"{network.num_layers} {'bidirectional ' if network.bidirectional else ''}{network.cell.upper()}"
     layers = "layer" if network.num_layers == 1 else "layers"
     return f"{count} {layers} of {network.hidden_size}{' a direction' if network.bidirectional else ''}"
 
 
 def corpora_table(manifest: Mapping[str, Any]) -> str:
+    """The corpora of a manifest as a table in Markdown."""
     columns = ["name", "use", "licence", "source"]
     return table(["corpus", *columns[1:]], [[corpus[column] for column in columns] for corpus in manifest["corpora"]])
 
 
 def default_text(manifest: Mapping[str, Any], difference: float, output: str) -> str:
-    """Which precision is the default and why, and how far it is from torch in any ``output``."""
+    """The default precision, the reason for it, and the largest difference from torch in any ``output``."""
     return (
         f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
         f"Against torch the fp32 graph is off by at most {difference:.0e} in any {output}."
@@ -36,10 +37,11 @@ def default_text(manifest: Mapping[str, Any], difference: float, output: str) ->
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def join_sections(sections: Iterable[str]) -> str:
-    """The parts of a card, headings among them, a blank line between them."""
+    """The parts of a card, headings among them, with a blank line between them."""
     return "\n\n".join(section.strip("\n") for section in sections) + "\n"

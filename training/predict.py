@@ -22,7 +22,7 @@ def by_length(rows: Sequence[Sized], num_words: int) -> Iterator[list[int]]:
 
 
 def answer_rows(predictor: Predictor[Any, Answer], rows: Sequence[Ids]) -> list[Answer]:
-    """Every row's answer, in order; batches of like lengths."""
+    """The answer of every row, in order; rows are batched by length."""
     answers: dict[int, Answer] = {}
     for indices in by_length(rows, 1024):
         answers.update(zip(indices, predictor.run(pad([rows[i] for i in indices])), strict=True))

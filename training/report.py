@@ -10,11 +10,11 @@ import numpy as np
 
 from training.evaluation import Confusion, Score
 
-WRITE_COUNTS_UP_TO = 20  # labels; beyond, numbers in the cells cannot be read
+WRITE_COUNTS_UP_TO = 20  # labels; with more of them numbers in the cells cannot be read
 
 
 def draw_confusion(confusion: Confusion, path: Path, *, title: str) -> None:
-    """A heat map: a row is a gold label, and shows what share of it got each label; counts in the cells."""
+    """Draw a heat map. A row is a gold label and shows the share of it that got each label; counts are in the cells."""
     num_labels = len(confusion.labels)
     roomy = num_labels <= WRITE_COUNTS_UP_TO
     inches = max(4.0, (0.48 if roomy else 0.2) * num_labels) + 1.5
@@ -37,7 +37,7 @@ def draw_confusion(confusion: Confusion, path: Path, *, title: str) -> None:
 
 
 def blank_figure(width: float, height: float) -> Any:
-    """A figure of this size in inches, which needs no screen."""
+    """A figure of this size in inches, drawn without a screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -47,7 +47,7 @@ def blank_figure(width: float, height: float) -> Any:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a PNG, the same bytes for the same figure."""
+    """Write a PNG; the same figure gives the same bytes."""
     figure.savefig(path, metadata={"Software": None})  # the library's version would change the bytes
 
 
@@ -60,26 +60,27 @@ def _write_counts(axes: Any, confusion: Confusion, shares: Any) -> None:
 
 
 def score_table(scores: Mapping[str, Score]) -> list[str]:
-    """Precision, recall and F1, a label a row."""
+    """A table of precision, recall and F1, a row a label."""
     rows = [[_code(label), *score_cells(score)] for label, score in scores.items()]
     return table(["label", "precision %", "recall %", "F1 %", "support"], rows)
 
 
 def score_cells(score: Score) -> list[str]:
+    """The cells of precision, recall, F1 and support."""
     return [*(f"{100 * x:.2f}" for x in (score.precision, score.recall, score.f1)), str(score.support)]
 
 
 def _code(label: str) -> str:
-    # Penn tags include two backticks, which only a longer fence can hold.
+    # Penn tags include two backticks, which need a longer fence.
     return f"``` {label} ```" if "`" in label else f"`{label}`"
 
 
 def picture(kind: str, name: str) -> list[str]:
-    """A picture of a section, ``<kind>-<name>.png`` in the report's folder."""
+    """A link to a picture of a section, ``<kind>-<name>.png`` in the report's folder."""
     return [f"![{kind} of {name}]({kind}-{name}.png)", ""]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table, first column to the left, and a blank one."""
+    """The lines of a Markdown table, the first column aligned to the left, and a blank line."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return [*(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)), ""]

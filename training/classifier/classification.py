@@ -1,4 +1,4 @@
-"""Figures over the classes of whole texts: right or wrong, and how far a probability can be believed.
+"""Figures over the classes of whole texts.
 
 Classes are indices into a list of labels, whose order the figures keep.
 """
@@ -17,7 +17,7 @@ from training.evaluation import Accuracy, Confusion, Score
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClassReport:
-    """What a system got right on one set of texts."""
+    """The confusion matrix of one set of texts, and the figures that follow from it."""
 
     confusion: Confusion
 

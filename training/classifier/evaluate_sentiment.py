@@ -2,8 +2,8 @@
 
     python -m training.classifier.evaluate_sentiment BUNDLE [--left-out SOURCE=BUNDLE ...]
 
-Without ``--left-out`` only films and minimal pairs are measured. ``training.classifier.train --leave-out SOURCE`` leaves
-a source out; its macro F1 is taken over all of its texts in training and dev files, beside VADER's.
+Without ``--left-out`` only films and minimal pairs are measured. ``training.classifier.train --leave-out SOURCE``
+leaves a source out. Its macro F1 is taken over all of its texts in training and dev files, beside VADER's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.corpora.labelled_text import LabelledText, read_texts
 
 
 def sides(scores: Scores) -> npt.NDArray[np.int64]:
-    """0 for negative, 1 for positive: the likelier of the two, as if neutral's probability were shared out equally."""
+    """The likelier of negative (0) and positive (1), as if neutral's probability were shared out equally."""
     return (scores[:, 2] > scores[:, 0]).astype(np.int64)
 
 
@@ -39,13 +39,14 @@ def film_accuracy(classifier: Classifier, split: str, data_dir: Path | None) -> 
 
 
 def texts_of_source(source: str, data_dir: Path | None) -> list[LabelledText]:
-    """All labelled texts of a source, of the training and the dev file."""
+    """All labelled texts of a source, in the training and the dev file."""
     texts = [text for part in ("train", "dev") for text in read_texts(SENTIMENT, part, POLARITY, data_dir=data_dir)]
     return [text for text in texts if text.source == source]
 
 
 def macro_f1(texts: Sequence[LabelledText], scores: Scores) -> float:
-    """The mean F1 of the labels that occur in the texts. Where none is neutral the likelier side counts."""
+    """The mean F1 of the labels that occur in the texts. If none is neutral, the likelier of negative and positive
+    counts."""
     gold = np.array([text.label for text in texts])
     predicted = scores.argmax(1) if 1 in gold else 2 * sides(scores)
     return f1_of_present(evaluate_classes(gold=gold, predicted=predicted, labels=POLARITY))

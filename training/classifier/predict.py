@@ -19,7 +19,7 @@ from training.classifier.temperature import probabilities_of
 from training.loop import pick_device
 from training.networks.classifier import Classifier
 
-MAX_TOKENS = 2048  # of a text; what is beyond is not read
+MAX_TOKENS = 2048  # of a text; the rest is not read
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
-"""Make a bundle of a trained classifier: graphs, vocabulary, examples, card, manifest, and a report beside the run.
+"""Publish a trained classifier as a bundle, with measured figures, and write a report beside the run.
 
-``training/classifier/train.py --bundle`` ends with this.
+:mod:`training.classifier.train` calls it for ``--bundle``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""One temperature for all logits, so that a probability is as often right as it says (Guo et al. 2017, section 4.2).
+"""Temperature scaling: one factor for all logits that calibrates the probabilities (Guo et al. 2017, section 4.2).
 
-Dividing logits by it changes no answer, only how sure it sounds.
+Dividing logits by it changes no answer, only the confidence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NUM_HALVINGS = 60
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """The temperature under which ``labels`` (n,) are likeliest, given ``logits`` (n, c) of texts not trained on.
 
-    Between ``LOWEST`` and ``HIGHEST``: where every answer is right there is no best one, colder is always better.
+    It is between ``LOWEST`` and ``HIGHEST``: if every answer is right there is no best one, lower is always better.
     """
     rows = np.asarray(logits, dtype=np.float64)  # (n, c)
     gold = np.asarray(labels, dtype=np.int64)  # (n,)
@@ -40,6 +40,6 @@ def probabilities_of(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.
 
 
 def _slope(rows: NDArray[np.float64], gold: NDArray[np.int64], inverse: float) -> float:
-    """How the mean log-likelihood changes with the inverse temperature."""
+    """The derivative of the mean log-likelihood by the inverse temperature."""
     expected = (probabilities_of(rows, 1 / inverse) * rows).sum(axis=1)
     return float((rows[np.arange(len(rows)), gold] - expected).mean())

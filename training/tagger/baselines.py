@@ -1,4 +1,4 @@
-"""What a network must beat: the most frequent tag of each word, and a linear model over a window of words."""
+"""Baselines of the tagger: the most frequent tag of each word, and a linear model over a window of words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Tags = Sequence[str]
 
 
 class MostFrequentTag:
-    """Each word gets the tag it bore most often in training, an unknown word always the same one.
+    """A tagger that gives each word its most frequent tag in training, and an unknown word always the same one.
 
     About 90 % on English parts of speech (Charniak et al. 1993, "Equations for part-of-speech tagging").
     """
@@ -45,7 +45,7 @@ class LinearTagger:
         from sklearn.linear_model import SGDClassifier
 
         self._hasher = FeatureHasher(n_features=num_features, input_type="string", alternate_sign=False)
-        # On EWT dev this did better than the hinge and logistic losses, than averaged weights, and than a
+        # On EWT dev this was better than the hinge and logistic losses, than averaged weights, and than a
         # tenth of this regularisation, for upos and xpos alike.
         self._model = SGDClassifier(loss="modified_huber", alpha=1e-5, max_iter=num_epochs, tol=None, random_state=seed)
 
@@ -57,7 +57,7 @@ class LinearTagger:
         return self.tag_all([words])[0]
 
     def tag_all(self, sentences: Sequence[Words]) -> list[list[str]]:
-        """The tags of many sentences at once, which is far quicker than one by one."""
+        """The tags of many sentences at once, which is much faster than one by one."""
         tags = iter(self._model.predict(self._features(sentences)).tolist() if any(sentences) else ())
         return [[next(tags) for _ in words] for words in sentences]
 
@@ -66,7 +66,7 @@ class LinearTagger:
 
 
 def window_features(words: Words) -> Iterator[list[str]]:
-    """For each word the names of what is seen from it: itself, its affixes and shape, its neighbours."""
+    """The names of the features of each word: itself, its affixes and shape, its neighbours."""
     padded = ["<s>", "<s>", *words, "</s>", "</s>"]
     lower = [word.lower() for word in padded]
     shapes = [shape_of(word) for word in padded]
@@ -85,7 +85,8 @@ def window_features(words: Words) -> Iterator[list[str]]:
 
 
 def shape_of(word: str) -> str:
-    """``Xx`` for Peter, ``X.X.`` for U.S., ``d-x`` for 30-odd: runs of one kind of character as one."""
+    """The shape of a word, runs of one kind of character as one: ``Xx`` for Peter, ``X.X.`` for U.S., ``d-x`` for
+    30-odd."""
     return re.sub(r"(.)\1+", r"\1", "".join(map(_kind_of, word)))
 
 

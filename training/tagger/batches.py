@@ -21,7 +21,7 @@ PUNCTUATION = frozenset(".?!")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TaggedExample:
-    """A sentence and, by head, the tags each word may have: bit ``i`` for tag ``i``, no bit where unknown."""
+    """A sentence and, by head, the tags allowed for each word: bit ``i`` for tag ``i``, no bit if nothing is known."""
 
     words: Sequence[str]
     allowed: Mapping[str, Bits]  # (time,)
@@ -56,7 +56,7 @@ class ClozeBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentConfig:
-    """What is done to training sentences so that the network meets text as people write it."""
+    """Rates at which training sentences are varied, so that the network meets text as people write it."""
 
     drop_final_punctuation: float = 0.1
     lowercase: float = 0.05
@@ -65,7 +65,7 @@ class AugmentConfig:
 
 
 def bits_of(tags: Sequence[frozenset[str] | str], vocabulary: Sequence[str]) -> Bits:
-    """Allowed tags as bits. A tag outside the vocabulary is unknown."""
+    """Allowed tags as bits; a tag outside the vocabulary has none."""
     ids = {tag: 1 << i for i, tag in enumerate(vocabulary)}
     if len(ids) > 62:
         raise ValueError(f"{len(ids)} tags do not fit the bits of an integer")
@@ -74,7 +74,7 @@ def bits_of(tags: Sequence[frozenset[str] | str], vocabulary: Sequence[str]) -> 
 
 
 def augment(example: TaggedExample, config: AugmentConfig, rng: np.random.Generator) -> TaggedExample:
-    """The example, or a variant of it: no full stop at the end, all lower case, all upper case."""
+    """The example or a variant of it: without the full stop at its end, in lower case, in upper case."""
     words, allowed = example.words, example.allowed
     drop, case = rng.random(2)
     if drop < config.drop_final_punctuation and len(words) > 1 and words[-1] in PUNCTUATION:
@@ -87,13 +87,13 @@ def augment(example: TaggedExample, config: AugmentConfig, rng: np.random.Genera
 
 
 def drop_words(ids: Ids, rates: npt.NDArray[np.float64], rng: np.random.Generator) -> Ids:
-    """Ids (time, feature) with words made unknown, each at its own rate (word,)."""
+    """Ids (time, feature) with words replaced by the unknown word, each at its own rate (word,)."""
     ids[rng.random(len(ids)) < rates[ids[:, 0]], 0] = UNK_ID
     return ids
 
 
 def collate(examples: Sequence[TaggedExample], rows: Sequence[Ids]) -> TaggedBatch:
-    """Examples of one batch; a head that an example lacks is unknown there."""
+    """One batch of examples. For a head that an example lacks, nothing is known of its words."""
     batch = pad(rows)
     heads = sorted({name for example in examples for name in example.allowed})
     allowed = {name: np.zeros(batch.ids.shape[:2], np.int64) for name in heads}
@@ -130,7 +130,7 @@ def cloze_batches(
     mask_rate: float,
     rng: np.random.Generator,
 ) -> Iterator[ClozeBatch]:
-    """One epoch in which known words are hidden at a rate, all their features at once, to be guessed."""
+    """One epoch of batches in which known words are masked at a rate, with all their features, to be predicted."""
     for indices in pack([len(words) for words in sentences], num_words, rng):
         batch = pad([encoder.encode(sentences[i]) for i in indices])
         masked = (rng.random(batch.ids.shape[:2]) < mask_rate) & (batch.ids[:, :, 0] > MASK_ID)

@@ -1,4 +1,4 @@
-"""The configuration of a tagger's run; each file of ``training/configs`` with a tagger in it is one of these."""
+"""The configuration of a tagger's run, read from a file of ``training/configs``."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from training.vocabularies import VocabularyConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaggerRun:
-    """One published tagger; a file of ``training/configs``."""
+    """The configuration of one published tagger."""
 
     name: str
     version: str
-    pretrained: str = ""  # folder of a pretraining or tagger run: its vocabularies and weights are the start
-    labelled_text: str = ""  # file of training/tagger/distil.py: what an ensemble says of plain text
-    labelled_entities: bool = True  # whether its entities count, or only its parts of speech
+    pretrained: str = ""  # folder of a pretraining or tagger run, whose vocabularies and weights this one starts from
+    labelled_text: str = ""  # file of training/tagger/distil.py: plain text tagged by an ensemble
+    labelled_entities: bool = True  # whether its entities are learned, or only its parts of speech
     corpora: tuple[str, ...] = FIRST_CORPORA
-    generated_sentences: int = 0  # of training/tagger/generated_sentences.py
-    renamed_sentences: int = 0  # of training/tagger/renamed_sentences.py
+    generated_sentences: int = 0  # how many of training/tagger/generated_sentences.py
+    renamed_sentences: int = 0  # how many of training/tagger/renamed_sentences.py
     batch_words: int = 2000
     epoch_words: dict[str, int] = field(
         default_factory=dict

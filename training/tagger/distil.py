@@ -29,7 +29,7 @@ HEADS = ("upos", "xpos", "entity")
 
 
 class Ensemble(nn.Module):
-    """Networks of one vocabulary that answer with the mean of their probabilities, as logarithms."""
+    """An ensemble of networks with one vocabulary, which answers with the logarithm of their mean probabilities."""
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -65,7 +65,8 @@ def main() -> None:
 
 
 def read_text(num_words: int, data_dir: Path | None) -> list[Sequence[str]]:
-    """Random sentences of everything that is open and evaluated nowhere, EWT's own left out: those have gold."""
+    """Random sentences of all open corpora on which nothing is evaluated. EWT's own are left out, because they have
+    gold tags."""
     corpora = (tagging.read_gmb("train", data_dir), tagging.read_wnut17("train", data_dir))
     tagged = chain(*corpora, tagging.read_btc(data_dir), tagging.read_wikigold(data_dir))
     plain_text = chain(plain.read_tatoeba_english(data_dir), plain.read_war_and_peace(data_dir))

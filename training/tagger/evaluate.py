@@ -1,4 +1,7 @@
-"""Measure a tagger's bundle on the official sets, as it is served. ``python -m training.tagger.evaluate --help``."""
+"""Measure a tagger's bundle on the official sets, with the code of the service.
+
+python -m training.tagger.evaluate --help
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from training.tokenizer import conll18
 
 
 def tag_all(tagger: Tagger, sentences: Sequence[Sentence]) -> list[TaggedRow]:
-    """Every sentence's answer, in order."""
+    """The answer of every sentence, in order."""
     return answer_rows(tagger, [tagger.encode(sentence).ids for sentence in sentences])
 
 
@@ -41,7 +44,7 @@ def spans_of_texts(tagger: Tagger, texts: Sequence[str]) -> list[list[Labelled]]
 
 
 def evaluate_pos(tagger: Tagger, split: str, data_dir: Path | None, *, baselines: bool) -> list[TagSection]:
-    """Gold tokens of EWT, the baselines beside the model if asked for (they take two minutes)."""
+    """Measure parts of speech on the gold tokens of EWT; the baselines too if asked for, which takes two minutes."""
     train, test = tagging.read_ewt("train", data_dir), read_pos_set(split, data_dir)
     known = {word for sentence in train for word in sentence.words}
     words = test.sentences
@@ -82,7 +85,7 @@ def evaluate_entities(tagger: Tagger, split: str, data_dir: Path | None) -> list
 
 
 def evaluate_raw(tagger: Tagger, split: str, data_dir: Path | None) -> conll18.Scores:
-    """From raw text, as the CoNLL 2018 shared task measures it."""
+    """Measure tags from raw text, as the CoNLL 2018 shared task does."""
     lines = tagging.read_ewt_lines(split, data_dir)
     text = conll18.raw_text(lines)
     sentences = split_sentences(text)

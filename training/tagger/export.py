@@ -1,4 +1,4 @@
-"""The graph of a tagger, and what it is checked with."""
+"""The graph of a tagger, and the batches with which it is checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUANTIZED = ("LSTM", "MatMul")
 
 
 def build_graph(network: Tagger, *, num_characters: int, half: bool) -> onnx.ModelProto:
-    """``ids`` (batch, time, feature) and ``lengths`` (batch,) to what a predictor wants of every head."""
+    """The graph from ``ids`` (batch, time, feature) and ``lengths`` (batch,) to the output of every head."""
     builder = GraphBuilder(half=half)
     time_major = builder.node("Transpose", "ids", perm=[1, 0, 2])
     features = network.features
@@ -52,13 +52,13 @@ def build_graph(network: Tagger, *, num_characters: int, half: bool) -> onnx.Mod
 
 @torch.inference_mode()
 def answer_of(network: Tagger, batch: Batch) -> Arrays:
-    """What its graph is to give, by head (batch, time, tag)."""
+    """The output that the graph of a network should give, by head (batch, time, tag)."""
     logits = network(*torch_inputs(batch))
     return {name: (logits[name].log_softmax(-1) if name == "entity" else logits[name]).numpy() for name in HEADS}
 
 
 def random_batch(shape: tuple[int, int], sizes: Mapping[str, int], num_characters: int, seed: int) -> Batch:
-    """Ids of every kind and ragged lengths."""
+    """A batch of ids of every kind and ragged lengths."""
     rng = np.random.default_rng(seed)
     columns = [sizes["words"], sizes["suffixes"], *[sizes["characters"]] * num_characters]
     ids = np.stack([rng.integers(0, size, shape) for size in columns], axis=2).astype(np.int32)

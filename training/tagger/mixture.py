@@ -1,4 +1,4 @@
-"""What a tagger sees in an epoch: some corpora whole, of others a fresh sample."""
+"""The examples of a tagger's epoch: all of some corpora, a fresh sample of the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from training.tagger.batches import AugmentConfig, TaggedBatch, TaggedExample, t
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mixture:
-    """Examples by corpus; ``num_words`` says of which ones how many words are drawn for each epoch."""
+    """Examples by corpus. ``num_words`` gives the number of words drawn from a corpus in each epoch; other corpora are
+    seen whole."""
 
     examples: Mapping[str, Sequence[TaggedExample]]
     num_words: Mapping[str, int]
@@ -43,13 +44,13 @@ class Mixture:
         )
 
     def batches_per_epoch(self) -> int:
-        """About how many batches an epoch has; samples differ a little."""
+        """The approximate number of batches in an epoch; samples differ a little."""
         rng = np.random.default_rng(0)
         return len(pack([len(example.words) for example in self.choose(rng)], self.batch_words, rng))
 
 
 def sample(examples: Sequence[TaggedExample], num_words: int, rng: np.random.Generator) -> list[TaggedExample]:
-    """Random examples, about so many words of them."""
+    """Random examples with about so many words in all."""
     chosen, total = [], 0
     for i in rng.permutation(len(examples)):
         if total >= num_words:

@@ -26,7 +26,7 @@ Tags = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scored:
-    """A batch of sentences and the log-probabilities of their tags."""
+    """A batch of sentences with the log-probabilities of their tags."""
 
     indices: Sequence[int]  # of the sentences
     lengths: Ids  # (batch,)
@@ -41,7 +41,7 @@ def score_sentences(
     *,
     num_words: int = 4000,
 ) -> Iterator[Scored]:
-    """All sentences in batches of like lengths."""
+    """Log-probabilities of all sentences, in batches of like lengths."""
     device = next(network.parameters()).device
     for indices in by_length(sentences, num_words):
         batch = pad([encoder.encode(sentences[i]) for i in indices])
@@ -60,7 +60,7 @@ def tag_sentences(
     *,
     num_words: int = 4000,
 ) -> dict[str, list[list[str]]]:
-    """Tags of every sentence by head; BIOES heads are decoded so that every sequence is legal."""
+    """Tags of every sentence by head. BIOES heads are decoded so that every sequence is legal."""
     results: dict[str, list[list[str]]] = {name: [[] for _ in sentences] for name in heads}
     for batch in score_sentences(network, encoder, sentences, heads, num_words=num_words):
         for name, tags in heads.items():
@@ -71,14 +71,14 @@ def tag_sentences(
 
 
 def decode_tags(scores: npt.NDArray[np.float32], lengths: Ids, tags: Sequence[str]) -> list[list[str]]:
-    """The best tags of each row; the best legal sequence where they are BIOES. ``scores`` is (batch, time, tag)."""
+    """The best tags of each row, for BIOES tags the best legal sequence. ``scores`` is (batch, time, tag)."""
     spans = OUTSIDE in tags
     paths = decode_legal(scores, lengths, legal_transitions(tags)) if spans else scores.argmax(axis=-1)
     return [[tags[i] for i in path[:length]] for path, length in zip(paths, lengths, strict=True)]
 
 
 def score_spans(gold: Tags, predicted: Tags, labels: Sequence[str]) -> SpanReport:
-    """Exact spans of some labels; what else is predicted counts neither way."""
+    """Figures of the exact spans of some labels. Predicted spans of other labels do not count."""
 
     def spans(tags: Tags) -> list[list[tuple[str, int, int]]]:
         return [[(s.label, s.start, s.end) for s in spans_of(row) if s.label in labels] for row in tags]
@@ -87,14 +87,15 @@ def score_spans(gold: Tags, predicted: Tags, labels: Sequence[str]) -> SpanRepor
 
 
 def shift_vector(tags: Sequence[str], shifts: Mapping[str, float]) -> npt.NDArray[np.float32]:
-    """One number a tag: that of its label, whatever its prefix."""
+    """The shift of each tag: that of its label, whatever its prefix."""
     return np.array([shifts.get(tag.partition("-")[2], 0.0) for tag in tags], np.float32)
 
 
 def score_sets(
     network: Tagger, encoder: WordEncoder, sets: Sequence[GoldSet], heads: Mapping[str, Sequence[str]]
 ) -> dict[str, float]:
-    """Accuracy and F1 in percent; ``score`` weighs a point of tags like five of entities."""
+    """Accuracy and F1 on dev sets in percent. In ``score`` a point of tagging accuracy counts as much as five of entity
+    F1."""
     figures = {}
     for test in sets:
         predicted = tag_sentences(network, encoder, test.sentences, {head: heads[head] for head in test.gold})

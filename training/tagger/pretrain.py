@@ -1,7 +1,9 @@
-"""Pretrain a tagger's features and encoder on plain text by guessing hidden words.
+"""Pretrain a tagger's features and encoder on plain text by predicting masked words.
 
-``python -m training.tagger.pretrain --help``. The run folder then is a ``pretrained`` of training/tagger/train.py.
-Only corpora whose licence allows a model of them to be passed on: no split that anything is evaluated on.
+    python -m training.tagger.pretrain --help
+
+The configurations of :mod:`training.tagger.train` name the run folder as ``pretrained``. The corpora are those whose
+licences allow a model of them to be passed on, without any split on which something is evaluated.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def main() -> None:
 
 
 def perplexity(network: torch.nn.Module, batches: list[ClozeBatch]) -> dict[str, float]:
-    """Of hidden known words, given everything that is not hidden."""
+    """The perplexity of masked known words, given all words that are not masked."""
     counts = [len(batch.targets) for batch in batches]
     device = next(network.parameters()).device
     with torch.inference_mode():

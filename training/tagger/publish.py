@@ -1,6 +1,6 @@
-"""Make a bundle of a trained tagger: graphs, vocabularies, examples, card, manifest, every figure measured on it.
+"""Publish a trained tagger as a bundle: graphs, vocabularies, examples, card, and a manifest with measured figures.
 
-``training/tagger/train.py`` ends with this.
+:mod:`training.tagger.train` calls it at its end.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ def publish(
     data_dir: Path | None,
     report: Path,
 ) -> dict[str, float]:
-    """Write the bundle; returns its test figures, ``own_schemes`` (those of heads that are not exported) among them.
+    """Write the bundle; returns its test figures, including ``own_schemes``, the figures of heads that are not
+    exported.
 
-    Raises ExportError, before anything is written, if the graph does not do what the network does.
+    Raises ExportError, before anything is written, if the graph does not give the output of the network.
     """
     num_characters = config.vocabulary.num_characters
     network = network.cpu().eval()
@@ -87,14 +88,14 @@ def publish(
 
 
 def outside_figures(tagger: Predictor) -> dict[str, float]:
-    """What training/tagger/outside_text.py measures, for a manifest."""
+    """The figures of :mod:`training.tagger.outside_text` for a manifest."""
     scores, counts = outside_text.measure(partial(spans_of_texts, tagger))
     false_dates = counts["false DATE"]
     return {"business_entity_f1": round(100 * scores["micro"].f1, 2), "numbers_with_false_date": float(false_dates)}
 
 
 def shift_entities(network: Tagger, tags: Sequence[str], shifts: Mapping[str, float]) -> None:
-    """Raise or lower the logits of entity labels for good (training/tagger/tune_entities.py)."""
+    """Add to the logits of entity labels the shifts that :mod:`training.tagger.tune_entities` found."""
     with torch.no_grad():
         network.heads["entity"].bias += torch.from_numpy(shift_vector(tags, shifts))
 
@@ -136,7 +137,7 @@ def manifest_of(
 
 
 def examples_of(tagger: Predictor) -> list[TagExample]:
-    """Our sentences and what the tagger says of them."""
+    """Our example sentences with the answers of the tagger."""
     sentences = [sentence.split() for sentence in EXAMPLE_SENTENCES]
     return [
         TagExample(

@@ -17,7 +17,7 @@ from training.report import draw_confusion, picture, score_cells, score_table, t
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TagSection:
-    """One layer of tags on one corpus. ``systems`` by name; the first is the model, the rest baselines."""
+    """The figures of one layer of tags on one corpus. ``systems`` by name: the model first, then baselines."""
 
     name: str  # "upos": names the picture too
     corpus: str  # "UD English EWT test"
@@ -26,7 +26,7 @@ class TagSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpanSection:
-    """Entities on one corpus, as ``TagSection``; ``confusion`` is the model's, word by word."""
+    """The figures of entities on one corpus, as in ``TagSection``; ``confusion`` is the model's, word by word."""
 
     name: str
     corpus: str
@@ -36,7 +36,7 @@ class SpanSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunReport:
-    """All that is told of a run; ``facts`` (sizes, seeds, minutes) are passed on as they are."""
+    """The content of a report; ``facts`` (sizes, seeds, minutes) are copied as they are."""
 
     title: str
     tags: Sequence[TagSection] = ()
@@ -45,7 +45,7 @@ class RunReport:
 
 
 def write_report(report: RunReport, folder: Path) -> None:
-    """Write ``report.json``, ``report.md`` and a ``confusion-<name>.png`` a section into the folder."""
+    """Write ``report.json``, ``report.md`` and a ``confusion-<name>.png`` for each section into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     figures = json.dumps(as_dict(report), indent=2, ensure_ascii=False) + "\n"
     (folder / "report.json").write_text(figures, encoding="utf-8")
@@ -55,7 +55,7 @@ def write_report(report: RunReport, folder: Path) -> None:
 
 
 def as_dict(report: RunReport) -> dict[str, Any]:
-    """The report as ``report.json`` holds it."""
+    """The content of ``report.json``."""
     return {
         "title": report.title,
         "facts": dict(report.facts),
@@ -68,7 +68,7 @@ def as_dict(report: RunReport) -> dict[str, Any]:
 
 
 def as_markdown(report: RunReport) -> str:
-    """The report as ``report.md`` holds it."""
+    """The content of ``report.md``."""
     lines = [f"# {report.title}", ""]
     if report.facts:
         lines += table(["fact", "value"], [[name, str(value)] for name, value in report.facts.items()])

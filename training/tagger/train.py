@@ -1,4 +1,7 @@
-"""Train the tagger: corpora, network, fit, evaluate, export. ``python -m training.tagger.train --help``."""
+"""Train the tagger: corpora, network, fit, evaluate, export.
+
+python -m training.tagger.train --help
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,7 @@ def main() -> None:
         print(f"dev {name:20} {value:6.2f}")
     if not arguments.bundle:
         return
-    round_weights(best)  # as they will be in the bundle
+    round_weights(best)  # as in the bundle
     own_schemes = score_sets(best, encoder, read_sets("test", arguments.data_dir), heads)
     figures = publish(
         best,
@@ -89,7 +92,7 @@ def main() -> None:
 
 
 def read_corpora(config: TaggerRun, data_dir: Path | None) -> dict[str, list[TaggedSentence]]:
-    """The corpora of a configuration, and ``labelled``, text that taggers labelled."""
+    """The corpora of a configuration, and ``labelled``, the text that taggers labelled."""
     corpora = tagging.read_training(data_dir, config.corpora)
     if config.labelled_text:
         corpora["labelled"] = tagging.read_labelled(Path(config.labelled_text))
@@ -104,7 +107,7 @@ def made_examples(
     examples: Mapping[str, Sequence[TaggedExample]],
     tags: Sequence[str],
 ) -> dict[str, list[TaggedExample]]:
-    """Sentences that no corpus holds: from templates, and with other names in the place of those that stood there."""
+    """Generated sentences: some from templates, others copies of corpus sentences with other names."""
     names = harvest(corpora)
     made = {}
     if config.generated_sentences:
@@ -118,7 +121,7 @@ def made_examples(
 
 
 def first_vocabularies(config: TaggerRun, counts: Mapping[str, int]) -> dict[str, Vocabulary]:
-    """Those of the run that this one starts from, or new ones."""
+    """The vocabularies of the run from which this one starts, or new ones."""
     if config.pretrained:
         return load_vocabularies(Path(config.pretrained) / VOCABULARIES)
     return build_vocabularies(counts, config.vocabulary)
@@ -129,7 +132,7 @@ def load_pretrained(network: Tagger, folder: Path) -> None:
     state = torch.load(folder / "best.pt", weights_only=True)["network"]
     names = {name.removeprefix("tagger."): name for name in state}
     wanted = {name: state[names[name]] for name in network.state_dict() if name in names}
-    network.load_state_dict(wanted, strict=False)  # what the other run has not stays new
+    network.load_state_dict(wanted, strict=False)  # weights that the other run lacks stay new
 
 
 if __name__ == "__main__":

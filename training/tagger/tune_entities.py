@@ -1,8 +1,10 @@
-"""Measure by how much to raise or lower each entity label: the F1 on the dev sets of one shift after the other.
+"""Measure by how much to raise or lower each entity label for the best F1 on the dev sets.
 
-The entity corpora are mostly newswire, rich in organisations; elsewhere a tagger trained on them sees too many.
-Coordinate ascent over one constant a label (a label shift; Saerens et al. 2002); what it prints goes into
-``[entity_shifts]`` of the configuration, and publishing folds it into the head's bias.
+    python -m training.tagger.tune_entities --help
+
+The entity corpora are mostly newswire, rich in organisations; elsewhere a tagger trained on them finds too many. The
+search is coordinate ascent over one constant a label (a label shift; Saerens et al. 2002). The printed shifts go into
+``[entity_shifts]`` of the configuration, and publishing adds them to the bias of the head.
 """
 
 from __future__ import annotations
@@ -23,13 +25,13 @@ from training.tagger.config import TaggerRun
 from training.tagger.predict import Scored, decode_tags, score_sentences, score_spans, shift_vector
 
 STEPS = (-1.5, -1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5)
-LEAST_GAIN = 0.05  # points of mean F1 that a shift must bring
+LEAST_GAIN = 0.05  # points of mean F1 that a shift must gain
 SHIFTED = ("PER", "ORG", "LOC", "DATE")  # the corpora disagree on MISC, and have few of the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredSet:
-    """A dev set and what the network said of it, before any shift."""
+    """A dev set with the network's log-probabilities, before any shift."""
 
     gold: GoldSet
     batches: Sequence[Scored]
@@ -65,7 +67,8 @@ def report(shifts: Mapping[str, float], sets: Sequence[ScoredSet]) -> float:
 
 
 def mean_of(figures: Mapping[str, float]) -> float:
-    """What is chosen by. UNER is not in it: it has no test set, so that its dev set must serve as one."""
+    """The mean F1 that shifts are chosen by. UNER is left out: it has no test set, so that its dev set must serve as
+    one."""
     return float(np.mean([value for name, value in figures.items() if name != "uner"]))
 
 

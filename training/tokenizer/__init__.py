@@ -1,1 +1,1 @@
-"""The tokenizer compared with others, by the measures of the CoNLL 2018 shared task."""
+"""The tokenizer: its comparison with libraries, and the training of its sentence boundary model."""

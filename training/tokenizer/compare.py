@@ -1,10 +1,9 @@
-"""Print how our tokenizer and well-kept libraries cut the raw text of UD English EWT's dev section.
+"""Compare our tokenizer with well-maintained libraries on the raw text of UD English EWT's dev section.
 
     python -m training.tokenizer.compare --data-dir DIR
 
-Words and sentences F1 are those of the CoNLL 2018 evaluation; the speed is that of a second pass, in
-processor time. Libraries that are not installed are skipped. None of them is a dependency: install them
-beside the project.
+Words and sentences F1 are those of the CoNLL 2018 evaluation; the speed is that of a second pass, in processor time.
+Libraries that are not installed are skipped. None of them is a dependency: install them beside the project.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from training.corpora.tagging import read_ewt_lines
 from training.tokenizer.conll18 import Scores, evaluate, raw_text, read_gold, segmentation_of
 
 Splitter = Callable[[str], list[Sentence]]
-# A library may rewrite a word (`n't` to `not`); past this many letters it would be another word of that form.
-LONGEST_REWRITTEN = 12
+# A library may rewrite a word (`n't` to `not`); further away than this it would be another word of that form.
+LONGEST_REWRITTEN = 12  # letters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """``build`` is given the training text and may raise ImportError."""
+    """A tokenizer to compare. ``build`` is given the training text and may raise ImportError."""
 
     name: str
     build: Callable[[str], Splitter]
 
 
 def place_words(text: str, sentences: Iterable[Iterable[str]]) -> list[Sentence]:
-    """Find words that came without offsets; where a library rewrote one, the text's own letters stand in."""
+    """Find the offsets of words given without them. If a library rewrote a word, the text's own letters are taken."""
     placed = []
     position = 0
     for words in sentences:
@@ -43,7 +42,7 @@ def place_words(text: str, sentences: Iterable[Iterable[str]]) -> list[Sentence]
         for word in words:
             start = text.find(word, position)
             if start < 0 or len(text[position:start].strip()) > LONGEST_REWRITTEN:
-                continue  # swept up below
+                continue  # added below
             position = start + len(word)
             _append(sentence, text, start, position)
         if len(sentence):
@@ -58,7 +57,7 @@ def _append(sentence: Sentence, text: str, start: int, end: int) -> None:
 
 
 def _with_what_was_missed(text: str, sentences: Iterable[Sentence]) -> Iterator[Sentence]:
-    """The visible text between words becomes a word of the sentence that follows it, white space left out."""
+    """The words, with the visible text between them added as words of the sentence that follows."""
     position = 0
     for sentence in [*sentences, Sentence([], [len(text)], [])]:
         whole = Sentence([], [], [])
@@ -75,7 +74,8 @@ def _with_what_was_missed(text: str, sentences: Iterable[Sentence]) -> Iterator[
 
 
 def paragraphs_of(text: str) -> list[str]:
-    """Libraries are not told of blank lines by themselves: each gets one paragraph at a time."""
+    """The paragraphs of a text. Libraries do not split at blank lines by themselves, so each gets one paragraph at a
+    time."""
     return text.split("\n\n")
 
 

@@ -1,11 +1,10 @@
 """The CoNLL 2018 shared task evaluation: tokens, sentences, words and part-of-speech tags from raw text.
 
-Zeman et al. 2018, "CoNLL 2018 Shared Task: Multilingual Parsing from Raw Text to Universal Dependencies".
-Both sides are laid over the same characters, white space removed, so that offsets compare
-directly. Tokens and sentences must agree on both ends. Words agree on both ends too, except where either
-side has a multiword token (``don't`` = ``do`` + ``n't``): there the words of the whole stretch are aligned
-by the longest common subsequence of their lower-cased forms. Our own code; on EWT dev its counts are the
-official script's.
+Zeman et al. 2018, "CoNLL 2018 Shared Task: Multilingual Parsing from Raw Text to Universal Dependencies". Offsets of
+both sides count the same characters, white space removed, so that they compare directly. Tokens and sentences must
+agree on both ends. Words agree on both ends too, except where either side has a multiword token (``don't`` = ``do`` +
+``n't``): there the words of the whole stretch are aligned by the longest common subsequence of their lower-cased forms.
+The code is our own; on EWT dev its counts are those of the official script.
 
     system = segmentation_of(split_sentences(raw_text(lines)), upos=upos, xpos=xpos)
     print(evaluate(read_gold(lines), system).words.f1)
@@ -43,7 +42,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """``upos`` and ``xpos`` are F1 over aligned words: a word that is not aligned counts as a wrong tag."""
+    """The figures of a system. ``upos`` and ``xpos`` are F1 over aligned words: a word that is not aligned counts as a
+    wrong tag."""
 
     tokens: Score
     sentences: Score
@@ -53,7 +53,7 @@ class Scores:
 
 
 def evaluate(gold: Segmentation, system: Segmentation) -> Scores:
-    """Score ``system`` against ``gold``; ValueError, naming the place, unless their characters agree."""
+    """Score ``system`` against ``gold``. Raises ValueError, with the place, if their characters differ."""
     _check_same_characters(gold.characters, system.characters)
     pairs = align_words(gold.words, system.words)
 
@@ -110,12 +110,12 @@ def align_words(gold: Sequence[Word], system: Sequence[Word]) -> list[Pair]:
 
 
 def _opens_stretch(word: Word, other: Word) -> bool:
-    """A multiword token is reached once the other side has no word left that starts before it."""
+    """Tell whether a word begins a multiword token: the other side then has no word left that starts before it."""
     return word.is_multiword and word.place.start <= other.place.start
 
 
 def _end_of_stretch(gold: Sequence[Word], system: Sequence[Word], g: int, s: int, end: int) -> tuple[int, int]:
-    """The first words past ``end``, which grows with every multiword token met on the way."""
+    """The places of the first words past ``end``, which grows with every multiword token on the way."""
     while True:
         before = (g, s, end)
         while g < len(gold) and _lies_within(gold[g], end):
@@ -133,7 +133,7 @@ def _lies_within(word: Word, end: int) -> bool:
 
 
 def _align_by_form(gold: Sequence[Word], system: Sequence[Word]) -> list[Pair]:
-    """Longest common subsequence of the lower-cased forms."""
+    """Align words by the longest common subsequence of their lower-cased forms."""
     ours, theirs = [word.form.lower() for word in gold], [word.form.lower() for word in system]
     longest = [[0] * (len(system) + 1) for _ in range(len(gold) + 1)]
     for g, s in itertools.product(reversed(range(len(gold))), reversed(range(len(system)))):

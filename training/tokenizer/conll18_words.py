@@ -1,4 +1,4 @@
-"""The two sides of the CoNLL 2018 evaluation: what a treebank says, what a tokenizer found in its text."""
+"""The two sides of the CoNLL 2018 evaluation: a treebank's words, and those that a tokenizer found in its text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Segmentation:
-    """One side of the comparison; ``characters`` is the text without its white space."""
+    """One side of the comparison. ``characters`` is the text without its white space."""
 
     characters: str
     tokens: list[Range]
@@ -41,7 +41,7 @@ class Segmentation:
 
 @dataclass(slots=True)
 class _Builder:
-    """Lays forms one after the other."""
+    """A builder of a segmentation, form after form."""
 
     characters: list[str] = field(default_factory=list)
     tokens: list[Range] = field(default_factory=list)
@@ -98,7 +98,7 @@ def segmentation_of(
     upos: Iterable[Sequence[str]] = (),
     xpos: Iterable[Sequence[str]] = (),
 ) -> Segmentation:
-    """The segmentation a tokenizer found: every word is its own token; tags run parallel to the sentences."""
+    """The segmentation of a tokenizer: every word is its own token; tags are parallel to the sentences."""
     builder = _Builder()
     columns = itertools.zip_longest(upos, xpos, fillvalue=None)
     for sentence, tags in itertools.zip_longest(sentences, columns, fillvalue=(None, None)):
@@ -114,8 +114,8 @@ def segmentation_of(
 def raw_text(lines: Iterable[str], *, width: int | None = None) -> str:
     """The plain text of a CoNLL-U file, as the treebanks' own ``.txt`` files have it.
 
-    ``SpaceAfter=No`` is honoured, sentences are joined by a space, a blank line parts paragraphs and texts.
-    With ``width`` (the treebanks take 80) lines are broken at the last space before it.
+    ``SpaceAfter=No`` is honoured, sentences are joined by a space, a blank line separates paragraphs and texts. With
+    ``width`` (the treebanks take 80) lines are broken at the last space before it.
     """
     paragraphs: list[list[str]] = []
     for block in _blocks(lines):
@@ -150,7 +150,7 @@ class _Block:
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[_Block]:
-    """The sentences of a CoNLL-U file: rows of ten columns, empty nodes (``8.1``) left out."""
+    """The sentences of a CoNLL-U file: rows of ten columns without empty nodes (``8.1``)."""
     rows: list[list[str]] = []
     starts_paragraph = False
     for line in itertools.chain(lines, [""]):

@@ -2,8 +2,7 @@
 
     python -m training.tokenizer.train_sentence_splitter --data-dir DIR
 
-Only the training section is learned from. The weights are written next to the code, rounded, the small ones
-left out.
+Only the training section is used. The weights are written next to the code, rounded, without the small ones.
 """
 
 from __future__ import annotations
