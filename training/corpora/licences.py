@@ -1,4 +1,4 @@
-"""What the corpora are, and on what terms: for manifests and cards."""
+"""The corpora that models learn from, with their terms, for manifests and cards."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ TAGGER_CORPORA: tuple[Mapping[str, str], ...] = (
     },
 )
 
-# What translators learn from, by corpus.
+# The corpora of translators by name.
 TRANSLATOR_CORPORA: Mapping[str, Mapping[str, str]] = {
     "tatoeba": {
         "name": "Tatoeba, train",

@@ -1,4 +1,4 @@
-"""Cross-entropy behind an output layer, fused: the logits of a whole batch never exist at once."""
+"""Cross-entropy fused with the output layer, so that the logits of a whole batch are never in memory at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ CHUNK_ROWS = 256  # logits of so many rows stay in the cache
 
 
 class _TiedLoss(torch.autograd.Function):
-    """Gradients are computed beside the loss, chunk by chunk, so that each chunk's softmax is used while it is hot."""
+    """The autograd function. Gradients are computed beside the loss, chunk by chunk, while each chunk's softmax is in
+    the cache."""
 
     @staticmethod
     def forward(
@@ -44,12 +45,12 @@ class _TiedLoss(torch.autograd.Function):
 
 
 def tied_loss(rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *, smoothing: float) -> Tensor:
-    """Mean negative log-probability of ``targets`` (row,) under ``rows @ weight.T + bias``; rows (row, size), weight
-    (vocabulary, size).
+    """The mean negative log-probability of ``targets`` (row,) under ``rows @ weight.T + bias``; rows (row, size),
+    weight (vocabulary, size).
 
-    What is returned is the plain cross-entropy; the gradient is that of the label-smoothed one (Szegedy et al. 2016),
-    which differs from it by no more than moving ``smoothing`` of the wanted mass to all of the vocabulary alike.
-    Under autocast the products are made in its type. Once differentiable.
+    The value is the plain cross-entropy. The gradient is that of the label-smoothed one (Szegedy et al. 2016):
+    ``smoothing`` of the target's probability is spread evenly over the vocabulary. Under autocast the products are made
+    in its type. Once differentiable.
     """
     device = rows.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else rows.dtype

@@ -1,1 +1,1 @@
-"""The translator: training, distillation, export and publication, and its measurement as its users see it."""
+"""The translator: training, distillation, export, publication, and measurement of the translations that users get."""

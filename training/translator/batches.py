@@ -1,4 +1,4 @@
-"""Sentence pairs become batches of tensors; what is random here hangs on the epoch's seed alone."""
+"""Batches of tensors from sentence pairs. Random choices depend on the epoch's seed alone."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from training.corpora.parallel import Pair
 
 
 class PairEncoder(Protocol):
-    """Subwords of both sides; see training/translator/subwords.py."""
+    """An encoder of both sides into subwords; see training/translator/subwords.py."""
 
     def encode_source(self, text: str, target_language: str) -> list[int]: ...
     def encode_target(self, text: str) -> list[int]: ...
 
 
 class Variation(Protocol):
-    """How a pair may look when it is seen once more."""
+    """A random variation of a pair, applied each time that it is seen."""
 
     def __call__(self, pair: Pair, rng: np.random.Generator) -> Pair: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredPair:
-    """A pair and its lengths as it is cut best, without any variation."""
+    """A pair with the lengths of its sides in subwords, cut best and without variation."""
 
     pair: Pair
     source_tokens: int
@@ -40,12 +40,12 @@ class MeasuredPair:
 
     @property
     def length(self) -> float:
-        """For sorting: target tokens, each a step of the decoder, before source tokens."""
+        """The length to sort by: target tokens, each a step of the decoder, then source tokens."""
         return self.target_tokens + self.source_tokens / 100
 
 
 def measure(pairs: Sequence[Pair], encoder: PairEncoder, *, max_tokens: int) -> list[MeasuredPair]:
-    """Pairs of which no side is longer than ``max_tokens``."""
+    """The pairs with no side longer than ``max_tokens``."""
     measured = []
     for pair in pairs:
         source = len(encoder.encode_source(pair.source, pair.target_language))
@@ -60,7 +60,7 @@ class PairBatch:
     source: Tensor  # (batch, time): tag, pieces, </s>
     source_lengths: Tensor  # (batch,)
     target: Tensor  # (batch, time): <s>, pieces, </s>; 0 is padding
-    own_share: float = 0.0  # of target inputs that the network says itself
+    own_share: float = 0.0  # of target inputs that are the network's own predictions
 
     def to(self, device: torch.device) -> PairBatch:
         return PairBatch(
@@ -80,7 +80,7 @@ class EncodedPair:
 
     @property
     def length(self) -> float:
-        """As of a MeasuredPair."""
+        """The length to sort by, as of a MeasuredPair."""
         return len(self.target) - 1 + len(self.source) / 100
 
 
@@ -93,8 +93,10 @@ def pair_batches(
     own_share: float,
     rng: np.random.Generator,
 ) -> Iterator[PairBatch]:
-    """One epoch, like lengths together: about ``num_tokens`` padded target tokens a batch. Pairs are varied before
-    they are sorted: capitals alone take twice as many subwords."""
+    """One epoch of batches, each of like lengths and about ``num_tokens`` padded target tokens.
+
+    Pairs are varied before they are sorted: a sentence in capitals has twice as many subwords.
+    """
     rows = [encode_pair(vary(pair, rng), encoder) for pair in pairs]
     for indices in pack_pairs([row.length for row in rows], num_tokens, rng):
         yield collate([rows[i] for i in indices], own_share=own_share)

@@ -1,6 +1,6 @@
-"""Beam search of one or several networks over a padded batch: how a run is scored, and what teachers write by.
+"""Beam search of one or several networks over a padded batch, to score runs and to write a teacher's translations.
 
-The service decodes by its own engine, sentence by sentence as they come; this is the plain counterpart that needs
+The service decodes with its own engine, which adds sentences as they arrive; this is a simple counterpart that needs
 torch alone. Both shrink a beam by the hypotheses that have ended (Bahdanau et al. 2015's code).
 """
 
@@ -20,7 +20,7 @@ EXTRA_TOKENS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A hypothesis that ended, or was stopped by the limit."""
+    """A hypothesis that ended, or that the limit stopped."""
 
     ids: tuple[int, ...]  # without </s>
     score: float  # log-probability / length ** alpha, </s> counted
@@ -28,7 +28,7 @@ class Found:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Live:
-    """The hypotheses that go on: (sentence, beam, ...)."""
+    """The hypotheses that have not ended: (sentence, beam, ...)."""
 
     memories: list[Memory]  # a network each
     states: list[Tensor]
@@ -41,9 +41,9 @@ class _Live:
 def beam_search(
     networks: Sequence[Translator], ids: Tensor, lengths: Tensor, *, beam_size: int, alpha: float = 1.0
 ) -> list[list[Found]]:
-    """For each row of ``ids`` (batch, time) its hypotheses, best first. Several networks' probabilities are averaged.
+    """The hypotheses of each row of ``ids`` (batch, time), best first. Several networks' probabilities are averaged.
 
-    A target may have twice as many tokens as its source, and ten.
+    A target may have ten tokens more than twice those of its source.
     """
     found: list[list[Found]] = [[] for _ in ids]
     limits = (2 * lengths + EXTRA_TOKENS).tolist()
@@ -71,7 +71,7 @@ def _start(networks: Sequence[Translator], ids: Tensor, lengths: Tensor, beam_si
 def _advance(
     networks: Sequence[Translator], live: _Live, found: list[list[Found]], beam_size: int, alpha: float
 ) -> None:
-    """The best continuations of each sentence; those that end are put down and leave their place empty."""
+    """Extend each sentence by its best continuations. Hypotheses that end are recorded, and their place stays empty."""
     last = live.tokens[:, :, -1].flatten()
     outcomes = [n.step(last, s, m) for n, s, m in zip(networks, live.states, live.memories, strict=True)]
     log_probabilities = mean_log_probabilities([each for _, each in outcomes])
@@ -83,7 +83,7 @@ def _advance(
     parents = chosen // beam_size + beam_size * torch.arange(count, device=chosen.device)[:, None]
     live.states = [step.state[parents.flatten()] for step, _ in outcomes]
     live.tokens = torch.cat([live.tokens.flatten(0, 1)[parents], words[:, :, None]], dim=-1)
-    # a sentence of which some have ended may keep so many fewer
+    # a sentence keeps one hypothesis fewer for each that has ended
     ended = torch.tensor([len(found[place]) for place in live.places], device=chosen.device)
     live.totals[torch.arange(beam_size, device=chosen.device) >= beam_size - ended[:, None]] = float("-inf")
     ends = ((words == EOS_ID) & live.totals.isfinite()).nonzero().tolist()
@@ -102,7 +102,7 @@ def mean_log_probabilities(each: Sequence[Tensor]) -> Tensor:
 
 
 def _leave(live: _Live, found: list[list[Found]], limits: Sequence[int], beam_size: int, alpha: float) -> None:
-    """Sentences that are done make room: all ended, or as long as they may be."""
+    """Remove finished sentences: all hypotheses have ended, or are as long as allowed."""
     length = live.tokens.shape[2] - 1
     is_alive = live.totals.isfinite().any(dim=1).tolist()
     for sentence, place in enumerate(live.places):
@@ -128,7 +128,7 @@ def _stop(live: _Live, sentence: int, found: list[Found], alpha: float) -> None:
 
 
 def pad_rows(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids (batch, time) and lengths (batch,)."""
+    """Padded ids (batch, time) and lengths (batch,) of rows."""
     lengths = torch.tensor([len(row) for row in rows])
     ids = torch.full((len(rows), int(lengths.max())), PAD_ID)
     for i, row in enumerate(rows):

@@ -1,4 +1,5 @@
-"""The report folder of a translator: figures as JSON, tables as Markdown, pictures of training, lengths and attention.
+"""The report folder of a published translator: figures as JSON, tables as Markdown, pictures of training, lengths and
+attention.
 
     python -m training.translator.bundle_report "with attention=docs/reports/multi30k" \\
         "without attention=runs/multi30k-no-attention/report" --output docs/reports/multi30k/lengths.png
@@ -45,7 +46,7 @@ Measured = Mapping[str, Sequence[TranslatedSet]]  # by precision, the default on
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthBin:
-    """Sentences whose sources have ``low`` to ``high`` words."""
+    """The BLEU of sentences whose sources have ``low`` to ``high`` words."""
 
     low: int
     high: int
@@ -55,7 +56,7 @@ class LengthBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SetSection:
-    """A test set; its figures by precision, the default one first."""
+    """The figures of a test set by precision, the default one first."""
 
     name: str
     figures: Mapping[str, Mapping[str, float]]  # by precision and measure
@@ -63,7 +64,7 @@ class SetSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttentionPicture:
-    """How much each piece of a translation looked at each of its source."""
+    """The attention weights of one translation: of each target piece to each source piece."""
 
     source_tokens: Sequence[str]
     target_tokens: Sequence[str]
@@ -72,7 +73,7 @@ class AttentionPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TranslatorReport:
-    """All that is told of a translator."""
+    """The content of a report."""
 
     title: str
     signature: str  # of BLEU
@@ -86,7 +87,7 @@ class TranslatorReport:
 def make_report(
     title: str, test: Measured, history: Sequence[Mapping[str, float]], attentions: Sequence[AttentionPicture]
 ) -> TranslatorReport:
-    """BLEU by length is that of the first precision."""
+    """The report of measured test sets. BLEU by length is that of the first precision."""
     default = next(iter(test.values()))
     sections = [
         SetSection(name=part.source.name, figures={name: test[name][place].measures() for name in test})
@@ -113,7 +114,7 @@ def make_report(
 
 
 def attentions_of(translator: Translator, test: Sequence[TranslatedSet]) -> list[AttentionPicture]:
-    """Of some sentences, from all over the test sets, that are neither very short nor wider than a page."""
+    """The attention of some sentences from all over the test sets that are neither very short nor wider than a page."""
     found = []
     for number in range(NUM_PICTURES):
         part = test[number % len(test)].source
@@ -135,7 +136,7 @@ def attentions_of(translator: Translator, test: Sequence[TranslatedSet]) -> list
 
 
 def bleu_by_length(translations: Sequence[str], pairs: Sequence[Pair]) -> list[LengthBin]:
-    """BLEU of the first reference over sentences of about one length."""
+    """The BLEU of the first reference by length of the source."""
     lengths = [len(pair.source.split()) for pair in pairs]
     bins = []
     for low, end in pairwise(EDGES):
@@ -161,7 +162,7 @@ def write_translator_report(report: TranslatorReport, folder: Path) -> None:
 
 
 def as_dict(report: TranslatorReport) -> dict[str, Any]:
-    """The report as :data:`FIGURES` holds it."""
+    """The content of :data:`FIGURES`."""
     return {
         "title": report.title,
         "facts": dict(report.facts),
@@ -175,7 +176,7 @@ def as_dict(report: TranslatorReport) -> dict[str, Any]:
 
 
 def as_markdown(report: TranslatorReport) -> str:
-    """The report as :data:`REPORT` holds it."""
+    """The content of :data:`REPORT`."""
     lines = [f"# {report.title}", "", f"sacreBLEU: `{report.signature}`", ""]
     rows = [
         [section.name, precision, *(f"{row[measure]:.2f}" for measure in MEASURES)]
@@ -198,7 +199,7 @@ def as_markdown(report: TranslatorReport) -> str:
 
 
 def draw_lengths(systems: Mapping[str, Mapping[str, Sequence[LengthBin]]], path: Path) -> None:
-    """BLEU over the middle of each bin, a panel a direction, a line a system."""
+    """Draw BLEU over the middle of each bin, a panel a direction, a line a system."""
     directions = list(dict.fromkeys(direction for lengths in systems.values() for direction in lengths))
     figure = blank_figure(4.5 * max(1, len(directions)), 3.8)
     for axes, direction in zip(figure.subplots(1, max(1, len(directions)), squeeze=False)[0], directions, strict=False):
@@ -212,7 +213,7 @@ def draw_lengths(systems: Mapping[str, Mapping[str, Sequence[LengthBin]]], path:
 
 
 def draw_attention(attention: AttentionPicture, path: Path) -> None:
-    """Weights as shades of grey."""
+    """Draw attention weights as shades of grey."""
     width, height = len(attention.source_tokens), len(attention.target_tokens)
     figure = blank_figure(2.0 + 0.32 * width, 1.6 + 0.32 * height)
     axes = figure.add_subplot()
@@ -224,7 +225,7 @@ def draw_attention(attention: AttentionPicture, path: Path) -> None:
 
 
 def read_lengths(folder: Path) -> dict[str, list[LengthBin]]:
-    """Of a report that was written before."""
+    """The BLEU by length of a report that was written before."""
     found = json.loads((folder / FIGURES).read_text(encoding="utf-8"))["lengths"]
     return {direction: [LengthBin(**part) for part in bins] for direction, bins in found.items()}
 

@@ -1,4 +1,4 @@
-"""A translator bundle's CARD.md."""
+"""The CARD.md of a translator's bundle."""
 
 from __future__ import annotations
 
@@ -89,8 +89,11 @@ def translator_card(
     signature: str,
     beam_size: int,
 ) -> str:
-    """The card as Markdown. ``dev`` are figures by precision, the shipped one first; ``difference`` is that of the fp32
-    graphs from torch, ``sizes`` by file in bytes."""
+    """The card as Markdown.
+
+    ``dev`` are figures by precision, the shipped one first; ``difference`` is that of the fp32 graphs from torch;
+    ``sizes`` by file are in bytes.
+    """
     names = next(iter(dev.values()))
     rows = [[figure_text(name), *(f"{figures[name]:.2f}" for figures in dev.values())] for name in names]
     test = [[figure_text(f"test_{name}"), f"{value:.2f}"] for name, value in manifest["metrics"].items()]
@@ -120,7 +123,7 @@ def translator_card(
 
 
 def confidence_sections(manifest: Mapping[str, Any], reliability: Mapping[str, Reliability]) -> list[str]:
-    """What a confidence means and how far it can be relied on; nothing where a model is not calibrated."""
+    """The meaning of a confidence and its reliability; empty if the model is not calibrated."""
     if not reliability:
         return []
     every = reliability["all"]
@@ -129,7 +132,7 @@ def confidence_sections(manifest: Mapping[str, Any], reliability: Mapping[str, R
 
 
 def figure_text(name: str) -> str:
-    """``test_tatoeba_en-es_bleu`` -> ``tatoeba en-es test: BLEU``; what has no prefix is of dev."""
+    """A figure in words: ``test_tatoeba_en-es_bleu`` is ``tatoeba en-es test: BLEU``; without a prefix it is of dev."""
     split, rest = ("test", name.removeprefix("test_")) if name.startswith("test_") else ("dev", name)
     measure = next(each for each in sorted(MEASURES, key=len, reverse=True) if rest.endswith(f"_{each}"))
     corpus = rest.removesuffix(f"_{measure}").replace(f"_{split}_", f"_{split} ", 1).replace("_", " ")
@@ -138,7 +141,7 @@ def figure_text(name: str) -> str:
 
 
 def pairs_text(manifest: Mapping[str, Any]) -> str:
-    """``English to Spanish, English to German``"""
+    """The pairs of languages in words: ``English to Spanish, English to German``."""
     return ", ".join(f"{LANGUAGES[pair['source']]} to {LANGUAGES[pair['target']]}" for pair in manifest["pairs"])
 
 
@@ -163,7 +166,7 @@ def terms_of(config: TranslatorRun) -> list[str]:
 
 
 def recipe_text(config: TranslatorRun) -> str:
-    """What is not plain in a run: targets by teachers."""
+    """Special features of a run, such as targets written by teachers."""
     if not config.distilled:
         return ""
     share = "learned, beside the references, from" if config.keep_references else "learned from"

@@ -1,4 +1,4 @@
-"""Write the training pairs anew, their target sides in the words of trained teachers (sequence-level knowledge
+"""Write the training pairs anew with target sides translated by trained teachers (sequence-level knowledge
 distillation; Kim and Rush 2016).
 
     python -m training.translator.distil training/configs/multi30k.toml \\
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def shared_subwords(folders: Sequence[Path]) -> Subwords:
-    """Raises ValueError if the teachers do not cut words alike."""
+    """The subwords of the teachers. Raises ValueError if they cut words differently."""
     models = [(folder / SUBWORDS).read_bytes() for folder in folders]
     if len(set(models)) > 1:
         raise ValueError("the teachers have different subwords, so their probabilities cannot be averaged")
@@ -62,8 +62,8 @@ def shared_subwords(folders: Sequence[Path]) -> Subwords:
 
 
 def rewrite(pair: Pair, hypotheses: Sequence[str]) -> Pair:
-    """The hypothesis nearest to the reference, by BLEU of the sentence: what the teachers think likely, and right
-    (sequence-level interpolation, section 3.3)."""
+    """The hypothesis nearest to the reference, by BLEU of the sentence, so that it is both likely for the teachers and
+    right (sequence-level interpolation, section 3.3)."""
     best = max(hypotheses, key=lambda text: sentence_bleu(text, [pair.target]).score)
     return replace(pair, references=(best,))
 

@@ -1,4 +1,4 @@
-"""Measure a translator's bundle on dev or test sets: with the service's own code here, or by a running service.
+"""Measure a translator's bundle on dev or test sets, in this process with the service's code or by a running service.
 
     python -m training.translator.evaluate models/en-xx --split dev
     python -m training.translator.evaluate models/en-xx --split dev --url http://127.0.0.1:8000
@@ -18,9 +18,7 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from service.bundle import Bundle, Manifest, load_bundle
 from service.errors import InputTooLongError
-from service.predictors.translation import LanguagePair as Pair
-from service.predictors.translation import TranslateOptions as Wish
-from service.predictors.translation import Translation
+from service.predictors.translation import LanguagePair, TranslateOptions, Translation
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
 from service.text.paragraphs import Passage, cut
@@ -33,12 +31,12 @@ from training.translator.predict import Quality, judge
 TEXTS_AT_ONCE = 512  # in this process; their sentences are searched together
 SOURCE_LANGUAGE = "en"
 
-Engine = Callable[[Sequence[str], Pair], list[str]]  # texts to translations
+Engine = Callable[[Sequence[str], LanguagePair], list[str]]  # texts to translations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TranslatedSet:
-    """What an engine said of a test set, and how good it was."""
+    """A test set with the translations of an engine and their quality."""
 
     source: PairSet
     translations: Sequence[str]
@@ -46,7 +44,7 @@ class TranslatedSet:
     bleu_literature: float
 
     def measures(self) -> dict[str, float]:
-        """Rounded as they are told."""
+        """The figures by measure, rounded for reports."""
         own = {
             "bleu": self.quality.bleu,
             "chrf": self.quality.chrf,
@@ -56,13 +54,13 @@ class TranslatedSet:
         return {name: round(value, 2) for name, value in own.items()}
 
     def figures(self) -> dict[str, float]:
-        """As a manifest carries them, the set's name before each."""
+        """The figures as a manifest has them, with the set's name before each."""
         name = self.source.name.replace(" ", "_")
         return {f"{name}_{measure}": value for measure, value in self.measures().items()}
 
 
 def open_translator(bundle: Bundle, precision: str | None = None) -> Translator:
-    """As the service will."""
+    """Open a bundle as the service does."""
     encoder, step = bundle.encoder(precision), bundle.graph(precision)
     return Translator(bundle, encoder=OnnxSession(encoder), step=OnnxSession(step))
 
@@ -78,27 +76,27 @@ def engine_there(url: str, *, model: str, beam_size: int, length_penalty: float)
     return _engine(RemoteTranslator(url=url, model=model, options=options))
 
 
-def answers_here(translator: Translator, **options: Any) -> Translate:
+def answers_here(translator: Translator, **fields: Any) -> Translate:
     """Return a function that translates in this process, by the code of the service but without its queues.
 
-    Texts are cut into sentences and joined again as the service does it. ``options`` are fields of a Wish. A text
-    with a sentence over the model's limit has an answer with a reason.
+    Texts are cut into sentences and joined again as the service does it. ``fields`` are those of TranslateOptions. A
+    text with a sentence over the limit of the model has an answer with a reason.
     """
 
-    def answers(texts: Sequence[str], wish: Wish) -> list[Answer]:
+    def answers(texts: Sequence[str], options: TranslateOptions) -> list[Answer]:
         passages = [cut(text) for text in texts]
         try:
-            found = iter(translator.translate([each for passage in passages for each in passage.sentences], wish))
+            found = iter(translator.translate([each for passage in passages for each in passage.sentences], options))
         except InputTooLongError as error:
             if len(texts) == 1:
                 return [Answer(translation="", reason=str(error))]
-            return [answer for text in texts for answer in answers([text], wish)]
+            return [answer for text in texts for answer in answers([text], options)]
         return [_joined(passage, [next(found) for _ in passage.spans]) for passage in passages]
 
     def translate(texts: Sequence[str], direction: str) -> list[Answer]:
-        wish = Wish(pair=Pair(*direction.split("-")), **options)
+        options = TranslateOptions(pair=LanguagePair(*direction.split("-")), **fields)
         blocks = (texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE))
-        return [answer for block in blocks for answer in answers(block, wish)]
+        return [answer for block in blocks for answer in answers(block, options)]
 
     return translate
 
@@ -121,7 +119,7 @@ def _engine(translate: Translate) -> Engine:
 def measure(engine: Engine, sets: Sequence[PairSet]) -> list[TranslatedSet]:
     measured = []
     for each in sets:
-        pair = Pair(SOURCE_LANGUAGE, each.pairs[0].target_language)
+        pair = LanguagePair(SOURCE_LANGUAGE, each.pairs[0].target_language)
         translations = engine([one.source for one in each.pairs], pair)
         references = [one.target for one in each.pairs]
         measured.append(
@@ -136,19 +134,19 @@ def measure(engine: Engine, sets: Sequence[PairSet]) -> list[TranslatedSet]:
 
 
 def literature_bleu(translations: Sequence[str], references: Sequence[str], *, language: str) -> float:
-    """What papers on Multi30k print: BLEU of Moses tokens in lower case, punctuation normalised, one reference."""
+    """The BLEU of papers on Multi30k: Moses tokens in lower case, punctuation normalised, one reference."""
     normalizer, tokenizer = MosesPunctNormalizer(lang=language), MosesTokenizer(lang=language)
 
     def tokens(text: str) -> str:
         found: str = tokenizer.tokenize(normalizer.normalize(text.lower()), escape=False, return_str=True)
         return found
 
-    metric = BLEU(tokenize="none", force=True)  # it would warn that these are tokens
+    metric = BLEU(tokenize="none", force=True)  # without force it warns that these are tokens
     return float(metric.corpus_score(list(map(tokens, translations)), [list(map(tokens, references))]).score)
 
 
 def sets_of(manifest: Manifest, split: str, data_dir: Path | None) -> list[PairSet]:
-    """Those of the corpora that the model learned from, in its pairs."""
+    """The sets of the corpora that the model learned from, in its pairs."""
     names = {corpus.name for corpus in manifest.corpora}
     corpora = tuple(name for name, terms in TRANSLATOR_CORPORA.items() if terms["name"] in names)
     directions = tuple(f"{pair.source}-{pair.target}" for pair in manifest.pairs)
@@ -172,7 +170,7 @@ def main() -> None:
 
 
 def print_figures(measured: Sequence[TranslatedSet]) -> None:
-    """One a line, and how BLEU was computed."""
+    """Print a figure a line, and the signature of BLEU."""
     for part in measured:
         for name, value in part.figures().items():
             print(f"{name:56} {value:6.2f}")

@@ -22,7 +22,7 @@ FOREIGN_EVERY = 8
 
 
 def with_foreign(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs and, behind every eighth, its target as a source that has no translation."""
+    """The pairs, and after every eighth its target as a source that has no translation."""
     foreign = [replace(pair, source=pair.target, references=("",)) for pair in pairs[::FOREIGN_EVERY]]
     return [*pairs, *foreign]
 
@@ -47,7 +47,7 @@ def rows_of(translator: Translator, pair_set: PairSet, direction: str) -> Iterat
 
 
 def limited(sets: Sequence[PairSet], limit: int | None) -> list[PairSet]:
-    """The sets with at most so many pairs each, evenly spread; all without a limit."""
+    """The sets with at most so many pairs each, evenly spread; all pairs without a limit."""
     return [
         PairSet(name=each.name, pairs=each.pairs[:: max(1, len(each.pairs) // limit)][:limit] if limit else each.pairs)
         for each in sets

@@ -1,4 +1,4 @@
-"""Measure the networks of trained runs on dev or test sets, in torch, before or without a bundle of them.
+"""Measure the networks of trained runs on dev or test sets, in torch and without a bundle.
 
     python -m training.translator.evaluate_ensemble training/configs/multi30k-de.toml \\
         --runs runs/multi30k-de runs/multi30k-de-2 --split dev
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from service.predictors.translation import LanguagePair as Languages
+from service.predictors.translation import LanguagePair
 from training.checkpoints import load_translator
 from training.command_line import run_parser
 from training.config import load_config
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def engine_of(networks: Sequence[Translator], encoder: SubwordPairEncoder, *, beam_size: int) -> Engine:
-    def engine(texts: Sequence[str], pair: Languages) -> list[str]:
+    def engine(texts: Sequence[str], pair: LanguagePair) -> list[str]:
         pairs = [Pair(source=text, references=("",), target_language=pair.target) for text in texts]
         return translate(networks, encoder, pairs, beam_size=beam_size)
 

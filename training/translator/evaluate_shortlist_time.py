@@ -1,10 +1,11 @@
-"""Would a lexical shortlist pay? Times the int8 output layer as it ships against one of candidates a source.
+"""Measure the time that a lexical shortlist would save: the int8 output layer as it ships beside one of candidates a
+source.
 
     python -m training.translator.evaluate_shortlist_time --vocabulary 8000 --candidates 200
 
-A shortlist (Jean et al. 2015; Junczys-Dowmunt et al. 2018) multiplies only those columns of the output layer that the
-source's tokens were seen translated by. Here every row may have another source and must not hang on its neighbours, so
-each row multiplies by candidates of its own: weights that no other row uses, and that no kernel has packed before.
+A shortlist (Jean et al. 2015; Junczys-Dowmunt et al. 2018) multiplies only those columns of the output layer that are
+known translations of the source's tokens. Here every row may have another source and must not depend on its neighbours,
+so each row multiplies by candidates of its own: weights that no other row uses, and that no kernel has packed before.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Sizes:
 
 
 def full_graph(sizes: Sizes) -> onnx.ModelProto:
-    """``readouts`` (row, embedding) to the best of the whole vocabulary."""
+    """The graph from ``readouts`` (row, embedding) to the best tokens of the whole vocabulary."""
     builder = GraphBuilder(half=False)
     table, scales = quantize_rows(torch.randn(sizes.vocabulary, sizes.embedding))
     step, zero = builder.scalar(1 / 127, np.float32), builder.scalar(128, np.uint8)
@@ -50,8 +51,11 @@ def full_graph(sizes: Sizes) -> onnx.ModelProto:
 
 
 def shortlist_graph(sizes: Sizes) -> onnx.ModelProto:
-    """The same of each row's candidates: ``columns`` (source, embedding, candidate) lie there since the source was
-    encoded, ``sources`` (row,) says which are a row's."""
+    """The graph from ``readouts`` to the best of each row's candidates.
+
+    ``columns`` (source, embedding, candidate) are kept from the encoding of the source; ``sources`` (row,) gives the
+    source of each row.
+    """
     builder = GraphBuilder(half=False)
     step, zero = builder.scalar(1 / 127, np.float32), builder.scalar(128, np.uint8)
     readouts = builder.node("QuantizeLinear", "readouts", step, zero)
@@ -81,7 +85,7 @@ def inputs_of(sizes: Sizes, num_rows: int) -> Arrays:
 
 
 def seconds_of(session: OnnxSession, inputs: Mapping[str, np.ndarray]) -> float:
-    """The fastest of several runs, in seconds of this thread: what else the machine does counts little."""
+    """The time of the fastest of several runs, in seconds of this thread, so that other processes count little."""
     wanted = {name: inputs[name] for name in session.input_names}
     best = float("inf")
     for _ in range(REPEATS):

@@ -1,4 +1,4 @@
-"""The graphs of a translator as files, checked against torch: encoder and first states, then whole walks of steps."""
+"""The graphs of a translator as files, checked against torch: encoder and first states, then walks of several steps."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NUM_CANDIDATES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatorSessions:
-    """Both graphs of a precision."""
+    """The sessions of both graphs of a precision."""
 
     encoder: Session
     step: Session
@@ -57,11 +57,11 @@ class TranslatorSessions:
 
 
 def write_translator(network: Translator, folder: Path, precisions: Sequence[str] = tuple(GRAPHS)) -> float:
-    """Write the :data:`ENCODERS` and :data:`GRAPHS` of these precisions and what they share; returns by how much fp32
-    differs from torch.
+    """Write the :data:`ENCODERS` and :data:`GRAPHS` of these precisions and their shared weights; returns the largest
+    difference of fp32 from torch.
 
-    The network's weights are rounded already. Raises ExportError, before anything is written, if the graphs do not
-    do what the network does.
+    The network's weights are rounded already. Raises ExportError, before anything is written, if the graphs do not give
+    the output of the network.
     """
     with tempfile.TemporaryDirectory() as scratch:
         made, proof = Path(scratch) / "made", Path(scratch) / "proof"
@@ -69,7 +69,7 @@ def write_translator(network: Translator, folder: Path, precisions: Sequence[str
         difference = check_translator(network, TranslatorSessions.open(proof, "fp32"))
         write_graphs_of(network, made, precisions)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (WEIGHTS, *GRAPHS.values(), *ENCODERS.values()):  # of an older bundle
+        for name in (WEIGHTS, *GRAPHS.values(), *ENCODERS.values()):  # left by an older bundle
             (folder / name).unlink(missing_ok=True)
         for path in made.iterdir():
             shutil.copyfile(path, folder / path.name)
@@ -85,9 +85,11 @@ def write_graphs_of(network: Translator, folder: Path, precisions: Sequence[str]
 
 
 def check_translator(network: Translator, sessions: TranslatorSessions) -> float:
-    """Torch against onnxruntime. Raises ExportError if they differ; returns by how much."""
+    """Compare torch with onnxruntime and return the largest difference. Raises ExportError if it is too large."""
     batches = check_batches(network.embedding.num_embeddings)
-    difference = float(np.max([each for batch in batches for each in walk(network, sessions, batch)]))  # NaN if one is
+    difference = float(
+        np.max([each for batch in batches for each in walk(network, sessions, batch)])
+    )  # NaN if any difference is NaN
     if not difference <= TOLERANCE:
         raise ExportError(f"torch and onnxruntime differ by {difference:.2e}, more than {TOLERANCE:.0e}")
     return difference
@@ -95,10 +97,10 @@ def check_translator(network: Translator, sessions: TranslatorSessions) -> float
 
 @torch.inference_mode()
 def walk(network: Translator, sessions: TranslatorSessions, batch: Batch) -> Iterator[float]:
-    """The largest difference of what the encoder gives, then of what each of some steps does.
+    """The largest difference in the encoder's output and in each of some steps.
 
-    Both sides go on by what torch thinks best or second best, each from its own states; between steps rows die and
-    others are doubled, as the hypotheses of a beam are.
+    Both sides continue with torch's best or second best tokens, each from its own states. Between steps rows are
+    dropped and others doubled, like the hypotheses of a beam.
     """
     memory, first = network.encode(*torch_inputs(batch))
     encoded = sessions.encoder.run({"ids": batch.ids, "lengths": batch.lengths})
@@ -128,14 +130,14 @@ def run_step(
     sources: Ids,
     num_candidates: int = NUM_CANDIDATES,
 ) -> Arrays:
-    """One step; ``encoded`` is what the encoder gave."""
+    """Run one step; ``encoded`` is the encoder's output."""
     memories = {name: values for name, values in encoded.items() if name != STATE}
     own = {"tokens": tokens, STATE: state, "sources": sources, "lengths": lengths}
     return step.run({**memories, **own, "num_candidates": np.array([num_candidates], np.int64)})
 
 
 def step_difference(found: Arrays, step: Step, expected: torch.Tensor) -> float:
-    """Of states, attention, and scores: those of the tokens found, and those of the best there are."""
+    """The largest difference of states, attention, and scores: the scores of the chosen tokens, and the best scores."""
     chosen = torch.from_numpy(found["candidates"]).long()
     best = expected.topk(chosen.shape[1], dim=-1).values
     pairs = [
@@ -153,7 +155,7 @@ def check_batches(vocabulary_size: int) -> list[Batch]:
 
 
 def random_batch(shape: tuple[int, int], vocabulary_size: int, seed: int) -> Batch:
-    """Ids of every kind and ragged lengths."""
+    """A batch of ids of every kind and ragged lengths."""
     rng = np.random.default_rng(seed)
     ids = rng.integers(1, vocabulary_size, shape).astype(np.int32)
     lengths = random_lengths(shape, rng)

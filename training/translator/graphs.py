@@ -19,13 +19,14 @@ from training.onnx_graph import GraphBuilder
 from training.translator.matmul_variants import ByteProducts, FloatProducts, Products
 
 STATE, ANNOTATIONS, KEYS = "state", "annotations", "keys"
-NEXT_STATE = "next_state"  # what comes out of a step; a graph cannot call it as it calls what goes in
+NEXT_STATE = "next_state"  # the output of a step; it needs another name than the input
 
 
 def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProducts]) -> onnx.ModelProto:
-    """``ids`` (batch, time) and ``lengths`` (batch,) to the first ``state`` and what the decoder looks at.
+    """The graph from ``ids`` (batch, time) and ``lengths`` (batch,) to the first ``state`` and the decoder's memory.
 
-    It multiplies in float32; ``kind`` says in which table of subwords it looks up, that of the step."""
+    It multiplies in float32; ``kind`` says which table of subwords it reads, which is that of the step.
+    """
     builder = GraphBuilder(half=True)
     ids = builder.node("Transpose", "ids", perm=[1, 0])
     lengths = builder.node("Cast", "lengths", to=TensorProto.INT64)
@@ -37,7 +38,7 @@ def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProd
             rows = builder.layer_norm(network.between_norms[place - 1], rows)
         rows = builder.recurrent(encoder, rows, "lengths")  # (time, batch, annotation)
     rows = builder.node("Where", builder.is_real(ids, lengths), rows, builder.scalar(0, np.float32))
-    # Step by step over time: the zeros of padding change nothing.
+    # Over time step by step, so that the zeros of padding change nothing.
     total = builder.node("ReduceSum", rows, builder.integers(0), keepdims=0)
     counts = builder.node("Cast", builder.node("Unsqueeze", lengths, builder.integers(1)), to=TensorProto.FLOAT)
     state = builder.node("Tanh", builder.linear(network.initial, builder.node("Div", total, counts)))
@@ -56,7 +57,8 @@ def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProd
 
 
 def step_graph(network: Translator, kind: type[FloatProducts] | type[ByteProducts]) -> onnx.ModelProto:
-    """The last token of each row to its best next ones. Row ``i`` reads the source ``sources[i]`` of every memory."""
+    """The graph from the last token of each row to its best next ones. Row ``i`` reads the source ``sources[i]`` of
+    every memory."""
     builder = GraphBuilder(half=True)
     products = kind(builder, network)
     embedded = products.embed(network.target_norm, "tokens")
@@ -75,7 +77,7 @@ def step_graph(network: Translator, kind: type[FloatProducts] | type[ByteProduct
 
 
 def step_inputs(network: Translator) -> list[onnx.ValueInfoProto]:
-    """What a step reads."""
+    """The inputs of a step."""
     return [
         _tensor("tokens", TensorProto.INT32, "row"),
         _tensor(STATE, TensorProto.FLOAT, "row", network.config.decoder_size),
@@ -87,7 +89,7 @@ def step_inputs(network: Translator) -> list[onnx.ValueInfoProto]:
 
 
 def step_outputs(network: Translator) -> list[onnx.ValueInfoProto]:
-    """What a step gives: ``scores`` are log-probabilities, falling; ``attention`` is 0 beyond a source's length."""
+    """The outputs of a step: ``scores`` are log-probabilities, falling; ``attention`` is 0 beyond a source's length."""
     return [
         _tensor(NEXT_STATE, TensorProto.FLOAT, "row", network.config.decoder_size),
         _tensor("scores", TensorProto.FLOAT, "row", "candidate"),
@@ -97,7 +99,7 @@ def step_outputs(network: Translator) -> list[onnx.ValueInfoProto]:
 
 
 def memory_sizes(network: Translator) -> dict[str, int]:
-    """What the decoder looks at, by name, and the numbers in it a token."""
+    """The arrays of the decoder's memory by name, with the number of values a token."""
     sizes = {ANNOTATIONS: 2 * network.config.encoder_size}
     if isinstance(network.attention, AdditiveAttention):
         sizes[KEYS] = network.attention.key.out_features
@@ -107,8 +109,11 @@ def memory_sizes(network: Translator) -> dict[str, int]:
 def _cell(
     builder: GraphBuilder, products: Products, cell: GruCell, given: str, state: str, given_weight: Tensor
 ) -> str:
-    """A GRU's transition. Input and state are multiplied together, but for the new value, whose part of the state the
-    reset gate comes between. A product a gate, for to take gates apart would be to copy them."""
+    """Add a GRU's transition.
+
+    Input and state are multiplied together, except for the new value, whose part of the state is multiplied by the
+    reset gate first. Each gate has its own product, because splitting a product into gates would copy them.
+    """
     of_given, of_state = given_weight.chunk(3), cell.hidden.weight.chunk(3)
     given_bias, state_bias = cell.input.bias.chunk(3), cell.hidden.bias.chunk(3)
     both = products.join(given, state)
@@ -126,7 +131,7 @@ def _cell(
 
 
 def _attend(builder: GraphBuilder, products: Products, network: Translator, state: str) -> tuple[str, str]:
-    """How much each row looks at each token (row, time), and what it sees (row, annotation)."""
+    """Add attention: the weights (row, time) and the context (row, annotation) of each row."""
     memory = builder.node("Gather", ANNOTATIONS, "sources", axis=0)
     lengths = builder.node("Gather", builder.node("Cast", "lengths", to=TensorProto.INT64), "sources", axis=0)
     lengths = builder.node("Unsqueeze", lengths, builder.integers(1))
@@ -136,7 +141,7 @@ def _attend(builder: GraphBuilder, products: Products, network: Translator, stat
     energies = ENERGIES[type(network.attention)](builder, products, network.attention, state, memory)
     energies = builder.node("Where", is_real, energies, builder.scalar(-np.inf, np.float32))
     weights = builder.node("Softmax", energies, axis=1)
-    # onnxruntime's softmax leaves something like 1e-39 where there is nothing to see.
+    # onnxruntime's softmax leaves about 1e-39 at masked places.
     weights = builder.node("Where", is_real, weights, builder.scalar(0, np.float32))
     context = builder.node("MatMul", builder.node("Unsqueeze", weights, builder.integers(1)), memory)
     return weights, builder.node("Squeeze", context, builder.integers(1))
@@ -148,7 +153,7 @@ def _multiplicative(
     scale = builder.scalar(attention.scale, np.float32)
     query = products.linear(products.join(state), attention.query.weight)
     energies = builder.node("MatMul", memory, builder.node("Unsqueeze", query, builder.integers(2)))
-    # Not in the weights: rounded to float16 they would be others.
+    # The scale is not in the weights, which would differ when rounded to float16.
     return builder.node("Mul", builder.node("Squeeze", energies, builder.integers(2)), scale)
 
 
@@ -173,7 +178,7 @@ ENERGIES: dict[type[nn.Module], Callable[..., str]] = {
 
 
 def _read_out(builder: GraphBuilder, products: Products, network: Translator, inputs: Sequence[str]) -> str:
-    """State, context and embedding to the vector that stands nearest to the next token's."""
+    """Add the readout: a vector of state, context and embedding, to be multiplied by the table of subwords."""
     seen = network.readout.in_features - network.config.embedding_size
     of_seen, of_embedded = network.readout.weight[:, :seen], network.readout.weight[:, seen:]
     weight = torch.cat([of_seen, products.of_embedded(of_embedded)], dim=1)

@@ -1,6 +1,6 @@
-"""How a translator's graphs multiply: in float32, or in int8 with fixed scales.
+"""Matrix products of a translator's graphs: in float32, or in int8 with fixed scales.
 
-Why fixed: ``docs/adr/0007-int8-with-fixed-scales.md``.
+``docs/adr/0007-int8-with-fixed-scales.md`` has the reason for fixed scales.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from torch import Tensor, nn
 from training.networks.translator import Translator
 from training.onnx_graph import MICROSOFT, GraphBuilder, quantize_rows
 
-LEVELS = 127.0  # of either sign, that a byte has
+LEVELS = 127.0  # of a byte for either sign
 
 
 class Products(Protocol):
-    """How a graph looks up embeddings and multiplies. What it multiplies lies between -1 and 1."""
+    """The look-ups of embeddings and the products of a graph. Values to multiply are between -1 and 1."""
 
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
-        """Normalised rows of the table, to be multiplied by what ``of_embedded`` gives."""
+        """Add normalised rows of the table, to be multiplied by the weights of ``of_embedded``."""
         ...
 
     def of_embedded(self, weight: Tensor) -> Tensor:
-        """The weights (output, embedding) of embedded rows, as ``linear`` wants them."""
+        """The weights (output, embedding) of embedded rows for ``linear``."""
         ...
 
     def join(self, *values: str) -> str:
-        """Values (row, size) side by side, for ``linear``."""
+        """Add values (row, size) side by side, for ``linear``."""
         ...
 
     def linear(self, values: str, weight: Tensor, bias: Tensor | None = None) -> str:
-        """What was joined, weight (output, input) -> (row, output)."""
+        """Add the product of joined values (row, input) and a weight (output, input): (row, output)."""
         ...
 
     def logits(self, readouts: str, bias: Tensor) -> str:
-        """What was joined, (row, embedding) -> (row, vocabulary)."""
+        """Add the logits (row, vocabulary) of joined values (row, embedding)."""
         ...
 
 
 class FloatProducts:
-    """Weights are kept in float16 and multiplied in float32; the table is kept once for both of its uses."""
+    """Products in float32 of weights kept in float16; the table is kept once for both of its uses."""
 
     def __init__(self, builder: GraphBuilder, network: Translator) -> None:
         self._builder = builder
@@ -74,8 +74,11 @@ class FloatProducts:
 
 
 class ByteProducts:
-    """Weights in int8 with a scale an output, what they are multiplied with in bytes of one fixed scale: all of it is
-    bounded, so that no row's bytes hang on its neighbours. Embeddings are divided by the most they can be."""
+    """Products in int8: weights with a scale an output, values in bytes of one fixed scale.
+
+    All values are bounded, so that the bytes of a row do not depend on its neighbours. Embeddings are divided by their
+    largest possible values.
+    """
 
     def __init__(self, builder: GraphBuilder, network: Translator) -> None:
         self._builder = builder
@@ -84,7 +87,7 @@ class ByteProducts:
             self._largest = network.target_norm(values * self._scales).abs().amax(dim=0)  # (embedding,)
         self._table, self._row_scales = builder.store(values.numpy()), builder.store(self._scales.numpy())
         self._step, self._zero = builder.scalar(1 / LEVELS, np.float32), builder.scalar(128, np.uint8)
-        self._bytes: dict[str, str] = {}  # by what they are of
+        self._bytes: dict[str, str] = {}  # by the name of the value
 
     @staticmethod
     def look_up(builder: GraphBuilder, network: Translator, ids: str) -> str:

@@ -1,4 +1,4 @@
-"""Texts through a network in torch, and how well they came out."""
+"""Translations by a network in training, and their BLEU and chrF."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH_SENTENCES = 100
 def translate(
     networks: Sequence[TranslatorNetwork], encoder: SubwordPairEncoder, pairs: Sequence[Pair], *, beam_size: int
 ) -> list[str]:
-    """The best translation of each source, what is copied put back in its order."""
+    """The best translation of each source, copied items put back in their order."""
     masked = [mask(pair.source, encoder.subwords.alphabet) for pair in pairs]
     rows = [
         encoder.encode_source(source.text, pair.target_language) for source, pair in zip(masked, pairs, strict=True)
@@ -37,7 +37,7 @@ def with_items(translation: str, source: Masked) -> str:
 def search_rows(
     networks: Sequence[TranslatorNetwork], rows: Sequence[Sequence[int]], *, beam_size: int
 ) -> list[list[Found]]:
-    """Hypotheses of each row, searched in batches of like lengths."""
+    """The hypotheses of each row, searched in batches of like lengths."""
     device = next(networks[0].parameters()).device
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     found: dict[int, list[Found]] = {}
@@ -51,7 +51,7 @@ def search_rows(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Figures of one test set, as sacrebleu (Post 2018) prints them."""
+    """The figures of one test set by sacreBLEU (Post 2018)."""
 
     bleu: float  # first reference, cased, detokenised
     chrf: float  # first reference
@@ -76,7 +76,7 @@ def judge(translations: Sequence[str], pairs: Sequence[Pair]) -> Quality:
 def score_sets(
     network: TranslatorNetwork, encoder: SubwordPairEncoder, sets: Sequence[PairSet], *, beam_size: int
 ) -> Mapping[str, float]:
-    """chrF and BLEU of each dev set, and the mean chrF as the score."""
+    """The chrF and BLEU of each dev set, and the mean chrF as ``score``."""
     with torch.inference_mode():
         found = [
             (each.name, judge(translate([network], encoder, each.pairs, beam_size=beam_size), each.pairs))

@@ -1,6 +1,6 @@
-"""Make a bundle of a trained translator: graphs, subwords, examples, card, manifest, every figure measured on it.
+"""Publish a trained translator as a bundle: graphs, subwords, examples, card, and a manifest with measured figures.
 
-``training/translator/train.py`` ends with this. The best weights so far of a run that goes on are published by
+:mod:`training.translator.train` calls it at its end. The best weights so far of a run that goes on are published by
 
     python -m training.translator.publish training/configs/en-xx.toml --bundle models/en-xx
 """
@@ -15,7 +15,7 @@ import onnx
 import torch
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, load_bundle, write_manifest
-from service.predictors.translation import TranslateOptions as Wish
+from service.predictors.translation import TranslateOptions
 from service.predictors.translator import TranslateExample
 from service.predictors.translator import Translator as Predictor
 from service.text.placeholders.items import scan
@@ -47,12 +47,12 @@ REASON = (
     "An answer is the same to the last bit alone and in any batch, in int8 too: activations are bounded and quantised "
     "with fixed scales. See precisions for what int8 costs on dev."
 )
-DEFAULT = "int8"  # as exact a function of its row as fp32, and several times as fast
-PRECISIONS = (DEFAULT, "fp32")  # that are measured; only the default ships
+DEFAULT = "int8"  # as independent of its neighbours as fp32, and several times as fast
+PRECISIONS = (DEFAULT, "fp32")  # measured; only the default ships
 BEAM_SIZE = 4
 CARD_SENTENCES = 200  # of each dev set of broad sources, in both precisions
 CALIBRATION_SENTENCES = 300  # of each dev set; half of them fit the confidence, the others measure it
-GOOD_SHARE = 0.75  # of the sentences at or above the threshold of confidence
+GOOD_SHARE = 0.75  # of good sentences at or above the threshold of confidence
 MARGIN = 0.1  # of the score of an example over that of the next hypothesis
 NEVER = -1e4  # added to a logit
 EXAMPLE_SENTENCES = (
@@ -80,9 +80,9 @@ def publish(
 ) -> dict[str, float]:
     """Write the bundle and the report; returns the test figures of the default precision.
 
-    The network becomes the one that ships: its weights are rounded. The training curve of the report is that of the
-    run in the folder around it. Raises ExportError, before anything is written, if the graphs do not do what the
-    network does.
+    The weights of the network are rounded as they ship. The training curve of the report is that of the run in the
+    folder around it. Raises ExportError, before anything is written, if the graphs do not give the output of the
+    network.
     """
     network = network.cpu().eval()
     full = report.parent / "bundle"  # in both precisions; what ships has the default alone
@@ -124,7 +124,7 @@ def publish(
 def calibrated(
     translator: Predictor, config: TranslatorRun, data_dir: Path | None
 ) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
-    """What the manifest says of confidence, and how reliable it is; nothing of a run on narrow corpora."""
+    """The ``confidence`` of the manifest and its reliability; None and nothing for a run on narrow corpora."""
     if not config.tiers:
         return None, {}
     rows = [
@@ -138,8 +138,11 @@ def calibrated(
 
 
 def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
-    """The dev sets that a card tells of: those of the corpora or, of broad sources, a sample of those of every domain,
-    the business slices as one. ``training/translator/report.py`` measures them whole."""
+    """The dev sets of the card.
+
+    They are those of the corpora or, of broad sources, a sample of every domain, the business slices as one.
+    ``training/translator/report.py`` measures them whole.
+    """
     if not config.tiers:
         return read_sets(config.corpora, config.directions, "dev", data_dir)
     sets = [each for direction in config.directions for each in domain_sets(direction, split="dev", data_dir=data_dir)]
@@ -149,9 +152,10 @@ def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
 def write_answering(
     network: Translator, subwords: Subwords, config: TranslatorRun, folder: Path, *, precisions: Sequence[str]
 ) -> float:
-    """Write a bundle that answers, without figures and card; returns by how much its graphs differ from torch.
+    """Write a bundle that answers, without figures and card; returns the difference of its graphs from torch.
 
-    The network becomes the one that ships: its weights are rounded."""
+    The weights of the network are rounded as they ship.
+    """
     round_weights(network)
     silence(network, subwords)
     difference = write_translator(network, folder, precisions)
@@ -165,7 +169,7 @@ def write_answering(
 
 
 def silence(network: Translator, subwords: Subwords) -> None:
-    """What no text can hold is never said: padding, unknown, begin, the languages' tags."""
+    """Forbid the tokens that no text has: padding, unknown, begin, the tags of languages."""
     spoken = [EOS_ID, *(each for each in range(len(subwords)) if not subwords.processor.is_control(each))]
     silent = torch.ones(len(subwords), dtype=torch.bool)
     silent[spoken] = False
@@ -220,25 +224,27 @@ def corpora_of(config: TranslatorRun) -> list[dict[str, str]]:
 
 
 def licence_of(config: TranslatorRun) -> str:
-    """The licence of a model that learned from these: the most demanding that is not software's own."""
+    """The licence of a model of a run: the most demanding of its sources, those of software aside."""
     if "multi30k" in config.corpora:
         return "CC BY-NC-SA 4.0"
     return "CC BY-SA 4.0" if "copyleft" in config.tiers else "CC BY 4.0"
 
 
 def allows_commercial_use(config: TranslatorRun) -> bool:
-    """Whether the terms of every corpus allow a model of it to be used commercially, as their publishers state them."""
+    """Whether the terms of every corpus, as their publishers state them, allow commercial use of a model."""
     return "multi30k" not in config.corpora and "restricted" not in config.tiers
 
 
 def examples_of(translator: Predictor) -> list[TranslateExample]:
-    """Our sentences in every pair and what the translator makes of them, where another processor or release of
-    onnxruntime will surely say the same: the best hypothesis is well before the next one, and nothing is copied, for
-    then two hypotheses may become one text. If there is no such sentence, the surest one."""
+    """Our sentences in every pair with their translations, where any processor and release of onnxruntime surely agree.
+
+    The best hypothesis must be well before the next one, and nothing may be copied, because two hypotheses could then
+    become one text. If there is no such sentence, the surest one is taken.
+    """
     found: list[tuple[float, TranslateExample]] = []
     for pair in translator.pairs:
         texts = [text for text in EXAMPLE_SENTENCES if not scan(text)]
-        answers = translator.translate(texts, Wish(pair=pair, num_hypotheses=BEAM_SIZE))
+        answers = translator.translate(texts, TranslateOptions(pair=pair, num_hypotheses=BEAM_SIZE))
         for text, translations in zip(texts, answers, strict=True):
             best, *others = translations
             example = TranslateExample(
@@ -254,7 +260,7 @@ def figures_of(measured: Sequence[TranslatedSet]) -> dict[str, float]:
 
 
 def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:
-    """An input or output of a graph as a manifest says it."""
+    """An input or output of a graph in the form of a manifest."""
     kind = value.type.tensor_type
     return {
         "name": value.name,
@@ -279,7 +285,7 @@ def main() -> None:
 
 
 def print_published(figures: Mapping[str, float]) -> None:
-    """One figure a line."""
+    """Print one figure a line."""
     for name, value in figures.items():
         print(f"{name:56} {value:6.2f}")
 

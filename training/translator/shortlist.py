@@ -1,10 +1,11 @@
-"""What would a lexical shortlist cost in BLEU? An experiment; training/translator/evaluate_shortlist_time.py times it.
+"""Measure the BLEU that a lexical shortlist would cost, in an experiment;
+training/translator/evaluate_shortlist_time.py measures its time.
 
     python -m training.translator.shortlist training/configs/multi30k.toml --run-dir runs/multi30k
 
-For each source subword the target subwords that translate it most often (IBM model 1, Brown et al. 1993), and for all
-sentences the most frequent ones: only these can be said. Prints, on dev, how many there are, what share of the
-references' tokens is among them, and BLEU with and without.
+The candidates of a sentence are, for each source subword, the target subwords that translate it most often (IBM model
+1, Brown et al. 1993), and the most frequent ones of all sentences. Prints, on dev, how many there are, the share of the
+references' tokens among them, and BLEU with and without.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
-    """Of one target language: p(target | source) of all pairs that were seen together, and how frequent targets are."""
+    """The lexicon of one target language: p(target | source) of all pairs seen together, and frequencies of targets."""
 
     sources: Indices  # (pair,)
     targets: Indices  # (pair,)
@@ -45,7 +46,7 @@ class Lexicon:
     counts: Indices  # (vocabulary,)
 
     def table(self, *, num_frequent: int, num_each: int) -> npt.NDArray[np.bool_]:
-        """(source, target): may the target be said where the source stands?"""
+        """A table (source, target) of the targets that are candidates of each source."""
         size = len(self.counts)
         order = np.lexsort((-self.probabilities, self.sources))
         sources = self.sources[order]
@@ -59,12 +60,12 @@ class Lexicon:
 
 
 def learn_lexicon(rows: Sequence[tuple[Sequence[int], Sequence[int]]], size: int) -> Lexicon:
-    """Model 1 by expectation maximisation; the tag of the source stands for words that translate nothing."""
+    """Learn model 1 by expectation maximisation; the tag of the source stands for words that translate nothing."""
     links = [np.array(np.meshgrid(source, target)).reshape(2, -1) for source, target in rows]
     source, target = np.concatenate(links, axis=1).astype(np.int64)
     places = np.concatenate([np.repeat(np.arange(len(t)), len(s)) for s, t in rows])
     starts = np.cumsum([0] + [len(t) for _, t in rows])[:-1]
-    places += np.repeat(starts, [len(s) * len(t) for s, t in rows])  # which target token, over all rows
+    places += np.repeat(starts, [len(s) * len(t) for s, t in rows])  # the place of each target token over all rows
     keys, pair = np.unique(source * size + target, return_inverse=True)
     probabilities = np.full(len(keys), 1.0 / size)
     for _ in range(NUM_ITERATIONS):
@@ -77,7 +78,7 @@ def learn_lexicon(rows: Sequence[tuple[Sequence[int], Sequence[int]]], size: int
 
 
 class Shortlisted:
-    """A network that may say only what is on the list of each source; for training/translator/beam_search.py."""
+    """A network restricted to the candidates of each source, for training/translator/beam_search.py."""
 
     def __init__(self, network: Translator, table: npt.NDArray[np.bool_]) -> None:
         self.network, self.table, self.parameters = network, torch.from_numpy(table), network.parameters
@@ -96,7 +97,7 @@ class Shortlisted:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ListedMemory:
-    """A memory and what may be said of it, (batch, vocabulary)."""
+    """A memory with the mask of candidates, (batch, vocabulary)."""
 
     memory: Memory
     allowed: Tensor

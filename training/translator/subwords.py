@@ -12,12 +12,12 @@ import sentencepiece
 from service.text.placeholders.masking import SYMBOLS
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 
-CHARACTER_COVERAGE = 0.9999  # what is rarer is spelled in bytes
+CHARACTER_COVERAGE = 0.9999  # rarer characters are spelled in bytes
 SAMPLING_TEMPERATURE = 0.3  # alpha of Kudo 2018: how far other cuts are from the best one
 
 
 def tag_of(language: str) -> str:
-    """The control symbol that asks for a language, as in Johnson et al. 2017."""
+    """The control symbol of a target language, as in Johnson et al. 2017."""
     return f"<2{language}>"
 
 
@@ -47,10 +47,11 @@ def learn_subwords(texts: Iterable[str], *, size: int, languages: Sequence[str])
 
 @dataclass(frozen=True, slots=True)
 class SubwordPairEncoder:
-    """Ids of both sides; a share of rows is cut at random instead of best (subword regularisation, Kudo 2018)."""
+    """An encoder of both sides into ids. A share of rows is cut at random instead of best (subword regularisation, Kudo
+    2018)."""
 
     subwords: Subwords
-    sampling: float = 0.0  # that share
+    sampling: float = 0.0  # share of rows cut at random
 
     def encode_source(self, text: str, target_language: str) -> list[int]:
         return [self.subwords.tag(tag_of(target_language)), *self.encode_target(text), EOS_ID]

@@ -1,6 +1,6 @@
 """Train a translator: pairs, subwords, network, fit, evaluate, export.
 
-``python -m training.translator.train --help``.
+python -m training.translator.train --help
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
     )
     if not arguments.bundle:
         return
-    # It needs the service's packages, which training alone does not.
+    # Publishing needs the packages of the service, training alone does not.
     from training.translator.publish import print_published, publish
 
     figures = publish(
@@ -106,7 +106,7 @@ class Epochs:
 
 
 def subwords_of_run(folder: Path, pairs_folder: Path) -> Subwords:
-    """The subwords of the pairs, kept with the run: a resumed one must cut its texts as before."""
+    """The subwords of the pairs, kept with the run, so that a resumed run cuts its texts as before."""
     path = folder / SUBWORDS
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def subwords_of_run(folder: Path, pairs_folder: Path) -> Subwords:
 
 
 def first_network(config: TranslatorRun, subwords: Subwords) -> TranslatorNetwork:
-    """A new network, or the best of the run to start from. Raises RuntimeError if that has other sizes."""
+    """A new network, or the best one of the run to start from. Raises RuntimeError if that has other sizes."""
     if config.starts_from:
         return load_translator(Path(config.starts_from), config).train()
     return new_translator(config, subwords)

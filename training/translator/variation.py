@@ -1,7 +1,7 @@
-"""How the training pairs are made ready, and varied anew in each epoch.
+"""Preparation of the training pairs, and their variation in each epoch.
 
-Numbers, names and other protected items stand behind numbered symbols on both sides, and the network learns to write
-each symbol where the item belongs (Luong et al. 2015, "Addressing the rare word problem"). Markup is taken out.
+Numbers, names and other protected items are replaced by numbered symbols on both sides, and the network learns to write
+each symbol at the place of its item (Luong et al. 2015, "Addressing the rare word problem"). Markup is taken out.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ _SMALL_WORDS = frozenset("a an the and or but nor of in on at to for by from wit
 
 
 def mask_pair(pair: Pair, alphabet: frozenset[str], rng: Rng | None = None) -> Pair | None:
-    """The pair with the same symbol for the same item on both sides, and without markup. None if one side has an item
-    that the other has not, numbers in another format aside. With ``rng``, symbols are drawn; see number_symbols."""
+    """The pair with the same symbol for the same item on both sides, and without markup.
+
+    None if one side has an item that the other lacks, except numbers in another format. With ``rng``, symbols are
+    drawn; see number_symbols.
+    """
     source, target = compose(pair.source), compose(pair.target)
     items, others = scan(source, alphabet), scan(target, alphabet)
     if not items and not others:
@@ -76,7 +79,7 @@ def _increasing(symbols: Sequence[str], count: int, rng: Rng | None) -> list[str
 
 @dataclass(frozen=True, slots=True)
 class RandomVariation:
-    """A masked pair as it looks in this epoch; its symbols are drawn anew each time."""
+    """A variation of masked pairs that changes in every epoch; symbols are drawn anew each time."""
 
     config: VariationConfig
 
@@ -98,15 +101,18 @@ class RandomVariation:
 
 
 def _repeated(vary: Callable[[Pair, Rng], Pair], pair: Pair, rng: Rng) -> Pair:
-    """Once, or up to four times: a network that saw one alone loses some of several in a sentence."""
+    """The item once, or up to four times: a network that saw only single ones loses some of several in a sentence."""
     for _ in range(int(rng.choice((1, 1, 1, 2, 2, 3, 4)))):
         pair = vary(pair, rng)
     return pair
 
 
 def number_symbols(pair: Pair, rng: Rng) -> Pair:
-    """The pair with other symbols, drawn at random, those of a class increasing from left to right in the source, as
-    the service numbers them. A pair in which a symbol stands twice in the source stays as it is."""
+    """The pair with other symbols, drawn at random.
+
+    Those of a class increase from left to right in the source, as the service numbers them. A pair in which a symbol
+    occurs twice in the source is unchanged.
+    """
     found = _SYMBOL.findall(pair.source)
     if not found or len(set(found)) < len(found):
         return pair
@@ -116,7 +122,7 @@ def number_symbols(pair: Pair, rng: Rng) -> Pair:
 
 
 def hide_name(pair: Pair, rng: Rng) -> Pair:
-    """The pair with one capitalised word that stands once on each side behind a symbol; the same pair if there is no
+    """The pair with one capitalised word that occurs once on each side replaced by a symbol; unchanged if there is no
     such word, or no symbol left."""
     words, others = Counter(_NAME.findall(pair.source)), Counter(_NAME.findall(pair.target))
     shared = sorted(word for word, count in words.items() if count == others[word] == 1)
@@ -139,12 +145,12 @@ def add_placeholder(pair: Pair, rng: Rng) -> Pair:
 
 
 def _unused(pair: Pair, symbols: Sequence[str]) -> str:
-    """The first symbol that the pair has not; empty if it has them all."""
+    """The first symbol that the pair does not have; empty if it has them all."""
     return next((symbol for symbol in symbols if symbol not in pair.source and symbol not in pair.target), "")
 
 
 def title_case(text: str) -> str:
-    """The text as English writes titles: each word capitalised, but for small ones that do not begin it."""
+    """The text as English writes titles: each word capitalised, except for small ones that do not begin it."""
 
     def capitalised(match: re.Match[str]) -> str:
         word = match[0]
@@ -154,5 +160,5 @@ def title_case(text: str) -> str:
 
 
 def both(pair: Pair, source: str, target: str) -> Pair:
-    """The pair with other words, unless one side has none left."""
+    """The pair with other texts, unless one side has no words left."""
     return replace(pair, source=source, references=(target,)) if source.strip() and target.strip() else pair
