@@ -72,7 +72,7 @@ settings: $(VENV)/.serve ## Write the table of settings in docs/operations.md an
 	$(BIN)/python -m service.settings docs/operations.md
 
 train-tagger: $(VENV)/.train $(STARTS_$(call model_of,$(TAGGER))) ## Train the tagger; with BUNDLE=models/en-tagger measure and publish it too
-	$(TRAIN)train_tagger $(TAGGER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+	$(TRAIN)tagger.train $(TAGGER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
 train-classifier: $(VENV)/.train $(TAUGHT) ## Train a classifier; with BUNDLE=models/en-sentiment publish it too
 	$(TRAIN)classifier.train $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
@@ -85,10 +85,10 @@ runs/en-tagger-start/best.pt: | $(VENV)/.train
 
 # Every step goes on where it was broken off, or ends at once if it is done.
 runs/en-labels.conll: | $(VENV)/.train
-	$(TRAIN)pretrain_encoder training/configs/en-encoder.toml $(DATA)
-	$(TRAIN)train_tagger training/configs/en-teacher-1.toml $(DATA)
-	$(TRAIN)train_tagger training/configs/en-teacher-2.toml $(DATA)
-	$(TRAIN)label_text $@ --config training/configs/en-teacher-1.toml --teachers runs/en-teacher-1 runs/en-teacher-2 $(DATA)
+	$(TRAIN)tagger.pretrain training/configs/en-encoder.toml $(DATA)
+	$(TRAIN)tagger.train training/configs/en-teacher-1.toml $(DATA)
+	$(TRAIN)tagger.train training/configs/en-teacher-2.toml $(DATA)
+	$(TRAIN)tagger.distil $@ --config training/configs/en-teacher-1.toml --teachers runs/en-teacher-1 runs/en-teacher-2 $(DATA)
 
 runs/multi30k/.done runs/en-xx-first/.done: runs/%/.done: | $(VENV)/.train
 	$(TRAIN)translator.train training/configs/$*.toml $(DATA)

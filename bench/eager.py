@@ -1,8 +1,8 @@
 """``python -m bench.eager``: target tokens a second of one core, the engine beside PyTorch's eager mode.
 
 The same sentences and the same trained weights: through the service's engine over the bundle's graphs, and through
-``training.beam_search`` over the run's checkpoint, one thread each, by turns. Counted are the tokens of each sentence's
-best translation, once. Needs the extra ``train``.
+``training.translator.beam_search`` over the run's checkpoint, one thread each, by turns. Counted are the tokens of each
+sentence's best translation, once. Needs the extra ``train``.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from service.decoding.beam_search import search_all
 from service.decoding.search import Search
 from service.predictors.translator import Translator as Served
 from service.settings import Settings
-from training.beam_search import beam_search, pad_rows
 from training.checkpoints import load_translator
 from training.config import load_config
 from training.networks.translator import Translator
-from training.translator_run import TranslatorRun
+from training.translator.beam_search import beam_search, pad_rows
+from training.translator.config import TranslatorRun
 
 Ids = tuple[int, ...]
 Decode = Callable[[Sequence[Search]], list[Ids]]  # the best translation of each

@@ -27,8 +27,8 @@ LEAVES = (
 )
 TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
-# Files of training, or of a task's folder there, that begin so.
-PROOFS = re.compile(r"training/(classifier/(examples|report|sentiment)|(\w+/)?(evaluat|export|predict|publish))")
+# Files of training, or of a task's folder there, that make or prove a model.
+PROOFS = re.compile(r"training/(\w+/)?(evaluate(_\w+)?|examples|export|predict|publish|(\w+_)?report)\.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +123,18 @@ def words_in(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-SERVICE_FILES = sorted((ROOT / "service").rglob("*.py"))
+# Files that a language model of its own folder is to replace.
+REPLACED_SOON = {"training/streams.py", "training/train_language_model.py", "training/networks/language_model.py"}
+
+
+def files_under(folder: str) -> list[Path]:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    return [path for path in files if path.relative_to(ROOT).as_posix() not in REPLACED_SOON]
+
+
+SERVICE_FILES, TRAINING_FILES = files_under("service"), files_under("training")
 DEFINED = [(path, name, node) for path in SERVICE_FILES for name, node in definitions(path)]
+WRITTEN = [*DEFINED, *((path, name, node) for path in TRAINING_FILES for name, node in definitions(path))]
 SERVICE, TRAINING = imports_under("service"), imports_under("training")
 
 
@@ -219,13 +229,13 @@ def test_the_glossary_has_one_sentence_a_word() -> None:
 
 
 def test_no_class_or_module_is_named_by_a_private_metaphor() -> None:
-    named = [(path, name) for path, name, node in DEFINED if isinstance(node, ast.Module | ast.ClassDef)]
+    named = [(path, name) for path, name, node in WRITTEN if isinstance(node, ast.Module | ast.ClassDef)]
     assert [f"{path}: {name}" for path, name in named if words_in(name) & METAPHORS] == []
 
 
 def test_docstrings_begin_with_a_capital_and_not_in_the_middle_of_a_sentence() -> None:
     wrong = []
-    for path, name, node in DEFINED:
+    for path, name, node in WRITTEN:
         docstring = ast.get_docstring(node)
         place = path.relative_to(ROOT).as_posix()
         if docstring is None or name.startswith("_"):

@@ -1,79 +1,16 @@
-"""Examples become batches of tensors, packed by length; what is random here hangs on the epoch's seed alone."""
+"""Batches of rows of like lengths, for every task."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-
-from service.text.batch import Ids, pad
-from service.text.pipeline import WordEncoder
-from service.text.vocabulary import MASK_ID, UNK_ID
-
-Bits = npt.NDArray[np.int64]
-PUNCTUATION = frozenset(".?!")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TaggedExample:
-    """A sentence and, by head, the tags each word may have: bit ``i`` for tag ``i``, no bit where unknown."""
-
-    words: Sequence[str]
-    allowed: Mapping[str, Bits]  # (time,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaggedBatch:
-    ids: Tensor  # (batch, time, feature)
-    lengths: Tensor  # (batch,)
-    allowed: Mapping[str, Tensor]  # (batch, time) by head
-
-    def to(self, device: torch.device) -> TaggedBatch:
-        allowed = {name: bits.to(device) for name, bits in self.allowed.items()}
-        return TaggedBatch(ids=self.ids.to(device), lengths=self.lengths.to(device), allowed=allowed)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClozeBatch:
-    ids: Tensor  # (batch, time, feature), some words masked
-    lengths: Tensor  # (batch,)
-    masked: Tensor  # (batch, time), true where a word is to be guessed
-    targets: Tensor  # (masked,), its id
-
-    def to(self, device: torch.device) -> ClozeBatch:
-        return ClozeBatch(
-            ids=self.ids.to(device),
-            lengths=self.lengths.to(device),
-            masked=self.masked.to(device),
-            targets=self.targets.to(device),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentConfig:
-    """What is done to training sentences so that the network meets text as people write it."""
-
-    drop_final_punctuation: float = 0.1
-    lowercase: float = 0.05
-    uppercase: float = 0.03
-    word_dropout: float = 0.25  # a word of count n becomes unknown at a rate of this / (this + n)
-
-
-def bits_of(tags: Sequence[frozenset[str] | str], vocabulary: Sequence[str]) -> Bits:
-    """Allowed tags as bits. A tag outside the vocabulary is unknown."""
-    ids = {tag: 1 << i for i, tag in enumerate(vocabulary)}
-    if len(ids) > 62:
-        raise ValueError(f"{len(ids)} tags do not fit the bits of an integer")
-    sets = (tag if isinstance(tag, frozenset) else (tag,) for tag in tags)
-    return np.array([sum(ids.get(tag, 0) for tag in allowed) for allowed in sets], np.int64)
 
 
 def pack(lengths: Sequence[float], num_words: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
-    """Indices of rows in batches of about ``num_words`` padded cells, like lengths together, in random order."""
+    """Indices of rows in batches of about ``num_words`` padded cells. A batch has rows of like lengths; the order of
+    batches is random."""
     jittered = np.asarray(lengths) * rng.uniform(0.95, 1.05, len(lengths)) + rng.uniform(0, 1, len(lengths))
     batches, batch, longest = [], [], 0.0
     for i in np.argsort(jittered):
@@ -86,76 +23,3 @@ def pack(lengths: Sequence[float], num_words: int, rng: np.random.Generator) -> 
         batches.append(np.array(batch))
     rng.shuffle(batches)  # type: ignore[arg-type]
     return batches
-
-
-def augment(example: TaggedExample, config: AugmentConfig, rng: np.random.Generator) -> TaggedExample:
-    """The example, or a variant of it: no full stop at the end, all lower case, all upper case."""
-    words, allowed = example.words, example.allowed
-    drop, case = rng.random(2)
-    if drop < config.drop_final_punctuation and len(words) > 1 and words[-1] in PUNCTUATION:
-        words, allowed = words[:-1], {name: bits[:-1] for name, bits in allowed.items()}
-    if case < config.lowercase:
-        words = [word.lower() for word in words]
-    elif case > 1 - config.uppercase:
-        words = [word.upper() for word in words]
-    return TaggedExample(words=words, allowed=allowed)
-
-
-def drop_words(ids: Ids, rates: npt.NDArray[np.float64], rng: np.random.Generator) -> Ids:
-    """Ids (time, feature) with words made unknown, each at its own rate (word,)."""
-    ids[rng.random(len(ids)) < rates[ids[:, 0]], 0] = UNK_ID
-    return ids
-
-
-def collate(examples: Sequence[TaggedExample], rows: Sequence[Ids]) -> TaggedBatch:
-    """Examples of one batch; a head that an example lacks is unknown there."""
-    batch = pad(rows)
-    heads = sorted({name for example in examples for name in example.allowed})
-    allowed = {name: np.zeros(batch.ids.shape[:2], np.int64) for name in heads}
-    for i, example in enumerate(examples):
-        for name, bits in example.allowed.items():
-            allowed[name][i, : len(bits)] = bits
-    return TaggedBatch(
-        ids=torch.from_numpy(batch.ids),
-        lengths=torch.from_numpy(batch.lengths.astype(np.int64)),
-        allowed={name: torch.from_numpy(bits) for name, bits in allowed.items()},
-    )
-
-
-def tagged_batches(
-    examples: Sequence[TaggedExample],
-    encoder: WordEncoder,
-    *,
-    num_words: int,
-    rates: npt.NDArray[np.float64],
-    config: AugmentConfig,
-    rng: np.random.Generator,
-) -> Iterator[TaggedBatch]:
-    """One epoch of training batches."""
-    for indices in pack([len(example.words) for example in examples], num_words, rng):
-        chosen = [augment(examples[i], config, rng) for i in indices]
-        yield collate(chosen, [drop_words(encoder.encode(e.words), rates, rng) for e in chosen])
-
-
-def cloze_batches(
-    sentences: Sequence[Sequence[str]],
-    encoder: WordEncoder,
-    *,
-    num_words: int,
-    mask_rate: float,
-    rng: np.random.Generator,
-) -> Iterator[ClozeBatch]:
-    """One epoch in which known words are hidden at a rate, all their features at once, to be guessed."""
-    for indices in pack([len(words) for words in sentences], num_words, rng):
-        batch = pad([encoder.encode(sentences[i]) for i in indices])
-        masked = (rng.random(batch.ids.shape[:2]) < mask_rate) & (batch.ids[:, :, 0] > MASK_ID)
-        targets = batch.ids[masked][:, 0].astype(np.int64)
-        batch.ids[masked] = 0
-        batch.ids[masked, 0] = MASK_ID
-        if len(targets):
-            yield ClozeBatch(
-                ids=torch.from_numpy(batch.ids),
-                lengths=torch.from_numpy(batch.lengths.astype(np.int64)),
-                masked=torch.from_numpy(masked),
-                targets=torch.from_numpy(targets),
-            )

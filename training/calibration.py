@@ -1,45 +1,77 @@
-"""One temperature for all logits, so that a probability is as often right as it says (Guo et al. 2017, section 4.2).
-
-Dividing logits by it changes no answer, only how sure it sounds.
-"""
+"""The calibration of a classifier's probabilities: expected calibration error and likelihood."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LOWEST, HIGHEST = 0.05, 20.0
-NUM_HALVINGS = 60
+NUM_BINS = 15  # as Guo et al. 2017 had
 
 
-def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
-    """The temperature under which ``labels`` (n,) are likeliest, given ``logits`` (n, c) of texts not trained on.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """The texts whose best class had a probability in ``(low, high]``."""
 
-    Between ``LOWEST`` and ``HIGHEST``: where every answer is right there is no best one, colder is always better.
-    """
-    rows = np.asarray(logits, dtype=np.float64)  # (n, c)
-    gold = np.asarray(labels, dtype=np.int64)  # (n,)
-    if rows.ndim != 2 or len(rows) != len(gold) or not len(rows):
-        raise ValueError(f"{gold.size} labels but logits of shape {rows.shape}")
-    # The likelihood is concave in the inverse of the temperature, so its slope changes sign once.
-    low, high = 1 / HIGHEST, 1 / LOWEST
-    for _ in range(NUM_HALVINGS):
-        middle = (low + high) / 2
-        if _slope(rows, gold, middle) >= 0:
-            low = middle
-        else:
-            high = middle
-    return 2 / (low + high)
+    low: float
+    high: float
+    count: int
+    confidence: float  # mean probability of the best class; 0 in an empty bin
+    accuracy: float  # share of them that were right; 0 in an empty bin
 
 
-def probabilities_of(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
-    """The softmax of ``logits`` (n, c) divided by the temperature."""
-    rows = np.asarray(logits, dtype=np.float64) / temperature
-    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Probabilities compared with the share of right answers (Guo et al. 2017, "On Calibration of Modern Neural
+    Networks")."""
+
+    bins: tuple[Bin, ...]
+    negative_log_likelihood: float  # nats a text
+
+    @property
+    def expected_error(self) -> float:
+        """The expected calibration error (ECE): the difference of confidence and accuracy in a bin, averaged over
+        texts."""
+        total = sum(part.count for part in self.bins)
+        return sum(part.count * abs(part.accuracy - part.confidence) for part in self.bins) / total
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "expected_calibration_error": self.expected_error,
+            "negative_log_likelihood": self.negative_log_likelihood,
+            "bins": [{name: getattr(part, name) for name in Bin.__slots__} for part in self.bins],
+        }
 
 
-def _slope(rows: NDArray[np.float64], gold: NDArray[np.int64], inverse: float) -> float:
-    """How the mean log-likelihood changes with the inverse temperature."""
-    expected = (probabilities_of(rows, 1 / inverse) * rows).sum(axis=1)
-    return float((rows[np.arange(len(rows)), gold] - expected).mean())
+def calibrate(*, gold: ArrayLike, probabilities: ArrayLike, num_bins: int = NUM_BINS) -> Calibration:
+    """Measure the calibration of ``probabilities`` (text, label). Raises ValueError if there are no texts."""
+    gold_ids = np.asarray(gold, dtype=np.int64)
+    rows = np.asarray(probabilities, dtype=np.float64)  # (text, label)
+    if rows.ndim != 2 or len(rows) != len(gold_ids) or not len(rows):
+        raise ValueError(f"{gold_ids.size} gold classes but probabilities of shape {rows.shape}")
+    right = rows.argmax(axis=1) == gold_ids
+    likelihood = np.maximum(rows[np.arange(len(rows)), gold_ids], np.finfo(np.float64).tiny)
+    return Calibration(
+        bins=_bins(confidence=rows.max(axis=1), right=right, num_bins=num_bins),
+        negative_log_likelihood=float(-np.log(likelihood).mean()),
+    )
+
+
+def _bins(*, confidence: NDArray[np.float64], right: NDArray[np.bool_], num_bins: int) -> tuple[Bin, ...]:
+    places = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
+    counts = np.bincount(places, minlength=num_bins)
+    shares = np.maximum(counts, 1)
+    confidences = np.bincount(places, weights=confidence, minlength=num_bins) / shares
+    accuracies = np.bincount(places, weights=right, minlength=num_bins) / shares
+    return tuple(
+        Bin(
+            low=i / num_bins,
+            high=(i + 1) / num_bins,
+            count=int(counts[i]),
+            confidence=float(confidences[i]),
+            accuracy=float(accuracies[i]),
+        )
+        for i in range(num_bins)
+    )

@@ -1,74 +1,13 @@
-"""A bundle's CARD.md: what the model is, where it comes from, how good it is and where it fails."""
+"""The parts that the CARD.md of every bundle has: tables, corpora, the default precision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from torch import nn
-
-from training.tagger_run import TaggerRun
-
-FIGURES = {
-    "ewt_upos_gold_tokens": "EWT, gold tokens: UPOS accuracy",
-    "ewt_xpos_gold_tokens": "EWT, gold tokens: XPOS accuracy",
-    "ewt_upos_raw_text": "EWT, raw text: UPOS F1 (CoNLL 2018)",
-    "ewt_xpos_raw_text": "EWT, raw text: XPOS F1 (CoNLL 2018)",
-    "ewt_words_f1": "EWT, raw text: words F1",
-    "ewt_sentences_f1": "EWT, raw text: sentences F1",
-    "uner_entity_f1": "UNER EWT **dev** (it has no test): PER, ORG, LOC F1",
-    "redocred_entity_f1": "Re-DocRED, a tenth held out, merged scheme: span F1",
-    "crossner_entity_f1": "CrossNER, PER, ORG, LOC: span F1",
-    "sec_filings_entity_f1": "SEC loan agreements, a tenth held out, PER, ORG, LOC: span F1",
-    "business_entity_f1": "120 business and news sentences, all eight labels: span F1",
-    "numbers_with_false_date": "100 sentences with codes and quantities: how many have a false DATE",
-    "gmb_entity_f1": "GMB, merged scheme: span F1",
-    "wnut17_entity_f1": "WNUT17, merged scheme (PER, ORG, LOC, MISC): span F1",
-    "gmb_own_scheme_f1": "GMB, its own eight labels (a head that is not exported): span F1",
-    "wnut17_own_scheme_f1": "WNUT17, its own six labels (a head that is not exported): span F1",
-}
-RECIPE = """
-{start}All heads learn together; entity corpora that annotate different things are merged with partial labels
-(`training/corpora/entities.py`). {made}{shifts}Seed {seed}; every seed is in the configurations. The
-checkpoint was chosen on the dev sets, UNER's among them; the test sets were used once, for this card.
-
-```
-make train-tagger CONFIG=training/configs/{name}.toml BUNDLE=models/{name}
-```
-"""
-PRETRAINED = "Features and encoder began by guessing hidden words of plain text (`training/pretrain_encoder.py`).\n"
-LABELLED = (
-    "It goes on from one of two teachers and learns, too, from text that both labelled together "
-    "(`training/label_text.py`).\n"
-)
-FROM_BUNDLE = (
-    "Training goes on from the bundle before (`training/tagger/bundle_start.py`), which began by guessing hidden words "
-    "of plain text and learned from an ensemble. The parts of speech that it gives to open text are learned, too, so "
-    "that they stay.\n"
-)
-MADE = (
-    "Sentences of templates (`training/tagger/generated_sentences.py`) teach amounts and times and what is none; in "
-    "copies of sentences other names stand (`training/tagger/renamed_sentences.py`). "
-)
-SHIFTED = "Entity logits are shifted ({shifts}), by the dev sets (`training/tune_entities.py`). "
-PRINTED_BY = """
-`python -m training.evaluate_tagger models/en-tagger --split test` prints them; those of an own scheme, of heads that
-are not exported, are printed by training.
-"""
-LIMITS = """
-- English. Most of what it read is older than 2020: younger names and slang are unknown words to it.
-- Organisations are the hardest: annotators themselves agree on them at an F1 of .53 in UNER.
-- DATE and TIME follow OntoNotes, by rules that widen and part what GMB and others annotate unevenly
-  (`training/corpora/time_expressions.py`); MONEY and PERCENT come from rules and templates more than from people.
-- MISC mixes nationalities, languages, events, laws, works and products as its sources do; common products of companies
-  are often taken for the company.
-- Entity scores are mean probabilities of a span's tags. They are not calibrated.
-- No judgement of persons should rest on its output: names of some origins are recognised better than others.
-"""
-
 
 class Layers(Protocol):
-    """Any network's configuration."""
+    """The fields of a network's configuration that a card describes."""
 
     cell: str
     bidirectional: bool
@@ -76,62 +15,21 @@ class Layers(Protocol):
     hidden_size: int
 
 
-def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.Module, difference: float) -> str:
-    """The card as Markdown."""
-    shipped = {name: v for name, v in network.state_dict().items() if "gmb" not in name and "wnut17" not in name}
-    num_weights = sum(value.numel() for value in shipped.values())
-    net = config.network
-    dev = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
-    network_text = (
-        f"Word ({net.word_size}), suffix ({net.suffix_size}) and character features (convolutions of widths "
-        f"{', '.join(map(str, net.filter_widths))}, {net.num_filters} filters each), {layers_text(net)} "
-        f"shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
-        f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
-    )
-    start = (PRETRAINED if config.pretrained else "") + (LABELLED if config.labelled_text else "")
-    start = start if config.labelled_entities else FROM_BUNDLE
-    made = MADE if config.generated_sentences or config.renamed_sentences else ""
-    listed = ", ".join(f"{label} {shift:+g}" for label, shift in config.entity_shifts.items())
-    shifts = SHIFTED.format(shifts=listed) if listed else ""
-    sections = [
-        f"# {manifest['name']} {manifest['version']}",
-        manifest["description"],
-        "## The network",
-        network_text,
-        "## Corpora and terms",
-        corpora_table(manifest),
-        f"The model as a whole: {manifest['licence']}.",
-        "## Recipe",
-        RECIPE.format(start=start, made=made, shifts=shifts, seed=config.fit.seed, name=config.name),
-        "## Figures on test sets (fp32)",
-        table(["measure", "%"], [[FIGURES[n], f"{v:.2f}"] for n, v in manifest["metrics"].items()]),
-        PRINTED_BY,
-        "## Precisions, on dev",
-        table(
-            ["measure", *dev],
-            [[FIGURES[n], *(f"{dev[p][n]:.2f}" for p in dev)] for n in next(iter(dev.values()))],
-        ),
-        default_text(manifest, difference, "logit"),
-        "## Limits",
-        f"- Sentences of at most {manifest['limits']['max_tokens']} tokens." + LIMITS,
-    ]
-    return join_sections(sections)
-
-
 def layers_text(network: Layers) -> str:
-    """``2 bidirectional LSTM layers of 256 a direction``"""
+    """The layers in words: ``2 bidirectional LSTM layers of 256 a direction``."""
     count = f"{network.num_layers} {'bidirectional ' if network.bidirectional else ''}{network.cell.upper()}"
     layers = "layer" if network.num_layers == 1 else "layers"
     return f"{count} {layers} of {network.hidden_size}{' a direction' if network.bidirectional else ''}"
 
 
 def corpora_table(manifest: Mapping[str, Any]) -> str:
+    """The corpora of a manifest as a table in Markdown."""
     columns = ["name", "use", "licence", "source"]
     return table(["corpus", *columns[1:]], [[corpus[column] for column in columns] for corpus in manifest["corpora"]])
 
 
 def default_text(manifest: Mapping[str, Any], difference: float, output: str) -> str:
-    """Which precision is the default and why, and how far it is from torch in any ``output``."""
+    """The default precision, the reason for it, and the largest difference from torch in any ``output``."""
     return (
         f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
         f"Against torch the fp32 graph is off by at most {difference:.0e} in any {output}."
@@ -139,10 +37,11 @@ def default_text(manifest: Mapping[str, Any], difference: float, output: str) ->
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def join_sections(sections: Iterable[str]) -> str:
-    """The parts of a card, headings among them, a blank line between them."""
+    """The parts of a card, headings among them, with a blank line between them."""
     return "\n\n".join(section.strip("\n") for section in sections) + "\n"

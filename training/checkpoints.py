@@ -1,4 +1,4 @@
-"""Networks back from their run folders."""
+"""Loading of trained networks from their run folders."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from training.corpora.tagging import Heads
 from training.networks.gated_translator import GatedTranslator
 from training.networks.tagger import Tagger
 from training.networks.translator import Translator, TranslatorNetwork
-from training.tagger_run import TaggerRun
-from training.translator_run import TranslatorRun
+from training.tagger.config import TaggerRun
+from training.translator.config import TranslatorRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedTagger:
-    """The network of a run's best epoch, and what encodes for it."""
+    """The network of a run's best epoch and the encoder of its words."""
 
     network: Tagger
     encoder: WordEncoder
 
 
 def load_tagger(folder: Path, config: TaggerRun, heads: Heads) -> TrainedTagger:
-    """Read ``best.pt`` and ``vocabularies.json``; ``heads`` are the tag sets it was trained with."""
+    """The tagger of a run folder, from ``best.pt`` and ``vocabularies.json``; ``heads`` are the tag sets it was trained
+    with."""
     vocabularies = load_vocabularies(folder / VOCABULARIES)
     network = Tagger.of(vocabularies, heads, config.network)
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
@@ -43,14 +44,14 @@ def new_translator(config: TranslatorRun, subwords: Subwords) -> TranslatorNetwo
 
 
 def load_translator(folder: Path, config: TranslatorRun) -> TranslatorNetwork:
-    """The network of a run's best epoch. Read ``best.pt`` and the size of ``subwords.model``."""
+    """The network of a run's best epoch, from ``best.pt`` and the size of ``subwords.model``."""
     network = new_translator(config, Subwords.load(folder / SUBWORDS))
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
     return network.eval()
 
 
 def history_of_training(folder: Path) -> list[dict[str, float]]:
-    """What a run wrote down of each epoch; empty if it kept no checkpoint."""
+    """The figures of each epoch of a run, from its checkpoint; empty if there is none."""
     path = folder / "checkpoint.pt"
     if not path.exists():
         return []

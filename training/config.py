@@ -1,4 +1,4 @@
-"""A run's configuration: TOML in, frozen values out."""
+"""Configurations of training runs: frozen dataclasses read from TOML."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Config = TypeVar("Config")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitConfig:
-    """How long and how fast to learn; see :func:`training.loop.fit`."""
+    """The length of a training run and its learning rate; see :func:`training.loop.fit`."""
 
     num_epochs: int
     learning_rate: float
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
-    minutes: float | None = None  # of training, wherever they end in an epoch; the rate falls by them, not by steps
+    minutes: float | None = None  # of training, even within an epoch; the rate then falls by time, not by steps
     warmup_steps: int = 200
-    decay_epochs: int | None = None  # the last ones, in which the rate falls to zero; None: all of them
+    decay_epochs: int | None = None  # at the end, in which the rate falls to zero; None: all epochs
     gradient_clip: float = 5.0
     ema_decay: float = 0.998
     patience: int = 10  # epochs without a better score before it stops
@@ -30,7 +30,8 @@ class FitConfig:
 
 
 def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Config:
-    """A dataclass, nested ones included, from a TOML table. Raises ValueError on an unknown or missing key."""
+    """An instance of a dataclass, nested ones included, from a TOML table. Raises ValueError on an unknown or missing
+    key."""
     if not isinstance(content, dict):
         raise ValueError(f"{where.rstrip('.')}: expected a table, not {content!r}")
     hints = get_type_hints(kind)
@@ -41,7 +42,7 @@ def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Confi
     values = {}
     for name, value in content.items():
         part = next((hint for hint in (hints[name], *get_args(hints[name])) if is_dataclass(hint)), None)
-        if part is not None:  # the type itself, or one that may be None
+        if part is not None:  # the type itself, or the type in ``type | None``
             value = build(part, value, f"{where}{name}.")  # type: ignore[type-var]
         values[name] = tuple(value) if isinstance(value, list) else value
     try:
@@ -51,5 +52,5 @@ def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Confi
 
 
 def load_config(kind: type[Config], path: Path) -> Config:
-    """Read a TOML file into ``kind``."""
+    """The configuration of type ``kind`` in a TOML file."""
     return build(kind, tomllib.loads(path.read_text(encoding="utf-8")))

@@ -1,6 +1,6 @@
 """Figures over gold and predicted answers: accuracy, precision and recall, exact spans, confusion.
 
-Pure functions of lists; what made the predictions, a network or a baseline, is nobody's business here.
+All are pure functions of lists, whether a network or a baseline made the predictions.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Labelled = tuple[str, int, int]  # (label, start, end), token indices, end exclu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """How many of how many were right."""
+    """The number of right answers among all."""
 
     correct: int
     total: int
 
     @property
     def value(self) -> float:
-        """Between 0 and 1; 0 where there was nothing to get right."""
+        """The accuracy between 0 and 1; 0 if there were no answers."""
         return self.correct / self.total if self.total else 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Confusion:
-    """How often each gold label was taken for each label."""
+    """A confusion matrix: the number of times that each gold label was predicted as each label."""
 
     labels: tuple[str, ...]
     counts: NDArray[np.int64]  # (gold label, predicted label)
@@ -71,7 +71,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TagReport:
-    """One layer of tags, one tag a word; known words are those of the training data."""
+    """The figures of one layer of tags, one tag a word. Known words are the words of the training data."""
 
     overall: Accuracy
     known: Accuracy
@@ -91,7 +91,7 @@ class TagReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpanReport:
-    """Labelled spans; one counts as right only if label, start and end all are (CoNLL-2003)."""
+    """The figures of labelled spans. A span is right only if label, start and end are all right (CoNLL-2003)."""
 
     micro: Score
     by_label: dict[str, Score]
@@ -110,9 +110,9 @@ def evaluate_tags(
     predicted: Sequence[Sequence[str]],
     known_words: Collection[str],
 ) -> TagReport:
-    """All figures of one layer; each argument holds one sequence a sentence, of the same lengths.
+    """All figures of one layer. Each argument holds one sequence a sentence, of the same lengths.
 
-    ``known_words`` is wanted as a set: it is asked once a word.
+    ``known_words`` should be a set: every word is looked up in it.
     """
     _check_aligned(words, gold)
     gold_tags, predicted_tags = _flatten(gold, predicted)
@@ -128,7 +128,7 @@ def evaluate_tags(
 
 
 def evaluate_spans(*, gold: Sequence[Iterable[Labelled]], predicted: Sequence[Iterable[Labelled]]) -> SpanReport:
-    """Exact-match figures; each argument holds the spans of one sentence at a place."""
+    """Exact-match figures; each argument holds the spans of every sentence, in the same order."""
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} gold sentences but {len(predicted)} predicted")
     support: Counter[str] = Counter()

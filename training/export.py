@@ -1,6 +1,6 @@
-"""From a trained network to graphs: check against torch, quantise, store what precisions share once.
+"""Export of trained networks to ONNX graphs: the check against torch, quantisation, weights that graphs share.
 
-``export_tagger`` and ``classifier/export`` say what each network's graph is.
+The module ``export`` of each task builds the graph of its network.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from service.runtime.session import OnnxSession, Session
 from service.text.batch import Batch
 
 GRAPHS = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
-WEIGHTS = "weights.bin"  # what the graphs of a bundle hold alike
-SMALLEST_SHARED = 1024  # bytes; less is not worth a look-up
-PAGE = 4096  # where a weight begins, so that it can be mapped into memory
+WEIGHTS = "weights.bin"  # the weights that the graphs of a bundle share
+SMALLEST_SHARED = 1024  # bytes; smaller weights stay in their graphs
+PAGE = 4096  # bytes; weights are aligned to it so that they can be mapped into memory
 # (batch, time): alone, one long, many short, ragged and large
 SHAPES = ((1, 1), (1, 2), (2, 1), (1, 37), (3, 5), (8, 20), (17, 9), (5, 130), (32, 33))
 TOLERANCE = 1e-4  # between torch and onnxruntime, both in float32, over sums of a thousand terms
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-Answer = Callable[[Batch], Arrays]  # what a network in torch gives for every output of its graph
+Answer = Callable[[Batch], Arrays]  # a network in torch: every output of its graph by name
 
 
 class ExportError(Exception):
-    """The graph does not do what the network does; nothing was written."""
+    """A graph whose output differs from that of the network. Nothing was written."""
 
 
 def round_weights(network: torch.nn.Module) -> None:
-    """Round every weight to float16, in place: what is measured afterwards is what ships."""
+    """Round every weight to float16, in place, so that the network measured afterwards is the one that ships."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
@@ -52,10 +52,10 @@ def write_graphs(
     check: Callable[[Path], float],
     operators: Sequence[str],
 ) -> float:
-    """Write :data:`GRAPHS` and what they share; returns by how much the fp32 graph differs from torch.
+    """Write :data:`GRAPHS` and their shared weights; returns the largest difference of the fp32 graph from torch.
 
     ``build`` makes the graph, its weights in float16 or not; ``check`` compares one with torch; ``operators`` become
-    int8. Raises ExportError, before anything is written, if the graph does not do what the network does.
+    int8. Raises ExportError, before anything is written, if the graph does not give the output of the network.
     """
     with tempfile.TemporaryDirectory() as scratch:
         wide = Path(scratch) / "wide.onnx"
@@ -68,7 +68,7 @@ def write_graphs(
         share_weights(list(graphs.values()))
         difference = check(graphs["fp32"])
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / WEIGHTS).unlink(missing_ok=True)  # of an older bundle
+        (folder / WEIGHTS).unlink(missing_ok=True)  # left by an older bundle
         for path in graphs["fp32"].parent.iterdir():
             shutil.copyfile(path, folder / path.name)
     return difference
@@ -79,10 +79,10 @@ def save_graph(graph: onnx.ModelProto, path: Path) -> None:
 
 
 def quantize(source: Path, target: Path, operators: Sequence[str]) -> None:
-    """Weights of these operators to int8, activations quantised as they come."""
+    """Quantise the weights of these operators to int8, and their activations at run time."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.disable(logging.WARNING)  # it advises a preprocessing that changes nothing here
+    logging.disable(logging.WARNING)  # the quantiser advises a preprocessing that changes nothing here
     try:
         quantize_dynamic(
             source, target, weight_type=QuantType.QInt8, op_types_to_quantize=list(operators), per_channel=True
@@ -92,9 +92,10 @@ def quantize(source: Path, target: Path, operators: Sequence[str]) -> None:
 
 
 def share_weights(paths: Sequence[Path]) -> None:
-    """Move the weights that several of these graphs hold alike into one :data:`WEIGHTS` beside them (external data).
+    """Move the weights that several of these graphs have in common into one :data:`WEIGHTS` beside them (external
+    data).
 
-    All lie in one folder. Where there is nothing to share there is no such file.
+    All graphs are in one folder. If they have no weights in common, the file is not written.
     """
     models = [onnx.load(path) for path in paths]
     counts = Counter(value for model in models for value in {weight.raw_data for weight in model.graph.initializer})
@@ -117,19 +118,19 @@ def share_weights(paths: Sequence[Path]) -> None:
 
 
 def random_lengths(shape: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.int32]:
-    """(batch,) ragged, at least one of them as long as ``shape`` (batch, time) allows."""
+    """Random lengths (batch,) for a ``shape`` (batch, time), at least one of them equal to time."""
     lengths = rng.integers(1, shape[1] + 1, shape[0]).astype(np.int32)
     lengths[rng.integers(shape[0])] = shape[1]
     return lengths
 
 
 def torch_inputs(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and lengths as a network takes them."""
+    """The ids and lengths of a batch as tensors."""
     return torch.from_numpy(batch.ids), torch.from_numpy(batch.lengths.astype(np.int64))
 
 
 def drift(answer: Answer, session: Session, batches: Sequence[Batch]) -> float:
-    """The largest difference between torch and a session of any output; by token, at any real token."""
+    """The largest difference between torch and a session in any output; padding does not count."""
     worst = [0.0]
     for batch in batches:
         actual = session.run({"ids": batch.ids, "lengths": batch.lengths})
@@ -137,11 +138,11 @@ def drift(answer: Answer, session: Session, batches: Sequence[Batch]) -> float:
         for name, expected in answer(batch).items():
             distances = np.abs(expected - actual[name])  # (batch, time, tag) or (batch, label)
             worst.append(float((distances[real] if distances.ndim == 3 else distances).max()))
-    return float(np.max(worst))  # NaN if there is one
+    return float(np.max(worst))  # NaN if any difference is NaN
 
 
 def check_graph(answer: Answer, path: Path, batches: Sequence[Batch]) -> float:
-    """Torch against onnxruntime. Raises ExportError if they differ; returns by how much."""
+    """Compare torch with onnxruntime and return the largest difference. Raises ExportError if it is too large."""
     difference = drift(answer, OnnxSession(path), batches)
     if not difference <= TOLERANCE:
         raise ExportError(f"{path}: torch and onnxruntime differ by {difference:.2e}, more than {TOLERANCE:.0e}")

@@ -1,4 +1,6 @@
-"""One ``fit`` for every network: it needs a ``loss(batch)``, batches by epoch and a score on dev."""
+"""The training loop of every network, :func:`fit`. A network has a method ``loss(batch)``; a run has batches by epoch
+and a score on dev.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,14 @@ from tqdm import tqdm
 from training.config import FitConfig
 from training.workers import Workers
 
-FALLING_SHARE = 0.5  # of the minutes of a run that is limited by time, in which the rate falls
+FALLING_SHARE = 0.5  # of the minutes of a run that is limited by time: the rate falls in this last share
 Epoch = Callable[[np.random.Generator], Iterable[Any]]  # one epoch's batches from a generator of its own
 Score = Callable[[nn.Module], Mapping[str, float]]  # dev figures; "score" is the one to raise
 
 
 @dataclass(kw_only=True)
 class Progress:
-    """What a checkpoint holds besides weights."""
+    """The fields of a checkpoint besides the weights."""
 
     epoch: int = 0
     step: int = 0
@@ -35,12 +37,12 @@ class Progress:
 
 
 def pick_device() -> torch.device:
-    """The GPU if there is one."""
+    """The GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the processor multiplies bfloat16 faster than float32; others are slower with it by far."""
+    """Tell whether the processor multiplies bfloat16 faster than float32; other processors are far slower with it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported()
@@ -86,7 +88,7 @@ def fit(
 
 
 class _Run:
-    """The moving parts of one fit."""
+    """The changing parts of one call of :func:`fit`."""
 
     def __init__(self, network: nn.Module, *, steps_per_epoch: int, config: FitConfig, folder: Path) -> None:
         self.device, self.workers = pick_device(), Workers.join()
@@ -115,7 +117,8 @@ class _Run:
         self.log = _open_log(folder) if self.workers.is_first else None
 
     def train_epoch(self, epoch_of: Epoch) -> float:
-        """One pass; its randomness hangs on seed and epoch number, so that a resumed run repeats it."""
+        """Train for one epoch. Its randomness depends on the seed and the number of the epoch, so that a resumed run
+        repeats it."""
         progress = self.progress
         seed = self.config.seed * 1000 + progress.epoch
         seed_everything(seed)
@@ -133,7 +136,7 @@ class _Run:
         return float(np.mean(losses))
 
     def _batches(self, epoch_of: Epoch, seed: int) -> Iterator[Any]:
-        """The same batches in every process, but dropout of its own in each."""
+        """The batches of an epoch, the same in every process; dropout differs between processes."""
         for number, batch in enumerate(epoch_of(np.random.default_rng(seed))):
             if number == 0 and self.workers.count > 1:
                 torch.manual_seed(seed * self.workers.count + self.workers.rank)
@@ -194,12 +197,13 @@ class _Run:
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.progress = Progress(**state["progress"])
-            self.schedule.base_lrs = [self.config.learning_rate] * len(self.schedule.base_lrs)  # it may have changed
+            # The configuration may have changed.
+            self.schedule.base_lrs = [self.config.learning_rate] * len(self.schedule.base_lrs)
             tqdm.write(f"resumed from {path} after epoch {self.progress.epoch}")
 
     @property
     def minutes_left(self) -> float:
-        """Of those that a configuration allows; infinitely many if it does not say."""
+        """The minutes that remain of those in the configuration; infinity if it does not limit them."""
         limit = self.config.minutes
         return float("inf") if limit is None else limit - (time.perf_counter() - self.began_at) / 60
 
@@ -208,7 +212,7 @@ class _Run:
         return self.minutes_left <= 0
 
     def _rate_by_time(self, step: int) -> float:
-        """The share of the learning rate in the minutes that are left: whole at first, falling to zero in the end."""
+        """The share of the learning rate when so many minutes are left: 1 at first, falling to 0 at the end."""
         assert self.config.minutes is not None
         falling = self.minutes_left / (FALLING_SHARE * self.config.minutes)
         return max(0.0, min(1.0, (step + 1) / max(1, self.config.warmup_steps), falling))
@@ -236,7 +240,7 @@ def _rate_by_steps(config: FitConfig, steps_per_epoch: int) -> Callable[[int], f
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
-    """All or nothing: a run that is killed while it writes leaves the last checkpoint whole."""
+    """Write a checkpoint atomically, so that a run killed while it writes keeps the last checkpoint whole."""
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)

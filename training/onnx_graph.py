@@ -1,7 +1,7 @@
-"""Graphs written node by node from a network's weights.
+"""ONNX graphs written node by node from a network's weights.
 
-No tracing: ONNX's recurrent operators say exactly what these networks do, lengths included, and a graph of
-twenty nodes is one a person can read. onnx.ai/onnx/operators: LSTM, GRU, RNN.
+Nothing is traced: ONNX's recurrent operators compute exactly what these networks do, lengths included, and a graph of
+twenty nodes can be read by a person. onnx.ai/onnx/operators: LSTM, GRU, RNN.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from training.networks.layers import CharacterConvolution, RecurrentEncoder
 
 OPSET, IR_VERSION = 17, 9
 MICROSOFT = "com.microsoft"  # onnxruntime's own operators
-QUANTIZED_CELLS = ("lstm",)  # that onnxruntime has in int8
+QUANTIZED_CELLS = ("lstm",)  # with an int8 kernel in onnxruntime
 # torch keeps the gates in the order i f g o (LSTM) and r z n (GRU); ONNX wants i o f c and z r h.
 GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
 
 
 class GraphBuilder:
-    """Nodes and weights in the making. Every method adds what it says and returns the new value's name."""
+    """A builder of nodes and weights. Every method adds nodes and returns the name of the new value."""
 
     def __init__(self, *, half: bool) -> None:
-        # Store weights in float16: they were rounded to it before, so nothing is lost. Without it, what can be
-        # quantised is stored in float32, for the quantiser reads nothing else.
+        # Store weights in float16: they were rounded to it before, so nothing is lost. Otherwise those that can be
+        # quantised are stored in float32, because the quantiser reads nothing else.
         self.half = half
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
@@ -39,13 +39,13 @@ class GraphBuilder:
         return self.nodes(operator, *inputs, num_outputs=1, **attributes)[0]
 
     def nodes(self, operator: str, *inputs: str, num_outputs: int, **attributes: Any) -> list[str]:
-        """One node of several outputs."""
+        """Add one node of several outputs."""
         outputs = [f"{operator.lower()}_{len(self._nodes)}_{i}" for i in range(num_outputs)]
         self._nodes.append(helper.make_node(operator, list(inputs), outputs, **attributes))
         return outputs
 
     def weight(self, value: Tensor, *, half: bool | None = None) -> str:
-        """A constant. Stored in float16 it is widened before use, once, when the graph is loaded."""
+        """Add a constant. Stored in float16 it is cast to float32 once, when the graph is loaded."""
         half = self.half if half is None else half
         name = self.store(value.detach().cpu().numpy().astype(np.float16 if half else np.float32))
         return self.node("Cast", name, to=TensorProto.FLOAT) if half else name
@@ -59,7 +59,7 @@ class GraphBuilder:
         return self.store(np.array(value, kind))
 
     def store(self, array: np.ndarray) -> str:
-        """A constant as it is."""
+        """Add a constant in its own type."""
         name = f"weight_{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(array, name))
         return name
@@ -68,18 +68,18 @@ class GraphBuilder:
         return self.node("Slice", value, self.integers(start), self.integers(end), self.integers(axis))
 
     def embed(self, embedding: nn.Embedding, ids: str) -> str:
-        """Rows of a table, which stays in float16: only the rows that are used are widened."""
+        """Add a look-up in a table that stays in float16; only the rows that are used are cast to float32."""
         table = self.store(embedding.weight.detach().cpu().numpy().astype(np.float16))
         return self.node("Cast", self.node("Gather", table, ids, axis=0), to=TensorProto.FLOAT)
 
     def embed_bytes(self, embedding: nn.Embedding, ids: str) -> str:
-        """Rows of a table of one byte a number and one scale a row (:func:`quantize_rows`)."""
+        """Add a look-up in a table of one byte a number and one scale a row (:func:`quantize_rows`)."""
         values, scales = (self.store(part.cpu().numpy()) for part in quantize_rows(embedding.weight.detach()))
         rows = self.node("Cast", self.node("Gather", values, ids, axis=0), to=TensorProto.FLOAT)
         return self.node("Mul", rows, self.node("Gather", scales, ids, axis=0))
 
     def is_real(self, ids: str, lengths: str) -> str:
-        """ids (time, batch) and int64 lengths (batch,) -> (time, batch, 1), true where a row is not padding."""
+        """Map ids (time, batch) and int64 lengths (batch,) to (time, batch, 1), true where a row is not padding."""
         time = self.node("Squeeze", self.node("Shape", ids, start=0, end=1))
         steps = self.node("Range", self.scalar(0, np.int64), time, self.scalar(1, np.int64))
         is_real = self.node("Less", self.node("Unsqueeze", steps, self.integers(1)), lengths)
@@ -90,12 +90,12 @@ class GraphBuilder:
         return self.node("Add", product, self.weight(layer.bias))
 
     def layer_norm(self, norm: nn.LayerNorm, value: str) -> str:
-        """Over the last axis."""
+        """Add a layer norm over the last axis."""
         weights = (self.weight(part) for part in (norm.weight, norm.bias))
         return self.node("LayerNormalization", value, *weights, axis=-1, epsilon=norm.eps)
 
     def characters(self, network: CharacterConvolution, ids: str, num_characters: int) -> str:
-        """(..., characters) ids -> (..., output): windows side by side, one product each, maximum over them."""
+        """Map ids (..., characters) to (..., output): windows side by side, one product each, maximum over them."""
         embedded = self.embed(network.embedding, ids)
         vectors = []
         for width, convolution in zip(network.widths, network.convolutions, strict=True):
@@ -108,7 +108,7 @@ class GraphBuilder:
         return self.node("Relu", self.node("Concat", *vectors, axis=2))
 
     def recurrent(self, encoder: RecurrentEncoder, rows: str, lengths: str) -> str:
-        """(time, batch, input) -> (time, batch, output)."""
+        """Map (time, batch, input) to (time, batch, output)."""
         directions = 1 + bool(encoder.backwards)
         attributes: dict[str, Any] = {"hidden_size": encoder.hidden_size}
         attributes["direction"] = "bidirectional" if directions == 2 else "forward"
@@ -131,7 +131,7 @@ class GraphBuilder:
         outputs: Sequence[onnx.ValueInfoProto],
         results: Sequence[str],
     ) -> onnx.ModelProto:
-        """The finished graph; ``results`` are the values that become its outputs. Checked by onnx."""
+        """The finished graph, checked by onnx; ``results`` are the values that become its outputs."""
         for value, output in zip(results, outputs, strict=True):
             self._nodes.append(helper.make_node("Identity", [value], [output.name]))
         graph = helper.make_graph(self._nodes, "ribbon", list(inputs), list(outputs), self._weights)
@@ -159,10 +159,10 @@ def recurrent_weights(layers: Sequence[nn.RNNBase], cell: str) -> tuple[Tensor, 
 
 
 def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 values of the table's shape and float32 scales (row, 1), whose products are the table, rounded.
+    """The table's int8 values and float32 scales (row, 1), whose products are the rounded table.
 
-    A scale has eight significant bits, so that every product is exact in float32: what is rounded stays as it is when
-    it is rounded again.
+    A scale has eight significant bits, so that every product is exact in float32 and rounding a rounded table changes
+    nothing.
     """
     scales = (table.abs().amax(1, keepdim=True) / 127).bfloat16().float()
     scales[scales == 0] = 1.0

@@ -1,4 +1,4 @@
-"""What is the same in making a bundle of any network: a draft that can be opened, examples, the proof that it loads."""
+"""Parts of publishing that all tasks share: the draft of a bundle, its examples, the final check that it loads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.predictors.self_test import differences, replay
 from service.runtime.session import OnnxSession, Session
 from training.export import GRAPHS, ExportError
 
-MAX_DRIFT = {"fp32": 0.001, "int8": 0.1}  # of an example's scores: other processors round otherwise
+MAX_DRIFT = {"fp32": 0.001, "int8": 0.1}  # of an example's scores, because other processors round differently
 INT8 = (
     "int8 quantises activations by batch, so that neighbours move scores a little. It is faster; see precisions for "
     "its accuracy on dev."
@@ -29,7 +29,7 @@ OpenPrecision = Callable[[Bundle, str], Predictor[Any, Any]]
 def precision_fields(
     metrics: Mapping[str, Mapping[str, float]], *, reason: str = EXACT, precisions: Sequence[str] = tuple(GRAPHS)
 ) -> dict[str, Any]:
-    """What a manifest says of its graphs of these precisions, the first one the default; ``metrics`` by precision."""
+    """The fields of a manifest about its graphs, the first of ``precisions`` the default; ``metrics`` by precision."""
     return {
         "precisions": {
             name: {"file": file, "metrics": dict(metrics.get(name, {})), "max_drift": MAX_DRIFT[name]}
@@ -42,7 +42,7 @@ def precision_fields(
 
 
 def write_draft(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Make a folder of graphs and vocabularies a bundle that can be opened: no example, no card, no figures yet."""
+    """Make a folder of graphs and vocabularies a bundle that can be opened, without examples, card and figures."""
     (folder / EXAMPLES).write_text("[]\n")
     (folder / CARD).write_text("")
     write_manifest(folder, manifest)
@@ -51,14 +51,18 @@ def write_draft(folder: Path, manifest: Mapping[str, Any]) -> None:
 def write_examples(
     predictors: Mapping[str, Predictor[Example, Answer]], examples: Sequence[Example], folder: Path
 ) -> None:
-    """What the service replays when it loads the bundle. Raises ExportError if precisions agree on nothing."""
+    """Write the examples that the service replays when it loads the bundle. Raises ExportError if there are none on
+    which all precisions agree."""
     lines = ",\n".join(msgspec.json.encode(example).decode() for example in agreed(predictors, examples))
     (folder / EXAMPLES).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def agreed(predictors: Mapping[str, Predictor[Example, Answer]], examples: Sequence[Example]) -> list[Example]:
-    """Those that every precision answers alike. On the others two answers are as good as equal, and which of them wins
-    says nothing of a graph. Neighbours move int8 a little, so that what is left is tried again."""
+    """The examples that every precision answers alike.
+
+    In the others two answers are almost equally likely, so that a difference says nothing about a graph. Neighbours in
+    the batch move int8 a little, so the remaining examples are tried again until all agree.
+    """
     kept = list(examples)
     while kept:
         found = {p: dict(differences(predictor, kept, MAX_DRIFT[p])) for p, predictor in predictors.items()}
@@ -72,7 +76,7 @@ def agreed(predictors: Mapping[str, Predictor[Example, Answer]], examples: Seque
 
 
 def finish(folder: Path, manifest: Mapping[str, Any], card: str, open_predictor: OpenPredictor) -> None:
-    """:func:`finish_bundle` of a predictor that has one graph."""
+    """Call :func:`finish_bundle` for a predictor that has one graph."""
 
     def open_precision(bundle: Bundle, precision: str) -> Predictor[Any, Any]:
         return open_predictor(bundle, OnnxSession(bundle.graph(precision)))

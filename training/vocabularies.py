@@ -1,4 +1,4 @@
-"""Vocabularies from counted words."""
+"""Vocabularies made from counts of words."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class VocabularyConfig:
     max_words: int = 25_000
     min_suffix_count: int = 5
     min_character_count: int = 5
-    num_characters: int = 20  # seen of each word, its two marks included
+    num_characters: int = 20  # of each word that the network reads, the marks of begin and end included
 
 
 def count_words(sentences: Iterable[Sequence[str]]) -> Counter[str]:
-    """How often each word stands, as it is written."""
+    """The number of occurrences of each word as it is written."""
     counts: Counter[str] = Counter()
     for words in sentences:
         counts.update(words)
@@ -34,7 +34,7 @@ def count_words(sentences: Iterable[Sequence[str]]) -> Counter[str]:
 
 
 def build_vocabularies(counts: Mapping[str, int], config: VocabularyConfig) -> dict[str, Vocabulary]:
-    """``words``, ``suffixes`` and ``characters``, each most frequent first."""
+    """The vocabularies ``words``, ``suffixes`` and ``characters``, each with the most frequent entries first."""
     words, suffixes, characters = Counter[str](), Counter[str](), Counter[str]()
     for word, count in counts.items():
         key = normalize(word)
@@ -53,13 +53,13 @@ def build_vocabularies(counts: Mapping[str, int], config: VocabularyConfig) -> d
 def vocabulary_of_texts(
     texts: Iterable[str], *, max_words: int, min_count: int = 1, first: Sequence[str] = ()
 ) -> Vocabulary:
-    """The most frequent normalised words of whole texts, behind those of ``first``."""
+    """The vocabulary of ``first`` followed by the most frequent normalised words of whole texts."""
     counts = count_words([normalize(word) for word in words_of(text)] for text in texts)
     return Vocabulary.of((*first, *(word for word, n in counts.most_common(max_words) if n >= min_count)))
 
 
 def vocabularies_of_run(folder: Path, make: Callable[[], dict[str, Vocabulary]]) -> dict[str, Vocabulary]:
-    """Those that a run began with, else new ones, kept in its folder: a resumed run must not get others."""
+    """The vocabularies in a run's folder; new ones, written there, if it has none. A resumed run so keeps its ids."""
     path = folder / VOCABULARIES
     if path.exists():
         return load_vocabularies(path)
@@ -74,7 +74,8 @@ def _at_least(counts: Counter[str], minimum: int) -> list[str]:
 
 
 def dropout_rates(vocabulary: Vocabulary, counts: Mapping[str, int], strength: float) -> npt.NDArray[np.float64]:
-    """By word id, how often a word is to be made unknown: rare ones often, so that unknown ones are known."""
+    """The rate, by word id, at which a word is replaced by the unknown word in training. Rare words are replaced often,
+    so that the unknown word is trained."""
     keys = Counter[str]()
     for word, count in counts.items():
         keys[normalize(word)] += count

@@ -1,5 +1,7 @@
-"""Several processes that train one network, each on its own share of an epoch's batches, gradients averaged at every
-step. They are started by torch's own launcher:
+"""Data-parallel training: several processes train one network, each on its share of an epoch's batches, and average
+gradients at every step.
+
+They are started by torch's own launcher:
 
     python -m torch.distributed.run --standalone --nproc-per-node 2 -m training.translator.train CONFIG
 
@@ -22,14 +24,14 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """This process among those that train; alone by default."""
+    """This process among the processes that train; a single one by default."""
 
     rank: int = 0
     count: int = 1
 
     @classmethod
     def join(cls) -> Workers:
-        """Meet the processes that the launcher started; alone if there was no launcher."""
+        """Join the processes that the launcher started; a single process if there was no launcher."""
         count = int(os.environ.get("WORLD_SIZE", "1"))
         if count == 1:
             return cls()
@@ -43,7 +45,7 @@ class Workers:
         return self.rank == 0
 
     def share_of(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Every ``count``-th batch; the last ones, too few for all, are left out."""
+        """Every ``count``-th batch; the last batches, if too few for all processes, are left out."""
         for group in zip(*[iter(batches)] * self.count, strict=False):
             yield group[self.rank]
 
@@ -59,7 +61,7 @@ class Workers:
             each.copy_(mean.view_as(each))
 
     def agree_on(self, content: Content) -> Content:
-        """What the first process has, in every one."""
+        """The value of the first process, in every process."""
         if self.count == 1:
             return content
         box: list[Any] = [content]

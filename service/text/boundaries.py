@@ -1,6 +1,6 @@
 """Does a sentence end between two words? A logistic regression over the words around the gap.
 
-Trained on the training section of UD English EWT by ``training/train_sentence_splitter.py``, which takes its
+Trained on the training section of UD English EWT by ``training/tokenizer/train_sentence_splitter.py``, which takes its
 features from here; the weights are the data file beside this module.
 """
 

@@ -3,48 +3,29 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.calibration import HIGHEST, LOWEST, fit_temperature, probabilities_of
-from training.classification import calibrate
+from training.calibration import calibrate
 
 
-def drawn(temperature: float, *, size: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and classes drawn from what they say at that temperature."""
-    random = np.random.default_rng(1)
-    logits = random.normal(scale=3.0, size=(size, 3))
-    chances = probabilities_of(logits, temperature).cumsum(axis=1)
-    return logits, (random.random((size, 1)) > chances).sum(axis=1)
+def test_calibration_error_is_the_gap_between_sure_and_right():
+    # Ten texts at 0.9, of which five right; ten at 0.6, of which six right.
+    rows = [[0.9, 0.1]] * 10 + [[0.4, 0.6]] * 10
+    gold = [0] * 5 + [1] * 5 + [1] * 6 + [0] * 4
+    found = calibrate(gold=gold, probabilities=rows, num_bins=10)
+    assert found.expected_error == pytest.approx(0.5 * 0.4 + 0.5 * 0.0)
+    by_confidence = {round(part.confidence, 3): (part.count, part.accuracy) for part in found.bins if part.count}
+    assert by_confidence == {0.9: (10, 0.5), 0.6: (10, 0.6)}
+    likelihood = np.log([0.9] * 5 + [0.1] * 5 + [0.6] * 6 + [0.4] * 4).mean()
+    assert found.negative_log_likelihood == pytest.approx(-likelihood)
+    assert len(found.as_dict()["bins"]) == 10
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_is_found_again(temperature):
-    logits, labels = drawn(temperature)
-    assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.05)
+def test_certainty_falls_in_the_last_bin_and_certain_error_is_finite():
+    found = calibrate(gold=[0, 1], probabilities=[[1.0, 0.0], [1.0, 0.0]])
+    assert found.bins[-1].count == 2
+    assert found.expected_error == pytest.approx(0.5)
+    assert np.isfinite(found.negative_log_likelihood)
 
 
-def test_it_lowers_likelihood_loss_and_calibration_error():
-    logits, labels = drawn(3.0, size=5_000)
-    before = calibrate(gold=labels, probabilities=probabilities_of(logits))
-    after = calibrate(gold=labels, probabilities=probabilities_of(logits, fit_temperature(logits, labels)))
-    assert after.negative_log_likelihood < before.negative_log_likelihood
-    assert after.expected_error < before.expected_error / 3
-
-
-def test_a_constant_a_row_changes_nothing():
-    logits, labels = drawn(2.0, size=500)
-    shifted = logits + np.arange(500.0)[:, None]
-    assert fit_temperature(shifted, labels) == pytest.approx(fit_temperature(logits, labels))
-
-
-def test_where_all_or_nothing_is_right_it_stays_within_bounds():
-    logits = np.array([[4.0, 0.0], [0.0, 4.0]])
-    assert fit_temperature(logits, [0, 1]) == pytest.approx(LOWEST)
-    assert fit_temperature(logits, [1, 0]) == pytest.approx(HIGHEST)
-
-
-def test_probabilities_of_huge_logits_are_finite():
-    assert probabilities_of([[1e4, 0.0], [-1e4, 0.0]]).tolist() == [[1.0, 0.0], [0.0, 1.0]]
-
-
-def test_labels_must_be_one_a_row():
-    with pytest.raises(ValueError, match="1 labels"):
-        fit_temperature([[0.0, 1.0], [1.0, 0.0]], [1])
+def test_probabilities_must_be_one_row_a_text():
+    with pytest.raises(ValueError, match="shape"):
+        calibrate(gold=[0, 1], probabilities=[[1.0, 0.0]])

@@ -58,10 +58,10 @@ def test_a_mistake_is_named(tmp_path, text, message):
 def test_every_published_configuration_is_sound():
     pytest.importorskip("torch")
     from training.classifier.config import ClassifierRun
-    from training.pretrain_encoder import PretrainingRun
-    from training.tagger_run import TaggerRun
+    from training.tagger.config import TaggerRun
+    from training.tagger.pretrain import PretrainingRun
     from training.train_language_model import LanguageModelRun
-    from training.translator_run import TranslatorRun
+    from training.translator.config import TranslatorRun
 
     kinds = {
         "en-tagger*": TaggerRun,

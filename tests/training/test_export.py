@@ -26,8 +26,8 @@ from training.export import (
     share_weights,
     write_graphs,
 )
-from training.export_tagger import QUANTIZED, answer_of, build_graph, check_batches, random_batch
 from training.networks.layers import CELLS
+from training.tagger.export import QUANTIZED, answer_of, build_graph, check_batches, random_batch
 
 KINDS = [
     pytest.param(

@@ -1,8 +1,10 @@
-"""What a network must beat on whole texts: TF-IDF of words and pairs under a linear model, and VADER's word list.
+"""Baselines of text classifiers: TF-IDF of words and pairs under a linear model, and VADER's word list.
 
-``python -m training.classifier.baselines CONFIG`` writes ``baselines.json`` into the run's folder, where the report
-finds it. Words are cut as the service cuts them. The strength of regularisation is chosen on dev; test is then scored
-once. Needs scikit-learn, and for sentiment ``vaderSentiment``.
+    python -m training.classifier.baselines CONFIG
+
+writes ``baselines.json`` into the run's folder, where the report finds it. Words are cut as the service cuts them. The
+strength of regularisation is chosen on dev; test is then scored once. Needs scikit-learn, and for sentiment
+``vaderSentiment``.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ class LinearClassifier:
 
 
 def words_and_pairs(text: str) -> list[str]:
-    """The words of a text, case aside, and each two neighbours."""
+    """The words of a text in lower case, and each two neighbours."""
     words = words_of(text.lower())
     return [*words, *(f"{first} {second}" for first, second in pairwise(words))]
 

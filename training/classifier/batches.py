@@ -1,4 +1,4 @@
-"""Labelled texts become batches of tensors; what is random here depends on the epoch's generator alone."""
+"""Batches of tensors from labelled texts. Random choices depend on the epoch's generator alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.corpora.labelled_text import LabelledText
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TextExample:
-    """A text's ids and its target."""
+    """The ids of a text and its target."""
 
     ids: Ids  # (time,)
     target: npt.NDArray[np.float32]  # (label,)
@@ -27,7 +27,7 @@ class TextExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextBatch:
-    """Padded texts and their targets."""
+    """Padded texts with their targets."""
 
     ids: Tensor  # (batch, time)
     lengths: Tensor  # (batch,)
@@ -42,7 +42,7 @@ class TextBatch:
 class Mixture:
     """The training examples by set. An epoch sees a fresh sample of each set in ``sample``, and all of the others.
 
-    A sample larger than its set holds every example equally often, but for a rest that is drawn.
+    A sample larger than its set holds every example equally often, except for a remainder that is drawn.
     """
 
     examples: Mapping[str, Sequence[TextExample]]
@@ -66,7 +66,7 @@ class Mixture:
         )
 
     def batches_per_epoch(self) -> int:
-        """The number of batches in an epoch, give or take a few."""
+        """The approximate number of batches in an epoch."""
         return sum(1 for _ in self.epoch(np.random.default_rng(0)))
 
     def _sample(self, name: str, rng: np.random.Generator) -> Sequence[TextExample]:
@@ -76,13 +76,13 @@ class Mixture:
 
 
 def examples_of(texts: Sequence[LabelledText], encoder: TextEncoder) -> list[TextExample]:
-    """The examples of texts; those without a word are left out."""
+    """The examples of texts; texts without a word are left out."""
     rows = ((encoder.encode(words_of(text.text)), text) for text in texts)
     return [TextExample(ids=ids, target=np.array(text.target, np.float32)) for ids, text in rows if len(ids)]
 
 
 def window(ids: Ids, max_tokens: int, rng: np.random.Generator) -> Ids:
-    """A long text's end, where people conclude, or as often a stretch from anywhere; a short one whole."""
+    """The end of a long text, where people conclude, or as often a stretch from anywhere; a short text whole."""
     spare = len(ids) - max_tokens
     if spare <= 0:
         return ids
@@ -94,7 +94,7 @@ def text_batches(
     examples: Sequence[TextExample], *, num_words: int, num_texts: int, max_tokens: int, rng: np.random.Generator
 ) -> Iterator[TextBatch]:
     """Batches of texts of like lengths: about ``num_words`` padded cells each, and at most ``num_texts`` rows, so that
-    short texts make as many steps as they should."""
+    short texts do not make too few steps."""
     rows = [window(example.ids, max_tokens, rng) for example in examples]
     packed = pack(list(map(len, rows)), num_words, rng)
     for indices in (part for many in packed for part in np.array_split(many, -(-len(many) // num_texts))):

@@ -128,7 +128,7 @@ def classifier_card(
 
 
 def recipe_text(manifest: Mapping[str, Any], config: ClassifierRun) -> str:
-    """How the model was made, and the commands that make and measure it again."""
+    """The recipe of the model, and the commands that make and measure it again."""
     temperature = f"the temperature ({manifest['metrics']['temperature']:.3f})"
     has_test = any(name.startswith("test_") for part in manifest["precisions"].values() for name in part["metrics"])
     return RECIPE.format(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from training.config import FitConfig
 from training.networks.classifier import ClassifierConfig
 
-# The sets of training texts that come from no labelled corpus; of the first there is one a label, "plain LABEL".
+# Names of training sets that come from no labelled corpus. PLAIN has one set a label, "plain LABEL".
 PLAIN, TEMPLATES, TAUGHT = "plain", "templates", "taught"
 
 
@@ -22,7 +22,7 @@ class TeacherConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifierRun:
-    """One classifier: its classes, its corpora, its network and how it is trained; a file of ``training/configs``."""
+    """The configuration of one classifier, read from a file of ``training/configs``."""
 
     name: str
     version: str

@@ -1,4 +1,4 @@
-"""What a classifier is trained on and measured on, by its configuration."""
+"""The training and evaluation texts of a classifier, by its configuration."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_sets(config: ClassifierRun, split: str, data_dir: Path | None) -> list[
 
 
 def held_out_texts(config: ClassifierRun, data_dir: Path | None) -> list[str]:
-    """The texts of all dev and test sets: nothing is learned from these, with or without their labels."""
+    """The texts of all dev and test sets, from which nothing is learned, with or without their labels."""
     sets = [part for split in ("dev", "test") for part in read_sets(config, split, data_dir)]
     return [each.text for part in sets for each in part.texts]
 
@@ -58,7 +58,8 @@ def held_out_texts(config: ClassifierRun, data_dir: Path | None) -> list[str]:
 def read_training(
     config: ClassifierRun, data_dir: Path | None, *, leave_out: Sequence[str] = ()
 ) -> dict[str, list[LabelledText]]:
-    """The training texts by corpus, and those of ``plain``; none is in a dev or test set, none of a source left out."""
+    """The training texts by corpus, and the plain texts. None is in a dev or test set, and none is of a source left
+    out."""
     labels = labels_of(config, data_dir)
     rng = np.random.default_rng(0)
     held_out = held_out_texts(config, data_dir)
@@ -80,7 +81,7 @@ def read_training(
 
 
 def at_most(texts: Sequence[LabelledText], limits: dict[str, int], rng: np.random.Generator) -> list[LabelledText]:
-    """A random choice in which no source has more texts than its limit, if it has one; in the order of ``texts``."""
+    """A random choice, in the order of ``texts``, that keeps to the limit of texts that a source may have."""
     kept = []
     for source in dict.fromkeys(each.source for each in texts):
         places = [place for place, each in enumerate(texts) if each.source == source]
@@ -98,7 +99,8 @@ def _read(
 
 
 def _with_soft_targets(texts: Sequence[LabelledText], data_dir: Path | None) -> list[LabelledText]:
-    """Mean ratings as probabilities, the rated texts that have no class, pros and cons of reviews, and rated words."""
+    """The texts together with mean ratings as probabilities, rated texts without a class, pros and cons of reviews, and
+    rated words."""
     rows = read_lines(SENTIMENT, "ratings", data_dir)
     known = {key_of(each.text) for each in texts}
     rated = [LabelledText(text=t, target=(0, 0, 0), source=s) for _, s, t in rows if key_of(t) not in known]

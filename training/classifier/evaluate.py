@@ -1,6 +1,6 @@
-"""Measure a classifier's bundle on the corpora of its configuration, as the service runs it.
+"""Measure a classifier's bundle on the corpora of its configuration, with the code of the service.
 
-``python -m training.classifier.evaluate BUNDLE``.
+python -m training.classifier.evaluate BUNDLE
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from training.classifier.corpora import read_sets
 from training.classifier.figures import Scores, SetFigures, measure_set, percent
 from training.command_line import evaluation_parser
 from training.config import load_config
-from training.prediction import answer_rows
+from training.predict import answer_rows
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -43,8 +43,11 @@ def open_classifier(folder: Path, precision: str | None = None) -> OpenBundle:
 
 
 def classify_texts(classifier: Classifier, texts: Sequence[str]) -> Scores:
-    """The scores of every text, in order; of one over the limit, those of its beginning; of one without a word, the
-    mean of all others, or the same score for every label if no text has a word."""
+    """The scores of every text, in order.
+
+    A text over the limit has the scores of its beginning. A text without a word has the mean of all others, or the same
+    score for every label if no text has a word.
+    """
     scores = np.full((len(texts), len(classifier.labels)), 1 / len(classifier.labels))
     rows = {i: classifier.encode_beginning(text).ids for i, text in enumerate(texts) if words_of(text)}
     if rows:

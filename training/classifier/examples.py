@@ -1,8 +1,10 @@
 """Plain inputs for each classifier, by kind, with the label that people expect: for reports and regression tests.
 
-``python -m training.classifier.examples BUNDLE`` prints them with the answers. The files are
-``training/classifier/inputs/NAME.tsv``: kind TAB expected labels joined by ``|`` TAB text. A kind that ends in ``*``
-must hold: a test fails where the bundle that ships answers one of those otherwise.
+    python -m training.classifier.examples BUNDLE
+
+prints them with the answers. The files are ``training/classifier/inputs/NAME.tsv``: kind TAB expected labels joined by
+``|`` TAB text. An input whose kind ends in ``*`` must be answered right: a test fails if the bundle that ships does
+not.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from service.predictors.classifier import Classifier, ClassifyExample
 from service.text.tokenizer import words_of
 from training.classifier.evaluate import classify_texts, open_classifier
 from training.classifier.plain_inputs import PlainInput, read_inputs
-from training.prediction import answer_rows
+from training.predict import answer_rows
 
 NUM_BUNDLE_EXAMPLES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredInput:
-    """A plain input and what a classifier says of it."""
+    """A plain input with the answer of a classifier."""
 
     source: PlainInput
     label: str
@@ -31,7 +33,7 @@ class AnsweredInput:
 
     @property
     def is_right(self) -> bool:
-        """Whether the label is one of those expected."""
+        """Whether the label is one of the expected ones."""
         return self.label in self.source.expected
 
 

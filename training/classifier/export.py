@@ -1,4 +1,4 @@
-"""The graph of a classifier, and what it is checked with."""
+"""The graph of a classifier, and the batches with which it is checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.networks.classifier import Classifier, ClassifierConfig
 from training.onnx_graph import GraphBuilder, quantize_rows
 
 OUTPUT = "log_probabilities"
-# With these an answer hangs on nothing but its row, to the last bit. A mean and an attention sum over time: onnxruntime
+# With these an answer depends on its row alone, to the last bit. A mean and an attention sum over time: onnxruntime
 # 1.31 adds step by step, and the zeros of padding change nothing, but no release promises in what order it adds. Its
 # RNN, other than GRU and LSTM, multiplies one row in another order than several, which moves the last bits.
 EXACT_POOLINGS, EXACT_CELLS = ("max", "last"), ("gru", "lstm")
@@ -25,13 +25,16 @@ QUANTIZED = ("LSTM",)  # the head has a few columns: int8 would cost it accuracy
 
 
 def is_exact(config: ClassifierConfig) -> bool:
-    """Do neighbours leave an fp32 answer as it is, to the last bit?"""
+    """Tell whether an fp32 answer is the same, to the last bit, alone and with neighbours in its batch."""
     return config.pooling in EXACT_POOLINGS and config.cell in EXACT_CELLS
 
 
 def make_final(network: Classifier, temperature: float, shifts: Sequence[float] = ()) -> None:
-    """Make the network, in place, the one that ships: its logits divided by the temperature, then a shift added to that
-    of each label, its word table rounded to bytes with a scale a row, all else to float16. Not to be done twice."""
+    """Turn the network, in place, into the one that ships. Must be called only once.
+
+    Its logits are divided by the temperature, then shifted by label. Its word table is rounded to bytes with a scale a
+    row, all other weights to float16.
+    """
     with torch.no_grad():
         network.head.weight /= temperature
         network.head.bias /= temperature
@@ -43,8 +46,10 @@ def make_final(network: Classifier, temperature: float, shifts: Sequence[float] 
 
 
 def build_graph(network: Classifier, *, half: bool) -> onnx.ModelProto:
-    """``ids`` (batch, time) and ``lengths`` (batch,) to ``log_probabilities`` (batch, label); of a multi-label network
-    the logarithm of each label's own probability."""
+    """The graph from ``ids`` (batch, time) and ``lengths`` (batch,) to ``log_probabilities`` (batch, label).
+
+    In a multi-label network they are the logarithms of each label's own probability.
+    """
     builder = GraphBuilder(half=half)
     ids = builder.node("Transpose", "ids", perm=[1, 0])
     rows = builder.recurrent(network.encoder, builder.embed_bytes(network.words, ids), "lengths")
@@ -62,8 +67,11 @@ def build_graph(network: Classifier, *, half: bool) -> onnx.ModelProto:
 
 
 def log_probabilities(builder: GraphBuilder, network: Classifier, logits: str) -> str:
-    """The nodes that end the graph. The logarithm of a logit's sigmoid is written as its log-softmax beside 0:
-    onnxruntime's Softplus rounds otherwise for other sizes of a batch, so that neighbours would move an answer."""
+    """Add the nodes that end the graph.
+
+    The logarithm of a logit's sigmoid is written as its log-softmax beside 0: onnxruntime's Softplus rounds differently
+    for other sizes of a batch, so that neighbours would change an answer.
+    """
     if not network.multi_label:
         return builder.node("LogSoftmax", logits, axis=1)
     column = builder.node("Unsqueeze", logits, builder.integers(2))
@@ -106,7 +114,7 @@ def pool_attention(builder: GraphBuilder, network: Classifier, rows: str, ids: s
 
 
 def mask(builder: GraphBuilder, values: str, ids: str, lengths: str, filler: float) -> str:
-    """values (time, batch, any) with padding overwritten."""
+    """Overwrite the padding in values (time, batch, any)."""
     return builder.node("Where", builder.is_real(ids, lengths), values, builder.scalar(filler, np.float32))
 
 
@@ -121,7 +129,7 @@ def answer_of(network: Classifier, batch: Batch) -> Arrays:
 
 
 def random_batch(shape: tuple[int, int], num_words: int, seed: int) -> Batch:
-    """Ids of every kind and ragged lengths."""
+    """A batch of ids of every kind and ragged lengths."""
     rng = np.random.default_rng(seed)
     ids = rng.integers(0, num_words, shape).astype(np.int32)
     lengths = random_lengths(shape, rng)

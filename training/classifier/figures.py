@@ -1,4 +1,4 @@
-"""What a classifier got right on sets of texts, by label and by source, and how far its scores can be believed."""
+"""Figures of a classifier on sets of texts, by label and by source, and the calibration of its scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from training.classification import Calibration, ClassReport, calibrate, evaluate_classes
+from training.calibration import Calibration, calibrate
+from training.classifier.classification import ClassReport, evaluate_classes
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import TextSet
 from training.classifier.multi_label import evaluate_labels, tune_thresholds
@@ -20,7 +21,7 @@ Scores = npt.NDArray[np.floating]  # (text, label) probabilities
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SetFigures:
-    """What a classifier got right on one set of texts; shares are between 0 and 1."""
+    """The figures of a classifier on one set of texts; shares are between 0 and 1."""
 
     name: str
     num_texts: int
@@ -34,9 +35,9 @@ class SetFigures:
 def measure_set(
     part: TextSet, scores: Scores, config: ClassifierRun, labels: Sequence[str], thresholds: npt.ArrayLike | None = None
 ) -> SetFigures:
-    """The figures of a set, of probabilities (text, label).
+    """The figures of a set, from probabilities (text, label).
 
-    ``thresholds`` (label,) decide in a multi-label task: if none are given, those that are best on the set itself.
+    ``thresholds`` (label,) decide in a multi-label task; without them the best ones on the set itself are taken.
     """
     if config.multi_label:
         flags = np.array([text.target for text in part.texts]) > 0.5
@@ -68,8 +69,8 @@ def measure_set(
 def figures_by_source(
     texts: Sequence[LabelledText], scores: Scores, labels: Sequence[str]
 ) -> dict[str, dict[str, float]]:
-    """The macro F1 of each source, over the labels that occur in it, and its calibration error; nothing where there is
-    one source only."""
+    """The macro F1 of each source, over the labels that occur in it, and its calibration error; empty if there is one
+    source only."""
     sources = sorted({text.source for text in texts})
     if len(sources) < 2:
         return {}
@@ -90,7 +91,7 @@ def f1_of_present(report: ClassReport) -> float:
 
 
 def percent(sets: Sequence[SetFigures]) -> dict[str, float]:
-    """The figures as a manifest carries them: in percent, by set and figure."""
+    """The figures as a manifest has them: in percent, by set and figure."""
     return {
         f"{part.name.replace('/', '_')}_{name.replace(' ', '_')}": round(100 * value, 2)
         for part in sets
@@ -99,7 +100,7 @@ def percent(sets: Sequence[SetFigures]) -> dict[str, float]:
 
 
 def dev_figures(sets: Sequence[SetFigures], config: ClassifierRun) -> dict[str, float]:
-    """The figures of dev sets in percent, and ``score``: the mean of the one that the configuration names.
+    """The figures of dev sets in percent, and ``score``: the mean of the figure that the configuration names.
 
     Raises ValueError if a set does not have that figure.
     """

@@ -1,4 +1,4 @@
-"""Pairs of texts that differ in little and mean the opposite: does a classifier read, or only count words?"""
+"""Minimal pairs: texts that differ in little and mean the opposite, which a mere count of words does not tell apart."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ class MinimalPair:
 
     @property
     def differs_in_order_only(self) -> bool:
-        """Are both made of the same words? A bag of words then sees one text."""
+        """Tell whether both texts have the same words, so that they are one text to a bag of words."""
         positive, negative = (Counter(words_of(text.lower())) for text in (self.positive, self.negative))
         return positive == negative
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairsReport:
-    """What a classifier gets right: of single texts in ``texts``, else of pairs, both texts of which must be right."""
+    """The share of right answers: ``texts`` counts single texts, the other figures pairs whose two texts must both be
+    right."""
 
     texts: Accuracy
     pairs: Accuracy

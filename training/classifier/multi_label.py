@@ -51,7 +51,7 @@ def tune_thresholds(gold: Flags, probabilities: npt.NDArray[np.floating]) -> npt
     chosen = probabilities[None] >= THRESHOLDS[:, None, None]  # (threshold, text, label)
     correct = (chosen & gold[None]).sum(1)
     f1 = 2 * correct / np.maximum(chosen.sum(1) + gold.sum(0)[None], 1)  # (threshold, label)
-    # Of thresholds that are as good, the middle one: it depends least on these texts.
+    # The middle one of equally good thresholds depends least on these texts.
     best = [np.flatnonzero(column) for column in (f1 >= f1.max(0)[None] - 1e-12).T]
     return THRESHOLDS[[places[len(places) // 2] for places in best]]
 

@@ -10,7 +10,7 @@ INPUTS = Path(__file__).with_name("inputs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainInput:
-    """A text of a kind, and the labels that are right; none where any will do."""
+    """A text of a kind and its right labels; empty if any label will do."""
 
     kind: str
     expected: tuple[str, ...]

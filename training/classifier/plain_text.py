@@ -13,7 +13,7 @@ from training.corpora.columns import open_text
 from training.corpora.sources import CorpusUnavailableError, folder_of_corpora
 from training.corpora.vader import compound
 
-RUNNING = -1  # instead of a column: the lines are paragraphs
+RUNNING = -1  # instead of a column, if the lines are paragraphs
 # The column of the text in each line of a file of the data folder.
 COLUMNS: Mapping[str, int] = {
     **dict.fromkeys(
@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, int] = {
     "spam/sms/train": 1,
     "tatoeba/en-es/train": 0,
 }
-# The shares of plain sentences by source: statements first, then what people ask an assistant.
+# The shares of plain sentences by source: statements first, then questions to an assistant.
 PLAIN_SOURCES: Mapping[str, float] = {
     "lm-english/factbook": 0.08,
     "lm-english/wikipedia": 0.2,

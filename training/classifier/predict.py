@@ -11,15 +11,15 @@ import torch
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
 from service.text.vocabulary import UNK
-from training.calibration import probabilities_of
 from training.classifier.batches import TextExample, text_batches
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import TextSet
 from training.classifier.figures import dev_figures, measure_set
+from training.classifier.temperature import probabilities_of
 from training.loop import pick_device
 from training.networks.classifier import Classifier
 
-MAX_TOKENS = 2048  # of a text; what is beyond is not read
+MAX_TOKENS = 2048  # of a text; the rest is not read
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
-"""Make a bundle of a trained classifier: graphs, vocabulary, examples, card, manifest, and a report beside the run.
+"""Publish a trained classifier as a bundle, with measured figures, and write a report beside the run.
 
-``training/classifier/train.py --bundle`` ends with this.
+:mod:`training.classifier.train` calls it for ``--bundle``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from service.bundle import CARD, EXAMPLES, VOCABULARIES, load_bundle, write_mani
 from service.predictors.classifier import Classifier as Predictor
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary, dump_vocabularies
-from training.calibration import fit_temperature
 from training.classifier.card import classifier_card, corpora_of, licence_of
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import at_most, read_sets
@@ -27,6 +26,7 @@ from training.classifier.figures import percent
 from training.classifier.multi_label import fit_shared_temperature, tune_thresholds
 from training.classifier.predict import MAX_TOKENS, predict_logits
 from training.classifier.report import write_report
+from training.classifier.temperature import fit_temperature
 from training.corpora.labelled_text import read_lines
 from training.export import GRAPHS, check_graph, write_graphs
 from training.networks.classifier import Classifier

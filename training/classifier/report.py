@@ -17,7 +17,7 @@ from training.classifier.figures import SetFigures
 from training.classifier.plain_inputs import read_inputs
 from training.report import blank_figure, draw_confusion, picture, save_figure, score_table, table
 
-MOST_PICTURED = 12  # labels of a confusion matrix that can be read
+MOST_PICTURED = 12  # labels; larger confusion matrices cannot be read
 BASELINES = "baselines.json"  # in the run's folder: what training/classifier/baselines.py wrote
 
 ByPrecision = Mapping[str, Sequence[SetFigures]]
@@ -28,7 +28,7 @@ def write_report(
 ) -> None:
     """Write ``figures.json``, ``report.md`` and the pictures of each set. ``measured`` by split and precision.
 
-    ``classifier`` answers the plain inputs. Baselines are taken from the folder around the report, where they are.
+    ``classifier`` answers the plain inputs. Baselines are read from the folder around the report, if they are there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.parent / BASELINES
@@ -74,7 +74,7 @@ def as_dict(part: SetFigures) -> dict[str, Any]:
 
 
 def draw_reliability(part: SetFigures, path: Path) -> None:
-    """How often the classifier was right where it was so sure, beside the ideal."""
+    """Draw the accuracy of the classifier over its confidence, beside the ideal."""
     assert part.calibration is not None
     figure = blank_figure(4.8, 4.5)
     axes = figure.subplots(1, 1)

@@ -1,4 +1,4 @@
-"""The texts that a teacher labels for a classifier, and the file that its answers go through."""
+"""The texts that a teacher labels for a classifier, and the file with its answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.corpora.labelled_text import LabelledText
 from training.corpora.text_key import key_of
 from training.corpora.vader import emoji_names
 
-# What is labelled, with the share of each source: short reviews, dialogue, questions, everyday sentences, prose, news.
+# The share of each source: short reviews, dialogue, questions, everyday sentences, prose, news.
 SOURCES: Mapping[str, float] = {
     "sentiment-general/pros-cons": 0.12,
     "sentiment-general/train": 0.22,
@@ -39,7 +39,7 @@ LONGEST_TAUGHT = 60  # words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaughtText:
-    """A text that the classifier learns, and what the teacher is asked in its place: of an emoji its name."""
+    """A text that the classifier learns and the text that the teacher reads instead: for an emoji its name."""
 
     text: str
     asked: str
@@ -69,14 +69,14 @@ def named_emoji() -> Iterator[TaughtText]:
 
 
 def write_taught(path: Path, texts: Sequence[str], probabilities: npt.NDArray[np.floating]) -> None:
-    """A text a line, behind its probabilities (text, label); its white space becomes single spaces."""
+    """Write a line for each text: its probabilities (text, label), then the text with single spaces."""
     with path.open("w", encoding="utf-8") as file:
         for text, row in zip(texts, probabilities, strict=True):
             file.write("\t".join((*(f"{p:.4f}" for p in row), " ".join(text.split()))) + "\n")
 
 
 def read_taught(path: Path, num_labels: int) -> list[LabelledText]:
-    """What :func:`write_taught` wrote. Raises ValueError on a line with another number of probabilities."""
+    """Read the file of :func:`write_taught`. Raises ValueError on a line with another number of probabilities."""
     texts = []
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):

@@ -1,8 +1,10 @@
 """Fine-tune a pretrained Transformer on a classifier's corpora and let it label plain text for the classifier.
 
-``python -m training.classifier.teacher CONFIG``. Distillation (Hinton et al. 2015), as Tang et al. (2019) did for a
-BiLSTM: the classifier learns the teacher's probability of every label. The teacher is never served. Writes
-``taught.tsv`` in its run folder, ``runs/NAME-teacher``: the probabilities and, last, the text.
+    python -m training.classifier.teacher CONFIG
+
+This is distillation (Hinton et al. 2015), as Tang et al. (2019) did for a BiLSTM: the classifier learns the teacher's
+probability of every label. The teacher is never served. The run folder, ``runs/NAME-teacher``, gets ``taught.tsv``: the
+probabilities and, last, the text.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def predict(network: Teacher, pieces: Pieces, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Probabilities (text, label); of a multi-label task each label's own."""
+    """Probabilities (text, label); in a multi-label task each label's own."""
     device = pick_device()
     network = network.to(device).eval()
     rows = pieces.rows(texts)

@@ -1,6 +1,6 @@
 """Train a text classifier: corpora, network, fit, calibrate, and with ``--bundle`` measure and publish.
 
-``python -m training.classifier.train CONFIG``.
+python -m training.classifier.train CONFIG
 """
 
 from __future__ import annotations

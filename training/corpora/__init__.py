@@ -1,1 +1,1 @@
-"""Readers, one per format, and where corpora come from."""
+"""Readers of corpora, one per format, and the sources that corpora come from."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from service.text.spans import Span
 
 _SIGNS = frozenset("$ £ € ¥ ₹ ₩ ₽ ₺ ₴ ₦ ₱ ₪ ฿ us$ a$ au$ c$ ca$ nz$ hk$ s$ r$ $$".split())
-_DOLLARS = frozenset("A AU C CA NZ HK S SG R US".split())  # what the tokenizer parts from its dollar sign
+_DOLLARS = frozenset("A AU C CA NZ HK S SG R US".split())  # prefixes that the tokenizer separates from the dollar sign
 CODES = frozenset(
     "USD EUR GBP JPY CHF CAD AUD NZD CNY INR SEK NOK DKK PLN CZK HUF BRL MXN ZAR SGD HKD KRW TRY AED SAR THB".split()
 )
@@ -22,7 +22,7 @@ _CURRENCY_WORDS = (
 ).split()
 _CURRENCIES = f"(?:{'|'.join(_CURRENCY_WORDS)})s?"
 _UNITS = re.compile(rf"{_CURRENCIES}|[€£₹¥₩₽₺$¢]|usd|eur|gbp", re.IGNORECASE)
-_POUNDS = re.compile(r"pounds?", re.IGNORECASE)  # money or weight: money where something else says so
+_POUNDS = re.compile(r"pounds?", re.IGNORECASE)  # money or weight: money only with other evidence
 _NATIONS = frozenset(
     "us u.s. american canadian australian singapore hong kong new zealand british swiss french indian mexican swedish "
     "norwegian danish japanese chinese sterling taiwan".split()
@@ -40,7 +40,7 @@ _TRIGGERS = frozenset(  # without one of these there is no amount
     (*_SIGNS, *_PERCENT, *_CURRENCY_WORDS, *(f"{word}s" for word in _CURRENCY_WORDS), *map(str.lower, CODES))
 ).union("¢ per percentage rs rs. pound pounds".split())
 _MINUS = frozenset(("-", "−", "–", "+", "minus"))
-# A hyphen is a minus only where nothing stands before it that it could join.
+# A hyphen is a minus only if there is nothing before it that it could join.
 _BEFORE_MINUS = frozenset("of to at was is by from : ( , a an and or for with in showed shows be fell rose".split())
 _ARTICLES = frozenset(("a", "an", "half"))
 
@@ -61,7 +61,7 @@ def amount_spans(words: Sequence[str]) -> list[Span]:
 
 
 def _signed_sum(words: Sequence[str], lowered: Sequence[str], start: int) -> Span | None:
-    """``$ 5 million``, ``A $ 20``, ``USD 500``, ``Rs . 500``, ``$ 5 - 10``"""
+    """A sum that begins with a sign: ``$ 5 million``, ``A $ 20``, ``USD 500``, ``Rs . 500``, ``$ 5 - 10``."""
     i = start
     if words[i] in _DOLLARS and lowered[i + 1 : i + 2] == ["$"]:
         i += 2
@@ -82,7 +82,8 @@ def _signed_sum(words: Sequence[str], lowered: Sequence[str], start: int) -> Spa
 
 
 def _counted(words: Sequence[str], lowered: Sequence[str], start: int) -> Span | None:
-    """``20 %``, ``five dollars``, ``5 € ``, ``3 million US dollars``, ``millions of euros``"""
+    """A number with a unit behind it: ``20 %``, ``five dollars``, ``5 € ``, ``3 million US dollars``,
+    ``millions of euros``."""
     end = _number_end(lowered, start, words_too=True)
     if end == start and lowered[start] in _ARTICLES:
         end = start + 1 + (lowered[start + 1 : start + 2] in (["a"], ["an"], ["few"], ["couple"]))

@@ -1,4 +1,4 @@
-"""Columns files: a token a line, its tags beside it, a blank line between sentences (CoNLL-2003 and its kin)."""
+"""Columns files: a token a line, its tags beside it, a blank line between sentences (CoNLL-2003 and similar)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.corpora.examples import TaggedSentence
 
 
 def open_text(path: Path) -> TextIO:
-    """A text file as it is or gzip-compressed, by its name."""
+    """Open a text file; ``.gz`` files are decompressed."""
     return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
 
 
@@ -32,11 +32,11 @@ def blocks(path: Path) -> Iterator[list[str]]:
 def read_columns(
     path: Path, columns: Mapping[str, int], *, separator: str = "\t", comment: str | None = None
 ) -> list[TaggedSentence]:
-    """Sentences of a columns file. ``columns`` says which one is ``word`` and which is each layer of tags.
+    """Sentences of a columns file. ``columns`` gives the column of ``word`` and of each layer of tags.
 
-    Span tags may be IOB1, IOB2 or BIOES: they stay as written and ``service.text.spans.spans_of`` reads all
-    three. Lines that begin with ``comment``, and lines whose word is white space, are passed over. Raises
-    ValueError that names the file and the sentence.
+    Span tags may be IOB1, IOB2 or BIOES: they stay as written and ``service.text.spans.spans_of`` reads all three.
+    Lines that begin with ``comment``, and lines whose word is white space, are skipped. Raises ValueError that names
+    the file and the sentence.
     """
     sentences = []
     for block in blocks(path):

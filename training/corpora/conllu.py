@@ -11,7 +11,7 @@ FORM, UPOS, XPOS = 1, 3, 4
 
 
 def read_conllu(path: Path) -> list[TaggedSentence]:
-    """Syntactic words with ``upos`` and ``xpos``; multiword ranges and empty nodes are passed over."""
+    """Sentences of syntactic words with ``upos`` and ``xpos``. Multiword ranges and empty nodes are skipped."""
     sentences = []
     for block in blocks(path):
         rows = [line.split("\t") for line in block if not line.startswith("#")]

@@ -1,7 +1,6 @@
-"""One entity scheme from many: PER, ORG, LOC, DATE, TIME, MONEY, PERCENT, MISC out of corpora with schemes of
-their own.
+"""One entity scheme (PER, ORG, LOC, DATE, TIME, MONEY, PERCENT, MISC) merged from corpora with schemes of their own.
 
-What a corpus does not annotate is unknown, not absent: there the *allowed* tags of a word are several, and
+An entity that a corpus does not annotate is unknown, not absent: the *allowed* tags of such a word are several, and
 the loss is the probability of all of them together (partial labels; Täckström et al. 2013, section 3).
 
 ===========  =========================================================================================
@@ -43,8 +42,8 @@ from training.corpora.time_expressions import kinds_of, time_spans, widen
 
 LABELS = ("PER", "ORG", "LOC", "DATE", "TIME", "MONEY", "PERCENT", "MISC")
 TAGS = tuple(bioes_tags(LABELS))
-NUMERIC = frozenset(("DATE", "TIME", "MONEY", "PERCENT"))  # what rules find
-Allowed = tuple[frozenset[str], ...]  # the tags a word may have; empty: nothing is known
+NUMERIC = frozenset(("DATE", "TIME", "MONEY", "PERCENT"))  # the labels that rules find
+Allowed = tuple[frozenset[str], ...]  # the tags allowed for a word; empty: nothing is known
 UNKNOWN: frozenset[str] = frozenset()
 
 _SAME = {label: label for label in LABELS}
@@ -95,15 +94,15 @@ PEOPLES = frozenset(("JJ", "NN", "NNS", "NNPS"))  # Penn tags of ``Iraqi`` and `
 NAMELESS = frozenset("ADJ ADV AUX INTJ NOUN PRON SCONJ VERB".split())
 _PRONOUNS = frozenset("i me my we us our you your he him his she her they them their it its".split())
 _ARTICLES = frozenset(("the", "a", "an"))
-_TIME_KINDS = frozenset("DMmUHPXRTYEdCASJkFKO")  # of words that make a span an expression of time
-_TIMELIKE = _TIME_KINDS | frozenset("NWwce")  # of words that may be part of one
+_TIME_KINDS = frozenset("DMmUHPXRTYEdCASJkFKO")  # kinds of words that make a span an expression of time
+_TIMELIKE = _TIME_KINDS | frozenset("NWwce")  # kinds of words that may be part of one
 _NAMES = frozenset(("PER", "ORG", "LOC", "MISC"))
 _NUMERIC_TAGS = frozenset(bioes_tags(NUMERIC)) - {"O"}
 _DATES = frozenset(bioes_tags(("DATE",))) - {"O"}
 
 
 def numeric_spans(words: Sequence[str], taken: frozenset[int] = frozenset()) -> list[Span]:
-    """DATE, TIME, MONEY and PERCENT by rule, none of them over a word in ``taken`` or over another."""
+    """Spans of DATE, TIME, MONEY and PERCENT found by rule, none of which covers a word in ``taken`` or of another."""
     found: list[Span] = []
     for span in chain(amount_spans(words), time_spans(words)):
         places = range(span.start, span.end)
@@ -114,12 +113,12 @@ def numeric_spans(words: Sequence[str], taken: frozenset[int] = frozenset()) -> 
 
 
 def strip_titles(words: Sequence[str], span: Span) -> Span:
-    """The name without the titles before it; of titles alone nothing is left (``start == end``)."""
+    """The name without the titles before it; nothing (``start == end``) is left of titles alone."""
     return _strip(words, span, TITLES)
 
 
 def merged_spans(sentence: TaggedSentence, corpus: str) -> tuple[list[Span], list[Span]]:
-    """The spans of a sentence in the merged scheme, and those whose words are unknown."""
+    """The spans of a sentence in the merged scheme, and the spans whose words are unknown."""
     words = sentence.words
     known: list[Span] = []
     unknown: list[Span] = []
@@ -151,7 +150,7 @@ def merged_spans(sentence: TaggedSentence, corpus: str) -> tuple[list[Span], lis
 
 
 def _as_name(sentence: TaggedSentence, span: Span, corpus: str) -> Span:
-    """A corpus' own span of a name as the merged scheme has it."""
+    """A corpus' own span of a name in the merged scheme."""
     words = sentence.words
     if corpus == "gmb" and sentence.tags["ner"][span.start].endswith("per"):
         return strip_titles(words, span)
@@ -170,7 +169,7 @@ def _as_name(sentence: TaggedSentence, span: Span, corpus: str) -> Span:
 
 
 def _is_trusted(words: Sequence[str], span: Span, corpus: str) -> bool:
-    """Whether a corpus' span is what its label says, as far as form tells."""
+    """Whether the form of a corpus' span agrees with its label."""
     held = words[span.start : span.end]
     if corpus == "sec-filings":
         return not ROLES.issuperset(word.lower() for word in held)
@@ -184,7 +183,7 @@ def _is_trusted(words: Sequence[str], span: Span, corpus: str) -> bool:
 
 
 def _outside_rules(span: Span, taken: frozenset[int]) -> Iterator[Span]:
-    """The words of an annotated expression that a rule's does not hold: nobody knows which of the two is right."""
+    """The words of an annotated expression outside of a rule's. Which of the two is right is unknown."""
     for i in range(span.start, span.end):
         if i not in taken:
             yield Span(span.label, i, i + 1)
@@ -203,12 +202,12 @@ def _strip(words: Sequence[str], span: Span, leading: frozenset[str]) -> Span:
 
 
 def merged_tags(sentence: TaggedSentence, corpus: str) -> list[str]:
-    """BIOES tags in the merged scheme, unknown words as O: what a prediction is scored against."""
+    """BIOES tags in the merged scheme, unknown words as O: the gold standard of predictions."""
     return tags_of(merged_spans(sentence, corpus)[0], len(sentence.words))
 
 
 def allowed_tags(sentence: TaggedSentence, corpus: str) -> Allowed:
-    """The tags each word may have, by the table above."""
+    """The tags allowed for each word, by the table above."""
     words = sentence.words
     if "ner" not in sentence.tags:
         return tuple(hints_of_pos(sentence))
@@ -229,7 +228,7 @@ def allowed_tags(sentence: TaggedSentence, corpus: str) -> Allowed:
 
 
 def either(allowed: Allowed, other: Sequence[str]) -> Allowed:
-    """Tags of names and of no entity, widened by what a second annotator says: where two disagree both may be right."""
+    """Tags of names and of no entity, widened by those of a second annotator: where two disagree both may be right."""
     second = ("O" if tag.partition("-")[2] not in _NAMES else tag for tag in other)
     return tuple(
         tags | {tag} if len(tags) == 1 and not _NUMERIC_TAGS.intersection(tags) else tags
@@ -238,7 +237,7 @@ def either(allowed: Allowed, other: Sequence[str]) -> Allowed:
 
 
 def hints_of_pos(sentence: TaggedSentence) -> Iterator[frozenset[str]]:
-    """What parts of speech alone say of entities."""
+    """The tags of entities that parts of speech alone allow."""
     ruled = tags_of(numeric_spans(sentence.words), len(sentence.words))
     no_name, no_name_or_date = frozenset(bioes_tags(("MISC",))), frozenset(bioes_tags(("MISC", "DATE", "TIME")))
     columns = (sentence.words, sentence.tags["upos"], sentence.tags["xpos"], ruled, kinds_of(sentence.words))

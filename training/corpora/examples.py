@@ -1,4 +1,4 @@
-"""What a reader yields: words, and what the annotators said of them."""
+"""Sentences as readers of corpora yield them: words and the annotators' tags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Annotation = Sequence[str]  # one tag a word
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaggedSentence:
-    """One sentence of a corpus; ``tags`` by layer, e.g. ``upos``, ``xpos``, ``ner``, each one a word."""
+    """One sentence of a corpus. ``tags`` by layer, such as ``upos``, ``xpos``, ``ner``, have one tag a word."""
 
     words: Sequence[str]
     tags: Mapping[str, Annotation] = field(default_factory=dict)

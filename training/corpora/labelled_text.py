@@ -22,7 +22,7 @@ Target = tuple[float, ...]  # (label,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextCorpus:
-    """A corpus of labelled texts: what it is called, its terms, and whether its lines name a source."""
+    """A corpus of labelled texts: its name, its terms, and whether its lines name a source."""
 
     name: str
     title: str
@@ -84,7 +84,7 @@ def read_lines(corpus: str, part: str, data_dir: Path | None) -> list[tuple[str,
 def read_texts(
     corpus: str, part: str, labels: Sequence[str], *, multi_label: bool = False, data_dir: Path | None
 ) -> list[LabelledText]:
-    """The texts of a part of a corpus. Raises ValueError on a label that is none of ``labels``."""
+    """The texts of a part of a corpus. Raises ValueError on a label that is not in ``labels``."""
     places = {label: place for place, label in enumerate(labels)}
     texts = []
     for names, source, text in read_lines(corpus, part, data_dir):
@@ -105,7 +105,7 @@ def polarity_target(rating: float, *, border: float = 0.5, spread: float = 0.4) 
 
 
 def with_ratings(texts: Iterable[LabelledText], ratings: Mapping[str, float]) -> list[LabelledText]:
-    """The texts, those that have a rating (by :func:`key_of`) with the probabilities of its classes as target."""
+    """The texts, those with a rating (by :func:`key_of`) with the probabilities of its classes as target."""
     return [
         LabelledText(text=each.text, target=polarity_target(ratings[key_of(each.text)]), source=each.source)
         if key_of(each.text) in ratings

@@ -1,8 +1,8 @@
-"""Readers of the entity corpora with open licences beside the older ones: Re-DocRED, CrossNER, contracts, news of
-conflicts, assistants' slots, and text that a tagger labelled (silver).
+"""Readers of openly licensed entity corpora: Re-DocRED, CrossNER, contracts, news of conflicts, slots of assistants,
+and silver text that a tagger labelled.
 
-Of Re-DocRED and the contracts a tenth is a dev set and another a test set, in blocks of consecutive sentences, so that
-neighbours of a document stay together.
+A tenth of Re-DocRED and of the contracts is a dev set and another a test set, in blocks of consecutive sentences, so
+that neighbours of a document stay together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from training.corpora.recutting import recut
 from training.corpora.sources import locate
 
 BLOCK = 37  # sentences that stay together
-_PLACES = {"dev": 9, "test": 8}  # which tenth
+_PLACES = {"dev": 9, "test": 8}  # the tenth of each split
 _ORDINAL_ENDINGS = frozenset(("st", "nd", "rd", "th"))
 _QUOTES = re.compile(r"``|''")
 
@@ -41,17 +41,17 @@ def read_re3d(data_dir: Path | None) -> list[TaggedSentence]:
 
 
 def read_slots(data_dir: Path | None) -> list[TaggedSentence]:
-    """Utterances to assistants, of which only the slots that were asked for are marked."""
+    """Utterances to assistants, in which only the requested slots are marked."""
     return [*_read("ner-open/slots", data_dir), *_read("ner-open/slots-sgd", data_dir)]
 
 
 def read_silver(data_dir: Path | None) -> list[TaggedSentence]:
-    """Open text that a tagger of OntoNotes' labels annotated, not people."""
+    """Open text annotated by a tagger with OntoNotes' labels, not by people."""
     return _read("ner-silver/train", data_dir)
 
 
 def in_split(sentences: Sequence[TaggedSentence], split: str) -> list[TaggedSentence]:
-    """The blocks of one split; train is what is in no other."""
+    """The blocks of one split; train has those of no other."""
     place = _PLACES.get(split)
     tenths = [(i // BLOCK) % 10 for i in range(len(sentences))]
     if place is not None:
@@ -65,7 +65,8 @@ def _read(name: str, data_dir: Path | None) -> list[TaggedSentence]:
 
 
 def join_ordinals(sentence: TaggedSentence) -> TaggedSentence:
-    """``11 th`` as the one word ``11th``, as the service cuts it; Penn's quotes as people type them."""
+    """A sentence with ``11 th`` as the one word ``11th``, as the service cuts it, and Penn's quotes as people type
+    them."""
     words: list[str] = []
     tags: list[str] = []
     for word, tag in zip(sentence.words, sentence.tags["ner"], strict=True):

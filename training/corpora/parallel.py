@@ -21,7 +21,7 @@ _MULTI30K_FILES = {"train": "train", "dev": "val"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A sentence and what it may be translated to, the first reference first."""
+    """A sentence and its reference translations, the first one the main one."""
 
     source: str
     references: tuple[str, ...]
@@ -41,16 +41,18 @@ class PairSet:
 
 
 def read_tatoeba(direction: str, split: str, data_dir: Path | None) -> list[Pair]:
-    """``direction`` is ``en-es``; ``split`` is train, dev or test. Every reference of a line, in its order.
+    """The pairs of ``direction`` (``en-es``) in ``split`` (train, dev or test), with every reference of a line in its
+    order.
 
-    Raises ValueError on a line without a translation."""
+    Raises ValueError on a line without a translation.
+    """
     target_language = direction.partition("-")[2]
     with open_text(locate(f"tatoeba/{direction}/{split}", data_dir=data_dir)) as lines:
         return [_tatoeba_pair(line, number, target_language) for number, line in enumerate(lines, 1)]
 
 
 def read_multi30k(direction: str, split: str, data_dir: Path | None) -> list[Pair]:
-    """``split`` is train, dev or one of MULTI30K_TESTS. Raises ValueError if the sides differ in length."""
+    """The pairs of ``split``: train, dev or one of MULTI30K_TESTS. Raises ValueError if the sides differ in length."""
     source_language, _, target_language = direction.partition("-")
     sides = [_multi30k_lines(language, split, data_dir) for language in (source_language, target_language)]
     return [
@@ -63,7 +65,7 @@ READERS = {"tatoeba": read_tatoeba, "multi30k": read_multi30k}
 
 
 def has_direction(corpus: str, direction: str) -> bool:
-    """Does a corpus have this pair of languages?"""
+    """Tell whether a corpus has this pair of languages."""
     source, _, target = direction.partition("-")
     if corpus == "multi30k":
         return {source, target} <= set(MULTI30K_LANGUAGES)
@@ -73,7 +75,7 @@ def has_direction(corpus: str, direction: str) -> bool:
 def read_sets(
     corpora: tuple[str, ...], directions: tuple[str, ...], split: str, data_dir: Path | None
 ) -> list[PairSet]:
-    """A set for each corpus and direction there is; of Multi30k's test sets each one."""
+    """A set for each corpus and each direction that it has, and for each of the test sets of Multi30k."""
     return [
         PairSet(name=name, pairs=tuple(READERS[corpus](direction, part, data_dir)))
         for corpus in corpora
@@ -84,12 +86,12 @@ def read_sets(
 
 
 def write_pairs(file: TextIO, pairs: Iterable[Pair]) -> None:
-    """``language TAB source TAB target`` a line."""
+    """Write a line for each pair: ``language TAB source TAB target``."""
     file.writelines("\t".join((pair.target_language, pair.source, pair.target)) + "\n" for pair in pairs)
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """What :func:`write_pairs` wrote. Raises ValueError on a line of another form."""
+    """Read the file of :func:`write_pairs`. Raises ValueError on a line of another form."""
     with open_text(path) as lines:
         rows = [line.rstrip("\n").split("\t") for line in lines]
     return [Pair(source=source, references=(target,), target_language=language) for language, source, target in rows]

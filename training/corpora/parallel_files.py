@@ -1,7 +1,7 @@
 """Dev sets of parallel text by domain, from a data folder.
 
-One file a pair of languages and source: ``<data-dir>/parallel/eval/en-es/NAME.tsv.xz``, xz-compressed UTF-8 without a
-header, columns English, other language, document.
+Each pair of languages and source has one file: ``<data-dir>/parallel/eval/en-es/NAME.tsv.xz``, xz-compressed UTF-8
+without a header, columns English, other language, document.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ _DIRECTIONS = frozenset("north south east west northern southern eastern western
 
 
 def names_a_people(words: Sequence[str]) -> bool:
-    """Whether all of a name says a people, religion or language: ``South Korean``, ``Serbs``, ``Anglo-American``."""
+    """Tell whether every part of a name is a people, religion or language: ``South Korean``, ``Serbs``,
+    ``Anglo-American``."""
     lowered = [word.lower() for word in words if word != "-"]
     *before, last = lowered or [""]
     is_people = last in _STEMS or last.removesuffix("s") in _STEMS

@@ -1,4 +1,4 @@
-"""Plain text for pretraining: sentences of words, cut by the service's own tokenizer where nobody did before."""
+"""Plain text for pretraining: sentences of words, cut by the service's own tokenizer unless the corpus has words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_tatoeba_english(data_dir: Path | None) -> Iterator[Words]:
 
 
 def read_war_and_peace(data_dir: Path | None) -> Iterator[Words]:
-    """Paragraphs of hard-wrapped lines, joined and split into sentences."""
+    """The paragraphs of hard-wrapped lines, joined and split into sentences."""
     return words_of(" ".join(block) for block in blocks(locate("war-and-peace/warandpeace", data_dir=data_dir)))
 
 

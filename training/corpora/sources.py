@@ -1,14 +1,14 @@
-"""Where corpora come from: a data folder, the cache, or their publisher, in this order.
+"""Sources of corpora: a data folder, the cache, or the publisher, in this order.
 
     locate("ud-english-ewt/train", data_dir=None) -> Path
 
-``sources.toml`` lists what is known. What comes over the network is checked against its SHA-256 before it
-gets its name in the cache; what lies in a data folder is its owner's and is taken as it is.
+``sources.toml`` lists the known files. A download is compared with its SHA-256 before it gets its name in the cache.
+Files in a data folder are the owner's and taken as they are.
 
     CorpusError
     ├── UnknownCorpusError        no such name, neither in the list nor in the data folder
     ├── CorpusUnavailableError    known, but it cannot be had: no download, or the download failed
-    └── ChecksumError             what arrived is not what we trained on
+    └── ChecksumError             the download differs from the file that we trained on
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CorpusError(Exception):
 
 
 class UnknownCorpusError(CorpusError):
-    """Nobody knows a corpus of this name."""
+    """The corpus is in no list and in no data folder."""
 
 
 class CorpusUnavailableError(CorpusError):
@@ -44,7 +44,7 @@ class CorpusUnavailableError(CorpusError):
 
 
 class ChecksumError(CorpusError):
-    """The bytes that arrived are not the ones that were expected."""
+    """The bytes of a download differ from the expected ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Source:
     url: str | None = None
     member: str | None = None  # its path inside the archive that the url leads to
     sha256: str | None = None  # of the decompressed bytes
-    advice: str | None = None  # how to come by it where there is no url
+    advice: str | None = None  # how to get it if there is no url
 
 
 @cache
@@ -84,7 +84,7 @@ def known_sources() -> dict[str, Source]:
 
 
 def locate(name: str, *, data_dir: Path | None) -> Path:
-    """The file of a corpus, fetched if need be; plain text or ``.gz``, as found.
+    """The file of a corpus, plain text or ``.gz``, downloaded if necessary.
 
     ``data_dir`` (or CORPORA_DIR) comes first and may hold corpora of your own: ``mine/train`` is then
     ``<data_dir>/mine/train.<anything>``. Raises CorpusError.
@@ -101,8 +101,8 @@ def locate(name: str, *, data_dir: Path | None) -> Path:
 
 
 def folder_of_corpora(data_dir: Path | None) -> Path:
-    """The data folder given, or CORPORA_DIR; for corpora that can be had in no other way. Raises
-    CorpusUnavailableError if neither is set."""
+    """The given data folder, or CORPORA_DIR, for corpora that cannot be downloaded. Raises CorpusUnavailableError if
+    neither is set."""
     folder = data_dir or _folder_in_environment("CORPORA_DIR")
     if folder is None:
         raise CorpusUnavailableError(
@@ -146,7 +146,7 @@ def cache_dir() -> Path:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it, two writers at once included."""
+    """Write a file so that no reader ever sees half of it, even with two writers at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -174,7 +174,7 @@ def _decompress(content: bytes, url: str) -> bytes:
 
 
 def _unpack(archive: bytes, member: str) -> bytes:
-    """One file of a zip or tar archive. Raises LookupError if it is not there."""
+    """The bytes of one file of a zip or tar archive. Raises LookupError if it is not there."""
     file = io.BytesIO(archive)
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as opened:

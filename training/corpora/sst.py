@@ -1,7 +1,7 @@
-"""The Stanford Sentiment Treebank (Socher et al. 2013): sentences of film reviews, every phrase of them graded.
+"""The Stanford Sentiment Treebank (Socher et al. 2013): sentences of film reviews with a grade of every phrase.
 
-A line is a tree, ``(3 (2 It) (4 (2 's) (4 great)))``; its words are cut and written as the Penn Treebank does.
-They are joined again here to what a person would have typed, for that is what a service is sent.
+A line is a tree, ``(3 (2 It) (4 (2 's) (4 great)))``, with words as the Penn Treebank cuts and writes them. They are
+joined again into the text that a person would have typed, which is what a service receives.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PART = re.compile(r"\(|\)|[^\s()]+")
 _WRITTEN = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "``": '"', "''": '"', "`": "'"}
 _OPENERS = frozenset(("-LRB-", "-LSB-", "``", "`", "$", "#"))
 _CLOSERS = re.compile(r"-R[RS]B-|''?|n't|'(?:s|re|ve|ll|d|m)|[.,;:!?%]|\.\.+|[?!]+", re.IGNORECASE)
-# What the Treebank cuts in two without an apostrophe to show it.
+# Words that the Treebank cuts in two without an apostrophe.
 _CUT_WORDS = frozenset(("can not", "gon na", "wan na", "got ta", "gim me", "lem me"))
 
 
@@ -60,7 +60,7 @@ def phrases_of(tree: str) -> Iterator[Phrase]:
 
 
 def join_treebank(words: Sequence[str]) -> str:
-    """Words in Penn Treebank form as the text they came from, as far as that can be known."""
+    """The text of words in Penn Treebank form, as far as it can be reconstructed."""
     text = ""
     glued = True  # to what stands before: nothing, or an opening bracket
     for i, word in enumerate(words):

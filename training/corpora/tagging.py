@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from service.text.spans import bioes_tags, spans_of, tags_of
-from training.batches import TaggedExample, bits_of
 from training.corpora import open_entities
 from training.corpora.columns import open_text, read_columns
 from training.corpora.conllu import read_conllu
@@ -14,6 +13,7 @@ from training.corpora.entities import TAGS, Allowed, allowed_tags, either
 from training.corpora.examples import TaggedSentence
 from training.corpora.recutting import NO_TAG, recut
 from training.corpora.sources import locate
+from training.tagger.batches import TaggedExample, bits_of
 
 GMB_LABELS = ("geo", "gpe", "org", "per", "tim", "art", "eve", "nat")
 WNUT17_LABELS = ("person", "location", "corporation", "group", "product", "creative-work")
@@ -27,8 +27,11 @@ Heads = Mapping[str, Sequence[str]]  # the tags of each head, in the order of it
 
 
 def tag_sets(ewt: Sequence[TaggedSentence], gmb: Sequence[TaggedSentence]) -> Heads:
-    """``entity`` is the merged scheme; ``gmb`` and ``wnut17`` are those corpora's own, trained beside it so that
-    figures can be compared; ``gmb_xpos`` is there for what the encoder learns from it."""
+    """The tags of each head of the tagger.
+
+    ``entity`` is the merged scheme; ``gmb`` and ``wnut17`` are those corpora's own, trained beside it so that figures
+    can be compared; ``gmb_xpos`` only helps to train the encoder.
+    """
     return {
         "upos": _seen(ewt, "upos"),
         "xpos": _seen(ewt, "xpos"),
@@ -39,7 +42,7 @@ def tag_sets(ewt: Sequence[TaggedSentence], gmb: Sequence[TaggedSentence]) -> He
 
 
 def read_tag_sets(data_dir: Path | None) -> Heads:
-    """Those of the training corpora."""
+    """The tags of each head, from the training corpora."""
     return tag_sets(read_ewt("train", data_dir), read_gmb("train", data_dir))
 
 
@@ -52,7 +55,7 @@ def read_ewt(split: str, data_dir: Path | None) -> list[TaggedSentence]:
 
 
 def read_ewt_lines(split: str, data_dir: Path | None) -> list[str]:
-    """The CoNLL-U file itself: raw text, sentence breaks and multiword tokens are in it too."""
+    """The lines of the CoNLL-U file, which has raw text, sentence breaks and multiword tokens too."""
     with open_text(locate(f"ud-english-ewt/{split}", data_dir=data_dir)) as file:
         return file.read().splitlines()
 
@@ -83,11 +86,13 @@ def read_wikigold(data_dir: Path | None) -> list[TaggedSentence]:
 
 
 def read_labelled(path: Path) -> list[TaggedSentence]:
-    """What training/label_text.py wrote: tags of an ensemble, not of people."""
+    """Sentences with the tags of an ensemble, not of people, from a file of training/tagger/distil.py."""
     return read_columns(path, {"word": 0, "upos": 1, "xpos": 2, "ner": 3})
 
 
-CORPORA: Mapping[str, Callable[[Path | None], list[TaggedSentence]]] = {  # what may be learned from, by name
+CORPORA: Mapping[
+    str, Callable[[Path | None], list[TaggedSentence]]
+] = {  # the corpora that can be learned from, by name
     "ewt": lambda data_dir: read_ewt("train", data_dir),
     "gmb": lambda data_dir: read_gmb("train", data_dir),
     "wnut17": lambda data_dir: read_wnut17("train", data_dir),
@@ -109,16 +114,16 @@ def read_training(data_dir: Path | None, names: Iterable[str] = FIRST_CORPORA) -
 
 
 def own_tags(sentence: TaggedSentence) -> list[str]:
-    """A corpus' entities as it wrote them, in BIOES."""
+    """The entities of a corpus in its own scheme, as BIOES tags."""
     return tags_of(spans_of(sentence.tags["ner"]), len(sentence.words))
 
 
 def with_second_opinion(
     sentences: Sequence[TaggedSentence], labelled: Sequence[TaggedSentence]
 ) -> list[TaggedSentence]:
-    """Sentences with the layer ``other``: what a second tagger says of their entities.
+    """Sentences with the layer ``other``: the entities that a second tagger finds in them.
 
-    ``labelled`` begins with the same sentences; raises ValueError if it does not.
+    ``labelled`` must begin with the same sentences; raises ValueError if it does not.
     """
     pairs = zip(sentences, labelled[: len(sentences)], strict=True)
     joined = []
@@ -137,9 +142,9 @@ def _entities(sentence: TaggedSentence, corpus: str) -> Allowed:
 def examples_of(
     sentences: Sequence[TaggedSentence], corpus: str, heads: Heads, *, labelled_entities: bool = True
 ) -> list[TaggedExample]:
-    """Targets of a corpus for every head that it says something about.
+    """Examples of a corpus with targets for every head that it annotates.
 
-    Entities of the corpus ``labelled``, which taggers annotated, count only with ``labelled_entities``.
+    Entities of the corpus ``labelled``, which taggers annotated, are learned only with ``labelled_entities``.
     """
     layers: dict[str, Callable[[TaggedSentence], Sequence[frozenset[str] | str]]] = {}
     if corpus != "labelled":

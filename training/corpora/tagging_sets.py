@@ -1,4 +1,4 @@
-"""What taggers are scored on: the official dev and test sets, and which of their labels count."""
+"""The official dev and test sets of taggers, and the labels of each that are scored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Tags = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldSet:
-    """Sentences with gold tags by head. Of spans only ``labels`` count, for only they were annotated."""
+    """Sentences with gold tags by head. Only spans of ``labels`` are scored, because only those were annotated."""
 
     name: str
     corpus: str
@@ -31,7 +31,7 @@ def read_pos_set(split: str, data_dir: Path | None) -> GoldSet:
 
 
 def read_entity_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
-    """UNER (which has no split of EWT but dev), gmb and wnut17: in the merged scheme and in their own."""
+    """The sets of UNER (which has no split of EWT but dev), gmb and wnut17, in the merged scheme and in their own."""
     uner = tagging.read_uner("dev", data_dir)
     gmb, wnut17 = tagging.read_gmb(split, data_dir), tagging.read_wnut17(split, data_dir)
     return [
@@ -66,7 +66,7 @@ def read_entity_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
 def read_open_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
     """The held-out parts of Re-DocRED, CrossNER and the loan agreements, in the merged scheme.
 
-    CrossNER's MISC is what is left of 39 classes, most of them no names; the parties' roles in contracts do not count.
+    CrossNER's MISC is the rest of 39 classes, most of them no names; the parties' roles in contracts do not count.
     """
     parts = (
         ("redocred", "Re-DocRED", open_entities.read_redocred(split, data_dir), LABELS),
@@ -86,7 +86,7 @@ def read_open_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
 
 
 def read_sets(split: str, data_dir: Path | None) -> list[GoldSet]:
-    """All of them."""
+    """All sets of a split."""
     return [read_pos_set(split, data_dir), *read_entity_sets(split, data_dir)]
 
 

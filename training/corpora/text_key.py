@@ -1,4 +1,4 @@
-"""When two texts count as the same: what is measured on must not be learned from in another spelling."""
+"""A key by which two texts count as the same, so that evaluation texts are not learned from in another spelling."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _NOT_COMPARED = re.compile(r"[\W_]+")
 
 
 def key_of(text: str) -> str:
-    """The letters and digits of a text, case aside; empty for a text of emoji or punctuation alone."""
+    """The letters and digits of a text in lower case; empty for a text of emoji or punctuation alone."""
     return _NOT_COMPARED.sub("", text).casefold()

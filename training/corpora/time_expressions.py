@@ -87,7 +87,7 @@ _SHAPES = tuple(
 
 @lru_cache(maxsize=1 << 17)
 def kind_of(word: str) -> str:
-    """The letter of one word, ``x`` for any that no expression holds."""
+    """The letter of one word; ``x`` for any word that no expression holds."""
     if word in _CASED:
         return _CASED[word]
     if word.lower() in _KINDS:
@@ -109,7 +109,7 @@ _PART = r"(?:q?(?:[DR]|Q|DQ)P|q?T)"
 
 
 def _compiled(*rules: str) -> tuple[re.Pattern[str], ...]:
-    """``q`` stands for ``l`` too: what may be early or late may be earlier or later."""
+    """The compiled pattern. ``q`` stands for ``l`` too: expressions with early or late also take earlier or later."""
     return tuple(re.compile(rule.replace("q", "[ql]")) for rule in rules)
 
 
@@ -143,12 +143,12 @@ _TAKES_ARTICLE = frozenset("OEwQSz")
 
 
 def kinds_of(words: Sequence[str]) -> str:
-    """One letter a word."""
+    """The letters of words, one a word."""
     return "".join(map(kind_of, words))
 
 
 def time_spans(words: Sequence[str]) -> list[Span]:
-    """Every expression that a rule knows, DATE or TIME; the longest at each place, from left to right."""
+    """Every expression that matches a rule, DATE or TIME; the longest at each place, from left to right."""
     kinds = kinds_of(words)
     spans, i = [], 0
     while i < len(kinds):
@@ -173,13 +173,13 @@ def label_of(kinds: str) -> str:
 
 
 def label_words(words: Sequence[str]) -> str:
-    """DATE or TIME for an expression that was annotated without the difference."""
+    """The label, DATE or TIME, of an expression annotated without the difference."""
     return label_of(kinds_of(words))
 
 
 def widen(span: Span, words: Sequence[str], *, taken: frozenset[int]) -> Span:
-    """The annotated expression with the words that narrow it (``next``, ``late``, ``the``, ``ago``), as far as they
-    are not in ``taken``; where a rule knows a longer one that holds it, that one."""
+    """The annotated expression with the words that narrow it (``next``, ``late``, ``the``, ``ago``), as far as they are
+    not in ``taken``. If a rule finds a longer expression around it, that one."""
     kinds = kinds_of(words)
     start, end = span.start, span.end
     for found in time_spans(words):

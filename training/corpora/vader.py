@@ -1,6 +1,6 @@
 """VADER (Hutto and Gilbert 2014; MIT licence): words with a mean rating, names of emoji, and a score of any text.
 
-Needs ``vaderSentiment``, which holds the lists.
+Needs ``vaderSentiment``, which has the lists.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much a decoder looks at each place of the source: three kinds, told apart by name."""
+"""Three kinds of attention, by name: a weight for each place of the source at each step of a decoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AttentionKind = Literal["multiplicative", "additive", "none"]
 
 
 class MultiplicativeAttention(nn.Module):
-    """Energies are scaled inner products (Luong et al. 2015, "general"; the scale of Vaswani et al. 2017)."""
+    """Attention by scaled inner products (Luong et al. 2015, "general"; the scale of Vaswani et al. 2017)."""
 
     def __init__(self, *, decoder_size: int, annotation_size: int) -> None:
         super().__init__()
@@ -22,12 +22,12 @@ class MultiplicativeAttention(nn.Module):
         return annotations * self.scale
 
     def forward(self, state: Tensor, keys: Tensor) -> Tensor:
-        """(batch, decoder), (batch, time, key) -> energies (batch, time)."""
+        """Map states (batch, decoder) and keys (batch, time, key) to energies (batch, time)."""
         return torch.bmm(keys, self.query(state)[:, :, None])[:, :, 0]
 
 
 class AdditiveAttention(nn.Module):
-    """Energies from a layer of tanh units (Bahdanau et al. 2015)."""
+    """Attention by a layer of tanh units (Bahdanau et al. 2015)."""
 
     def __init__(self, *, decoder_size: int, annotation_size: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class AdditiveAttention(nn.Module):
 
 
 class NoAttention(nn.Module):
-    """Every annotation counts the same: the source is one vector of fixed size, the mean (Cho et al. 2014)."""
+    """Equal weights for every annotation: the source is one vector of fixed size, the mean (Cho et al. 2014)."""
 
     def __init__(self, *, decoder_size: int, annotation_size: int) -> None:
         super().__init__()

@@ -31,7 +31,8 @@ class ClassifierConfig:
 
 
 class Classifier(nn.Module):
-    """Logits (batch, label) of whole texts; of a ``multi_label`` task each label's probability is the logit's sigmoid.
+    """A classifier of whole texts with logits (batch, label); in a ``multi_label`` task each label's probability is its
+    logit's sigmoid.
 
     ``num_words`` is the size of the vocabulary, ``num_labels`` the number of labels.
     """
@@ -59,7 +60,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(self.encoder.output_size, num_labels)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time) ids and (batch,) lengths -> (batch, label) logits."""
+        """Map ids (batch, time) and lengths (batch,) to logits (batch, label)."""
         rows = self.words(ids)
         if self.training and self.config.word_dropout:
             rows = rows * torch.empty_like(rows[:, :, :1]).bernoulli_(1 - self.config.word_dropout)
@@ -69,7 +70,7 @@ class Classifier(nn.Module):
         return self.head(self.dropout(pooled))
 
     def loss(self, batch: TextBatch) -> Tensor:
-        """The mean loss of a text in nats: cross-entropy against the target's probabilities, or of a multi-label task
+        """The mean loss of a text in nats: cross-entropy against the target's probabilities, or in a multi-label task
         the sum of each label's binary cross-entropy."""
         logits = self(batch.ids, batch.lengths).float()
         if self.multi_label:
@@ -82,7 +83,7 @@ Pooling = Callable[[Classifier, Tensor, Tensor, Tensor], Tensor]
 
 
 def pool_last(network: Classifier, rows: Tensor, lengths: Tensor, is_real: Tensor) -> Tensor:
-    """Each direction's state when it has read everything: of the last token forwards, of the first backwards."""
+    """The last state of each direction: at the last token forwards, at the first backwards."""
     last = rows[torch.arange(len(rows), device=rows.device), lengths - 1]
     size = network.encoder.hidden_size
     return torch.cat([last[:, :size], rows[:, 0, size:]], dim=-1)
@@ -97,7 +98,7 @@ def pool_max(network: Classifier, rows: Tensor, lengths: Tensor, is_real: Tensor
 
 
 def pool_attention(network: Classifier, rows: Tensor, lengths: Tensor, is_real: Tensor) -> Tensor:
-    """A mean by learned weights (Yang et al. 2016, with one vector to ask by)."""
+    """A mean by learned weights (Yang et al. 2016, with one query vector)."""
     assert network.attention is not None
     scores = network.attention(rows).float().masked_fill(~is_real, -torch.inf)
     return (scores.softmax(1) * rows.masked_fill(~is_real, 0.0)).sum(1)

@@ -1,16 +1,18 @@
-"""Pretraining on plain text: guess hidden words from both sides (cloze; Baevski et al. 2019, Devlin et al. 2019)."""
+"""Pretraining on plain text by predicting masked words from both sides (cloze; Baevski et al. 2019, Devlin et al.
+2019).
+"""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.batches import ClozeBatch
 from training.networks.tagger import Tagger
+from training.tagger.batches import ClozeBatch
 
 
 class ClozeModel(nn.Module):
-    """A tagger's features and encoder, with the word embeddings tied as output layer (Press and Wolf 2017)."""
+    """A tagger's features and encoder with an output layer tied to the word embeddings (Press and Wolf 2017)."""
 
     def __init__(self, tagger: Tagger) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""The conditional GRU under teacher forcing, its backward pass written out.
+"""The conditional GRU under teacher forcing, with a backward pass written by hand.
 
-Autograd would add to the gradient of every weight, and of all annotations, at every step. Written by hand the loop
-carries only what must be carried; each weight's gradient is one product over all steps after it. A third faster on a
-CPU, and the same numbers.
+Autograd would add to the gradient of every weight, and of all annotations, at every step. The loop written by hand
+computes only the recurrent gradients; the gradient of each weight is one product over all steps after it. It is a third
+faster on a CPU, with the same numbers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def run_conditional_gru(
 
 
 class _ConditionalGru(torch.autograd.Function):
-    """Time comes first here: (time, batch, ...)."""
+    """The autograd function. Its arrays have time first: (time, batch, ...)."""
 
     @staticmethod
     def forward(
@@ -61,7 +61,7 @@ class _ConditionalGru(torch.autograd.Function):
         (num_steps, batch, _), size = projected.shape, state.shape[1]
         num_tokens, width = annotations.shape[1:]
         new = projected.new_empty
-        before = new(num_steps, batch, size)  # state each step begins with
+        before = new(num_steps, batch, size)  # the state before each step
         between, states = new(num_steps, batch, size), new(num_steps, batch, size)
         queries, contexts = new(num_steps, batch, width), new(num_steps, batch, width)
         weights = new(num_steps, batch, num_tokens)
@@ -123,7 +123,7 @@ class _ConditionalGru(torch.autograd.Function):
 
 
 def _gates(num_steps: int, batch: int, size: int, new: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of every step: reset, update, new, and the recurrent part that the reset gate lets through."""
+    """Empty arrays of every step: reset and update gates, new value, recurrent part that the reset gate multiplies."""
     return (
         new(num_steps, batch, size),
         new(num_steps, batch, size),
@@ -133,7 +133,7 @@ def _gates(num_steps: int, batch: int, size: int, new: Any) -> tuple[Tensor, Ten
 
 
 def _cell(given: Tensor, own: Tensor, state: Tensor, out: Tensor, gates: tuple[Tensor, ...], t: int) -> None:
-    """One GRU transition: ``given`` and ``own`` (batch, 3 x size) are what input and state say to the gates."""
+    """One GRU transition. ``given`` and ``own`` (batch, 3 x size) are the parts of input and state in the gates."""
     size = state.shape[1]
     reset, update, new, through = (gate[t] for gate in gates)
     torch.add(given[:, :size], own[:, :size], out=reset).sigmoid_()
@@ -146,7 +146,7 @@ def _cell(given: Tensor, own: Tensor, state: Tensor, out: Tensor, gates: tuple[T
 def _cell_backward(
     gradient: Tensor, state: Tensor, gates: tuple[Tensor, ...] | list[Tensor], given: Tensor, own: Tensor, t: int
 ) -> Tensor:
-    """Fills the gradients of ``given`` and ``own``; returns the state's, but for what comes through ``own``."""
+    """Write the gradients of ``given`` and ``own``; returns the state's gradient without the part through ``own``."""
     size = state.shape[1]
     reset, update, new, through = (gate[t] for gate in gates)
     torch.ops.aten.tanh_backward(gradient - gradient * update, new, grad_input=given[:, 2 * size :])
@@ -163,11 +163,11 @@ def _weight(gradients: Tensor, inputs: Tensor) -> Tensor:
 
 
 def _bias(gradients: Tensor) -> Tensor:
-    """A product with ones: to sum over rows of bfloat16 is many times slower."""
+    """The sum over rows as a product with ones, because a sum over rows of bfloat16 is many times slower."""
     rows = gradients.flatten(0, 1)
     return (rows.new_ones(1, len(rows)) @ rows)[0]
 
 
 def _outer(weights: Tensor, vectors: Tensor) -> Tensor:
-    """(time, batch, source), (time, batch, width) -> (batch, source, width)."""
+    """Map (time, batch, source) and (time, batch, width) to their products (batch, source, width)."""
     return torch.bmm(weights.permute(1, 2, 0), vectors.transpose(0, 1))

@@ -1,8 +1,8 @@
-"""Recurrent layers whose gates do not read the state, so that all matrix products are made for all steps at once.
+"""Recurrent layers whose gates do not read the state, so that all matrix products are computed for all steps at once.
 
-The transition is the minimal GRU of Feng et al. 2024 ("Were RNNs All We Needed?"), with a tanh on the new value as in
-a GRU: ``state = keep * state + (1 - keep) * new``. Only this line runs step by step. A GRU whose recurrent weights
-are zero does the same.
+The transition is the minimal GRU of Feng et al. 2024 ("Were RNNs All We Needed?"), with a tanh on the new value as in a
+GRU: ``state = keep * state + (1 - keep) * new``. Only this line runs step by step. A GRU whose recurrent weights are
+zero does the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         new, keep, initial, states = ctx.saved_tensors
-        total = torch.empty_like(new)  # of the loss by each state, later steps included
+        total = torch.empty_like(new)  # gradient of the loss by each state, later steps included
         carried = torch.zeros_like(initial)
         for t in reversed(range(len(new))):
             torch.add(gradient[t], carried, out=total[t])
@@ -61,18 +61,18 @@ class GatedLayer(nn.Module):
         spread_gates(self.input.bias[:size])
 
     def forward(self, rows: Tensor, initial: Tensor) -> Tensor:
-        """(time, batch, input), (batch, size) -> (time, batch, size), each number between -1 and 1."""
+        """Map (time, batch, input) and a state (batch, size) to (time, batch, size), numbers between -1 and 1."""
         keep, new = self.input(rows).split(self.size, dim=-1)
         return run_recurrence(torch.tanh(new), torch.sigmoid(keep), initial)
 
     def step(self, rows: Tensor, state: Tensor) -> Tensor:
-        """(batch, input), (batch, size) -> (batch, size)."""
+        """Map an input (batch, input) and a state (batch, size) to the next state (batch, size)."""
         keep, new = self.input(rows).split(self.size, dim=-1)
         return torch.lerp(torch.tanh(new), state, torch.sigmoid(keep))
 
 
 class BidirectionalGatedLayer(nn.Module):
-    """One layer in both directions over padded rows; the backward one begins at a row's own last token."""
+    """One layer in both directions over padded rows. The backward direction begins at the last token of each row."""
 
     def __init__(self, input_size: int, size: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class BidirectionalGatedLayer(nn.Module):
             spread_gates(layer.bias[:size])
 
     def forward(self, rows: Tensor, mask: Tensor) -> Tensor:
-        """(time, batch, input), (time, batch, 1) true at tokens -> (time, batch, 2 x size)."""
+        """Map (time, batch, input) and a mask (time, batch, 1), true at tokens, to (time, batch, 2 x size)."""
         ahead, back = self.forwards(rows), self.backwards(rows)
         keep = torch.cat([ahead[:, :, : self.size], back[:, :, : self.size].flip(0)], dim=-1)
         new = torch.cat([ahead[:, :, self.size :], back[:, :, self.size :].flip(0)], dim=-1)

@@ -1,7 +1,7 @@
 """An encoder-decoder whose recurrences need no matrix product, with attention after each decoder layer.
 
-The decoder's layers read the target's words so far; attention is asked by their states after the recurrence (Luong et
-al. 2015), not within it, so that under teacher forcing every product is made for all steps at once.
+The decoder's layers read the target's words so far; their states query the attention after the recurrence (Luong et al.
+2015), not within it, so that under teacher forcing every product is computed for all steps at once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from training.networks.gated_recurrence import BidirectionalGatedLayer, GatedLayer
 from training.networks.layers import SharedDropout
 from training.networks.translator import Memory, Step, TranslatorConfig, TranslatorNetwork, output_loss
-from training.pair_batches import PairBatch
+from training.translator.batches import PairBatch
 
 
 class DecoderLayer(nn.Module):
-    """A gated layer and what its states look at in the source."""
+    """A gated layer followed by attention to the source."""
 
     def __init__(self, input_size: int, size: int, annotation_size: int) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class DecoderLayer(nn.Module):
         self.initial = nn.Linear(annotation_size, size)
 
     def look(self, states: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """States (batch, time, size) -> contexts (batch, time, annotation) and weights (batch, time, source)."""
+        """Map states (batch, time, size) to contexts (batch, time, annotation) and weights (batch, time, source)."""
         scale = memory.annotations.shape[-1] ** -0.5
         energies = torch.bmm(self.query(states) * scale, memory.annotations.transpose(1, 2))
         weights = torch.softmax(energies.masked_fill(~memory.mask[:, None], float("-inf")), dim=-1)
@@ -33,8 +33,11 @@ class DecoderLayer(nn.Module):
 
 
 class GatedTranslator(TranslatorNetwork):
-    """One table of subwords for the source, the target and the output layer (Press and Wolf 2017); a stack of
-    bidirectional layers with residual connections; decoder layers that each attend to all of the source."""
+    """A translator of gated layers.
+
+    One table of subwords serves the source, the target and the output layer (Press and Wolf 2017). The encoder is a
+    stack of bidirectional layers with residual connections; every layer of the decoder attends to all of the source.
+    """
 
     def __init__(self, *, vocabulary_size: int, config: TranslatorConfig) -> None:
         super().__init__()
@@ -58,7 +61,7 @@ class GatedTranslator(TranslatorNetwork):
         self.readout_dropout = nn.Dropout(config.readout_dropout)
 
     def loss(self, batch: PairBatch) -> Tensor:
-        """Mean over target tokens under teacher forcing."""
+        """The mean loss over target tokens under teacher forcing."""
         memory, state = self.encode(batch.source, batch.source_lengths)
         inputs, wanted = batch.target[:, :-1], batch.target[:, 1:]
         real = wanted != 0
@@ -66,7 +69,8 @@ class GatedTranslator(TranslatorNetwork):
         return output_loss(readouts, self.embedding.weight, self.output_bias, wanted[real], self.config)
 
     def encode(self, ids: Tensor, lengths: Tensor) -> tuple[Memory, Tensor]:
-        """(batch, time), (batch,) -> what the decoder looks at, and its first states side by side (batch, state)."""
+        """Encode ids (batch, time) of lengths (batch,) to the decoder's memory and the first states side by side
+        (batch, state)."""
         mask = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
         is_token = mask.t()[:, :, None]
         embedded = self.embedding_dropout(self.source_norm(self.embedding(ids)))
@@ -80,7 +84,7 @@ class GatedTranslator(TranslatorNetwork):
         return Memory(annotations=annotations, keys=annotations, mask=mask), torch.cat(states, dim=-1)
 
     def read_out_all(self, inputs: Tensor, memory: Memory, state: Tensor) -> Tensor:
-        """Teacher forcing: (batch, time) -> (batch, time, embedding)."""
+        """Map target ids (batch, time) to readouts (batch, time, embedding) under teacher forcing."""
         embedded = self.embedding_dropout(self.target_norm(self.embedding(inputs)))
         rows, seen = embedded, []
         for layer, first in zip(self.decoders, state.split(self.config.decoder_size, dim=-1), strict=True):
@@ -91,11 +95,11 @@ class GatedTranslator(TranslatorNetwork):
         return self.read_out(torch.cat([*seen, contexts, embedded], dim=-1))
 
     def read_out(self, seen: Tensor) -> Tensor:
-        """States of all layers, the last context and the embedding (..., seen) -> (..., embedding)."""
+        """Map the states of all layers, the last context and the embedding (..., seen) to readouts (..., embedding)."""
         return torch.tanh(self.readout_norm(self.readout(seen)))
 
     def step(self, tokens: Tensor, state: Tensor, memory: Memory) -> tuple[Step, Tensor]:
-        """One step of a search: tokens (batch,) -> the step and log-probabilities (batch, vocabulary)."""
+        """One step of a search from tokens (batch,): the step and log-probabilities (batch, vocabulary)."""
         embedded = self.target_norm(self.embedding(tokens))
         rows, after = embedded, []
         for layer, before in zip(self.decoders, state.split(self.config.decoder_size, dim=-1), strict=True):
@@ -107,5 +111,5 @@ class GatedTranslator(TranslatorNetwork):
         return step, torch.log_softmax(self.logits(readout).float(), dim=-1)
 
     def logits(self, readouts: Tensor) -> Tensor:
-        """(..., embedding) -> (..., vocabulary)."""
+        """Map readouts (..., embedding) to logits (..., vocabulary)."""
         return nn.functional.linear(readouts, self.embedding.weight, self.output_bias)

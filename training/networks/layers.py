@@ -15,7 +15,7 @@ State = tuple[Tensor, ...] | None  # of every layer (layer, batch, hidden): hidd
 
 
 def reverse(rows: Tensor, lengths: Tensor) -> Tensor:
-    """Each row (batch, time, size) turned round within its own length; what lies behind stays where it is."""
+    """Each row (batch, time, size) reversed within its own length; its padding stays in place."""
     steps = torch.arange(rows.shape[1], device=rows.device)
     index = lengths[:, None] - 1 - steps  # (batch, time)
     index = torch.where(index >= 0, index, steps)
@@ -37,8 +37,11 @@ class SharedDropout(nn.Module):
 
 
 class RecurrentEncoder(nn.Module):
-    """Stacked recurrent layers over padded rows, right in a batch: the backward cell of a layer reads each row
-    from its own last token, never from padding (a padded bidirectional ``nn.LSTM`` does not)."""
+    """Stacked recurrent layers over padded rows. Padding does not change an output.
+
+    The backward cell of a layer reads each row from its own last token (a padded bidirectional ``nn.LSTM`` reads the
+    padding first).
+    """
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class RecurrentEncoder(nn.Module):
                     nn.init.orthogonal_(gate)
 
     def forward(self, rows: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time, input) -> (batch, time, output); what lies behind a row's length is arbitrary."""
+        """Map (batch, time, input) to (batch, time, output). Outputs beyond a row's length are arbitrary."""
         for i, forward in enumerate(self.forwards):
             if i:
                 rows = self.dropout(rows)
@@ -81,8 +84,10 @@ class RecurrentEncoder(nn.Module):
         return rows
 
     def advance(self, rows: Tensor, state: State) -> tuple[Tensor, State]:
-        """Go on from a state: (batch, time, input) -> (batch, time, output) and the state behind the last token.
-        For one direction, and rows without padding."""
+        """Continue from a state: map (batch, time, input) to (batch, time, output) and the state after the last token.
+
+        For one direction, and rows without padding.
+        """
         after = []
         for i, forward in enumerate(self.forwards):
             if i:
@@ -105,8 +110,11 @@ class RecurrentEncoder(nn.Module):
 
 
 class CharacterConvolution(nn.Module):
-    """A word's vector from its characters: embedding, convolutions of several widths, maximum over positions
-    (dos Santos and Zadrozny 2014). ``weights[k]`` is (width, embedding, filter)."""
+    """Word vectors from characters: embedding, convolutions of several widths, maximum over positions (dos Santos and
+    Zadrozny 2014).
+
+    ``weights[k]`` is (width, embedding, filter).
+    """
 
     def __init__(self, *, num_characters: int, embedding_size: int, widths: tuple[int, ...], num_filters: int) -> None:
         super().__init__()
@@ -115,7 +123,7 @@ class CharacterConvolution(nn.Module):
         self.widths, self.output_size = widths, num_filters * len(widths)
 
     def forward(self, characters: Tensor) -> Tensor:
-        """(words, characters) -> (words, output). A window is read as one row of its embeddings in order."""
+        """Map (words, characters) to (words, output). A window is read as one row of its embeddings in order."""
         embedded = self.embedding(characters)
         vectors = []
         for width, convolution in zip(self.widths, self.convolutions, strict=True):

@@ -1,7 +1,7 @@
 """Cross-entropy over a batch's own words and a sample of the others, for the first part of a long training run.
 
-Words that no row wants are drawn uniformly; each stands for as many as were not drawn, which is added to its logit
-(importance sampling; Jean et al. 2015). With all words drawn it is the full softmax.
+Words that are no target in the batch are drawn uniformly. Each represents several that were not drawn: the logarithm of
+their number is added to its logit (importance sampling; Jean et al. 2015). With all words drawn it is the full softmax.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import math
 import torch
 from torch import Tensor
 
-from training.networks.tied_loss import tied_loss
+from training.networks.tied_softmax import tied_loss
 
 
 def sampled_loss(
     rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, *, num_sampled: int, smoothing: float
 ) -> Tensor:
-    """Mean negative log-probability of ``targets`` (row,) among about ``num_sampled`` words more than the targets;
-    arguments as :func:`training.networks.tied_loss.tied_loss`."""
+    """The mean negative log-probability of ``targets`` (row,) among the targets and about ``num_sampled`` other words.
+
+    The arguments are those of :func:`training.networks.tied_softmax.tied_loss`.
+    """
     wanted, places = targets.unique(return_inverse=True)
     is_free = torch.ones(len(weight), dtype=torch.bool, device=weight.device)
     is_free[wanted] = False

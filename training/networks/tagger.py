@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from service.text.vocabulary import Vocabulary
-from training.batches import TaggedBatch
 from training.networks.layers import CharacterConvolution, RecurrentEncoder, SharedDropout
+from training.tagger.batches import TaggedBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class TaggerConfig:
 
 
 class WordFeatures(nn.Module):
-    """(batch, time, feature) ids -> (batch, time, size): word, suffix and character vectors side by side."""
+    """Word, suffix and character vectors side by side: ids (batch, time, feature) to (batch, time, size)."""
 
     def __init__(self, sizes: Mapping[str, int], config: TaggerConfig) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class WordFeatures(nn.Module):
 
 
 class Tagger(nn.Module):
-    """Logits for every head over one shared encoder.
+    """A tagger with logits for every head over one shared encoder.
 
     ``sizes``: the number of words, suffixes and characters; ``heads``: the number of tags by head.
     """
@@ -81,12 +81,12 @@ class Tagger(nn.Module):
     def of(
         cls, vocabularies: Mapping[str, Vocabulary], heads: Mapping[str, Sequence[str]], config: TaggerConfig
     ) -> Tagger:
-        """As large as its vocabularies and tag sets ask for."""
+        """A tagger with the sizes of its vocabularies and tag sets."""
         sizes = {name: len(vocabulary) for name, vocabulary in vocabularies.items()}
         return cls(sizes=sizes, heads={name: len(tags) for name, tags in heads.items()}, config=config)
 
     def encode(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, time, feature) -> (batch, time, size)."""
+        """Map ids (batch, time, feature) to (batch, time, size)."""
         rows = self.encoder(self.input_dropout(self.features(ids)), lengths)
         return self.output_dropout(rows)
 
@@ -96,7 +96,8 @@ class Tagger(nn.Module):
         return {name: head(rows) for name, head in self.heads.items()}
 
     def loss(self, batch: TaggedBatch) -> Tensor:
-        """The heads' losses summed, by word of the batch; words of which a head knows nothing cost it nothing."""
+        """The losses of all heads, summed and divided by the number of words. A word of which a head knows nothing adds
+        nothing to its loss."""
         rows = self.encode(batch.ids, batch.lengths)
         losses = []
         for name, allowed in batch.allowed.items():
@@ -107,10 +108,10 @@ class Tagger(nn.Module):
 
 
 def partial_label_loss(logits: Tensor, allowed: Tensor, smoothing: float) -> Tensor:
-    """Summed negative log of the probability of all allowed tags together.
+    """The summed negative logarithm of the probability of all allowed tags together.
 
-    ``logits`` (word, tag); ``allowed`` (word,): bit ``i`` is set where tag ``i`` is allowed. With one allowed
-    tag it is cross-entropy; smoothing (Szegedy et al. 2016) applies to those words alone.
+    ``logits`` (word, tag); ``allowed`` (word,): bit ``i`` is set where tag ``i`` is allowed. With one allowed tag it is
+    cross-entropy; smoothing (Szegedy et al. 2016) applies to those words alone.
     """
     bits = (allowed[:, None] >> torch.arange(logits.shape[1], device=logits.device)) & 1
     log_probabilities = functional.log_softmax(logits, dim=-1)

@@ -1,4 +1,6 @@
-"""A pretrained Transformer sentence encoder with a classification head: it is never served, it teaches."""
+"""A pretrained Transformer sentence encoder with a classification head. It is a teacher for distillation and never
+served.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,7 @@ class Teacher(nn.Module):
 
 
 class Pieces:
-    """Texts to batches of word pieces."""
+    """The word piece tokenizer of the teacher."""
 
     def __init__(self, folder: Path) -> None:
         from transformers import AutoTokenizer
@@ -73,7 +75,7 @@ class Pieces:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
 
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
-        """What is beyond ``MAX_PIECES`` is not read."""
+        """The word pieces of texts, of each at most ``MAX_PIECES``."""
         return self._tokenizer(list(texts), truncation=True, max_length=MAX_PIECES)["input_ids"]
 
     @staticmethod

@@ -14,19 +14,19 @@ from training.networks.attention import ATTENTIONS, AttentionKind, Multiplicativ
 from training.networks.conditional_gru import run_conditional_gru
 from training.networks.layers import RecurrentEncoder, SharedDropout
 from training.networks.sampled_softmax import sampled_loss
-from training.networks.tied_loss import tied_loss
-from training.pair_batches import PairBatch
+from training.networks.tied_softmax import tied_loss
+from training.translator.batches import PairBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatorConfig:
-    """Sizes and rates; the sizes are those of docs/training.md."""
+    """Sizes and rates of a translator; docs/training.md has the sizes."""
 
     embedding_size: int = 256
     encoder_size: int = 256  # of one direction
     num_layers: int = 1  # of the encoder
     decoder_size: int = 512
-    cell: Literal["gru", "gated"] = "gru"  # gated: training/networks/gated_translator.py
+    cell: Literal["gru", "gated"] = "gru"  # "gated" is training/networks/gated_translator.py
     num_decoder_layers: int = 2  # of the gated network; the conditional GRU has its two cells
     attention: AttentionKind = "multiplicative"
     embedding_dropout: float = 0.1
@@ -34,25 +34,25 @@ class TranslatorConfig:
     readout_dropout: float = 0.1
     token_dropout: float = 0.0  # whole tokens of both sides, their embedding set to zero (Gal and Ghahramani 2016)
     label_smoothing: float = 0.1
-    sampled_words: int = 0  # beside a batch's own, that the softmax is taken over in training; 0: all
+    sampled_words: int = 0  # words of the training softmax besides those of the batch; 0: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Memory:
-    """What the encoder leaves for the decoder to look at."""
+    """The encoder's output, to which the decoder attends."""
 
     annotations: Tensor  # (batch, time, annotation)
-    keys: Tensor  # (batch, time, key): what energies are computed from
+    keys: Tensor  # (batch, time, key), for the energies
     mask: Tensor  # (batch, time), true at tokens
 
     def select(self, rows: Tensor) -> Memory:
-        """Rows repeated or left out, for the hypotheses of a beam."""
+        """The memory with rows repeated or left out, for the hypotheses of a beam."""
         return Memory(annotations=self.annotations[rows], keys=self.keys[rows], mask=self.mask[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Step:
-    """One decoder step."""
+    """The result of one decoder step."""
 
     state: Tensor  # (batch, decoder)
     context: Tensor  # (batch, annotation)
@@ -60,8 +60,11 @@ class Step:
 
 
 class GruCell(nn.Module):
-    """A GRU cell with its input's part apart, so that it can be computed for all steps at once. Gates in torch's
-    order: reset, update, new; the reset gate comes after the recurrent product (as in cuDNN and ONNX)."""
+    """A GRU cell with its input's part apart, so that it can be computed for all steps at once.
+
+    Gates are in torch's order: reset, update, new. The reset gate is applied after the recurrent product (as in cuDNN
+    and ONNX).
+    """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -71,7 +74,7 @@ class GruCell(nn.Module):
             nn.init.orthogonal_(gate)
 
     def forward(self, projected: Tensor, state: Tensor) -> Tensor:
-        """``projected`` is ``input`` of the step's input, (batch, 3 x hidden)."""
+        """The next state. ``projected`` is ``input`` of the step's input, (batch, 3 x hidden)."""
         hidden = self.hidden(state)
         size = state.shape[1]
         gates = torch.sigmoid(projected[:, : 2 * size] + hidden[:, : 2 * size])
@@ -90,27 +93,30 @@ def output_loss(readouts: Tensor, weight: Tensor, bias: Tensor, targets: Tensor,
 
 
 class TranslatorNetwork(nn.Module, ABC):
-    """What training, search and export need of an encoder-decoder, whatever its cells."""
+    """The interface of an encoder-decoder, of whatever cells, for training, search and export."""
 
     config: TranslatorConfig
 
     @abstractmethod
     def loss(self, batch: PairBatch) -> Tensor:
-        """Mean cross-entropy over target tokens under teacher forcing."""
+        """The mean cross-entropy over target tokens under teacher forcing."""
 
     @abstractmethod
     def encode(self, ids: Tensor, lengths: Tensor) -> tuple[Memory, Tensor]:
-        """(batch, time), (batch,) -> what the decoder looks at, and its first state (batch, state)."""
+        """Encode ids (batch, time) of lengths (batch,) to the decoder's memory and first state (batch, state)."""
 
     @abstractmethod
     def step(self, tokens: Tensor, state: Tensor, memory: Memory) -> tuple[Step, Tensor]:
-        """One step of a search: tokens (batch,) -> the step and log-probabilities (batch, vocabulary)."""
+        """One step of a search from tokens (batch,): the step and log-probabilities (batch, vocabulary)."""
 
 
 class Translator(TranslatorNetwork):
-    """One table of subwords for the source, the target and the output layer (Press and Wolf 2017). The first token of
-    a source, the tag of the language to write, is added to all of them: one that the encoder has to remember is
-    forgotten, and languages are mixed."""
+    """A translator with a bidirectional GRU encoder, attention and a conditional GRU decoder.
+
+    One table of subwords serves the source, the target and the output layer (Press and Wolf 2017). The first token of a
+    source, the tag of the target language, is added to all of its tokens: if the encoder had to remember it, it would
+    forget it and mix languages.
+    """
 
     def __init__(self, *, vocabulary_size: int, config: TranslatorConfig) -> None:
         super().__init__()
@@ -148,8 +154,11 @@ class Translator(TranslatorNetwork):
         self.readout_dropout = nn.Dropout(config.readout_dropout)
 
     def loss(self, batch: PairBatch) -> Tensor:
-        """Mean over target tokens; teacher forcing, but for the share of inputs that the network says itself where
-        the batch asks for scheduled sampling (Bengio et al. 2015)."""
+        """The mean loss over target tokens under teacher forcing.
+
+        Where the batch asks for scheduled sampling (Bengio et al. 2015), a share of the inputs are the network's own
+        predictions.
+        """
         memory, state = self.encode(batch.source, batch.source_lengths)
         inputs, wanted = batch.target[:, :-1], batch.target[:, 1:]
         if batch.own_share:
@@ -161,7 +170,7 @@ class Translator(TranslatorNetwork):
         )
 
     def encode(self, ids: Tensor, lengths: Tensor) -> tuple[Memory, Tensor]:
-        """(batch, time), (batch,) -> what the decoder looks at, and its first state (batch, decoder)."""
+        """Encode ids (batch, time) of lengths (batch,) to the decoder's memory and first state (batch, decoder)."""
         rows = self.source_norm(self._embed(ids))
         rows = self.embedding_dropout(rows + self.tag(rows[:, :1]))
         for place, encoder in enumerate(self.encoders):
@@ -175,11 +184,11 @@ class Translator(TranslatorNetwork):
         return memory, torch.tanh(self.initial(mean))
 
     def embed_target(self, tokens: Tensor) -> Tensor:
-        """(batch, time) -> (batch, time, embedding)."""
+        """Map target ids (batch, time) to embeddings (batch, time, embedding)."""
         return self.embedding_dropout(self.target_norm(self._embed(tokens)))
 
     def advance(self, projected: Tensor, state: Tensor, memory: Memory) -> Step:
-        """The two transitions and the look between them; ``projected`` is ``first.input`` of the token before."""
+        """The two transitions with attention between them; ``projected`` is ``first.input`` of the previous token."""
         between = self.first(projected, state)
         energies = self.attention(between, memory.keys).masked_fill(~memory.mask, float("-inf"))
         weights = torch.softmax(energies, dim=-1)
@@ -187,12 +196,13 @@ class Translator(TranslatorNetwork):
         return Step(state=self.second(self.second.input(context), between), context=context, weights=weights)
 
     def read_out(self, states: Tensor, contexts: Tensor, embedded: Tensor) -> Tensor:
-        """(..., decoder), (..., annotation), (..., embedding) -> (..., embedding)."""
+        """Map state (..., decoder), context (..., annotation) and embedding (..., embedding) to readouts (...,
+        embedding)."""
         joined = torch.cat([states, contexts.to(states.dtype), embedded.to(states.dtype)], dim=-1)
         return torch.tanh(self.readout_norm(self.readout(joined)))
 
     def read_out_all(self, inputs: Tensor, memory: Memory, state: Tensor) -> Tensor:
-        """Teacher forcing: (batch, time) -> (batch, time, embedding)."""
+        """Map target ids (batch, time) to readouts (batch, time, embedding) under teacher forcing."""
         embedded = self.embed_target(inputs)
         if isinstance(self.attention, MultiplicativeAttention):
             states, contexts = self._run_written_out(embedded, memory, state)
@@ -220,13 +230,13 @@ class Translator(TranslatorNetwork):
         )
 
     def step(self, tokens: Tensor, state: Tensor, memory: Memory) -> tuple[Step, Tensor]:
-        """One step of a search: tokens (batch,) -> the step and log-probabilities (batch, vocabulary)."""
+        """One step of a search from tokens (batch,): the step and log-probabilities (batch, vocabulary)."""
         embedded = self.embed_target(tokens[:, None])[:, 0]
         step = self.advance(self.first.input(embedded), state, memory)
         return step, torch.log_softmax(self.logits(self.read_out(step.state, step.context, embedded)).float(), dim=-1)
 
     def logits(self, readouts: Tensor) -> Tensor:
-        """(..., embedding) -> (..., vocabulary)."""
+        """Map readouts (..., embedding) to logits (..., vocabulary)."""
         return functional.linear(readouts, self.embedding.weight, self.output_bias)
 
     def _embed(self, ids: Tensor) -> Tensor:
@@ -238,8 +248,8 @@ class Translator(TranslatorNetwork):
 
     @torch.no_grad()
     def _with_own_words(self, inputs: Tensor, memory: Memory, state: Tensor, share: float) -> Tensor:
-        """Some inputs but the first replaced by what the network itself would say at their place, judged in one pass
-        of teacher forcing (Mihaylova and Martins 2019, two passes)."""
+        """The target with some inputs, but not the first, replaced by the network's own predictions from one pass of
+        teacher forcing (Mihaylova and Martins 2019, two passes)."""
         said = self.logits(self.read_out_all(inputs, memory, state)[:, :-1]).argmax(dim=-1)
         own = (torch.rand(said.shape, device=said.device) < share) & (inputs[:, 1:] != 0)
         return torch.cat([inputs[:, :1], torch.where(own, said, inputs[:, 1:])], dim=1)

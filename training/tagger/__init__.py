@@ -1,1 +1,1 @@
-"""The tagger: its generated sentences, where its training starts, and how it is measured on text of other kinds."""
+"""The tagger: tags and entities of words. Training, distillation, measurement, export and publication."""

@@ -1,12 +1,12 @@
 """Start a tagger's training from a published bundle: its weights become a run folder, its parts of speech labels.
 
-``python -m training.tagger.bundle_start models/en-tagger --run-dir runs/en-tagger-start --labels runs/labels.conll``
+    python -m training.tagger.bundle_start models/en-tagger --run-dir runs/en-tagger-start --labels runs/labels.conll
 
 Checkpoints of old runs need not be kept: a bundle's fp32 graph holds the network, rounded to float16. The vocabulary
 grows by the words of the new corpora. A new word's vector is a linear map of its GloVe vector, fitted by ridge
 regression on the words that both know (as Mikolov et al. 2013 map vectors), else the mean of all vectors. The labels
-are what the bundle says of plain text and of the silver corpus: new training keeps to them where no person annotated
-parts of speech (self-distillation).
+are the bundle's tags of plain text and of the silver corpus: new training keeps to them where no person annotated parts
+of speech (self-distillation).
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from service.bundle import VOCABULARIES, load_bundle
 from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 from training.corpora import glove, tagging
 from training.corpora.entities import TAGS
-from training.evaluate_tagger import open_tagger, tag_words
-from training.export_tagger import HEADS
-from training.label_text import read_text
 from training.onnx_graph import GATES
+from training.tagger.distil import read_text
+from training.tagger.evaluate import open_tagger, tag_words
+from training.tagger.export import HEADS
 from training.vocabularies import VocabularyConfig, build_vocabularies, count_words
 
 RIDGE = 10.0
-OLD_LABELS = {"TIME": "DATE", "PERCENT": "MONEY"}  # what a label was part of before it was one
-NEW_LABEL_BIAS = -2.0  # of a label that the bundle did not have
+OLD_LABELS = {"TIME": "DATE", "PERCENT": "MONEY"}  # the older label that included a newer one
+NEW_LABEL_BIAS = -2.0  # of a label that is new
 LABELLED_CHUNK = 20_000  # sentences
 
 State = dict[str, Tensor]
@@ -45,7 +45,7 @@ Table = npt.NDArray[np.float32]
 def state_of_graph(path: Path) -> State:
     """The state of a bidirectional LSTM tagger from its fp32 graph, by the order in which ``build_graph`` stores them.
 
-    Raises ValueError if the graph holds other weights than a tagger has.
+    Raises ValueError if the graph does not have the weights of a tagger.
     """
     arrays = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
     tensors = [torch.from_numpy(a.astype(np.float32)) for a in arrays if a.dtype in (np.float16, np.float32)]
@@ -71,7 +71,7 @@ def state_of_graph(path: Path) -> State:
 
 
 def _layer_state(layer: int, inputs: Tensor, states: Tensor, biases: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """One bidirectional layer, the gates back in torch's order."""
+    """The state of one bidirectional layer, the gates in torch's order."""
     order = np.argsort(GATES["lstm"])
 
     def gates(value: Tensor) -> Tensor:
@@ -87,7 +87,8 @@ def _layer_state(layer: int, inputs: Tensor, states: Tensor, biases: Tensor) -> 
 
 
 def renew_entity_head(state: State, old: Sequence[str], new: Sequence[str]) -> State:
-    """The state with an entity head of the tags ``new``; those it had stay, others begin as what they were part of."""
+    """The state with an entity head for the tags ``new``. Tags of the old head keep their weights; other tags begin
+    with the weights of the label that included them."""
     weight, bias = state["heads.entity.weight"], state["heads.entity.bias"]
     rows, shifts = [], []
     for tag in new:
@@ -99,7 +100,8 @@ def renew_entity_head(state: State, old: Sequence[str], new: Sequence[str]) -> S
 
 
 def grow(table: Tensor, old: Vocabulary, new: Vocabulary, vectors: Mapping[str, Table]) -> Tensor:
-    """The table for ``new``, whose first tokens are those of ``old``; new rows are of ``vectors`` where it has one."""
+    """The table for the vocabulary ``new``, whose first tokens are those of ``old``. New rows are taken from
+    ``vectors`` where it has them."""
     known = [token for token in old.tokens[3:] if token in vectors]
     mean = table[3:].mean(0)
     grown = torch.cat([table, mean.expand(len(new) - len(old), -1)])
@@ -117,14 +119,14 @@ def grow(table: Tensor, old: Vocabulary, new: Vocabulary, vectors: Mapping[str, 
 
 
 def extended(old: Vocabulary, more: Collection[str]) -> Vocabulary:
-    """The old vocabulary and, behind it, what of ``more`` it lacks."""
+    """The old vocabulary followed by the tokens of ``more`` that it lacks."""
     return Vocabulary((*old.tokens, *(token for token in more if token not in old.ids and token not in old.tokens[:3])))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--run-dir", type=Path, required=True, help="a folder that train_tagger can start from")
+    parser.add_argument("--run-dir", type=Path, required=True, help="a folder that training can start from")
     parser.add_argument("--labels", type=Path, required=True, help="file of labelled text to write")
     parser.add_argument("--max-words", type=int, default=40_000, help="of the grown vocabulary")
     parser.add_argument(
@@ -155,7 +157,7 @@ def main() -> None:
 
 
 def write_labels(bundle: Path, sentences: Sequence[Sequence[str]], path: Path) -> None:
-    """A columns file: word, UPOS, XPOS, entity by the bundle."""
+    """Write a columns file: word, UPOS, XPOS and entity as the bundle tags them."""
     tagger = open_tagger(bundle, "fp32")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:

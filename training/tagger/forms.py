@@ -22,17 +22,17 @@ Rng = np.random.Generator
 
 
 class UnknownSlotError(KeyError):
-    """A template names a slot that no list fills."""
+    """A slot in a template for which there is no list."""
 
 
 def read_lines(name: str) -> list[str]:
-    """The lines of one file of templates, comments and empty ones left out."""
+    """The lines of one file of templates without comments and empty lines."""
     lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
 def read_forms(*files: str) -> dict[str, list[str]]:
-    """Slots and their forms; a slot may have several lines. A backslash keeps the character behind it as it is."""
+    """The forms of each slot; a slot may have several lines. A backslash protects the character after it."""
     forms: dict[str, list[str]] = {}
     for line in (line for file in files for line in read_lines(file)):
         slot, _, listed = line.partition(": ")
@@ -41,13 +41,13 @@ def read_forms(*files: str) -> dict[str, list[str]]:
 
 
 class Forms:
-    """Fills slots. ``alternatives`` are the forms by slot."""
+    """A generator of texts for slots. ``alternatives`` are the forms by slot."""
 
     def __init__(self, alternatives: Mapping[str, Sequence[str]]) -> None:
         self._alternatives = alternatives
 
     def __call__(self, slot: str, rng: Rng) -> str:
-        """One text for a slot. Raises UnknownSlotError."""
+        """A random text for a slot. Raises UnknownSlotError."""
         for shape, make in _NUMBERS:
             if match := shape.fullmatch(slot):
                 return make(match, rng)
@@ -59,7 +59,7 @@ class Forms:
 
 
 def choose(template: str, rng: Rng) -> str:
-    """The template with one of each choice's alternatives."""
+    """The template with one alternative of each choice."""
 
     def pick(match: re.Match[str]) -> str:
         options = match.group(1).split("|")

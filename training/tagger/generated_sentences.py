@@ -1,7 +1,7 @@
-"""Sentences made of templates for what the corpora lack: amounts and times in business text, numbers that are neither.
+"""Training sentences from templates for amounts and times in business text, and for numbers that are neither.
 
-Which number stands in a slot says nothing: ``2010`` is a year behind "in" and a room number behind "room", so that the
-network must read what is around it (training/tagger/forms.py has the grammar).
+The number in a slot says nothing: ``2010`` is a year behind "in" and a room number behind "room", so that the network
+must read the words around it. :mod:`training.tagger.forms` has the grammar of templates.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ LABELS_OF_SLOTS: Mapping[str, str] = {
     **dict.fromkeys(("MISC", "EVENT", "LAW", "NATION"), "MISC"),
     **dict(LOC="LOC", MONEY="MONEY", PERCENT="PERCENT"),
 }
-DOUBTFUL = {"address": "LOC", "model": "MISC"}  # slots that may be an entity or none
-NUMBER_SHARE = 0.4  # of the sentences, those of numbers.txt
-UNFINISHED_SHARE = 0.25  # of the sentences, those without a full stop
+DOUBTFUL = {"address": "LOC", "model": "MISC"}  # slots whose tags may be those of an entity or none
+NUMBER_SHARE = 0.4  # of the sentences that come from numbers.txt
+UNFINISHED_SHARE = 0.25  # of the sentences without a full stop
 _ARTICLE_BEFORE = re.compile(r"(?:^|\s)(?:the|a|an)\s$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedSentence:
-    """Words, and the entity tags that each may have."""
+    """A sentence of words with the entity tags allowed for each."""
 
     words: Sequence[str]
     allowed: Allowed
 
 
 def generate(count: int, names: Mapping[str, Sequence[str]], seed: int) -> list[GeneratedSentence]:
-    """So many sentences; ``names`` by slot, harvested from corpora, join those of ``names.txt``."""
+    """Generate so many sentences. ``names`` by slot, harvested from corpora, are added to those of ``names.txt``."""
     rng = np.random.default_rng(seed)
     forms = forms_with(names)
     business, numbers = read_lines("business.txt"), read_lines("numbers.txt")
@@ -52,14 +52,14 @@ def generate(count: int, names: Mapping[str, Sequence[str]], seed: int) -> list[
 
 
 def forms_with(names: Mapping[str, Sequence[str]]) -> Forms:
-    """The forms of the templates, names of corpora among them."""
+    """The forms of the templates together with names from corpora."""
     ours = read_forms("forms.txt", "names.txt")
     ours.setdefault("HARVESTED", ours["COMPANY"] if not names.get("HARVESTED") else [])
     return Forms({slot: [*ours.get(slot, ()), *names.get(slot, ())] for slot in {*ours, *names}})
 
 
 def fill(template: str, forms: Forms, rng: Rng) -> GeneratedSentence:
-    """One sentence of a template. Raises UnknownSlotError on a slot that nothing fills."""
+    """A random sentence of a template. Raises UnknownSlotError on a slot without a list."""
     text, marked, at = "", [], 0
     chosen = re.sub(r" +", " ", choose(template, rng)).strip()
     for match in SLOT.finditer(chosen):
@@ -77,7 +77,7 @@ def fill(template: str, forms: Forms, rng: Rng) -> GeneratedSentence:
 
 
 def _tagged(text: str, marked: Sequence[tuple[str, int, int]]) -> GeneratedSentence:
-    """The text's words; slots in characters become tags by word."""
+    """The words of a text, and its slots, given in characters, as tags by word."""
     sentences = split_sentences(text)
     words = [word for sentence in sentences for word in sentence.words]
     bounds = [bound for sentence in sentences for bound in zip(sentence.starts, sentence.ends, strict=True)]

@@ -1,9 +1,11 @@
 """Measure entities on text that no corpus holds: 120 business and news sentences, and 100 with numbers but no date.
 
-``python -m training.tagger.outside_text models/en-tagger``; ``--url http://127.0.0.1:8000`` asks a running service.
-``--spacy-python PYTHON`` sets spaCy's small model beside it, run by an interpreter that has it. Its labels are mapped
-to ours, and what only differs by convention is made equal: articles before names and quantity words before amounts are
-taken off, a currency sign before a sum is put on. The sentences lie in ``evaluation/``; nothing is tuned on them.
+    python -m training.tagger.outside_text models/en-tagger
+
+``--url http://127.0.0.1:8000`` measures a running service. ``--spacy-python PYTHON`` also measures spaCy's small model,
+run by an interpreter that has it. Its labels are mapped to ours, and differences of convention are removed: articles
+before names and quantity words before amounts are taken off, a currency sign before a sum is put on. The sentences are
+in ``evaluation/``; nothing is tuned on them.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from training.corpora.entities import LABELS
-from training.evaluate_tagger import open_tagger, spans_of_texts
 from training.evaluation import Labelled, Score, evaluate_spans
+from training.tagger.evaluate import open_tagger, spans_of_texts
 
 FOLDER = Path(__file__).with_name("evaluation")
 _SPAN = re.compile(r"\[([^]]+)\]\(([A-Z]+)\)")
@@ -33,7 +35,7 @@ _QUANTITY = re.compile(
     r"(?:(?:about|around|approximately|nearly|almost|only|just|over|under|up to|at least|more than|less than)\s+)+",
     re.IGNORECASE,
 )
-_SIGN = re.compile(r"-?(?:[A-Z]{1,3})?[$€£₹]$")  # which some versions of it leave out of a sum
+_SIGN = re.compile(r"-?(?:[A-Z]{1,3})?[$€£₹]$")  # some versions of spaCy leave it out of a sum
 _RUN_SPACY = """
 import importlib, json, sys
 model = importlib.import_module(sys.argv[1]).load()
@@ -44,13 +46,14 @@ Answer = Callable[[Sequence[str]], list[list[Labelled]]]  # spans (label, start,
 
 
 def read_annotated(path: Path) -> list[tuple[str, list[Labelled]]]:
-    """Texts and their spans in characters. Lines that begin with ``#`` and empty ones are passed over."""
+    """Texts and their spans in characters. Empty lines and lines that begin with ``#`` are skipped."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [parse_line(line) for line in lines if line.strip() and not line.startswith("#")]
 
 
 def parse_line(line: str) -> tuple[str, list[Labelled]]:
-    """``[Ann](PER) sings`` -> ``Ann sings`` and ``("PER", 0, 3)``. Raises ValueError on a label that is not ours."""
+    """The text and spans of an annotated line: ``[Ann](PER) sings`` is ``Ann sings`` and ``("PER", 0, 3)``. Raises
+    ValueError on an unknown label."""
     text, spans, at = "", [], 0
     for match in _SPAN.finditer(line):
         text += line[at : match.start()]
@@ -64,7 +67,7 @@ def parse_line(line: str) -> tuple[str, list[Labelled]]:
 
 
 def spans_of_service(url: str, texts: Sequence[str]) -> list[list[Labelled]]:
-    """What a running service finds. Its entities have offsets in characters."""
+    """The entities that a running service finds, with offsets in characters."""
     body = json.dumps({"text": list(texts)}).encode()
     request = urllib.request.Request(f"{url}/tag", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as response:
@@ -73,14 +76,14 @@ def spans_of_service(url: str, texts: Sequence[str]) -> list[list[Labelled]]:
 
 
 def spans_of_spacy(python: str, model: str, texts: Sequence[str]) -> list[list[Labelled]]:
-    """What spaCy finds, in our labels, run by the interpreter that has it."""
+    """The entities that spaCy finds, in our labels, run by an interpreter that has it."""
     command = [python, "-c", _RUN_SPACY, model]
     run = subprocess.run(command, input=json.dumps(list(texts)), capture_output=True, text=True, check=True)  # noqa: S603
     return [from_spacy(text, spans) for text, spans in zip(texts, json.loads(run.stdout), strict=True)]
 
 
 def from_spacy(text: str, spans: Sequence[Labelled]) -> list[Labelled]:
-    """OntoNotes' labels as ours; articles and quantity words off."""
+    """A span of spaCy with OntoNotes' label mapped to ours, articles and quantity words taken off."""
     mapped = []
     for label, start, end in spans:
         ours = SPACY_LABELS.get(label)
@@ -98,8 +101,11 @@ def from_spacy(text: str, spans: Sequence[Labelled]) -> list[Labelled]:
 
 
 def measure(answer: Answer, folder: Path = FOLDER) -> tuple[dict[str, Score], dict[str, int]]:
-    """Scores by label and of all (``micro``) on the first set; on the second, how many sentences have a false DATE,
-    and how many any false span of DATE, TIME, MONEY or PERCENT."""
+    """Measure both sets of sentences.
+
+    The scores are by label and of all labels (``micro``) on the first set. The counts, on the second, are the sentences
+    with a false DATE, and with any false span of DATE, TIME, MONEY or PERCENT.
+    """
     annotated = read_annotated(folder / "business_and_news.txt")
     report = evaluate_spans(gold=[spans for _, spans in annotated], predicted=answer([text for text, _ in annotated]))
     nothing = Score(correct=0, predicted=0, support=0)
@@ -115,7 +121,7 @@ def measure(answer: Answer, folder: Path = FOLDER) -> tuple[dict[str, Score], di
 
 
 def table(systems: Mapping[str, Answer], folder: Path = FOLDER) -> list[str]:
-    """Lines of Markdown: a row a system."""
+    """The scores as lines of Markdown, a row a system."""
     measured = {name: measure(answer, folder) for name, answer in systems.items()}
     heads = ["F1, %", "micro (precision / recall)", *LABELS, *next(iter(measured.values()))[1]]
     lines = [f"| {' | '.join(heads)} |", f"| --- {'| ---: ' * (len(heads) - 1)}|"]
@@ -128,7 +134,7 @@ def table(systems: Mapping[str, Answer], folder: Path = FOLDER) -> list[str]:
 
 
 def errors(answer: Answer, folder: Path = FOLDER) -> list[str]:
-    """Each text that is not fully right: what was missed and what was found wrongly."""
+    """Each text that is not fully right, with its missed and its false spans."""
     lines = []
     for name in ("business_and_news.txt", "numbers.txt"):
         annotated = read_annotated(folder / name)

@@ -1,8 +1,8 @@
-"""Sentences of the corpora with other people, companies and places in them, so that context, not memory, decides.
+"""Copies of training sentences with other names of people, companies and places, so that the network must use context.
 
-In a copy of a sentence its known names of people, organisations and places are replaced by others: of ``names.txt``,
-of the corpora's own training parts, or invented (training/tagger/forms.py). The rest of the sentence, tags included,
-stays. As in mention replacement (Dai and Adel 2020), but with names that the corpora do not hold.
+Known names are replaced by names from ``names.txt``, from the corpora's own training parts, or invented ones
+(:mod:`training.tagger.forms`). The rest of the sentence, tags included, stays. This is mention replacement (Dai and
+Adel 2020) with names that the corpora do not hold.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 
 from service.text.spans import Span, spans_of, tags_of
 from service.text.tokenizer import words_of
-from training.batches import TaggedExample
 from training.corpora.entities import merged_spans
 from training.corpora.examples import TaggedSentence
+from training.tagger.batches import TaggedExample
 from training.tagger.forms import Forms, Rng
 from training.tagger.generated_sentences import GeneratedSentence, forms_with
 
@@ -53,7 +53,7 @@ def rename(
     count: int,
     seed: int,
 ) -> list[GeneratedSentence]:
-    """So many sentences, at most, of those that hold a name; ``tags`` are those of the head ``entity``."""
+    """At most so many copies of sentences that hold a name; ``tags`` are those of the head ``entity``."""
     rng = np.random.default_rng(seed)
     forms = forms_with(names)
     single = {1 << i: tag for i, tag in enumerate(tags)}
@@ -92,7 +92,7 @@ def _renamed(
 
 
 def _other_name(span: Span, words: Sequence[str], forms: Forms, rng: Rng) -> str:
-    """A name in the place of another; empty if this one is to stay."""
+    """A name to replace another; empty if the other one is to stay."""
     behind_article = span.start > 0 and words[span.start - 1].lower() in ARTICLES
     if span.label not in ("PER", "ORG", "LOC") or behind_article or rng.random() > SHARE:
         return ""

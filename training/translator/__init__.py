@@ -1,1 +1,1 @@
-"""Measurement of a translator as its users see it: by domain, by kind of input, and as a report."""
+"""The translator: training, distillation, export, publication, and measurement of the translations that users get."""

@@ -1,4 +1,4 @@
-"""Translations by a running service over HTTP, with the fields of its answers that measurements read.
+"""A client that translates by a running service over HTTP, and the fields of answers that measurements read.
 
 A request carries 32 texts, and four requests are in flight at once, so that the service can fill its batches.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 TEXTS_PER_REQUEST = 32
 REQUESTS_IN_FLIGHT = 4
-SECONDS_PER_REQUEST = 3600  # a measurement may wait for its turn
+SECONDS_PER_REQUEST = 3600  # a request of a measurement may wait long
 MAX_ATTEMPTS = 400  # of one request, while the service is overloaded or starts
 MAX_WAIT_SECONDS = 10
 LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -25,16 +25,16 @@ LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One text's translation.
+    """The translation of one text.
 
     A text of several sentences has the lowest of their confidences, and is complete if each of them is. Both are None
-    where the service does not say.
+    if the service does not give them.
     """
 
     translation: str
     confidence: float | None = None
     complete: bool | None = None
-    reason: str | None = None  # why there is no translation
+    reason: str | None = None  # the reason if there is no translation
     hypotheses: tuple[str, ...] = ()  # best first, of a text that is one sentence
 
 
@@ -54,7 +54,7 @@ class OverloadedError(Exception):
 
 
 class RefusedError(Exception):
-    """The service refused a request for a reason that is in its texts, not in its load."""
+    """The service refused a request because of its texts, not because of its load."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{status}: {detail}")
@@ -73,19 +73,21 @@ class RemoteTranslator:
     sleep: Callable[[float], None] = time.sleep
 
     def __call__(self, texts: Sequence[str], direction: str) -> list[Answer]:
-        """Translate texts. One that the service refuses has an answer with a reason. Raises OverloadedError if it has
-        no time for too long, and URLError if it cannot be reached."""
+        """Translate texts. A refused text has an answer with a reason.
+
+        Raises OverloadedError if the service stays overloaded for too long, and URLError if it cannot be reached.
+        """
         blocks = [texts[start : start + TEXTS_PER_REQUEST] for start in range(0, len(texts), TEXTS_PER_REQUEST)]
         with ThreadPoolExecutor(REQUESTS_IN_FLIGHT) as pool:
             answers = pool.map(lambda block: self._answers(block, direction), blocks)
             return [answer for block in answers for answer in block]
 
     def served(self, direction: str) -> ServedModel:
-        """Return which model answers. Raises RefusedError if the service does not know the direction or the model."""
+        """Return the model that answers. Raises RefusedError if the service does not know it or the direction."""
         return ServedModel(**self._post(["Hello."], direction)["model"])
 
     def _answers(self, texts: Sequence[str], direction: str) -> list[Answer]:
-        """Halve a refused request until only the text remains for which it is refused."""
+        """Halve a refused request until only the refused text remains."""
         try:
             return [read_answer(result) for result in self._post(texts, direction)["results"]]
         except RefusedError as error:
@@ -128,11 +130,11 @@ def read_answer(result: Mapping[str, Any]) -> Answer:
 
 
 def lowest(confidences: Sequence[float | None]) -> float | None:
-    """Return the lowest of the sentences' confidences, None where none is known."""
+    """Return the lowest of the sentences' confidences, None if none is known."""
     return min((each for each in confidences if each is not None), default=None)
 
 
 def all_complete(flags: Sequence[bool | None]) -> bool | None:
-    """Tell whether every sentence is complete, None where none says so."""
+    """Tell whether every sentence is complete, None if the service says it of none."""
     known = [each for each in flags if each is not None]
     return all(known) if known else None

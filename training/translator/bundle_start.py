@@ -1,9 +1,9 @@
 """Start a translator's training from a published bundle: its int8 graphs become the weights of a run folder.
 
-``python -m training.translator.bundle_start models/en-xx --run-dir runs/en-xx-start``
+    python -m training.translator.bundle_start models/en-xx --run-dir runs/en-xx-start
 
 A configuration then names the folder in ``starts_from``. Checkpoints of old runs need not be kept, and a translator
-that ships can be trained further on other pairs. What int8 has rounded away is learned again within minutes.
+that ships can be trained further on other pairs. The precision lost to int8 is recovered within minutes of training.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from torch import Tensor
 
 from service.bundle import SUBWORDS, load_bundle
 from training.export import GRAPHS
-from training.export_translator import ENCODERS
 from training.onnx_graph import GATES
+from training.translator.export import ENCODERS
 
 State = dict[str, Tensor]
 SMALLEST_SIZE = 8  # weights have more elements than that, the constants of a graph fewer
@@ -41,9 +41,10 @@ def main() -> None:
 
 
 def state_of_bundle(folder: Path) -> State:
-    """State of a :class:`training.networks.translator.Translator` with one encoder layer and multiplicative attention.
+    """The state of a :class:`training.networks.translator.Translator` with one encoder layer and multiplicative
+    attention.
 
-    Reads the constants of the int8 graphs in the order in which ``training.translator_graphs`` stores them. Raises
+    Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them. Raises
     ValueError if a graph holds others.
     """
     state = _encoder_state(_constants(folder / ENCODERS["int8"]))
@@ -103,14 +104,17 @@ def _decoder_state(constants: list[Tensor]) -> State:
 
 
 def _linear(values: Iterator[Tensor]) -> Tensor:
-    """Weight (output, input) of a product: bytes (input, output), then their scales (output,)."""
+    """The weight (output, input) of a product, stored as bytes (input, output) followed by scales (output,)."""
     table = next(values)
     return (table * next(values)).T.contiguous()
 
 
 def _cell_state(name: str, values: Iterator[Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Weights of a GRU cell: a product each for reset and update gate, of input and state side by side, then the new
-    value's product with the state and that with the input."""
+    """The weights of a GRU cell.
+
+    The graph has a product each for the reset and the update gate, of input and state side by side, then the new
+    value's product with the state and that with the input.
+    """
     of_gates = [(_linear(values), next(values)) for _ in range(2)]
     of_state, state_bias = _linear(values), next(values)
     of_input, input_bias = _linear(values), next(values)

@@ -1,27 +1,21 @@
 """Fit a translator's confidence: the probability that a sentence's translation is good, from the features of a search.
 
-    python -m training.evaluate_confidence models/en-xx --data-dir data --output rows.jsonl
-    python -m training.translator.calibrate rows.jsonl --measured-on news chat --output confidence.json
-
 A row is a sentence: ``{"target": "es", "chrf": 61.3, "features": {"coverage": 0.93, ...}}``, with the chrF (Popović
-2015) of its translation against a human one. Every second row is for fitting, the others are dev rows. Writes what a
-manifest has under ``confidence``, with the lowest threshold from which on nine in ten dev translations are good, and
-prints how reliable it is on the dev rows.
+2015) of its translation against a human one. :mod:`training.translator.evaluate_confidence` makes them. Some rows fit
+the confidence, others (dev rows) choose the threshold and measure the reliability. Publishing writes the result into
+the manifest, under ``confidence``.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.classification import Bin, Calibration
+from training.calibration import Bin, Calibration
 from training.report import table
 
 GOOD_CHRF = 50.0
@@ -37,7 +31,7 @@ Truths = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """Translated sentences in parallel columns."""
+    """Translated sentences as parallel columns."""
 
     features: tuple[str, ...]
     values: Values  # (row, feature)
@@ -61,18 +55,18 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability:
-    """How well confidences tell what is good, on rows that they were not fitted on."""
+    """The reliability of confidences on rows that they were not fitted on."""
 
     sentences: int
     good_share: float
     calibration: Calibration
-    ranking: float  # share of pairs of a good and a bad sentence where the good one has the higher confidence (ROC AUC)
+    ranking: float  # ROC AUC: share of pairs of a good and a bad sentence where the good one has the higher confidence
     precision: float  # share that is good of those at or above the threshold; 1 if there are none
     above_share: float  # share of all that is at or above the threshold
 
 
 def rows_of(content: Sequence[Mapping[str, Any]]) -> Rows:
-    """Raises ValueError if there are none, or if they differ in their features."""
+    """The rows as columns. Raises ValueError if there are none, or if they differ in their features."""
     if not content:
         raise ValueError("no rows")
     names = tuple(sorted(content[0]["features"]))
@@ -87,10 +81,11 @@ def rows_of(content: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 def fit_confidence(rows: Rows, *, good_chrf: float = GOOD_CHRF, strength: float = 1.0) -> dict[str, Any]:
-    """The weights of a logistic regression as the manifest has them, on features brought to mean 0 and deviation 1, and
-    a bias for each target language beside the common one; L2 regularisation of this inverse strength.
+    """The weights of a logistic regression in the form of a manifest.
 
-    Raises ValueError if all rows are good or none is. Features that are the same in all rows have no weight.
+    Features are normalised to mean 0 and deviation 1; each target language has a bias beside the common one;
+    ``strength`` is the inverse of the L2 regularisation. Raises ValueError if all rows are good or none is. Features
+    that are the same in all rows have no weight.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -122,8 +117,7 @@ def fit_confidence(rows: Rows, *, good_chrf: float = GOOD_CHRF, strength: float 
 
 
 def confidences_of(content: Mapping[str, Any], rows: Rows) -> Values:
-    """The confidences (row,) that a manifest's ``confidence`` gives to rows. Raises KeyError on a feature that they
-    lack."""
+    """The confidences (row,) of rows by a manifest's ``confidence``. Raises KeyError on a feature that they lack."""
     logits = np.array([content["bias"] + content["target_biases"].get(target, 0.0) for target in rows.targets])
     places = {name: place for place, name in enumerate(rows.features)}
     for each in content["weights"]:
@@ -133,8 +127,8 @@ def confidences_of(content: Mapping[str, Any], rows: Rows) -> Values:
 
 
 def threshold_for(confidences: Values, good: Truths, *, precision: float = PRECISION) -> float:
-    """The lowest confidence from which on at least this share is good; NEVER if none has FEWEST_ABOVE rows at or above
-    it."""
+    """The lowest confidence at or above which at least this share is good; NEVER if none has FEWEST_ABOVE rows at or
+    above it."""
     order = np.argsort(-confidences, kind="stable")
     shares = np.cumsum(good[order]) / np.arange(1, len(order) + 1)
     is_last = np.append(np.diff(confidences[order]) < 0, True)  # of equal confidences: all or none is above
@@ -144,7 +138,7 @@ def threshold_for(confidences: Values, good: Truths, *, precision: float = PRECI
 
 
 def reliability_of(confidences: Values, good: Truths, *, threshold: float) -> Reliability:
-    """The figures of confidences (row,) beside what is good."""
+    """The reliability of confidences (row,), compared with the rows that are good."""
     above = confidences >= threshold
     likelihood = np.where(good, confidences, 1 - confidences)
     return Reliability(
@@ -168,7 +162,7 @@ def calibrate(
     precision: float = PRECISION,
     measured_on: Sequence[str] = (),
 ) -> tuple[dict[str, Any], dict[str, Reliability]]:
-    """What the manifest carries, and the reliability on dev rows: of all, and of each target language."""
+    """The ``confidence`` of a manifest, and its reliability on dev rows: of all, and of each target language."""
     content = fit_confidence(rows, good_chrf=good_chrf)
     confidences, good = confidences_of(content, dev), dev.chrf >= good_chrf
     content |= {"threshold": threshold_for(confidences, good, precision=precision), "measured_on": list(measured_on)}
@@ -183,7 +177,7 @@ def calibrate(
 
 
 def report(figures: Mapping[str, Reliability]) -> str:
-    """Tables in Markdown: the figures, and the bins of all rows."""
+    """The reliability, and the bins of all rows, as tables in Markdown."""
     rows = [
         [
             name,
@@ -220,36 +214,7 @@ def _bins(confidences: Values, good: Truths) -> tuple[Bin, ...]:
 
 
 def _ranking(confidences: Values, good: Truths) -> float:
-    """The area under the ROC curve; 0.5 where all rows are of one kind."""
+    """The area under the ROC curve; 0.5 if all rows are of one kind."""
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(good, confidences)) if 0 < good.sum() < len(good) else 0.5
-
-
-def read_rows(path: Path) -> Rows:
-    """The rows of a file, one JSON object a line."""
-    return rows_of([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", type=Path, help="sentences, one JSON object a line")
-    parser.add_argument("--chrf", type=float, default=GOOD_CHRF, help="from which on a translation is good")
-    parser.add_argument("--precision", type=float, default=PRECISION, help="share that is good above the threshold")
-    parser.add_argument("--measured-on", nargs="*", default=[], help="domains of the sentences")
-    parser.add_argument("--output", type=Path, required=True, help="where the manifest's part is written")
-    arguments = parser.parse_args()
-    rows = read_rows(arguments.rows)
-    content, figures = calibrate(
-        rows.at(range(0, len(rows.targets), 2)),
-        rows.at(range(1, len(rows.targets), 2)),
-        good_chrf=arguments.chrf,
-        precision=arguments.precision,
-        measured_on=arguments.measured_on,
-    )
-    arguments.output.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(report(figures))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,8 @@
-"""Hold a translator against small inputs of the kinds that translators get wrong.
+"""Measure a translator on small inputs of the kinds that translators often get wrong.
 
     python -m training.translator.cases --url http://127.0.0.1:8123
 
-Inputs and what must hold of their translations are in ``evaluation/cases.toml``, which says what each field means.
+Inputs and the conditions on their translations are in ``evaluation/cases.toml``, which says what each field means.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ANY = "|"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What must hold of a translation; an entry with ``|`` in it names alternatives."""
+    """The conditions on a translation; an entry with ``|`` in it names alternatives."""
 
     must_contain: Sequence[str] = ()
     must_not_contain: Sequence[str] = ()
@@ -44,7 +44,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An input and what is expected in each language that it is for."""
+    """An input and its expectation in each language that it is for."""
 
     kind: str
     input: str
@@ -53,7 +53,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A translation of which something does not hold."""
+    """A translation that misses a condition."""
 
     kind: str
     input: str
@@ -63,7 +63,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindShare:
-    """How many cases of a kind there are, and how many hold."""
+    """The number of cases of a kind, and of those that hold."""
 
     kind: str
     cases: int
@@ -107,7 +107,7 @@ def _joined(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 
 def complaints(case: Case, answer: Answer, language: str) -> list[str]:
-    """Return what does not hold of a translation."""
+    """Return the conditions that a translation misses."""
     expected, text = case.expected[language], answer.translation
     found = [f"without {each!r}" for each in expected.must_contain if not _has(text, each)]
     found += [f"with {each!r}" for each in expected.must_not_contain if _has(text, each)]
@@ -132,7 +132,7 @@ def _confident(answer: Answer, limit: float) -> list[str]:
 
 
 def measure(system: System, languages: Sequence[str], cases: Sequence[Case]) -> CaseFigures:
-    """Translate the inputs and count by kind what holds."""
+    """Translate the inputs and count by kind those that hold."""
     found = []
     for language in languages:
         own = [case for case in cases if language in case.expected]

@@ -1,10 +1,10 @@
-"""Measure what a translator loses when a text is in ALL CAPS or in Title Case.
+"""Measure the quality that a translator loses if a text is in ALL CAPS or in Title Case.
 
     python -m training.translator.casing --url http://127.0.0.1:8123
 
 The 40 sentences of ``evaluation/casing.toml`` are translated as they are, in capitals and with each word capitalised.
-Translations of capitals are compared with references in capitals, as they are; those of Title Case in small letters.
-A ratio is the chrF of a writing, divided by the chrF of plain text under the same comparison.
+Translations of capitals are compared with references in capitals, as they are; those of Title Case in small letters. A
+ratio is the chrF of a writing, divided by the chrF of plain text under the same comparison.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Sentence = Mapping[str, str]  # a text by language, English among them
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageCasing:
-    """chrF of one language by how the source was written."""
+    """The chrF of one language by the writing of the source."""
 
     language: str
     sentences: int
     plain: float
-    plain_lowered: float  # both sides in small letters, what Title Case is divided by
+    plain_lowered: float  # both sides in small letters, the divisor of Title Case
     capitals: float
     title: float
 
@@ -52,7 +52,7 @@ class LanguageCasing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A sentence's translations by how it was written."""
+    """The translations of a sentence by the writing of the source."""
 
     language: str
     source: str

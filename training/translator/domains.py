@@ -77,7 +77,7 @@ class LengthScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainFigures:
-    """All figures by domain and by length of a model."""
+    """All figures of a model, by domain and by length."""
 
     model: str
     signature: str  # of sacreBLEU
@@ -103,7 +103,7 @@ def read_tatoeba(direction: str, split: str, data_dir: Path | None) -> PairSet:
 
 
 def translate_domains(translate: Translate, sets: Sequence[PairSet], limit: int | None) -> Iterator[TranslatedDomain]:
-    """Translate the first sources of each set, all without a limit, and say on standard error how long it took."""
+    """Translate the first sources of each set, all without a limit, and print on standard error how long it took."""
     for each in sets:
         began_at = time.perf_counter()
         domain, direction = domain_of(each), each.name.rpartition(" ")[2]
@@ -161,7 +161,7 @@ def as_markdown(figures: DomainFigures) -> list[str]:
 
 
 def write_translations(translated: Sequence[TranslatedDomain], folder: Path) -> None:
-    """Write ``flores-dev.en-es.txt`` and its like, one translation a line."""
+    """Write files such as ``flores-dev.en-es.txt``, one translation a line."""
     folder.mkdir(parents=True, exist_ok=True)
     for each in translated:
         lines = (" ".join(text.split()) + "\n" for text in each.translations)

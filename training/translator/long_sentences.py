@@ -2,8 +2,8 @@
 
     python -m training.translator.long_sentences --url http://127.0.0.1:8123
 
-The 50 sentences of 30 to 60 words are in ``evaluation/long_sentences.toml``. The counts find what is worth a look:
-a part may also be said in words that are not listed, so the translations are printed with what was noticed.
+The 50 sentences of 30 to 60 words are in ``evaluation/long_sentences.toml``. The counts are hints: a part may also be
+translated by words that are not listed, so the translations are printed with the signs found in them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.translator.options import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """A translation and what was noticed in it."""
+    """A translation with the signs found in it."""
 
     kind: str
     source: str
@@ -115,7 +115,7 @@ def as_markdown(figures: LongFigures) -> list[str]:
 
 
 def to_read(figures: LongFigures) -> list[str]:
-    """Return every translation and what was noticed in it as lines of Markdown."""
+    """Return every translation, with the signs found in it, as lines of Markdown."""
     lines = []
     for language in figures.languages:
         lines += [f"### {LANGUAGE_NAMES[language.language]}", ""]
@@ -126,7 +126,7 @@ def to_read(figures: LongFigures) -> list[str]:
 
 
 def noticed(each: Inspected) -> str:
-    """Return what was noticed in a translation in words."""
+    """Return the signs found in a translation in words."""
     verdict = [name for name in ("omission", "repetition") if getattr(each.signs, name)] or ["nothing"]
     told = {name: value for name, value in asdict(each.signs).items() if value}
     confidence = "" if each.confidence is None else f"; confidence {each.confidence:.2f}"

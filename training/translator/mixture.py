@@ -1,4 +1,4 @@
-"""Sampling training pairs from many sources, so that large uniform ones do not drown the small and varied."""
+"""Sampling of training pairs from many sources, so that large uniform sources do not outweigh small and varied ones."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MixtureConfig:
-    """How often each source is seen.
+    """Weights and temperature of the sources.
 
-    A source's share of target tokens is proportional to ``weight * tokens ** temperature``: with 1 every pair is as
-    likely as any other, with 0 every source is. Sources that are not among ``weights`` have weight 1.
+    A source's share of target tokens is proportional to ``weight * tokens ** temperature``: with 1 every pair is
+    equally likely, with 0 every source is. Sources that are not among ``weights`` have weight 1.
     """
 
     temperature: float = 0.7
@@ -33,7 +33,7 @@ class MixturePart:
 
 
 class Mixture:
-    """Draws epochs of about ``epoch_tokens`` target tokens."""
+    """A sampler of epochs of about ``epoch_tokens`` target tokens."""
 
     def __init__(self, parts: Sequence[MixturePart], config: MixtureConfig, *, epoch_tokens: int) -> None:
         unknown = set(config.weights) - {part.source for part in parts}
@@ -44,12 +44,12 @@ class Mixture:
         self._tokens = [epoch_tokens * each / sum(raw) for each in raw]
 
     def draw(self, rng: np.random.Generator) -> Indices:
-        """The places of one epoch's examples: each source's own without repeats before any is repeated."""
+        """The places of one epoch's examples. No pair of a source is repeated before all of them are drawn."""
         chosen = [self._draw_part(part, tokens, rng) for part, tokens in zip(self._parts, self._tokens, strict=True)]
         return np.concatenate(chosen)
 
     def passes(self) -> dict[str, float]:
-        """How many times an epoch sees each source, by name; all languages together."""
+        """The number of times that an epoch sees each source, by name; all languages together."""
         seen: dict[str, float] = {}
         held: dict[str, int] = {}
         for part, tokens in zip(self._parts, self._tokens, strict=True):

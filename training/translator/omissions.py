@@ -1,4 +1,4 @@
-"""Signs that a translation lost or repeated a part of its source: length, words that are missing, runs that recur."""
+"""Signs that a translation lost or repeated a part of its source: length, missing words, repeated runs of words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongSentence:
-    """A sentence, what every translation of it holds, and its parts by words of their translations."""
+    """A sentence, the items that every translation must hold, and its parts by words of their translations."""
 
     kind: str
     text: str
@@ -33,10 +33,10 @@ class LongSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What may be wrong with one translation."""
+    """Signs of errors in one translation."""
 
     length_ratio: float
-    missing_parts: Sequence[str]  # each the words of which none was found
+    missing_parts: Sequence[str]  # for each part its words, of which none was found
     missing_items: Sequence[str]  # numbers and names
     repeated: Sequence[str]
     incomplete: bool  # the service says that a limit cut it
@@ -65,7 +65,7 @@ def read_long_sentences() -> list[LongSentence]:
 
 
 def signs_of(sentence: LongSentence, translation: str, language: str, *, complete: bool | None) -> Signs:
-    """Return what may be wrong with a translation."""
+    """Return the signs of errors in a translation."""
     return Signs(
         length_ratio=round(len(translation) / len(sentence.text), 2),
         missing_parts=[
@@ -80,7 +80,7 @@ def signs_of(sentence: LongSentence, translation: str, language: str, *, complet
 
 
 def repeated_runs(translation: str, source: str) -> list[str]:
-    """Return runs of words that recur in a translation although its source repeats nothing of the kind.
+    """Return runs of words that recur in a translation although its source repeats nothing similar.
 
     A run has four words, six if the source says three words twice, or is a word of four letters that follows itself.
     """

@@ -1,4 +1,4 @@
-"""The flags that all measurements of a translator share, and what they lead to."""
+"""The command-line flags that all measurements of a translator share, and the system that they name."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from training.translator.answers import Answer, RemoteTranslator, ServedModel, T
 
 LANGUAGES = ("es", "de", "fr")
 LANGUAGE_NAMES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French"}
-EVALUATION = Path(__file__).with_name("evaluation")  # the data of our own
+EVALUATION = Path(__file__).with_name("evaluation")  # our own evaluation data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A translator to be measured: how it is asked, and which model it is."""
+    """A translator to be measured: a function that translates, and its name and version."""
 
     translate: Translate
     model: ServedModel
 
     @property
     def title(self) -> str:
-        """``en-xx 2.0.0``"""
+        """The name and version: ``en-xx 2.0.0``."""
         return f"{self.model.name} {self.model.version}"
 
     def answers(self, texts: Sequence[str], language: str) -> list[Answer]:
@@ -36,7 +36,7 @@ class System:
 
 
 def measurement_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the flags that say what is measured, on how much, and where the figures go."""
+    """Return a parser with the flags that choose the system, the amount of text and the folder of the figures."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--url", help="a running service, such as http://127.0.0.1:8123")
@@ -55,7 +55,7 @@ def open_system(arguments: argparse.Namespace, **options: Any) -> System:
     if arguments.beam_size is not None:
         options["beam_size"] = arguments.beam_size
     if arguments.bundle:
-        from training.evaluate_translator import answers_here, open_translator
+        from training.translator.evaluate import answers_here, open_translator
 
         bundle = load_bundle(arguments.bundle)
         model = ServedModel(name=bundle.manifest.name, version=bundle.manifest.version)

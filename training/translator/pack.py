@@ -1,10 +1,10 @@
-"""Pack a run so that another machine, a rented GPU for instance, can go on with it: pairs, subwords and best weights.
+"""Pack a run for another machine, such as a rented GPU: pairs, subwords and best weights.
 
     python -m training.translator.pack training/configs/en-xx.toml --megabytes 50 --output packed
 
-The folder stands in for ``runs/`` there: ``packed/<pairs>/pairs.tsv.xz``, ``packed/<name>/best.pt``, and the subwords
-in both. Where all pairs are too large, each source gives the same share of its pairs that the mixture gives it. Weights
-are rounded to float16.
+The folder replaces ``runs/`` there: ``packed/<pairs>/pairs.tsv.xz``, ``packed/<name>/best.pt``, and the subwords in
+both. If all pairs are too large, each source gives the share of pairs that it has in the mixture. Weights are rounded
+to float16.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 from service.bundle import SUBWORDS
 from training.command_line import run_parser
 from training.config import load_config
+from training.translator.config import TranslatorRun
 from training.translator.mixture import Mixture
 from training.translator.prepare import PAIRS, folder_of_pairs, parts_of, read_prepared
-from training.translator_run import TranslatorRun
 
 BYTES_PER_TOKEN = 1.75  # of the target, of a line with both sides, compressed
 

@@ -1,4 +1,4 @@
-"""Read the sources of a translator, hide what is copied, learn subwords, and write all pairs to one file.
+"""Read the sources of a translator, mask protected items, learn subwords, and write all pairs to one file.
 
     python -m training.translator.prepare training/configs/en-xx-2.toml --data-dir ~/corpora
 
@@ -24,36 +24,36 @@ from training.corpora.open_parallel import read_source, sources_of, without
 from training.corpora.parallel import Pair, PairSet, read_sets
 from training.corpora.parallel_files import FLORES, NEWSTEST, domain_of, is_business_slice, read_evaluation
 from training.corpora.text_key import key_of
-from training.pair_batches import MeasuredPair, measure
-from training.pair_variation import mask_pair
-from training.subword_training import SubwordPairEncoder, learn_subwords
+from training.translator.batches import MeasuredPair, measure
+from training.translator.config import TranslatorRun
 from training.translator.mixture import MixturePart
-from training.translator_run import TranslatorRun
+from training.translator.subwords import SubwordPairEncoder, learn_subwords
+from training.translator.variation import mask_pair
 
 PAIRS = "pairs.tsv"
 DEV_SAMPLE = 120  # sentences of a set that score an epoch of a run on broad sources
-SAMPLED_TEXTS = 600_000  # of both sides, for subwords: more changes little and takes minutes
+SAMPLED_TEXTS = 600_000  # of both sides, for subwords; more of them change little and take minutes
 RARE = 5e-7  # a character with a smaller share of all is copied, not spelled
-MOST_WORDS, MOST_TOKENS, LENGTH_RATIO = 90, 250, 2.5  # of a pair that is of use
+MOST_WORDS, MOST_TOKENS, LENGTH_RATIO = 90, 250, 2.5  # of a usable pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPair:
-    """A pair whose copied items are symbols, where it comes from, and the lengths of its sides in subwords."""
+    """A pair with masked items, its source, and the lengths of its sides in subwords."""
 
     corpus: str
     measured: MeasuredPair
 
     @property
     def line(self) -> str:
-        """``corpus TAB language TAB source tokens TAB target tokens TAB source TAB target``"""
+        """The line of the file: ``corpus TAB language TAB source tokens TAB target tokens TAB source TAB target``."""
         measured, pair = self.measured, self.measured.pair
         lengths = str(measured.source_tokens), str(measured.target_tokens)
         return "\t".join((self.corpus, pair.target_language, *lengths, pair.source, pair.target)) + "\n"
 
     @classmethod
     def of(cls, line: str) -> PreparedPair:
-        """What :attr:`line` gave."""
+        """The pair of a line that :attr:`line` gave."""
         corpus, language, source_tokens, target_tokens, source, target = line.rstrip("\n").split("\t")
         pair = Pair(source=source, references=(target,), target_language=language)
         return cls(
@@ -87,7 +87,8 @@ def prepare(config: TranslatorRun, data_dir: Path | None, folder: Path) -> None:
 
 
 def read_all(config: TranslatorRun, data_dir: Path | None) -> Iterator[tuple[str, list[Pair]]]:
-    """Each corpus and each source of the tiers in each language it has; every reference makes a pair of its own."""
+    """The pairs of each corpus and of each source of the tiers in each of its languages; every reference makes a pair
+    of its own."""
     for name in config.corpora:
         for each in read_sets((name,), config.directions, "train", data_dir):
             yield name, [replace(pair, references=(text,)) for pair in each.pairs for text in pair.references]
@@ -98,16 +99,19 @@ def read_all(config: TranslatorRun, data_dir: Path | None) -> Iterator[tuple[str
 
 
 def dev_sets(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
-    """What an epoch is scored on: the dev sets of the corpora or, where broad sources are learned from, a sample of
-    news, of all held-out slices of these sources, and of everyday sentences, in each direction."""
+    """The sets that score an epoch.
+
+    They are the dev sets of the corpora or, in runs on broad sources, a sample of news, of all held-out slices of these
+    sources, and of everyday sentences, in each direction.
+    """
     if not config.tiers:
         return read_sets(config.corpora, config.directions, "dev", data_dir)
-    rng = random.Random(1)  # whatever the run's seed: figures of runs are compared
+    rng = random.Random(1)  # not the run's seed, so that figures of runs can be compared
     sets = [
         each
         for direction in config.directions
         for each in domain_sets(direction, split="dev", data_dir=data_dir)
-        if domain_of(each) != FLORES  # it is for looking, not for choosing
+        if domain_of(each) != FLORES  # FLORES is not used to choose an epoch
     ]
     return [replace(each, pairs=tuple(rng.sample(each.pairs, min(DEV_SAMPLE, len(each.pairs))))) for each in sets]
 
@@ -124,7 +128,7 @@ def domain_sets(direction: str, *, split: str, data_dir: Path | None) -> list[Pa
 
 
 def held_out_sentences(config: TranslatorRun, data_dir: Path | None) -> set[str]:
-    """Both sides of the dev and test sets there are, as they are compared."""
+    """The keys of both sides of all dev and test sets."""
     sets = [each for split in ("dev", "test") for each in read_sets(config.corpora, config.directions, split, data_dir)]
     if config.tiers:
         sets += [each for direction in config.directions for each in read_evaluation(direction, data_dir)]
@@ -133,7 +137,7 @@ def held_out_sentences(config: TranslatorRun, data_dir: Path | None) -> set[str]
 
 
 def is_usable(pair: Pair) -> bool:
-    """Neither side is empty, very long, or much longer than the other."""
+    """Tell whether neither side is empty, very long, or much longer than the other."""
     source, target = len(pair.source.split()), len(pair.target.split())
     if not 0 < source <= MOST_WORDS or not 0 < target <= MOST_WORDS:
         return False
@@ -158,7 +162,7 @@ def learn_from(pairs: Sequence[Pair], config: TranslatorRun) -> bytes:
 
 
 def folder_of_pairs(config: TranslatorRun, run: Path) -> Path:
-    """Where the prepared pairs of a run lie: where its configuration says, else in the run's own folder."""
+    """The folder of a run's prepared pairs: the configured one, else the run's own."""
     return Path("runs") / config.pairs if config.pairs else run
 
 
@@ -172,8 +176,8 @@ def write(folder: Path, corpora: Sequence[tuple[str, Sequence[Pair]]]) -> None:
 
 
 def read_prepared(folder: Path, *, directions: Sequence[str], max_tokens: int) -> list[PreparedPair]:
-    """The pairs in these directions of which no side has more than ``max_tokens`` subwords; the file may be compressed
-    by xz."""
+    """The pairs in these directions with no side of more than ``max_tokens`` subwords; the file may be compressed by
+    xz."""
     languages = {direction.partition("-")[2] for direction in directions}
     plain = folder / PAIRS
     with plain.open(encoding="utf-8") if plain.exists() else lzma.open(folder / f"{PAIRS}.xz", "rt") as lines:

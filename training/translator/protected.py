@@ -31,7 +31,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindCount:
-    """How many sentences have an item of a kind, and in how many of their translations it is kept."""
+    """The number of sentences with an item of a kind, and of their translations that keep it."""
 
     kind: str
     sentences: int
@@ -58,7 +58,7 @@ class Protection:
 
 
 def measure(system: System, languages: Sequence[str], sentences: Sequence[ProtectedSentence]) -> Protection:
-    """Translate generated sentences and count what is kept."""
+    """Translate generated sentences and count the items that are kept."""
     found = [
         of_language(language, sentences, system.answers([each.text for each in sentences], language))
         for language in languages
@@ -84,7 +84,7 @@ def of_language(language: str, sentences: Sequence[ProtectedSentence], answers: 
 
 
 def check(sentence: ProtectedSentence, translation: str) -> Failure | None:
-    """Return what is wrong with a translation's items, or None."""
+    """Return the errors in a translation's items, or None."""
     wanted, found = sentence.counts_in(sentence.text), sentence.counts_in(translation)
     wrong = {each: f"{wanted[each]} -> {found[each]}" for each in sentence.literals if wanted[each] != found[each]}
     added = additions(sentence, translation)

@@ -1,7 +1,7 @@
 """English sentences with items that every translation must hold exactly as often, from a seeded generator.
 
-The items and the English around them are in ``evaluation/protected.toml``. The generator knows what it put in, so
-that nothing here depends on how the service recognises such items.
+The items and the English around them are in ``evaluation/protected.toml``. The generator knows the items that it
+inserts, so that nothing depends on how the service recognises them.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ TELLING = re.compile(r"[\d{}<>%$€£@#&_`*\\|~^]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of item: its patterns, each with its parts that must survive, and English that may hold it."""
+    """A kind of item: its patterns, each with the parts that must be kept, and English sentences for it."""
 
     name: str
-    patterns: Sequence[Sequence[str]]  # the item, then its parts that must survive
+    patterns: Sequence[Sequence[str]]  # the item, then its parts that must be kept
     phrases: Sequence[str]
     sentences: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item of a sentence: how it is written, and its parts that must survive."""
+    """An item of a sentence: its text, and its parts that must be kept."""
 
     kind: str
     surface: str
@@ -98,7 +98,7 @@ def occurrences(literal: str, text: str) -> int:
 
 
 def additions(sentence: ProtectedSentence, translation: str) -> str:
-    """Return the digits and signs of a translation that its source does not have, as often as they are too many."""
+    """Return the digits and signs of a translation that exceed those of its source."""
     source, target = (Counter(TELLING.findall(_without(text, sentence))) for text in (sentence.text, translation))
     return "".join(sorted((target - source).elements()))
 
@@ -110,7 +110,7 @@ def _turns(kinds: Sequence[Kind], rng: random.Random) -> Iterator[Kind]:
 
 
 def _sentence(kinds: Sequence[Kind], rng: random.Random) -> ProtectedSentence | None:
-    """Return a sentence of an item of each kind, or None if the parts of one are inside those of another."""
+    """Return a sentence of an item of each kind, or None if the parts of one occur inside those of another."""
     items = [_item(kind, rng) for kind in kinds]
     if len(kinds) == 1 and rng.random() < 0.7:
         text = rng.choice(kinds[0].sentences).replace(MARK, items[0].surface)
@@ -138,7 +138,7 @@ def _item(kind: Kind, rng: random.Random) -> Item:
 
 
 def _overlaps(sentence: ProtectedSentence) -> bool:
-    """Tell whether a part is counted more often than it was put in."""
+    """Tell whether a part is counted more often than it was inserted."""
     wanted = sum(item.surface.count(literal) for item in sentence.items for literal in dict.fromkeys(item.literals))
     literals = list(sentence.literals)
     inside = any(one != other and one in other for one in literals for other in literals)

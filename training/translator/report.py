@@ -2,9 +2,9 @@
 
     python -m training.translator.report --url http://127.0.0.1:8123 --data-dir data --runs runs/en-xx
 
-The sets of each domain, generated sentences with protected items, short strings, casing, long sentences, sentences for
-a reader's judgement and small inputs by kind are translated by the service. ``--runs`` names the folders of the runs,
-in their order, whose training the learning curve shows. Needs matplotlib.
+The service translates the sets of each domain, generated sentences with protected items, short strings, casing, long
+sentences, sentences for a reader's judgement and small inputs by kind. ``--runs`` names the folders of the runs, in
+their order, whose training the learning curve shows. Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatorFigures:
-    """All that is measured of a translator."""
+    """All measured figures of a translator."""
 
     model: str
     domains: DomainFigures
@@ -64,7 +64,7 @@ class TranslatorFigures:
 
 
 def measure_all(system: System, arguments: argparse.Namespace) -> TranslatorFigures:
-    """Translate everything and return its figures; what is under way is said on standard error."""
+    """Translate everything and return its figures; progress is printed on standard error."""
     languages, limit = arguments.languages, arguments.limit
     translated, by_domain = _told("domains", lambda: domains.measure_domains(system, arguments))
     sentences = generate(read_kinds(), number=min(limit or NUM_SENTENCES, NUM_SENTENCES))
@@ -93,14 +93,14 @@ def measure_all(system: System, arguments: argparse.Namespace) -> TranslatorFigu
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """Return what a run wrote down of each of its epochs; nothing if it kept no checkpoint."""
+    """Return the figures of each epoch of a run; nothing if it kept no checkpoint."""
     from training.checkpoints import history_of_training
 
     return history_of_training(folder)
 
 
 def write_report(figures: TranslatorFigures, folder: Path) -> None:
-    """Write the report's files into a folder, which is made if need be."""
+    """Write the report's files into a folder, which is made if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     write_figures(figures, folder / "figures.json")
     (folder / "report.md").write_text(_text(report_lines(figures)), encoding="utf-8")

@@ -50,7 +50,7 @@ def sentence_chrf(translation: str, reference: str) -> float:
 
 
 def signature() -> str:
-    """Return how sacreBLEU computes BLEU and chrF here, in its own notation."""
+    """Return the settings of BLEU and chrF in sacreBLEU's notation."""
     bleu, chrf = sacrebleu.BLEU(), sacrebleu.CHRF()
     bleu.corpus_score(["a"], [["a"]])
     chrf.corpus_score(["a"], [["a"]])

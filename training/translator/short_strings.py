@@ -43,7 +43,7 @@ class ShortString:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrong:
-    """A string that was translated otherwise than accepted."""
+    """A string whose translation is not among the accepted ones."""
 
     text: str
     translation: str

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def summary_rows(figures: TranslatorFigures) -> list[list[str]]:
-    """Return the rows of the table that a report begins with; of directions that were not measured it says nothing."""
+    """Return the rows of the table that a report begins with, without directions that were not measured."""
     directions = [f"en-{each.language}" for each in figures.protected.languages]
     by_domain = [
         _domain_row(f"{FLORES}, chrF", figures.domains, FLORES, directions, "chrf"),

@@ -1,6 +1,6 @@
 """Train a translator: pairs, subwords, network, fit, evaluate, export.
 
-``python -m training.translator.train --help``.
+python -m training.translator.train --help
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from training.config import load_config
 from training.corpora.parallel import read_pairs
 from training.loop import fit, seed_everything
 from training.networks.translator import TranslatorNetwork
-from training.pair_batches import MeasuredPair, PairBatch, measure, pack_pairs, pair_batches
-from training.pair_variation import RandomVariation
-from training.subword_training import SubwordPairEncoder
-from training.translating import score_sets
+from training.translator.batches import MeasuredPair, PairBatch, measure, pack_pairs, pair_batches
+from training.translator.config import TranslatorRun
 from training.translator.mixture import Mixture
+from training.translator.predict import score_sets
 from training.translator.prepare import PAIRS, dev_sets, folder_of_pairs, parts_of, prepare, read_prepared
-from training.translator_run import TranslatorRun
+from training.translator.subwords import SubwordPairEncoder
+from training.translator.variation import RandomVariation
 
 
 def main() -> None:
@@ -54,8 +54,8 @@ def main() -> None:
     )
     if not arguments.bundle:
         return
-    # It needs the service's packages, which training alone does not.
-    from training.publish_translator import print_published, publish
+    # Publishing needs the packages of the service, training alone does not.
+    from training.translator.publish import print_published, publish
 
     figures = publish(
         best,
@@ -106,7 +106,7 @@ class Epochs:
 
 
 def subwords_of_run(folder: Path, pairs_folder: Path) -> Subwords:
-    """The subwords of the pairs, kept with the run: a resumed one must cut its texts as before."""
+    """The subwords of the pairs, kept with the run, so that a resumed run cuts its texts as before."""
     path = folder / SUBWORDS
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def subwords_of_run(folder: Path, pairs_folder: Path) -> Subwords:
 
 
 def first_network(config: TranslatorRun, subwords: Subwords) -> TranslatorNetwork:
-    """A new network, or the best of the run to start from. Raises RuntimeError if that has other sizes."""
+    """A new network, or the best one of the run to start from. Raises RuntimeError if that has other sizes."""
     if config.starts_from:
         return load_translator(Path(config.starts_from), config).train()
     return new_translator(config, subwords)

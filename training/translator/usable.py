@@ -44,7 +44,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A translation and, if a reader has seen it, whether it is usable."""
+    """A translation and whether it is usable, None without a judgement."""
 
     number: int
     domain: str
@@ -115,7 +115,7 @@ def write_judgements(figures: UseFigures, path: Path) -> None:
 def measure(
     system: System, languages: Sequence[str], sentences: Sequence[Sentence], judgements: Judgements
 ) -> UseFigures:
-    """Translate the sentences and join them with what a reader said of the translations."""
+    """Translate the sentences and join them with a reader's judgements of the translations."""
     texts = [each.text for each in sentences]
     found = [of_language(language, sentences, system.answers(texts, language), judgements) for language in languages]
     return UseFigures(model=system.title, languages=found)

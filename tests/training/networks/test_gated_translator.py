@@ -10,9 +10,9 @@ from service.text.subwords import BOS_ID, EOS_ID
 from training.networks.gated_recurrence import run_recurrence
 from training.networks.gated_translator import GatedTranslator
 from training.networks.sampled_softmax import sampled_loss
-from training.networks.tied_loss import tied_loss
+from training.networks.tied_softmax import tied_loss
 from training.networks.translator import TranslatorConfig
-from training.pair_batches import PairBatch
+from training.translator.batches import PairBatch
 
 VOCABULARY = 23
 CONFIG = TranslatorConfig(

@@ -10,9 +10,9 @@ from torch.nn import functional
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import UNK_ID
 from tests.training.tiny import HEADS, SIZES, VOCABULARIES, config, random_ids, tagger
-from training.batches import TaggedBatch, TaggedExample, cloze_batches, collate
 from training.networks.cloze import ClozeModel
 from training.networks.tagger import partial_label_loss
+from training.tagger.batches import TaggedBatch, TaggedExample, cloze_batches, collate
 
 LOGITS = torch.tensor([[1.0, 2.0, -1.0, 0.5], [0.0, 3.0, 1.0, 1.0], [-2.0, 0.0, 0.0, 4.0]])
 TARGETS = torch.tensor([0, 2, 3])

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from tests.training.tiny_translator import VOCABULARY, random_sources, translator
 from training.networks.attention import ATTENTIONS
-from training.pair_batches import PairBatch
+from training.translator.batches import PairBatch
 
 
 def batch(**choices) -> PairBatch:

@@ -9,8 +9,8 @@ onnx = pytest.importorskip("onnx")
 from service.text.vocabulary import Vocabulary
 from tests.training.tiny import NUM_CHARACTERS, random_ids, tagger
 from training.export import save_graph
-from training.export_tagger import build_graph
 from training.tagger.bundle_start import extended, grow, renew_entity_head, state_of_graph
+from training.tagger.export import build_graph
 
 
 def test_the_weights_of_a_graph_are_those_of_the_network(tmp_path):

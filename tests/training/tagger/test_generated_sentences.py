@@ -6,9 +6,9 @@ import pytest
 pytest.importorskip("torch")
 
 from service.text.spans import spans_of
-from training.batches import TaggedExample, bits_of
 from training.corpora.entities import TAGS
 from training.corpora.examples import TaggedSentence
+from training.tagger.batches import TaggedExample, bits_of
 from training.tagger.forms import Forms, UnknownSlotError, choose, read_forms, read_lines
 from training.tagger.generated_sentences import LABELS_OF_SLOTS, fill, forms_with, generate
 from training.tagger.outside_text import FOLDER, read_annotated

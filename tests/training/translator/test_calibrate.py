@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,12 +115,7 @@ def test_rows_must_agree_in_their_features() -> None:
         rows_of([*drawn(1, size=1), {"target": "es", "chrf": 1.0, "features": {"coverage": 1.0}}])
 
 
-def test_from_a_file_to_a_file(tmp_path: Path) -> None:
-    rows, output = tmp_path / "rows.jsonl", tmp_path / "confidence.json"
-    rows.write_text("\n".join(map(json.dumps, drawn(1, size=600))), encoding="utf-8")
-    command = [sys.executable, "-m", "training.translator.calibrate", str(rows)]
-    command += ["--measured-on", "news", "--output", str(output)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "ECE" in printed
-    assert "| all | 300 |" in printed
-    assert ConfidenceModel.read(json.loads(output.read_text(encoding="utf-8"))).measured_on == ("news",)
+def test_the_report_has_the_figures_of_all_rows() -> None:
+    _, figures = calibrate(rows_of(drawn(1, size=300)), rows_of(drawn(2, size=300)), measured_on=["drawn"])
+    assert "ECE" in report(figures)
+    assert "| all | 300 |" in report(figures)

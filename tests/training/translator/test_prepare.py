@@ -14,9 +14,9 @@ from service.text.placeholders.masking import SYMBOLS
 from tests.training.corpora.made_up_pairs import write_pairs
 from training.config import FitConfig
 from training.corpora.parallel import Pair
+from training.translator.config import TranslatorRun
 from training.translator.pack import pack_pairs, pack_weights
 from training.translator.prepare import PAIRS, PreparedPair, is_usable, parts_of, prepare, read_prepared
-from training.translator_run import TranslatorRun
 
 CONFIG = TranslatorRun(
     name="made-up",

@@ -1,0 +1,60 @@
+"""The examples of a tagger's epoch: all of some corpora, a fresh sample of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from service.text.pipeline import WordEncoder
+from training.batches import pack
+from training.tagger.batches import AugmentConfig, TaggedBatch, TaggedExample, tagged_batches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mixture:
+    """Examples by corpus. ``num_words`` gives the number of words drawn from a corpus in each epoch; other corpora are
+    seen whole."""
+
+    examples: Mapping[str, Sequence[TaggedExample]]
+    num_words: Mapping[str, int]
+    batch_words: int
+    augment: AugmentConfig
+    encoder: WordEncoder
+    rates: npt.NDArray[np.float64]  # (word,) of word dropout
+
+    def choose(self, rng: np.random.Generator) -> list[TaggedExample]:
+        chosen: list[TaggedExample] = []
+        for name, members in self.examples.items():
+            everything = sum(len(example.words) for example in members)
+            chosen += sample(members, self.num_words.get(name, everything), rng)
+        return chosen
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[TaggedBatch]:
+        """An epoch of training batches."""
+        return tagged_batches(
+            self.choose(rng),
+            self.encoder,
+            num_words=self.batch_words,
+            rates=self.rates,
+            config=self.augment,
+            rng=rng,
+        )
+
+    def batches_per_epoch(self) -> int:
+        """The approximate number of batches in an epoch; samples differ a little."""
+        rng = np.random.default_rng(0)
+        return len(pack([len(example.words) for example in self.choose(rng)], self.batch_words, rng))
+
+
+def sample(examples: Sequence[TaggedExample], num_words: int, rng: np.random.Generator) -> list[TaggedExample]:
+    """Random examples with about so many words in all."""
+    chosen, total = [], 0
+    for i in rng.permutation(len(examples)):
+        if total >= num_words:
+            break
+        chosen.append(examples[i])
+        total += len(examples[i].words)
+    return chosen

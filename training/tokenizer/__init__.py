@@ -1,0 +1,1 @@
+"""The tokenizer: its comparison with libraries, and the training of its sentence boundary model."""

@@ -1,0 +1,163 @@
+"""The graphs of a translator as files, checked against torch: encoder and first states, then walks of several steps."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from service.runtime.session import OnnxSession, Session
+from service.text.batch import Batch, Ids
+from service.text.subwords import BOS_ID, PAD_ID
+from training.export import (
+    GRAPHS,
+    SHAPES,
+    TOLERANCE,
+    WEIGHTS,
+    Arrays,
+    ExportError,
+    random_lengths,
+    save_graph,
+    share_weights,
+    torch_inputs,
+)
+from training.networks.translator import Step, Translator
+from training.translator.graphs import (
+    ANNOTATIONS,
+    NEXT_STATE,
+    STATE,
+    encoder_graph,
+    step_graph,
+)
+from training.translator.matmul_variants import ByteProducts, FloatProducts
+
+ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}  # GRAPHS are the decoder's steps
+PRODUCTS = {"fp32": FloatProducts, "int8": ByteProducts}
+NUM_STEPS = 8  # of a walk
+ROWS_PER_SOURCE = 2
+NUM_CANDIDATES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatorSessions:
+    """The sessions of both graphs of a precision."""
+
+    encoder: Session
+    step: Session
+
+    @classmethod
+    def open(cls, folder: Path, precision: str) -> TranslatorSessions:
+        return cls(encoder=OnnxSession(folder / ENCODERS[precision]), step=OnnxSession(folder / GRAPHS[precision]))
+
+
+def write_translator(network: Translator, folder: Path, precisions: Sequence[str] = tuple(GRAPHS)) -> float:
+    """Write the :data:`ENCODERS` and :data:`GRAPHS` of these precisions and their shared weights; returns the largest
+    difference of fp32 from torch.
+
+    The network's weights are rounded already. Raises ExportError, before anything is written, if the graphs do not give
+    the output of the network.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        made, proof = Path(scratch) / "made", Path(scratch) / "proof"
+        write_graphs_of(network, proof, ["fp32"])
+        difference = check_translator(network, TranslatorSessions.open(proof, "fp32"))
+        write_graphs_of(network, made, precisions)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (WEIGHTS, *GRAPHS.values(), *ENCODERS.values()):  # left by an older bundle
+            (folder / name).unlink(missing_ok=True)
+        for path in made.iterdir():
+            shutil.copyfile(path, folder / path.name)
+    return difference
+
+
+def write_graphs_of(network: Translator, folder: Path, precisions: Sequence[str]) -> None:
+    folder.mkdir()
+    for precision in precisions:
+        save_graph(encoder_graph(network, PRODUCTS[precision]), folder / ENCODERS[precision])
+        save_graph(step_graph(network, PRODUCTS[precision]), folder / GRAPHS[precision])
+    share_weights([folder / file for precision in precisions for file in (ENCODERS[precision], GRAPHS[precision])])
+
+
+def check_translator(network: Translator, sessions: TranslatorSessions) -> float:
+    """Compare torch with onnxruntime and return the largest difference. Raises ExportError if it is too large."""
+    batches = check_batches(network.embedding.num_embeddings)
+    difference = float(
+        np.max([each for batch in batches for each in walk(network, sessions, batch)])
+    )  # NaN if any difference is NaN
+    if not difference <= TOLERANCE:
+        raise ExportError(f"torch and onnxruntime differ by {difference:.2e}, more than {TOLERANCE:.0e}")
+    return difference
+
+
+@torch.inference_mode()
+def walk(network: Translator, sessions: TranslatorSessions, batch: Batch) -> Iterator[float]:
+    """The largest difference in the encoder's output and in each of some steps.
+
+    Both sides continue with torch's best or second best tokens, each from its own states. Between steps rows are
+    dropped and others doubled, like the hypotheses of a beam.
+    """
+    memory, first = network.encode(*torch_inputs(batch))
+    encoded = sessions.encoder.run({"ids": batch.ids, "lengths": batch.lengths})
+    yield float(np.abs(encoded[STATE] - first.numpy()).max())
+    real = memory.mask.numpy()
+    yield float(np.abs(encoded[ANNOTATIONS] - memory.annotations.numpy())[real].max())
+    rng = np.random.default_rng(batch.ids.size)
+    sources = rng.integers(0, len(batch.ids), ROWS_PER_SOURCE * len(batch.ids)).astype(np.int32)
+    tokens = np.full(len(sources), BOS_ID, np.int32)
+    state, own = first[sources], encoded[STATE][sources]
+    for _ in range(NUM_STEPS):
+        found = run_step(sessions.step, encoded, batch.lengths, tokens=tokens, state=own, sources=sources)
+        step, expected = network.step(torch.from_numpy(tokens).long(), state, memory.select(torch.from_numpy(sources)))
+        yield step_difference(found, step, expected)
+        parents, ranks = rng.integers(0, len(sources), len(sources)), rng.integers(0, 2, len(sources))
+        tokens = expected.topk(2, dim=-1).indices.numpy()[parents, ranks].astype(np.int32)
+        state, own, sources = step.state[parents], found[NEXT_STATE][parents], sources[parents]
+
+
+def run_step(
+    step: Session,
+    encoded: Arrays,
+    lengths: Ids,
+    *,
+    tokens: Ids,
+    state: npt.NDArray[np.float32],
+    sources: Ids,
+    num_candidates: int = NUM_CANDIDATES,
+) -> Arrays:
+    """Run one step; ``encoded`` is the encoder's output."""
+    memories = {name: values for name, values in encoded.items() if name != STATE}
+    own = {"tokens": tokens, STATE: state, "sources": sources, "lengths": lengths}
+    return step.run({**memories, **own, "num_candidates": np.array([num_candidates], np.int64)})
+
+
+def step_difference(found: Arrays, step: Step, expected: torch.Tensor) -> float:
+    """The largest difference of states, attention, and scores: the scores of the chosen tokens, and the best scores."""
+    chosen = torch.from_numpy(found["candidates"]).long()
+    best = expected.topk(chosen.shape[1], dim=-1).values
+    pairs = [
+        (found[NEXT_STATE], step.state),
+        (found["attention"], step.weights),
+        (found["scores"], expected.gather(1, chosen)),
+        (found["scores"], best),
+    ]
+    return float(np.max([np.abs(actual - wanted.numpy()).max() for actual, wanted in pairs]))
+
+
+def check_batches(vocabulary_size: int) -> list[Batch]:
+    """One batch of each of :data:`SHAPES`."""
+    return [random_batch(shape, vocabulary_size, seed) for seed, shape in enumerate(SHAPES)]
+
+
+def random_batch(shape: tuple[int, int], vocabulary_size: int, seed: int) -> Batch:
+    """A batch of ids of every kind and ragged lengths."""
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(1, vocabulary_size, shape).astype(np.int32)
+    lengths = random_lengths(shape, rng)
+    ids[np.arange(shape[1]) >= lengths[:, None]] = PAD_ID
+    return Batch(ids=ids, lengths=lengths)

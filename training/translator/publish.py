@@ -1,0 +1,294 @@
+"""Publish a trained translator as a bundle: graphs, subwords, examples, card, and a manifest with measured figures.
+
+:mod:`training.translator.train` calls it at its end. The best weights so far of a run that goes on are published by
+
+    python -m training.translator.publish training/configs/en-xx.toml --bundle models/en-xx
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from service.bundle import CARD, EXAMPLES, SUBWORDS, load_bundle, write_manifest
+from service.predictors.translation import TranslateOptions
+from service.predictors.translator import TranslateExample
+from service.predictors.translator import Translator as Predictor
+from service.text.placeholders.items import scan
+from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
+from training.checkpoints import history_of_training, load_translator
+from training.command_line import publishing_parser
+from training.config import load_config
+from training.corpora.licences import TRANSLATOR_CORPORA
+from training.corpora.open_parallel import sources_of
+from training.corpora.parallel import PairSet, read_sets
+from training.export import round_weights
+from training.networks.translator import Translator
+from training.publish import finish_bundle, precision_fields, write_draft, write_examples
+from training.translator.bundle_report import attentions_of, make_report, write_translator_report
+from training.translator.calibrate import Reliability, calibrate, rows_of
+from training.translator.card import translator_card
+from training.translator.config import TranslatorRun
+from training.translator.evaluate import TranslatedSet, engine_here, measure, open_translator
+from training.translator.evaluate_confidence import limited
+from training.translator.evaluate_confidence import rows_of as confidence_rows
+from training.translator.export import ENCODERS, write_translator
+from training.translator.graphs import step_inputs, step_outputs
+from training.translator.prepare import domain_sets
+from training.translator.subwords import tag_of
+
+MAX_TOKENS, MAX_TARGET_TOKENS = 128, 256  # of one sentence; longer ones were not among the training pairs
+SPLIT_TOKENS = 45  # of a sentence that is translated whole; longer ones in parts
+REASON = (
+    "An answer is the same to the last bit alone and in any batch, in int8 too: activations are bounded and quantised "
+    "with fixed scales. See precisions for what int8 costs on dev."
+)
+DEFAULT = "int8"  # as independent of its neighbours as fp32, and several times as fast
+PRECISIONS = (DEFAULT, "fp32")  # measured; only the default ships
+BEAM_SIZE = 4
+CARD_SENTENCES = 200  # of each dev set of broad sources, in both precisions
+CALIBRATION_SENTENCES = 300  # of each dev set; half of them fit the confidence, the others measure it
+GOOD_SHARE = 0.75  # of good sentences at or above the threshold of confidence
+MARGIN = 0.1  # of the score of an example over that of the next hypothesis
+NEVER = -1e4  # added to a logit
+EXAMPLE_SENTENCES = (
+    "Your password has expired.",
+    "Click Save to apply the changes.",
+    "The meeting starts at 10:30 in room 204.",
+    "The government announced new measures on Monday.",
+    "I don't know where she lives.",
+    "What time is it?",
+    "Can you help me?",
+    "We will meet tomorrow at the station.",
+    "Write to info@example.com before 2031, please!",
+    "Settings",
+)
+
+
+def publish(
+    network: Translator,
+    subwords: Subwords,
+    *,
+    config: TranslatorRun,
+    folder: Path,
+    data_dir: Path | None,
+    report: Path,
+) -> dict[str, float]:
+    """Write the bundle and the report; returns the test figures of the default precision.
+
+    The weights of the network are rounded as they ship. The training curve of the report is that of the run in the
+    folder around it. Raises ExportError, before anything is written, if the graphs do not give the output of the
+    network.
+    """
+    network = network.cpu().eval()
+    full = report.parent / "bundle"  # in both precisions; what ships has the default alone
+    write_answering(network, subwords, config, full, precisions=PRECISIONS)
+    bundle = load_bundle(full)
+    engines = {
+        precision: engine_here(open_translator(bundle, precision), beam_size=BEAM_SIZE, length_penalty=1.0)
+        for precision in PRECISIONS
+    }
+    confidence, reliability = calibrated(open_translator(bundle, DEFAULT), config, data_dir)
+    dev_sets = sets_of_dev(config, data_dir)
+    dev = {precision: measure(engine, dev_sets) for precision, engine in engines.items()}
+    test = measure(engines[DEFAULT], read_sets(config.corpora, config.directions, "test", data_dir))
+    figures = figures_of(test)
+    title = f"{config.name} {config.version}, test"
+    attentions = attentions_of(open_translator(bundle, DEFAULT), test)
+    write_translator_report(make_report(title, {DEFAULT: test}, history_of_training(report.parent), attentions), report)
+
+    difference = write_answering(network, subwords, config, folder, precisions=(DEFAULT,))
+    final = manifest_of(config, network, precisions={DEFAULT: figures_of(dev[DEFAULT])}, test=figures)
+    final |= {"confidence": confidence} if confidence else {}
+    card = translator_card(
+        final,
+        config=config,
+        network=network,
+        dev={precision: figures_of(measured) for precision, measured in dev.items()},
+        reliability=reliability,
+        difference=difference,
+        sizes={
+            n: file.size_bytes for n, file in load_bundle(folder).manifest.files.items() if n not in (EXAMPLES, CARD)
+        },
+        signature=test[0].quality.signature,
+        beam_size=BEAM_SIZE,
+    )
+    finish_bundle(folder, final, card, open_translator)
+    return figures
+
+
+def calibrated(
+    translator: Predictor, config: TranslatorRun, data_dir: Path | None
+) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
+    """The ``confidence`` of the manifest and its reliability; None and nothing for a run on narrow corpora."""
+    if not config.tiers:
+        return None, {}
+    rows = [
+        row
+        for direction in config.directions
+        for each in limited(domain_sets(direction, split="dev", data_dir=data_dir), CALIBRATION_SENTENCES)
+        for row in confidence_rows(translator, each, direction)
+    ]
+    domains = list(dict.fromkeys(row["domain"] for row in rows))
+    return calibrate(rows_of(rows[::2]), rows_of(rows[1::2]), precision=GOOD_SHARE, measured_on=domains)
+
+
+def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
+    """The dev sets of the card.
+
+    They are those of the corpora or, of broad sources, a sample of every domain, the business slices as one.
+    ``training/translator/report.py`` measures them whole.
+    """
+    if not config.tiers:
+        return read_sets(config.corpora, config.directions, "dev", data_dir)
+    sets = [each for direction in config.directions for each in domain_sets(direction, split="dev", data_dir=data_dir)]
+    return limited(sets, CARD_SENTENCES)
+
+
+def write_answering(
+    network: Translator, subwords: Subwords, config: TranslatorRun, folder: Path, *, precisions: Sequence[str]
+) -> float:
+    """Write a bundle that answers, without figures and card; returns the difference of its graphs from torch.
+
+    The weights of the network are rounded as they ship.
+    """
+    round_weights(network)
+    silence(network, subwords)
+    difference = write_translator(network, folder, precisions)
+    (folder / SUBWORDS).write_bytes(subwords.processor.serialized_model_proto())
+    draft = manifest_of(config, network, precisions={name: {} for name in precisions}, test={})
+    write_draft(folder, draft)
+    translator = open_translator(load_bundle(folder), DEFAULT)
+    write_examples({DEFAULT: translator}, examples_of(translator), folder)
+    write_manifest(folder, draft)
+    return difference
+
+
+def silence(network: Translator, subwords: Subwords) -> None:
+    """Forbid the tokens that no text has: padding, unknown, begin, the tags of languages."""
+    spoken = [EOS_ID, *(each for each in range(len(subwords)) if not subwords.processor.is_control(each))]
+    silent = torch.ones(len(subwords), dtype=torch.bool)
+    silent[spoken] = False
+    silent[[PAD_ID, UNK_ID, BOS_ID]] = True
+    with torch.no_grad():
+        network.output_bias[silent] = NEVER
+
+
+def manifest_of(
+    config: TranslatorRun,
+    network: Translator,
+    *,
+    precisions: Mapping[str, Mapping[str, float]],
+    test: Mapping[str, float],
+) -> dict[str, Any]:
+    pairs = [direction.split("-") for direction in config.directions]
+    fields = precision_fields(precisions, reason=REASON, precisions=tuple(precisions))
+    for name, precision in fields["precisions"].items():
+        precision["encoder"] = ENCODERS[name]
+    return {
+        "name": config.name,
+        "version": config.version,
+        "task": "translate",
+        "default": config.is_default,
+        "languages": sorted({language for pair in pairs for language in pair}),
+        "pairs": [{"source": source, "target": target, "tag": tag_of(target)} for source, target in pairs],
+        "description": config.description,
+        "licence": licence_of(config),
+        "commercial_use": allows_commercial_use(config),
+        "corpora": corpora_of(config),
+        "features": {},
+        "labels": {},
+        "limits": {
+            "max_tokens": MAX_TOKENS,
+            "max_target_tokens": MAX_TARGET_TOKENS,
+            "split_tokens": SPLIT_TOKENS,
+        },
+        "inputs": [_described(value) for value in step_inputs(network)],
+        "outputs": [_described(value) for value in step_outputs(network)],
+        **fields,
+        "metrics": dict(test),
+    }
+
+
+def corpora_of(config: TranslatorRun) -> list[dict[str, str]]:
+    """Every corpus and source that a run learned from, with its terms."""
+    sources = [
+        {"name": each.name, "use": f"sentence pairs: {each.domain}", "licence": each.licence, "source": each.origin}
+        for each in sources_of(config.tiers)
+    ]
+    return [*(dict(TRANSLATOR_CORPORA[name]) for name in config.corpora), *sources]
+
+
+def licence_of(config: TranslatorRun) -> str:
+    """The licence of a model of a run: the most demanding of its sources, those of software aside."""
+    if "multi30k" in config.corpora:
+        return "CC BY-NC-SA 4.0"
+    return "CC BY-SA 4.0" if "copyleft" in config.tiers else "CC BY 4.0"
+
+
+def allows_commercial_use(config: TranslatorRun) -> bool:
+    """Whether the terms of every corpus, as their publishers state them, allow commercial use of a model."""
+    return "multi30k" not in config.corpora and "restricted" not in config.tiers
+
+
+def examples_of(translator: Predictor) -> list[TranslateExample]:
+    """Our sentences in every pair with their translations, where any processor and release of onnxruntime surely agree.
+
+    The best hypothesis must be well before the next one, and nothing may be copied, because two hypotheses could then
+    become one text. If there is no such sentence, the surest one is taken.
+    """
+    found: list[tuple[float, TranslateExample]] = []
+    for pair in translator.pairs:
+        texts = [text for text in EXAMPLE_SENTENCES if not scan(text)]
+        answers = translator.translate(texts, TranslateOptions(pair=pair, num_hypotheses=BEAM_SIZE))
+        for text, translations in zip(texts, answers, strict=True):
+            best, *others = translations
+            example = TranslateExample(
+                source=pair.source, text=text, target=pair.target, translation=best.text, score=round(best.score, 5)
+            )
+            found.append((best.score - others[0].score if others else 0.0, example))
+    sure = [example for margin, example in found if margin >= MARGIN]
+    return sure or [max(found, key=lambda each: each[0])[1]]
+
+
+def figures_of(measured: Sequence[TranslatedSet]) -> dict[str, float]:
+    return {name: value for part in measured for name, value in part.figures().items()}
+
+
+def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:
+    """An input or output of a graph in the form of a manifest."""
+    kind = value.type.tensor_type
+    return {
+        "name": value.name,
+        "type": onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name,
+        "shape": [axis.dim_param or axis.dim_value for axis in kind.shape.dim],
+    }
+
+
+def main() -> None:
+    arguments = publishing_parser(__doc__).parse_args()
+    config = load_config(TranslatorRun, arguments.config)
+    run = arguments.run_dir or Path("runs") / config.name
+    figures = publish(
+        load_translator(run, config),
+        Subwords.load(run / SUBWORDS),
+        config=config,
+        folder=arguments.bundle or Path("models") / config.name,
+        data_dir=arguments.data_dir,
+        report=run / "report",
+    )
+    print_published(figures)
+
+
+def print_published(figures: Mapping[str, float]) -> None:
+    """Print one figure a line."""
+    for name, value in figures.items():
+        print(f"{name:56} {value:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
