@@ -1,5 +1,7 @@
-"""External data of ONNX files: lists the other files that a graph reads its weights from, which onnxruntime opens
-without telling."""
+"""External data of ONNX files: the other files that a graph reads its weights from, which onnxruntime opens by itself.
+
+Why they are not given to it from memory is in docs/adr/0030-weights-are-opened-by-onnxruntime.md.
+"""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ class Engine:
         bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
         for each in loaded:
             if self.lifecycle.is_ending:
-                return  # told to stop meanwhile: it will never open
+                return  # asked to stop meanwhile: it will never open
             runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_threads)]
             self._learn(each, max(await asyncio.gather(*runs), key=lambda run: run.longest_seconds))
 
