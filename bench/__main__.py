@@ -17,7 +17,7 @@ from bench.raw import sweep
 from bench.report import Report, Speed, print_machine, print_table, write_json
 from bench.throughput import measure_throughput
 from bench.workload import Workload, text_of_about, workloads_of
-from service.runtime.cores import available_cores
+from service.runtime.resources import available_cores
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -40,7 +40,7 @@ from service.decoding.decoder import Decoder
 from service.decoding.search import Search
 from service.models.loading import OpenSession
 from service.predictors.translator import Translator
-from service.runtime.cores import available_cores
+from service.runtime.resources import available_cores
 from service.runtime.session import open_session
 from service.settings import Settings
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from service.runtime.cores import available_cores
+from service.runtime.resources import available_cores
 
 PACKAGES = ("onnxruntime", "numpy", "litestar", "uvicorn", "uvloop", "msgspec")
 

@@ -11,19 +11,25 @@ import onnxruntime
 
 from bench.client import Request
 from service.bundle import Bundle, Task
-from service.decoding.offline_search import search_all
+from service.decoding.beam_search import search_all
 from service.decoding.search import Search
 from service.errors import BundleError
-from service.models.loading import check_precision, precision_of
-from service.models.versions import DEFAULT_SETTINGS, default_of, find_versions, highest_of, name_of
+from service.models.loading import (
+    DEFAULT_SETTINGS,
+    check_precision,
+    default_of,
+    find_versions,
+    highest_of,
+    name_of,
+    precision_of,
+)
 from service.predictors.classifier import Classifier
 from service.predictors.sentence_encoder import cap_of
 from service.predictors.tagger import Tagger
 from service.predictors.translation import TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays
-from service.settings import Settings
-from service.settings_rules import PREFIX
+from service.settings import PREFIX, Settings
 from service.text.batch import Batch, Ids
 from service.text.paragraphs import cut
 from service.text.tokenizer import split_sentences

@@ -13,8 +13,7 @@ from bench.workload import SENTENCES
 from service.bundle import Bundle
 from service.decoding.search import Hypotheses, Search
 from service.errors import BundleError
-from service.models.loading import OpenSession, open_translator, precision_of
-from service.models.versions import find_versions, highest_of
+from service.models.loading import OpenSession, find_versions, highest_of, open_translator, precision_of
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import open_session

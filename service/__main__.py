@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from service.serving.stopping import StopSignal
+from service.serving.signals import StopSignal
 
 SWITCH_SECONDS = 0.001  # the event loop gets the interpreter's lock back sooner from a thread with long work
 
@@ -19,7 +19,7 @@ def main() -> int:
     open_standard_streams()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # blocked until its handler is installed
     stop = StopSignal()
-    stop.heed()
+    stop.install()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: onnxruntime does the multiplying here
 
     from service.errors import StartupError

@@ -16,9 +16,7 @@ from service.api.body import requests_within
 from service.api.classify import ClassifyEndpoint, classify
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
-from service.api.first_look import FirstLook
 from service.api.health import live, metrics, ready
-from service.api.load_shedding import LoadShedder
 from service.api.middleware import ContextMiddleware
 from service.api.models import models
 from service.api.openapi import describe_api
@@ -31,15 +29,13 @@ from service.api.side_thread import SideThread
 from service.api.tag import TagEndpoint, tag
 from service.api.translate import TranslateEndpoint, translate
 from service.metrics import Metrics
-from service.metrics_exposition import Exposition
+from service.models.cards import request_limits
 from service.models.engine import Engine, create_engine
-from service.models.limits import request_limits
 from service.models.loading import LoadedModel, OpenSession
-from service.models.reloading import ReloadSignal
-from service.runtime.devices import FindObstacle, choose_device
+from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
-from service.tracing.trace import Tracer, choose_tracer, tracing
+from service.telemetry import Tracer, choose_tracer
 
 _log = logging.getLogger(__name__)
 
@@ -50,14 +46,14 @@ def create_app(
     open_session: OpenSession = open_session,
     find_obstacle: FindObstacle = find_obstacle,
     preloaded: Sequence[LoadedModel] = (),
-    exposition: Exposition | None = None,
+    worker_metrics: Metrics | None = None,
     tracer: Tracer | None = None,
-    reload_signal: ReloadSignal | None = None,
+    reloads_on_sighup: bool = False,
 ) -> Litestar:
     """Build the service as an ASGI application.
 
     Tests pass a session, a device and a tracer of their own, and processes that share memory the models that were
-    loaded already, if there are any; workers show their metrics together. The device is chosen here, once for the
+    loaded already, if there are any, and metrics that are shown together. The device is chosen here, once for the
     process. Raises DeviceError or SettingsError.
     """
     tracer = tracer or choose_tracer(settings.tracing)
@@ -65,14 +61,18 @@ def create_app(
     settings = settings.model_copy(update={"device": device})
     access = build_access_policy(settings)
     engine = create_engine(
-        settings, open_session, preloaded, Metrics(exposition), reload_signal or ReloadSignal(), access.reread_keys
+        settings,
+        open_session,
+        preloaded,
+        worker_metrics or Metrics(),
+        access.reread_keys,
     )
     engine.metrics.device.labels(device).set(1)
     app = Litestar(
         route_handlers=[tag, classify, translate, models, live, ready, *here_or_admin(settings)],
         dependencies=dependencies(engine, access),
         exception_handlers=HANDLERS,
-        lifespan=[engine.running, partial(tracing, tracer)],
+        lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
         before_request=access if access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_within(settings.body_timeout_seconds),
@@ -84,19 +84,9 @@ def create_app(
     app.state.engine = engine
     app.state.access = access
     app.state.count_problem = engine.metrics.count_problem
-    load_shedder = LoadShedder(registry=engine.registry, default_timeout_ms=settings.default_timeout_ms)
     request_log = RequestLog(metrics=engine.metrics, callers=access.callers(settings), tracer=tracer)
-    app.state.first_look = FirstLook(
-        load_shedder=load_shedder,
-        request_log=request_log,
-        lag=engine.lag,
-        lifecycle=engine.lifecycle,
-        needs_key=access.keys is not None,
-    )
     app.state.outermost = partial(ContextMiddleware, request_log=request_log, lifecycle=engine.lifecycle)
-    app.asgi_handler = ConcurrencyLimit(
-        app.asgi_handler, load_shedder=load_shedder, lag=engine.lag, max_in_flight=settings.max_requests
-    )
+    app.asgi_handler = ConcurrencyLimit(app.asgi_handler, lag=engine.lag, max_in_flight=settings.max_requests)
     app.asgi_handler = app.state.outermost(ShutdownMiddleware(app.asgi_handler, lifecycle=engine.lifecycle))
     return app
 
@@ -119,7 +109,6 @@ def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
         logging_config=None,
     )
     admin.state.count_problem = app.state.count_problem
-    admin.state.first_look = None  # operators are never turned away
     admin.asgi_handler = app.state.outermost(ShutdownMiddleware(admin.asgi_handler, lifecycle=engine.lifecycle))
     return admin
 

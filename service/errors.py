@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as a tree. Each class carries its HTTP status and its stable kind.
+"""Errors of the service, as a tree. Each class carries its HTTP status and its stable kind.
 
 ::
 
@@ -58,7 +58,7 @@ class ServiceError(Exception):
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
-    headers: Mapping[str, str] = MappingProxyType({})  # that belong to the answer
+    headers: Mapping[str, str] = MappingProxyType({})  # of the answer
 
     def __init__(
         self,
@@ -92,14 +92,14 @@ class MalformedRequestError(RequestError):
 
 
 class UnauthorizedError(RequestError):
-    """The service wants a key, and there is none or one it does not know."""
+    """The request has no API key, or one that the service does not know."""
 
     status, kind, title = 401, "unauthorized", "Unauthorized"
     headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class CrossOriginError(RequestError):
-    """A browser sent it for a page of another origin."""
+    """A browser sent the request for a page of another origin."""
 
     status, kind, title = 403, "cross_origin", "Request from another origin"
 
@@ -117,13 +117,13 @@ class UnknownModelError(RequestError):
 
 
 class MethodNotAllowedError(RequestError):
-    """The path is right, the method is not."""
+    """The path is a route's, but the method is not."""
 
     status, kind, title = 405, "method_not_allowed", "Method not allowed"
 
 
 class BodyTimeoutError(RequestError):
-    """The request did not arrive whole in time."""
+    """The whole request did not arrive in time."""
 
     status, kind, title = 408, "body_timeout", "Request too slow"
     headers = MappingProxyType({"Connection": "close"})  # the rest of it may still come
@@ -142,7 +142,7 @@ class UnsupportedMediaTypeError(RequestError):
 
 
 class InvalidRequestError(RequestError):
-    """JSON, but not a request; ``errors`` says where."""
+    """The body is JSON, but not a valid request; ``errors`` says where."""
 
     status, kind, title = 422, "invalid_request", "Invalid request"
 
@@ -180,19 +180,19 @@ class CapacityError(ServiceError):
 
 
 class OverloadedError(CapacityError):
-    """The queue cannot finish this in time; the caller may try again."""
+    """The queue cannot finish the request in time; the caller may try again."""
 
     status, kind, title = 429, "overloaded", "Overloaded"
 
 
 class RateLimitedError(CapacityError):
-    """The caller has sent more items than it may; the service may well be idle."""
+    """The caller has sent more items than its rate limit allows; the service may well be idle."""
 
     status, kind, title = 429, "rate_limited", "Rate limited"
 
 
 class NotReadyError(CapacityError):
-    """Models are still loading, or the process is about to end."""
+    """The models are still loading, or the process is about to end."""
 
     status, kind, title = 503, "not_ready", "Not ready"
 
@@ -210,13 +210,13 @@ class DeadlineExceededError(CapacityError):
 
 
 class ModelFailedError(ServiceError):
-    """The model's run raised, or gave back something that is not an answer. A bug."""
+    """The model's run raised an error, or its outputs are no answer: a bug."""
 
     kind, title = "model_failed", "Model failed"
 
 
 class ReloadFailedError(ServiceError):
-    """The models that were served before go on as they were; the detail says what is wrong with those in the folder."""
+    """The models in the folder cannot be served; the detail says why, and those that were served before still are."""
 
     status, kind, title = 409, "reload_failed", "Reload failed"
 
@@ -234,8 +234,8 @@ class BundleError(StartupError):
 
 
 class DeviceError(StartupError):
-    """The configured device is not there."""
+    """The configured device does not exist."""
 
 
 class AddressError(StartupError):
-    """The configured address cannot be listened on: another process does, or it is not this machine's."""
+    """The configured address cannot be listened on: another process does, or it is no address of this machine."""

@@ -9,15 +9,17 @@ from service.errors import NotReadyError
 
 
 class Phase(Enum):
+    """Phase in the life of the service."""
+
     STARTING = "starting"
     READY = "ready"
-    LEAVING = "leaving"  # told to stop, but requests of callers who have not noticed yet are accepted
+    LEAVING = "leaving"  # asked to stop: it says that it is not ready, but still accepts requests
     DRAINING = "draining"
     FAILED = "failed"
 
 
-_LETS_IN = frozenset({Phase.READY, Phase.LEAVING})
-_ENDS = frozenset({Phase.LEAVING, Phase.DRAINING})
+_ACCEPTING = frozenset({Phase.READY, Phase.LEAVING})
+_ENDING = frozenset({Phase.LEAVING, Phase.DRAINING})
 
 
 class Lifecycle:
@@ -31,10 +33,10 @@ class Lifecycle:
     @property
     def is_ending(self) -> bool:
         """Whether callers had better go to another instance."""
-        return self.phase in _ENDS
+        return self.phase in _ENDING
 
     def open(self) -> None:
-        """Become ready, after loading. A service that was told to stop while it loaded stays closed."""
+        """Become ready, after loading. A service that was asked to stop while it loaded stays closed."""
         self._decide(Phase.READY)
 
     def fail(self) -> None:
@@ -56,13 +58,13 @@ class Lifecycle:
         self._decided.set()
 
     async def decided(self) -> Phase:
-        """Wait for the end of the start, whichever it is, and return the phase."""
+        """Wait until the service has started or failed to, and return the phase."""
         await self._decided.wait()
         return self.phase
 
     def check(self) -> None:
         """Raise NotReadyError unless requests are accepted."""
-        if self.phase not in _LETS_IN:
+        if self.phase not in _ACCEPTING:
             raise self._not_ready()
 
     def check_ready(self) -> None:

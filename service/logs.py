@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request's id, and never a word of anybody's text."""
+"""Structured logs: one JSON object a line, with the request's id. They never hold text of callers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def configure_logging(*, level: str, format: Literal["json", "text"]) -> None:  
     """Send every logger to standard error in one form; the server's own lines from warnings on only."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
-    # Nobody prints these, and to find them out is half the cost of a record.
+    # These fields are not printed, and finding them out is half the cost of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -51,7 +51,7 @@ def configure_logging(*, level: str, format: Literal["json", "text"]) -> None:  
 
 
 def name_worker(number: int) -> None:
-    """Add this worker's number to every line from now on."""
+    """Add the number of this worker to every line from now on."""
 
     def add(record: logging.LogRecord) -> bool:
         record.worker = number

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from service.errors import ServiceError
-from service.metrics_exposition import Across, Exposition, OwnExposition
 
+Across = Literal["livesum", "livemax"]  # how the values of several workers are combined
 CONTENT_TYPE = "text/plain; version=0.0.4"  # the charset is added where it is answered
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEP_SECONDS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
@@ -42,9 +42,8 @@ class Metrics:
     Every gauge says how the values of several workers are combined: ``multiprocess_mode`` or ``across``.
     """
 
-    def __init__(self, exposition: Exposition | None = None) -> None:
-        self._exposition = exposition or OwnExposition()
-        self.registry = registry = self._exposition.registry
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
         self._queues: list[QueueGauge] = []
         self._decoders: list[DecoderGauge] = []
         self._declare_requests(registry)
@@ -52,7 +51,7 @@ class Metrics:
         self._declare_queues()
         self._declare_decoder(registry)
         self._declare_reloads(registry)
-        self._exposition.describe_process()
+        self._declare_process()
 
     def watch(self, queue: QueueGauge) -> None:
         """Count this queue in the queue gauges, which are read when scraped."""
@@ -76,11 +75,10 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return the Prometheus text format."""
-        return self._exposition.render()
+        return generate_latest(self.registry)
 
     async def keep_fresh(self) -> None:
-        """Keep this process's gauges up to date for other workers, until cancelled."""
-        await self._exposition.keep_fresh()
+        """Keep this process's gauges up to date for other workers, until cancelled: there are none here."""
 
     def _declare_requests(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -197,7 +195,12 @@ class Metrics:
         )
 
     def _gauge(self, name: str, documentation: str, read: Callable[[], float], *, across: Across = "livesum") -> None:
-        self._exposition.gauge(name, documentation, read, across=across)
+        """Declare a gauge that is read by a function when it is asked for."""
+        Gauge(name, documentation, registry=self.registry, multiprocess_mode=across).set_function(read)
+
+    def _declare_process(self) -> None:
+        """Declare the process's memory, processor time and open files."""
+        ProcessCollector(registry=self.registry)
 
 
 def count_reloads(registry: CollectorRegistry) -> Counter:
@@ -211,6 +214,16 @@ def count_reloads(registry: CollectorRegistry) -> Counter:
     for result in ("ok", "unchanged", "failed"):
         reloads.labels(result)  # 0 from the beginning: a rate needs a first value
     return reloads
+
+
+def count_worker_restarts(registry: CollectorRegistry) -> Counter:
+    """Declare the counter of workers that a supervisor replaced."""
+    restarts = Counter(
+        "ribbon_worker_restarts", "Workers replaced, by reason: died, hung.", ["reason"], registry=registry
+    )
+    for reason in ("died", "hung"):
+        restarts.labels(reason)  # 0 from the beginning: a rate needs a first value
+    return restarts
 
 
 def _longest(ages: Iterable[float]) -> float:

@@ -1,230 +1,199 @@
-"""Settings: one frozen value that an operator chooses, read once from the environment."""
+"""Settings: one frozen value that an operator chooses, read once from the environment.
+
+``python -m service.settings`` prints the table of all settings; with a document's path it rewrites the table there.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from service.errors import SettingsError
-from service.settings_fields import Networks, Origins, setting
-from service.settings_rules import PREFIX, impossible, variable
 
+PREFIX = "RIBBON_"
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
 MAX_DRAIN_SECONDS = 86_400  # a day: what is longer is a mistake, and what is much longer no clock can wait for
+MAX_UTF8_BYTES = 4  # of one character
+ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 # Variables that Kubernetes sets in every pod beside a Service named ribbon, as Docker's old links do.
 _LINK = re.compile(r"RIBBON_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 _LINK_HINT = (
     "set by Kubernetes, which describes a Service named 'ribbon' in variables that begin with RIBBON_; "
     "set enableServiceLinks: false in the pod's spec, or give the Service another name"
 )
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@A-Z]+")
+_USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
+HEAD = "| Variable | Default | Meaning | What turning it up costs |\n| --- | --- | --- | --- |"
+BEGIN, END = "<!-- settings: written by `make settings` -->", "<!-- end of settings -->"
+_BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+
+
+def _split(value: Any) -> Any:
+    """Split a string at its commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _networks(value: Any) -> Any:
+    """Parse networks; one address is a network too. Raises ValueError, once for all."""
+    return tuple(map(ip_network, _split(value))) if isinstance(value, str) else value
+
+
+def _origins(value: Any) -> Any:
+    """Parse origins. Raises ValueError for one that no browser would ever send."""
+    origins = _split(value)
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin as browsers send it: that is scheme://host or scheme://host:port, in small "
+                "letters, without a path and without the scheme's usual port"
+            )
+    return origins
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+DrainSeconds = Annotated[float, Field(ge=0, le=MAX_DRAIN_SECONDS)]
+Network = IPv4Network | IPv6Network
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 
 
 class Settings(BaseModel):
-    """Settings of the service with their defaults. ``python -m service.settings`` prints them as the table for
-    people."""
+    """Settings of the service. The text under each is its meaning and the cost of turning it up, as in the table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    host: str = setting(
-        "127.0.0.1", meaning="address to listen on", cost="`0.0.0.0` lets in whoever can reach the machine"
-    )
-    port: int = setting(
-        8000, ge=0, le=65535, meaning="port to listen on; 0 picks a free one", cost="nothing; under 1024 needs a right"
-    )
-    admin_host: str | None = setting(
-        None,
-        meaning="address that the admin port listens on; default: that of `RIBBON_HOST`",
-        cost="no key is asked for there: whoever reaches it can reload models",
-    )
-    admin_port: int | None = setting(
-        None,
-        ge=0,
-        le=65535,
-        meaning="port for `/metrics`, `/health`, `/models` and `/admin/reload`; 0 picks a free one; default: none, "
-        "`/metrics` is on the main port and models are reloaded by SIGHUP only",
-        cost="nothing; under 1024 needs a right",
-    )
-    models_dir: Path = setting(
-        Path("models"), meaning="folder of bundles", cost="each bundle: memory in every worker, and time to start"
-    )
-    default_tagger: str | None = setting(
-        None,
-        meaning="answers /tag when no model is named: a name, and with it its highest version, or `name@version`; "
-        "default: the bundle that says so, else the first by name",
-        cost="what that model costs",
-    )
-    default_classifier: str | None = setting(None, meaning="the same for /classify", cost="what that model costs")
-    default_translator: str | None = setting(
-        None,
-        meaning="the same for /translate, where several models serve the languages asked for",
-        cost="what that model costs",
-    )
-    device: Literal["auto", "cpu", "cuda"] = setting(
-        "auto",
-        meaning="where models run; `auto`: on a GPU if there is one that works, else on the CPU",
-        cost="`cuda` takes memory of the GPU, and does not start without one",
-    )
-    precision: str | None = setting(
-        None,
-        meaning="variant of each model's graph, where it has this one; default: the bundle's own",
-        cost="`int8` is faster and drifts within what the bundle states; `fp32` is exact and slower",
-    )
-    workers: int = setting(
-        1, ge=1, le=64, meaning="processes that serve, all on one port", cost="memory: each has queues and arenas"
-    )
-    threads: int | None = setting(
-        None,
-        ge=1,
-        le=256,
-        meaning="model runs at once in a worker, one thread each; default: the CPU quota over the workers",
-        cost="memory of a largest run each; more than there are cores, and every run is slower",
-    )
+    host: str = "127.0.0.1"
+    """address to listen on. Cost: `0.0.0.0` lets in whoever can reach the machine"""
+    port: Port = 8000
+    """port to listen on; 0 picks a free one. Cost: nothing; under 1024 needs a right"""
+    admin_host: str | None = None
+    """address that the admin port listens on; default: that of `RIBBON_HOST`.
+    Cost: no key is asked for there: whoever reaches it can reload models"""
+    admin_port: Port | None = None
+    """port for `/metrics`, `/health`, `/models` and `/admin/reload`; 0 picks a free one; default: none, `/metrics` is
+    on the main port and models are reloaded by SIGHUP only.
+    Cost: nothing; under 1024 needs a right"""
+    models_dir: Path = Path("models")
+    """folder of bundles. Cost: each bundle: memory in every worker, and time to start"""
+    default_tagger: str | None = None
+    """answers /tag when no model is named: a name, and with it its highest version, or `name@version`; default: the
+    bundle that says so, else the first by name.
+    Cost: what that model costs"""
+    default_classifier: str | None = None
+    """the same for /classify. Cost: what that model costs"""
+    default_translator: str | None = None
+    """the same for /translate, where several models serve the languages asked for. Cost: what that model costs"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where models run; `auto`: on a GPU if there is one that works, else on the CPU.
+    Cost: `cuda` takes memory of the GPU, and does not start without one"""
+    precision: str | None = None
+    """variant of each model's graph, where it has this one; default: the bundle's own.
+    Cost: `int8` is faster and drifts within what the bundle states; `fp32` is exact and slower"""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """processes that serve, all on one port. Cost: memory: each has queues and arenas"""
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """model runs at once in a worker, one thread each; default: the CPU quota over the workers.
+    Cost: memory of a largest run each; more than there are cores, and every run is slower"""
 
-    max_items: int = setting(128, ge=1, meaning="texts in one request", cost="longer waits for those behind it")
-    max_body_bytes: int = setting(
-        4 * 1024 * 1024, ge=1024, meaning="bytes in one request body", cost="memory: a body is read whole"
-    )
-    max_text_length: int = setting(
-        50_000, ge=1, meaning="characters in one text", cost="longer waits; memory of the largest answer"
-    )
-    max_request_length: int = setting(
-        131_072,
-        ge=1,
-        meaning="characters in all texts of one request",
-        cost="memory: an answer of `/tag` is many times as long as its text",
-    )
+    max_items: Count = 128
+    """texts in one request. Cost: longer waits for those behind it"""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
+    """bytes in one request body. Cost: memory: a body is read whole"""
+    max_text_length: Count = 50_000
+    """characters in one text. Cost: longer waits; memory of the largest answer"""
+    max_request_length: Count = 131_072
+    """characters in all texts of one request. Cost: memory: an answer of `/tag` is many times as long as its text"""
 
-    max_batch_cells: int = setting(
-        1024,
-        ge=1,
-        meaning="rows x longest row in one model run",
-        cost="memory of each thread; a run cannot be interrupted, so others wait longer behind it",
-    )
-    max_decoder_rows: int = setting(
-        32,
-        ge=MAX_BEAM_SIZE,
-        meaning="hypotheses of a translation model decoded at once by one thread",
-        cost="slower steps for all that are decoded together; memory of their states",
-    )
-    max_queued_cells: int = setting(
-        65_536,
-        ge=1,
-        meaning="tokens that may wait; above, 429",
-        cost="longer waits before anybody is refused, and the memory of what waits",
-    )
-    max_requests: int = setting(
-        4096,
-        ge=1,
-        meaning="requests that may be inside at once; above, 429",
-        cost="memory: the body of each, and connections",
-    )
-    default_timeout_ms: int = setting(
-        30_000,
-        ge=1,
-        le=3_600_000,
-        meaning="deadline of a request that names none",
-        cost="late answers nobody may wait for any more, in place of early refusals",
-    )
+    max_batch_cells: Count = 1024
+    """rows x longest row in one model run.
+    Cost: memory of each thread; a run cannot be interrupted, so others wait longer behind it"""
+    max_decoder_rows: Annotated[int, Field(ge=MAX_BEAM_SIZE)] = 32
+    """hypotheses of a translation model decoded at once by one thread.
+    Cost: slower steps for all that are decoded together; memory of their states"""
+    max_queued_cells: Count = 65_536
+    """tokens that may wait; above, 429. Cost: longer waits before anybody is refused, and the memory of what waits"""
+    max_requests: Count = 4096
+    """requests that may be inside at once; above, 429. Cost: memory: the body of each, and connections"""
+    default_timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
+    """deadline of a request that names none.
+    Cost: late answers nobody may wait for any more, in place of early refusals"""
 
-    api_keys_file: Path | None = setting(
-        None,
-        meaning="file of names and hashes of the keys that are let in; default: nobody needs a key",
-        cost="every key in it: under a microsecond of each request",
-    )
-    rate_limit_items: float | None = setting(
-        None,
-        ge=1e-6,
-        le=1e9,
-        meaning="texts a second of one key, or of one address where there are no keys; default: no limit",
-        cost="one caller may take more of what others share",
-    )
-    rate_limit_burst: int | None = setting(
-        None,
-        ge=1,
-        meaning="texts at once of a caller who was quiet; default: those of a second, at least `RIBBON_MAX_ITEMS`",
-        cost="longer waits for others behind one caller",
-    )
-    trusted_proxies: Networks | None = setting(
-        None,
-        meaning="addresses and networks, comma-separated, whose X-Forwarded-For or Forwarded is believed",
-        cost="whoever can send from these addresses passes for anybody",
-    )
-    cors_origins: Origins | None = setting(
-        None,
-        meaning="origins, comma-separated, whose pages may call the service from a browser, or `*`",
-        cost="scripts of those pages can use the service as their visitors could",
-    )
-    max_connections: int | None = setting(
-        None,
-        ge=1,
-        meaning="connections open at once in a worker; default: 10000, or what the limit of open files leaves",
-        cost="some 10 KB of memory and an open file each",
-    )
-    body_timeout_seconds: float = setting(
-        30.0,
-        gt=0,
-        meaning="most time for a request's headers to arrive, and again for its body; above, 408",
-        cost="slow callers hold their connections longer",
-    )
-    answer_timeout_seconds: float = setting(
-        60.0,
-        gt=0,
-        meaning="most time for a caller to read an answer; above, the connection is cut",
-        cost="callers who do not read hold memory and connections longer",
-    )
+    api_keys_file: Path | None = None
+    """file of names and hashes of the keys that are let in; default: nobody needs a key.
+    Cost: every key in it: under a microsecond of each request"""
+    rate_limit_items: Annotated[float, Field(ge=1e-6, le=1e9)] | None = None
+    """texts a second of one key, or of one address where there are no keys; default: no limit.
+    Cost: one caller may take more of what others share"""
+    rate_limit_burst: Count | None = None
+    """texts at once of a caller who was quiet; default: those of a second, at least `RIBBON_MAX_ITEMS`.
+    Cost: longer waits for others behind one caller"""
+    trusted_proxies: Networks | None = None
+    """addresses and networks, comma-separated, whose X-Forwarded-For or Forwarded is believed.
+    Cost: whoever can send from these addresses passes for anybody"""
+    cors_origins: Origins | None = None
+    """origins, comma-separated, whose pages may call the service from a browser, or `*`.
+    Cost: scripts of those pages can use the service as their visitors could"""
+    max_connections: Count | None = None
+    """connections open at once in a worker; default: 10000, or what the limit of open files leaves.
+    Cost: some 10 KB of memory and an open file each"""
+    body_timeout_seconds: Seconds = 30.0
+    """most time for a request's headers to arrive, and again for its body; above, 408.
+    Cost: slow callers hold their connections longer"""
+    answer_timeout_seconds: Seconds = 60.0
+    """most time in which a caller reads nothing of an answer; above, the connection is cut.
+    Cost: callers who do not read hold memory and connections longer"""
 
-    drain_seconds: float = setting(
-        0.0,
-        ge=0,
-        le=MAX_DRAIN_SECONDS,
-        meaning="on SIGTERM, how long requests are still taken after saying not ready",
-        cost="slower restarts",
-    )
-    drain_timeout_seconds: float = setting(
-        30.0,
-        ge=0,
-        le=MAX_DRAIN_SECONDS,
-        meaning="after that, most time that work in flight is waited for",
-        cost="slower restarts where callers hang; too little loses answers",
-    )
+    drain_seconds: DrainSeconds = 0.0
+    """on SIGTERM, how long requests are still taken after saying not ready. Cost: slower restarts"""
+    drain_timeout_seconds: DrainSeconds = 30.0
+    """after that, most time that work in flight is waited for.
+    Cost: slower restarts where callers hang; too little loses answers"""
 
-    tracing: Literal["off", "otlp"] = setting(
-        "off",
-        meaning="`otlp` sends OpenTelemetry spans to where `OTEL_EXPORTER_OTLP_ENDPOINT` says",
-        cost="0.1 ms of processor time for each request that is sampled (`OTEL_TRACES_SAMPLER`)",
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", meaning="least level logged", cost="`debug` writes more; `warning` leaves out the line of each request"
-    )
-    log_format: Literal["json", "text"] = setting(
-        "json", meaning="one JSON object a line, or plain lines", cost="`text` is for eyes; no collector reads it"
-    )
+    tracing: Literal["off", "otlp"] = "off"
+    """`otlp` sends OpenTelemetry spans to where `OTEL_EXPORTER_OTLP_ENDPOINT` says.
+    Cost: 0.1 ms of processor time for each request that is sampled (`OTEL_TRACES_SAMPLER`)"""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """least level logged. Cost: `debug` writes more; `warning` leaves out the line of each request"""
+    log_format: Literal["json", "text"] = "json"
+    """one JSON object a line, or plain lines. Cost: `text` is for eyes; no collector reads it"""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read every ``RIBBON_`` variable. Raises SettingsError on a misspelt name, a bad value or values that cannot
         go together; its message has a line for each and says what to do."""
         named = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-        links = sorted(name for name, value in named.items() if _is_link(name, value))
+        links = [
+            name
+            for name in sorted(named)
+            if _LINK.fullmatch(name) and (name not in variables() or "://" in named[name])
+        ]
         wrong = [f"{', '.join(links)}: {_LINK_HINT}"] if links else []
         wrong += [_not_a_setting(name) for name in sorted(named.keys() - {*variables(), *links})]
         chosen = {name: named[name] for name in variables() if name in named and name not in links}
         wrong += [f"{name} is empty: leave it out to have its default" for name in chosen if not chosen[name]]
+        values = {name.removeprefix(PREFIX).lower(): value for name, value in chosen.items() if value}
         try:
-            settings = cls.model_validate(
-                {name.removeprefix(PREFIX).lower(): chosen[name] for name in chosen if chosen[name]}
-            )
+            settings = cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError("\n".join([*wrong, *_bad_values(error, chosen)])) from None
-        if wrong or (wrong := impossible(settings)):
+        if wrong or (wrong := [*conflicts(settings)]):
             raise SettingsError("\n".join(wrong))
         return settings
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that a setting is read from."""
+    return PREFIX + name.upper()
 
 
 def variables() -> list[str]:
@@ -232,28 +201,97 @@ def variables() -> list[str]:
     return list(map(variable, Settings.model_fields))
 
 
-def _is_link(name: str, value: str) -> bool:
-    return _LINK.fullmatch(name) is not None and (name not in variables() or "://" in value)
+def conflicts(settings: Settings) -> Iterator[str]:
+    """Yield a line for each two settings that are right one by one and cannot go together; it says a way out."""
+    at_most = partial(_at_most, settings)
+    yield from at_most(
+        "max_text_length", "max_request_length", "one text may not be longer than all texts of its request"
+    )
+    because = f"a character takes up to {MAX_UTF8_BYTES} bytes, so a body could be refused whose text is allowed"
+    yield from at_most("max_request_length", "max_body_bytes", because, times=MAX_UTF8_BYTES)
+    yield from at_most("max_batch_cells", "max_queued_cells", "a run would take more tokens than may wait for it")
+    yield from _same_address(settings)
+    yield from needs(settings, "admin_host", "admin_port", "an address alone is not listened on")
+    yield from at_most(
+        "max_items", "rate_limit_burst", "a request with all the texts it may have would never be let in"
+    )
+    yield from needs(settings, "rate_limit_burst", "rate_limit_items", "a burst alone limits nothing")
+
+
+def _at_most(settings: Settings, lesser: str, greater: str, because: str, *, times: int = 1) -> Iterator[str]:
+    """Yield a line if a number is above another, or so many times of it."""
+    low, high = getattr(settings, lesser), getattr(settings, greater)
+    if low is not None and high is not None and times * low > high:
+        yield (
+            f"{_assignment(settings, lesser)} and {_assignment(settings, greater)} cannot go together: {because}; "
+            f"set {variable(lesser)} to at most {high // times} or {variable(greater)} to at least {times * low}"
+        )
+
+
+def _same_address(settings: Settings) -> Iterator[str]:
+    """Yield a line if both listeners have one port, unless any free one is asked for or their addresses differ."""
+    hosts = {settings.host, settings.admin_host or settings.host}
+    is_elsewhere = len(hosts) == 2 and not hosts & ANY_ADDRESS
+    if settings.admin_port and settings.admin_port == settings.port and not is_elsewhere:
+        both = f"{_assignment(settings, 'admin_port')} and {_assignment(settings, 'port')}"
+        yield f"{both} cannot go together: two listeners cannot have one address; give one of them another value"
+
+
+def needs(settings: Settings, one: str, other: str, because: str) -> Iterator[str]:
+    """Yield a line if a setting is given without another one that it needs to have an effect."""
+    if getattr(settings, one) is not None and getattr(settings, other) is None:
+        yield (
+            f"{_assignment(settings, one)} needs {variable(other)}: {because}; "
+            f"set {variable(other)} too, or leave {variable(one)} out"
+        )
+
+
+def _assignment(settings: Settings, name: str) -> str:
+    """Format a setting, as ``RIBBON_MAX_ITEMS=128``, and say whether it is the default."""
+    default = "" if name in settings.model_fields_set else " (the default)"
+    return f"{variable(name)}={getattr(settings, name)}{default}"
 
 
 def _not_a_setting(name: str) -> str:
-    nearest = get_close_matches(name, variables(), n=1, cutoff=0.0)[0]
-    return f"{name} is not a setting; did you mean {nearest}?"
+    return f"{name} is not a setting; did you mean {get_close_matches(name, variables(), n=1, cutoff=0.0)[0]}?"
 
 
-def _bad_values(error: ValidationError, chosen: Mapping[str, str]) -> list[str]:
-    names = [str(problem["loc"][0]) for problem in error.errors()]
-    messages = [problem["msg"] for problem in error.errors()]
-    return [_bad_value(name, chosen[variable(name)], message) for name, message in zip(names, messages, strict=True)]
+def _bad_values(error: ValidationError, chosen: Mapping[str, str]) -> Iterator[str]:
+    for problem in error.errors():
+        name, message = str(problem["loc"][0]), problem["msg"]
+        default = Settings.model_fields[name].default
+        hint = meaning_and_cost(name)[0] + ("" if default is None else f"; without it: {default}")
+        yield f"{variable(name)}={chosen[variable(name)]}: {message[:1].lower()}{message[1:]} ({hint})"
 
 
-def _bad_value(name: str, value: str, message: str) -> str:
-    field = Settings.model_fields[name]
-    default = "" if field.default is None else f"; without it: {field.default}"
-    return f"{variable(name)}={value}: {message[:1].lower()}{message[1:]} ({field.description}{default})"
+def table() -> str:
+    """Return the table of settings in Markdown: a line for each, in the order of the class."""
+    rows = [HEAD]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{variable(name)}` | {default} | {' | '.join(meaning_and_cost(name))} |")
+    return "\n".join(rows)
+
+
+def meaning_and_cost(name: str) -> tuple[str, str]:
+    """Return a setting's meaning and the cost of turning it up, from the text under its declaration."""
+    meaning, _, cost = " ".join((Settings.model_fields[name].description or "").split()).partition(". Cost: ")
+    return meaning, cost
+
+
+def rewritten(document: str) -> str:
+    """Return the document with its table up to date. Raises ValueError if it has no marks around one."""
+    if not _BLOCK.search(document):
+        raise ValueError(f"no table between {BEGIN!r} and {END!r}")
+    return _BLOCK.sub(lambda _: f"{BEGIN}\n{table()}\n{END}", document)
+
+
+def main(documents: Sequence[str]) -> str:
+    """Return the table; in each document that is named, write the table anew."""
+    for path in map(Path, documents):
+        path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return table()
 
 
 if __name__ == "__main__":
-    from service.settings_table import main
-
-    print(main(sys.argv[1:], Settings))
+    print(main(sys.argv[1:]))

@@ -9,9 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.errors import SettingsError
-from service.settings import Settings, variables
-from service.settings_rules import Needs, impossible
-from service.settings_table import BEGIN, END, cost_of, main, rewritten, table
+from service.settings import BEGIN, END, Settings, conflicts, main, meaning_and_cost, needs, rewritten, table, variable
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operations.md"
 
@@ -94,12 +92,11 @@ def test_the_way_out_of_every_impossible_combination_is_one() -> None:
 
 
 def test_a_setting_that_needs_another_says_so() -> None:
-    rule = Needs(one="default_tagger", other="threads", because="it is a test")
-    assert rule.broken(Settings(default_tagger="a", threads=2)) is None
-    assert rule.broken(Settings()) is None
-    assert (
-        rule.broken(Settings(default_tagger="a"))
-        == "RIBBON_DEFAULT_TAGGER=a needs RIBBON_THREADS: it is a test; set RIBBON_THREADS too, or leave "
+    assert not [*needs(Settings(default_tagger="a", threads=2), "default_tagger", "threads", "it is a test")]
+    assert not [*needs(Settings(), "default_tagger", "threads", "it is a test")]
+    [line] = needs(Settings(default_tagger="a"), "default_tagger", "threads", "it is a test")
+    assert line == (
+        "RIBBON_DEFAULT_TAGGER=a needs RIBBON_THREADS: it is a test; set RIBBON_THREADS too, or leave "
         "RIBBON_DEFAULT_TAGGER out"
     )
 
@@ -117,7 +114,7 @@ def test_a_setting_that_needs_another_says_so() -> None:
     ],
 )
 def test_two_listeners_need_two_addresses(choices: Mapping[str, str | int], is_told: bool) -> None:
-    told = "".join(impossible(Settings(**choices)))
+    told = "".join(conflicts(Settings(**choices)))
     assert ("RIBBON_ADMIN_PORT=9000 and RIBBON_PORT=9000 cannot go together" in told) is is_told
 
 
@@ -177,22 +174,24 @@ def test_an_empty_value_and_an_endless_time_are_refused() -> None:
 
 def test_the_table_for_people_is_the_one_of_the_class() -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
-    assert rewritten(document, Settings) == document, "run make settings"
-    for name, field in zip(variables(), Settings.model_fields.values(), strict=True):
+    assert rewritten(document) == document, "run make settings"
+    for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
-        assert f"| `{name}` | {default} | {field.description} |" in document
+        meaning, cost = meaning_and_cost(name)
+        assert f"| `{variable(name)}` | {default} | {meaning} | {cost} |" in document
 
 
 def test_every_setting_says_what_it_means_and_what_turning_it_up_costs() -> None:
     fields = Settings.model_fields
-    assert [name for name, field in fields.items() if not field.description] == []
-    assert [name for name, field in fields.items() if not cost_of(field)] == [], "setting(..., cost=...)"
+    assert [name for name in fields if not all(meaning_and_cost(name))] == [], (
+        "a text under it that ends with 'Cost: ...'"
+    )
 
 
 def test_the_table_is_printed_and_written_between_its_marks(tmp_path: Path) -> None:
     document = tmp_path / "document.md"
     document.write_text(f"before\n{BEGIN}\nold | \\1 |\n{END}\nafter\n", encoding="utf-8")
-    assert main([str(document)], Settings) == table(Settings)
-    assert document.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{table(Settings)}\n{END}\nafter\n"
+    assert main([str(document)]) == table()
+    assert document.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{table()}\n{END}\nafter\n"
     with pytest.raises(ValueError, match="no table between"):
-        rewritten("no marks", Settings)
+        rewritten("no marks")

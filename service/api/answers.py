@@ -6,7 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Any
 
+from litestar import Response
+from litestar.types import Receive, Scope, Send
 from msgspec import UNSET
 
 from service.api.schemas import ClassifyResult, EntityAnswer, SentenceAnswer, TagResult, TokenAnswer
@@ -19,6 +22,24 @@ from service.text.sentence import Sentence
 
 SCORE_DIGITS = 4
 PARTS = 1_000_000  # a class's score is told in parts of a million
+
+
+class JsonResponse(Response[bytes]):
+    """Response 200 whose content is JSON already. Litestar's own takes 20 µs more, a twentieth of a short request, to
+    find that there are no cookies, headers or background tasks."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def to_asgi_response(self, *_: object, **__: object) -> Any:
+        """Return this response, which is an ASGI response already."""
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = str(len(self.content)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,12 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 
-from service.api.answers import classify_result
+from service.api.answers import JsonResponse, classify_result
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
-from service.api.written import WrittenJson
-from service.models.limits import Limits
+from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 from service.text.batch import Ids
@@ -61,6 +60,6 @@ async def classify(
     data: JSONBody[ClassifyRequest],
     request: Request[Any, Any, Any],
     classify_endpoint: NamedDependency[ClassifyEndpoint],
-) -> WrittenJson:
+) -> JsonResponse:
     """Say which class each text belongs to, or which classes, and how probable every class is."""
-    return WrittenJson(await classify_endpoint.answer(data, request))
+    return JsonResponse(await classify_endpoint.answer(data, request))

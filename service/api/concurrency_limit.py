@@ -7,19 +7,18 @@ from typing import Any, cast
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils import normalize_path
 
-from service.api.load_shedding import TASK_OF_PATH, LoadShedder
 from service.api.problems import send_problem
 from service.errors import OverloadedError
-from service.scheduling.event_loop_lag import EventLoopLag
+from service.scheduling.latency import EventLoopLag
+
+TASK_PATHS = frozenset({"/tag", "/classify", "/translate"})
 
 
 class ConcurrencyLimit:
-    """Counts the task requests in flight, refuses those beyond the limit, and tells the load shedder of refusals
-    further in."""
+    """Counts the task requests in flight and refuses those beyond the limit, before their bodies are read."""
 
-    def __init__(self, app: ASGIApp, *, load_shedder: LoadShedder, lag: EventLoopLag, max_in_flight: int) -> None:
+    def __init__(self, app: ASGIApp, *, lag: EventLoopLag, max_in_flight: int) -> None:
         self._app = app
-        self._load_shedder = load_shedder
         self._lag = lag
         self._max_in_flight = max_in_flight
         self._in_flight = 0
@@ -40,10 +39,8 @@ class ConcurrencyLimit:
             await self._app(scope, receive, send)
         finally:
             self._in_flight -= 1
-            if request["state"]["context"].kind == OverloadedError.kind:
-                self._load_shedder.record_refusal()
 
 
 def _is_task(path: str) -> bool:
     """Whether a path is a task's, however it is written: ``//tag/`` is answered like ``/tag``."""
-    return path in TASK_OF_PATH or normalize_path(path) in TASK_OF_PATH
+    return path in TASK_PATHS or normalize_path(path) in TASK_PATHS

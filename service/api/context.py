@@ -14,8 +14,8 @@ from litestar.connection import ASGIConnection
 from service.api.callers import NOBODY, Caller
 from service.errors import FieldError, InvalidRequestError
 from service.models.cards import ModelName
-from service.scheduling.virtual_time import Priority
-from service.tracing.trace import NO_TRACE, Trace
+from service.scheduling.job import Priority
+from service.telemetry import NO_TRACE, Trace
 
 PRIORITY_HEADER = "X-Priority"
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"

@@ -15,7 +15,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, Yaml
 
 from service.api.openapi_details import Json, complete
 from service.errors import UnknownPathError
-from service.models.limits import Limits
+from service.models.cards import Limits
 
 VERSION = "0.1.0"
 WEB = Path(__file__).parents[1] / "web"

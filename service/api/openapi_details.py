@@ -29,9 +29,8 @@ from service.api.schemas import (
     TranslateResponse,
 )
 from service.errors import ServiceError
-from service.models.cards import ModelsResponse
-from service.models.limits import Limits
-from service.scheduling.virtual_time import Priority
+from service.models.cards import Limits, ModelsResponse
+from service.scheduling.job import Priority
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"

@@ -9,7 +9,7 @@ from service.api.callers import Caller, Callers
 from service.api.context import OTHER_METHOD, RequestContext, request_id_of
 from service.logs import log_request
 from service.metrics import Metrics
-from service.tracing.trace import NO_TRACE, Tracer
+from service.telemetry import NO_TRACE, Tracer
 
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
 _WORTH_AN_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whom to look at

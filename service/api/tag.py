@@ -11,13 +11,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from msgspec import UNSET, UnsetType
 
-from service.api.answers import TaggedItem, TagOptions, tag_results
+from service.api.answers import JsonResponse, TaggedItem, TagOptions, tag_results
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.validation import InputItem, read_text_or_tokens
-from service.api.written import WrittenJson
-from service.models.limits import Limits
+from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
@@ -70,9 +69,9 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
 )
 async def tag(
     data: JSONBody[TagRequest], request: Request[Any, Any, Any], tag_endpoint: NamedDependency[TagEndpoint]
-) -> WrittenJson:
+) -> JsonResponse:
     """Split text into sentences and tokens and say what each one is."""
-    return WrittenJson(await tag_endpoint.answer(data, request))
+    return JsonResponse(await tag_endpoint.answer(data, request))
 
 
 def split(item: InputItem) -> tuple[str, list[Sentence]]:

@@ -13,16 +13,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response import Stream
 
+from service.api.answers import JsonResponse
 from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows, run_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
 from service.api.validation import InputItem, read_texts
-from service.api.written import WrittenJson
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
-from service.models.limits import Limits
+from service.models.cards import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.job import Done
@@ -113,7 +113,7 @@ async def translate(
     """Split text into sentences, translate them, and join them again with its line breaks kept."""
     if data.stream:
         return Stream(await translate_endpoint.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
-    return WrittenJson(await translate_endpoint.answer(data, request))
+    return JsonResponse(await translate_endpoint.answer(data, request))
 
 
 _UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come

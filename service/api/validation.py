@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from service.errors import FieldError, InputTooLongError, InvalidRequestError
-from service.models.limits import Limits
+from service.models.cards import Limits
 
 MAX_REPORTED = 20  # of many mistakes in one request
 

@@ -4,7 +4,17 @@
 ONNX, and names no file outside of its folder.
 """
 
-from service.bundle.folder import Bundle, find_bundles, read_bundle
+from service.bundle.external_data import check_external_data
+from service.bundle.folder import (
+    Bundle,
+    VerifiedFiles,
+    file_entry,
+    find_bundles,
+    load_bundle,
+    read_bundle,
+    verify,
+    write_manifest,
+)
 from service.bundle.manifest import (
     CARD,
     EXAMPLES,
@@ -19,8 +29,6 @@ from service.bundle.manifest import (
     Manifest,
     Task,
 )
-from service.bundle.verification import Seal, load_bundle, verify
-from service.bundle.writing import file_entry, write_manifest
 
 __all__ = [
     "CARD",
@@ -35,8 +43,9 @@ __all__ = [
     "VOCABULARIES",
     "Bundle",
     "Manifest",
-    "Seal",
     "Task",
+    "VerifiedFiles",
+    "check_external_data",
     "file_entry",
     "find_bundles",
     "load_bundle",

@@ -1,24 +1,34 @@
-"""Bundle folders: finds them and reads their manifests. Only plain files inside a folder are ever opened."""
+"""Bundle folders: finds, reads, verifies and writes them. Only plain files inside a folder are ever opened."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import Any, Self
 
 from packaging.version import Version
 from pydantic import ValidationError
 
-from service.bundle.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, Precision, required_files
+from service.bundle.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    File,
+    Manifest,
+    Precision,
+    required_files,
+)
 from service.errors import BundleError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A folder and its manifest; :func:`service.bundle.verify` checks the one against the other."""
+    """A folder and its manifest; :func:`verify` checks the one against the other."""
 
     folder: Path
     manifest: Manifest
@@ -49,6 +59,42 @@ class Bundle:
             known = ", ".join(self.manifest.precisions)
             raise BundleError(f"{self.folder / MANIFEST}: no precision {wanted!r}; known: {known}")
         return self.manifest.precisions[wanted]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileIdentity:
+    """Identity of a file; it changes when the file is written to, or another takes its place."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        return cls(device=status.st_dev, inode=status.st_ino, size=status.st_size, changed_ns=status.st_ctime_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedFiles:
+    """Identities of a bundle's folder and files as they were verified."""
+
+    bundle: Bundle
+    folder: FileIdentity
+    files: Mapping[str, FileIdentity]
+
+    def check_unchanged(self) -> None:
+        """Raise BundleError if a file was exchanged or written to since it was verified.
+
+        It is raised even if all is back as it was: the bytes read meanwhile may have been others. Contents are compared
+        again because the clock that stamps changes is coarse.
+        """
+        again = verify(self.bundle)
+        for name, identity in again.files.items():
+            if identity != self.files[name]:
+                raise BundleError(f"{self.bundle.path(name)}: changed while it was loaded")
+        if again.folder != self.folder:
+            raise BundleError(f"{self.bundle.folder}: changed while it was loaded")
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
@@ -91,3 +137,54 @@ def open_inside(folder: Path, name: str) -> BufferedReader:
     if not stat.S_ISREG(real.stat().st_mode):  # to open a pipe would wait for ever
         raise BundleError(f"{path}: not a file")
     return real.open("rb")
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read the manifest and check every file it lists. Raises BundleError that names the file at fault."""
+    bundle = read_bundle(folder)
+    verify(bundle)
+    return bundle
+
+
+def verify(bundle: Bundle) -> VerifiedFiles:
+    """Check the manifest and every file it lists. Raises BundleError that names the file at fault."""
+    try:
+        folder = FileIdentity.of(bundle.folder.stat())
+    except OSError as error:  # taken away since its manifest was read
+        raise BundleError(f"{bundle.folder}: {error.strerror}") from error
+    files = {name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}
+    return VerifiedFiles(bundle=bundle, folder=folder, files=files)
+
+
+def _verify_file(bundle: Bundle, name: str) -> FileIdentity:
+    """Check a listed file, or the manifest, and return its identity. Raises BundleError."""
+    path, expected = bundle.path(name), bundle.manifest.files.get(name)
+    try:
+        with open_inside(bundle.folder, name) as file:
+            identity = FileIdentity.of(os.fstat(file.fileno()))
+            if expected is not None and identity.size != expected.size_bytes:
+                raise BundleError(f"{path}: {identity.size} bytes; the manifest says {expected.size_bytes}")
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror}") from error
+    if expected is None and sha256 != bundle.checksum:
+        raise BundleError(f"{path}: changed while it was loaded")
+    if expected is not None and sha256 != expected.sha256:
+        raise BundleError(f"{path}: checksum {sha256[:12]}…; the manifest says {expected.sha256[:12]}…")
+    return identity
+
+
+def file_entry(path: Path) -> File:
+    """Return the size and checksum of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    return File(sha256=digest.hexdigest(), size_bytes=path.stat().st_size)
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Manifest:
+    """Complete a manifest with the checksums of the folder's files and write it. Raises ValidationError."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+    files = {name: file_entry(folder / name) for name in names}
+    complete = Manifest.model_validate({"format_version": FORMAT_VERSION, **manifest, "files": files})
+    (folder / MANIFEST).write_text(complete.model_dump_json(indent=2, exclude_unset=True) + "\n", encoding="utf-8")
+    return complete

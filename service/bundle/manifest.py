@@ -18,14 +18,22 @@ MAX_MANIFEST_BYTES = 2**20
 MAX_READ_BYTES = 2**26  # of a file that is read as a whole: vocabularies, subwords, examples, card
 MAX_FILE_BYTES = 2**32
 MAX_FILES = 64
+# A run of the longest text that a limit allows is made before the service is ready: far above what networks are trained
+# for, it would keep the start busy for minutes, or take all memory.
+MAX_LIMIT = 8192
+MAX_FEATURES = 1024
+MAX_AXIS_SIZE = 2**20
+MAX_AXES = 8
 
 Task = Literal["tag", "classify", "translate"]  # and where it is asked for: /tag, /classify
 
 # A plain name: no folder, no way out of one, nothing hidden.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
 
-
 Threshold = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+NumFeatures = Annotated[int, Field(ge=1, le=MAX_FEATURES)]
+AxisSize = Annotated[int, Field(ge=1, le=MAX_AXIS_SIZE)]
 
 
 class _Part(BaseModel):
@@ -44,7 +52,7 @@ class Tensor(_Part):
 
     name: str
     type: Literal["int32", "int64", "float32"]
-    shape: tuple[str | int, ...]
+    shape: tuple[AxisSize | str, ...] = Field(max_length=MAX_AXES)
 
 
 class Precision(_Part):
@@ -87,12 +95,12 @@ class Manifest(_Part):
     licence: str
     commercial_use: bool | None = Field(None, description="whether the terms of all corpora allow it; None: not said")
     corpora: tuple[Corpus, ...]
-    features: dict[str, int]
+    features: dict[str, NumFeatures]
     labels: dict[str, tuple[str, ...]]
     multi_label: bool = Field(False, description="whether a text may have several labels of a classifier, or none")
     thresholds: dict[str, Threshold] | None = Field(None, description="by label, the least score of a text that has it")
     groups: dict[str, tuple[str, ...]] | None = Field(None, description="coarser classes of a classifier, by name")
-    limits: dict[str, int]
+    limits: dict[str, Limit]
     coverage_weight: float = Field(
         0.0, ge=0, le=10, description="of the coverage penalty beside a translation's score (Wu et al. 2016)"
     )

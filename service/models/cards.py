@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.bundle import Bundle
+from service.predictors.confidence import ConfidenceModel
+from service.runtime.resources import Device
+from service.settings import Settings
+
+# Precisions that a device runs better than the models' own: hardly an operator of an int8 graph has a CUDA kernel, and
+# every other one that has would wait for copies from and to the CPU.
+PRECISIONS: Mapping[Device, str] = {"cuda": "fp32"}
 
 MultiLabel = Annotated[bool, Meta(description="Of a classifier: whether a text may have several labels, or none")]
 Thresholds = Annotated[
@@ -20,6 +31,11 @@ class ModelName(Struct, frozen=True):
 
     name: str
     version: str
+
+
+def full_name(name: str, version: str) -> str:
+    """Return a model's full name as requests may give it: ``en-tagger@1.0.0``."""
+    return f"{name}@{version}"
 
 
 class PairCard(Struct, frozen=True):
@@ -64,3 +80,78 @@ class ModelsResponse(Struct, frozen=True):
     """List of all models that are served."""
 
     models: list[ModelCard]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of one request, whatever the model."""
+
+    max_items: int
+    max_text_length: int  # characters
+    max_request_length: int  # characters of all its texts
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def request_limits(settings: Settings) -> Limits:
+    return Limits(
+        max_items=settings.max_items,
+        max_text_length=settings.max_text_length,
+        max_request_length=settings.max_request_length,
+    )
+
+
+def card_of(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCard:
+    """Make the card that GET /models shows of a bundle; entity labels come without their BIOES prefixes."""
+    manifest = bundle.manifest
+    return ModelCard(
+        name=manifest.name,
+        version=manifest.version,
+        task=manifest.task,
+        languages=list(manifest.languages),
+        labels={kind: plain_labels(tags) for kind, tags in manifest.labels.items()},
+        default=is_default,
+        precision=precision_of(bundle, settings),
+        device=device_of(settings),
+        limits={**manifest.limits, **request_limits(settings).as_dict()},
+        licence=manifest.licence,
+        commercial_use=manifest.commercial_use,
+        checksum=bundle.checksum,
+        metrics=manifest.metrics,
+        multi_label=manifest.multi_label if manifest.task == "classify" else UNSET,
+        thresholds=manifest.thresholds or UNSET,
+        groups={name: list(labels) for name, labels in (manifest.groups or {}).items()} or UNSET,
+        pairs=[PairCard(pair.source, pair.target) for pair in manifest.pairs] or UNSET,
+        confidence=_confidence_card(manifest.confidence),
+    )
+
+
+def _confidence_card(content: Mapping[str, Any] | None) -> ConfidenceCard | UnsetType:
+    """Make the card of a confidence calibration that the predictor has read before."""
+    if content is None:
+        return UNSET
+    model = ConfidenceModel.read(content)
+    return ConfidenceCard(what=model.what, threshold=model.threshold, measured_on=list(model.measured_on))
+
+
+def plain_labels(tags: Sequence[str]) -> list[str]:
+    """Return labels without BIOES prefixes: ``O B-PER I-PER E-PER S-PER`` is the one label ``PER``; other tags are
+    labels themselves."""
+    if "O" not in tags:
+        return list(tags)
+    return list(dict.fromkeys(tag.partition("-")[2] for tag in tags if "-" in tag))
+
+
+def precision_of(bundle: Bundle, settings: Settings) -> str:
+    """Return the configured precision if this model has it; else the model's own, or on a GPU the one that has kernels
+    there."""
+    manifest = bundle.manifest
+    wanted = settings.precision or PRECISIONS.get(device_of(settings))
+    return wanted if wanted in manifest.precisions else manifest.default_precision
+
+
+def device_of(settings: Settings) -> Device:
+    """Return the device on which models run. The setting ``auto`` has been resolved by the time a model is loaded on a
+    GPU, in service.app."""
+    return "cuda" if settings.device == "cuda" else "cpu"

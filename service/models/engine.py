@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,25 +17,16 @@ from typing import Any
 from service.decoding.decoder import Decoder
 from service.errors import ReloadFailedError, StartupError
 from service.lifecycle import Lifecycle, Phase
+from service.logs import error_fields
 from service.metrics import Metrics
 from service.models.loading import AnyPredictor, LoadedModel, OpenSession, ReloadPlan, load_models, reload_models
 from service.models.registry import ModelRegistry, Scheduler, ServedModel
-from service.models.reloading import (
-    ReloadResponse,
-    ReloadSignal,
-    report,
-    write_down,
-    write_down_failure,
-    write_down_models,
-)
+from service.models.reloading import ReloadResponse, log_failure, log_reload, set_model_metrics
 from service.predictors.predictor import Bounds
 from service.predictors.translator import Translator
-from service.runtime.cores import available_cores
-from service.runtime.memory import release_free_memory, when_gone
-from service.runtime.priority import lower_priority
+from service.runtime.resources import available_cores, lower_priority, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
-from service.scheduling.event_loop_lag import EventLoopLag
-from service.scheduling.prediction import WarmUp
+from service.scheduling.latency import EventLoopLag, WarmUp
 from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 
@@ -61,7 +53,6 @@ class Engine:
     thread_pool: ThreadPool  # shared by all models
     side_executor: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
     reloading: asyncio.Lock
-    reload_signal: ReloadSignal
     preloaded: list[LoadedModel]  # until they are served
     warm_ups: weakref.WeakKeyDictionary[AnyPredictor, WarmUp] = field(default_factory=weakref.WeakKeyDictionary)
 
@@ -70,7 +61,6 @@ class Engine:
         """Load while the server already listens, so that /health/ready can report it; leave no thread behind."""
         loading = asyncio.create_task(self._load())
         showing = asyncio.create_task(self.metrics.keep_fresh())
-        obeying = asyncio.create_task(self.reload_signal.obey(self.reload))
         try:
             yield
         finally:
@@ -78,10 +68,36 @@ class Engine:
             showing.cancel()
             await loading
             async with self.reloading:  # one that is under way ends without having changed anything
-                obeying.cancel()
-            await asyncio.wait([obeying])
-            self.runs.shutdown()
+                self.runs.shutdown()
             self.side_executor.shutdown()
+
+    @contextlib.asynccontextmanager
+    async def reload_on_sighup(self, _: object) -> AsyncIterator[None]:
+        """Reload at every SIGHUP while the application runs. Only an event loop in the main thread can do this.
+
+        A signal that was blocked until now is acted on; several while a reload waits count as one.
+        """
+        requested = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, requested.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        reloading = asyncio.create_task(self._reload_whenever(requested))
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # without a handler it would end the process
+            async with self.reloading:  # one that is under way ends first
+                reloading.cancel()
+            await asyncio.wait([reloading])
+
+    async def _reload_whenever(self, requested: asyncio.Event) -> None:
+        while await requested.wait():
+            requested.clear()
+            try:
+                await self.reload()
+            except ReloadFailedError:
+                pass  # it has been logged
+            except Exception as error:  # the next request must still be heard
+                _log.error("models not reloaded: unexpected error", extra=error_fields(error))
 
     async def _load(self) -> None:
         """Load the models; ends with the service ready, or failed and the reason logged."""
@@ -140,11 +156,11 @@ class Engine:
                 reloaded = await self._load_again()
                 self._check_open()
             except Exception as error:
-                raise write_down_failure(error, self.metrics.reloads) from error
+                raise log_failure(error, self.metrics.reloads) from error
             adopt_keys()
             self.serve(reloaded.models)
-            response = report(reloaded, seconds=time.monotonic() - began_at)
-            write_down(response, self.metrics.reloads)
+            response = ReloadResponse.of(reloaded, seconds=time.monotonic() - began_at)
+            log_reload(response, self.metrics.reloads)
             return response
 
     async def _load_again(self) -> ReloadPlan:
@@ -175,7 +191,7 @@ class Engine:
         kept = {id(each.predictor) for each in now}
         gone = [each for key, each in before.items() if key not in kept]
         self.registry.switch(now)
-        write_down_models([each.card for each in now], [each.card for each in gone], self.metrics)
+        set_model_metrics([each.card for each in now], [each.card for each in gone], self.metrics)
         for name in {each.full_name for each in gone} - {each.full_name for each in now}:
             self.metrics.longest_run_seconds.labels(name).set(0)
         for each in gone:
@@ -216,7 +232,6 @@ def create_engine(
     open_session: OpenSession,
     preloaded: Sequence[LoadedModel],
     metrics: Metrics,
-    reload_signal: ReloadSignal,
     reread_keys: RereadKeys,
 ) -> Engine:
     """Make an engine that has loaded nothing yet, and its threads."""
@@ -237,6 +252,5 @@ def create_engine(
         thread_pool=ThreadPool(runs, num_threads=num_threads, max_cells=settings.max_batch_cells, lag=lag),
         side_executor=ThreadPoolExecutor(1, thread_name_prefix="side"),
         reloading=asyncio.Lock(),
-        reload_signal=reload_signal,
         preloaded=list(preloaded),
     )

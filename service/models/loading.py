@@ -8,24 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from msgspec import UNSET, UnsetType
-
-from service.bundle import Bundle, Task, verify
-from service.errors import SettingsError
-from service.models.cards import ConfidenceCard, ModelCard, PairCard
-from service.models.limits import request_limits
-from service.models.versions import default_of, find_versions, full_name, name_of
+from service.bundle import MANIFEST, Bundle, Task, check_external_data, find_bundles, read_bundle, verify
+from service.errors import BundleError, SettingsError
+from service.models.cards import ModelCard, card_of, device_of, full_name, precision_of
 from service.predictors.classifier import Classifier
-from service.predictors.confidence import ConfidenceModel
 from service.predictors.predictor import RowPredictor
 from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
-from service.runtime.devices import Device
-from service.runtime.external_data import check_external_data
+from service.runtime.resources import Device
 from service.runtime.session import Session
-from service.settings import Settings
-from service.settings_rules import PREFIX
+from service.settings import PREFIX, Settings, variable
+
+DEFAULT_SETTINGS: Mapping[Task, str] = {
+    "tag": "default_tagger",
+    "classify": "default_classifier",
+    "translate": "default_translator",
+}
 
 
 class OpenSession(Protocol):
@@ -34,9 +33,6 @@ class OpenSession(Protocol):
     def __call__(self, path: Path, *, device: Device) -> Session: ...
 
 
-# Precisions that a device runs better than the models' own: hardly an operator of an int8 graph has a CUDA kernel, and
-# every other one that has would wait for copies from and to the CPU.
-PRECISIONS: Mapping[Device, str] = {"cuda": "fp32"}
 AnyPredictor = Translator | RowPredictor[Any, Any]
 OpenGraph = Callable[[Path], Session]
 
@@ -137,69 +133,66 @@ def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
         raise SettingsError(f"{PREFIX}PRECISION={wanted}: no model has it; known: {', '.join(sorted(known))}")
 
 
-def precision_of(bundle: Bundle, settings: Settings) -> str:
-    """Return the configured precision if this model has it; else the model's own, or on a GPU the one that has kernels
-    there."""
-    manifest = bundle.manifest
-    wanted = settings.precision or PRECISIONS.get(device_of(settings))
-    return wanted if wanted in manifest.precisions else manifest.default_precision
-
-
-def device_of(settings: Settings) -> Device:
-    """Return the device on which models run. The setting ``auto`` has been resolved by the time a model is loaded on a
-    GPU, in service.app."""
-    return "cuda" if settings.device == "cuda" else "cpu"
-
-
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
     """Verify, load and prove a bundle, and check that nothing of it changed meanwhile. Raises BundleError or
     DeviceError."""
-    seal = verify(bundle)
+    verified = verify(bundle)
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
     open_graph = partial(open_session, device=device_of(settings))
     predictor = OPENERS[bundle.manifest.task](bundle, precision, open_graph)
     replay(predictor, bundle, precision=precision)
-    seal.check()
+    verified.check_unchanged()
     return predictor
 
 
-def card_of(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCard:
-    """Make the card that GET /models shows of a bundle; entity labels come without their BIOES prefixes."""
-    manifest = bundle.manifest
-    return ModelCard(
-        name=manifest.name,
-        version=manifest.version,
-        task=manifest.task,
-        languages=list(manifest.languages),
-        labels={kind: plain_labels(tags) for kind, tags in manifest.labels.items()},
-        default=is_default,
-        precision=precision_of(bundle, settings),
-        device=device_of(settings),
-        limits={**manifest.limits, **request_limits(settings).as_dict()},
-        licence=manifest.licence,
-        commercial_use=manifest.commercial_use,
-        checksum=bundle.checksum,
-        metrics=manifest.metrics,
-        multi_label=manifest.multi_label if manifest.task == "classify" else UNSET,
-        thresholds=manifest.thresholds or UNSET,
-        groups={name: list(labels) for name, labels in (manifest.groups or {}).items()} or UNSET,
-        pairs=[PairCard(pair.source, pair.target) for pair in manifest.pairs] or UNSET,
-        confidence=_confidence_card(manifest.confidence),
-    )
+def name_of(bundle: Bundle) -> str:
+    return full_name(bundle.manifest.name, bundle.manifest.version)
 
 
-def _confidence_card(content: Mapping[str, Any] | None) -> ConfidenceCard | UnsetType:
-    """Make the card of a confidence calibration that the predictor has read before."""
-    if content is None:
-        return UNSET
-    model = ConfidenceModel.read(content)
-    return ConfidenceCard(what=model.what, threshold=model.threshold, measured_on=list(model.measured_on))
+def find_versions(models_dir: Path) -> list[Bundle]:
+    """Find every bundle and read its manifest, and no more; sorted by name, the highest version of each first. Raises
+    BundleError, also for two bundles that are the same version (1.0 and 1.0.0 are)."""
+    bundles: dict[tuple[str, object], Bundle] = {}
+    for folder in find_bundles(models_dir):
+        bundle = read_bundle(folder)
+        other = bundles.setdefault((bundle.manifest.name, bundle.version), bundle)
+        if other is not bundle:
+            raise BundleError(f"{bundle.path(MANIFEST)}: {name_of(bundle)!r} is in {other.folder} too")
+    highest_first = sorted(bundles.values(), key=lambda bundle: bundle.version, reverse=True)
+    return sorted(highest_first, key=lambda bundle: bundle.manifest.name)
 
 
-def plain_labels(tags: Sequence[str]) -> list[str]:
-    """Return labels without BIOES prefixes: ``O B-PER I-PER E-PER S-PER`` is the one label ``PER``; other tags are
-    labels themselves."""
-    if "O" not in tags:
-        return list(tags)
-    return list(dict.fromkeys(tag.partition("-")[2] for tag in tags if "-" in tag))
+def default_of(task: Task, bundles: Sequence[Bundle], settings: Settings) -> str | None:
+    """Return the full name of the model that answers when none is named, or None if the task has no model. It is the
+    configured one, else the one whose manifest says so, else the first by name, and of each name the highest version.
+    Raises SettingsError or BundleError."""
+    of_task = [bundle for bundle in bundles if bundle.manifest.task == task]
+    highest = highest_of(of_task)
+    wanted: str | None = getattr(settings, DEFAULT_SETTINGS[task])
+    if wanted is not None:
+        return _configured(wanted, task, of_task, highest)
+    chosen = [bundle for bundle in highest.values() if bundle.manifest.default]
+    if len(chosen) > 1:
+        raise BundleError(f"{chosen[1].path(MANIFEST)}: {chosen[0].folder} is the default for /{task} too")
+    first = chosen or list(highest.values())
+    return name_of(first[0]) if first else None
+
+
+def highest_of(bundles: Iterable[Bundle]) -> dict[str, Bundle]:
+    """Return the highest version of each name; the bundles are sorted so that it comes first."""
+    highest: dict[str, Bundle] = {}
+    for bundle in bundles:
+        highest.setdefault(bundle.manifest.name, bundle)
+    return highest
+
+
+def _configured(wanted: str, task: Task, of_task: Sequence[Bundle], highest: Mapping[str, Bundle]) -> str:
+    full_names = [name_of(bundle) for bundle in of_task]
+    if wanted in full_names:
+        return wanted
+    if wanted in highest:
+        return name_of(highest[wanted])
+    known = ", ".join(full_names) or "none"
+    setting = variable(DEFAULT_SETTINGS[task])
+    raise SettingsError(f"{setting}={wanted}: no such model for /{task}; known: {known}")

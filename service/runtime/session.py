@@ -16,7 +16,7 @@ import onnxruntime
 
 from service.errors import BundleError, DeviceError
 from service.runtime.cuda import CudaSession
-from service.runtime.devices import Device, Obstacle
+from service.runtime.resources import Device, Obstacle
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,39 +13,32 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from prometheus_client import Counter
+from prometheus_client import CollectorRegistry, Counter
 
 from service.api.access import build_access_policy
 from service.api.admin import AskSupervisor, Reload, ReloadHere
-from service.api.connection_limits import ConnectionLimits
-from service.api.connections import connections_within
 from service.app import create_admin_app, create_app
 from service.errors import StartupError
 from service.logs import configure_logging, name_worker
-from service.metrics import count_reloads
-from service.metrics_exposition import SharedExposition, forget_worker, make_folder
+from service.metrics import count_reloads, count_worker_restarts
+from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
 from service.models.loading import LoadedModel, load_models, reload_models
-from service.models.reloading import ReloadSignal, write_down_failure
-from service.runtime.devices import choose_device
-from service.runtime.memory import release_free_memory
+from service.models.reloading import log_failure
+from service.runtime.resources import choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
-from service.serving.accepting import Loads, take_turns
-from service.serving.forking import WorkerContext, num_threads, share_memory
-from service.serving.server import Accept, DrainTimeouts, Listener, Server, WorkerServer, accept_all
-from service.serving.sockets import bind, listen, url_of
-from service.serving.stopping import StopSignal, end_at_once
-from service.serving.supervisor import Duties, Supervisor
+from service.serving.protocol import ConnectionLimits
+from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
+from service.serving.signals import StopSignal, exit_at_once
+from service.serving.sockets import Sockets, bind, listen, url_of
+from service.serving.supervisor import Supervisor, SupervisorCallbacks, WorkerContext
 from service.settings import Settings
-from service.tracing.trace import choose_tracer
-
-SUPERVISOR = 0  # its number among the workers, which begin with 1
+from service.telemetry import choose_tracer
 
 _log = logging.getLogger("service")
-Sockets = Sequence[socket.socket]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ports:
+class BoundSockets:
     """Sockets of the main port and of the operators' port."""
 
     main: Sockets
@@ -65,88 +58,88 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shared:
+class SharedState:
     """State that a supervisor shares with its workers."""
 
     loaded: list[LoadedModel]  # none where each loads for itself
-    loads: Loads
     metrics: Path  # a folder
     reloads: Counter  # those that came to nothing before a worker heard of them
 
-    def forget(self, number: int) -> None:
-        """Forget the worker with this number, which is dead."""
-        self.loads.leave(number)
-        forget_worker(self.metrics, number)
-
 
 def serve(settings: Settings, stop: StopSignal, *, started_at: float) -> int:
-    """Serve until told to stop; returns the exit status. SIGHUP is blocked until its handler is installed."""
+    """Serve until asked to stop; returns the exit status. SIGHUP is blocked until its handler is installed."""
     configure_logging(level=settings.log_level, format=settings.log_format)
     serve_here = serve_alone if settings.workers == 1 else supervise
     try:
-        return serve_here(settings, Ports.of(settings), stop, started_at=started_at)
+        return serve_here(settings, BoundSockets.of(settings), stop, started_at=started_at)
     except StartupError as error:
         _log.critical("%s", error)
         return 1
 
 
-def serve_alone(settings: Settings, ports: Ports, stop: StopSignal, *, started_at: float) -> int:
+def serve_alone(settings: Settings, sockets: BoundSockets, stop: StopSignal, *, started_at: float) -> int:
     """Serve in this process, listening while it loads. Raises AddressError; all other errors are logged."""
-    reload_signal = ReloadSignal()
-    reload_signal.heed()
-    app = create_app(settings, reload_signal=reload_signal)
-    listen(ports.all)
-    listeners = listeners_of(app, settings, ports, accept_all, ReloadHere(app.state.engine.reload))
-    server = Server(listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=stop)
-    return server.run(ready_line(ports, started_at, workers=1))
+    app = create_app(settings, reloads_on_sighup=True)
+    listen(sockets.all)
+    server = Server(
+        listeners_of(app, settings, sockets, ReloadHere(app.state.engine.reload)),
+        lifecycle=app.state.lifecycle,
+        drain_timeouts=drain_timeouts_of(settings),
+        stop=stop,
+    )
+    return server.run(partial(log_ready, settings, sockets, started_at))
 
 
-def supervise(settings: Settings, ports: Ports, stop: StopSignal, *, started_at: float) -> int:
+def supervise(settings: Settings, sockets: BoundSockets, stop: StopSignal, *, started_at: float) -> int:
     """Serve in several workers, loading before they listen. Raises StartupError."""
     build_access_policy(settings)  # for its errors: each worker reads the keys itself, and would end again and again
     settings = settle_device(settings)
     choose_tracer(settings.tracing)  # so that missing packages are reported once
     loaded = load_to_share(settings)
-    if stop.is_told:
+    if stop.is_requested:
         return 0
-    listen(ports.all)
+    listen(sockets.all)
     with (folder := make_folder()):
-        shared = Shared(
-            loaded=loaded,
-            loads=Loads(settings.workers),
-            metrics=Path(folder.name),
-            reloads=count_reloads(SharedExposition(Path(folder.name), worker=SUPERVISOR).registry),
-        )
+        metrics = Path(folder.name)
+        registry = supervisor_registry(metrics)
+        shared = SharedState(loaded=loaded, metrics=metrics, reloads=count_reloads(registry))
         supervisor = Supervisor(
-            partial(serve_as_worker, settings, ports, shared),
+            partial(serve_as_worker, settings, sockets, shared),
             num_workers=settings.workers,
-            sockets=ports.all,
+            sockets=sockets.all,
             stop=stop,
-            way_out_seconds=drain_timeouts_of(settings).seconds,
-            duties=Duties(
-                on_ready=ready_line(ports, started_at, workers=settings.workers),
-                on_death=shared.forget,
-                reload=partial(reload_to_share, settings, shared),
-            ),
+            drain_seconds=drain_timeouts_of(settings).seconds,
+            callbacks=callbacks_of(settings, shared, registry, partial(log_ready, settings, sockets, started_at)),
         )
-        stop.again = partial(kill_all, supervisor, folder)
+        stop.on_second_signal = partial(kill_all, supervisor, folder)
         return supervisor.run()
 
 
-def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, context: WorkerContext) -> int:
-    """Serve in a worker process, with the models that its supervisor has loaded, if it has."""
-    reload_signal = ReloadSignal()
-    reload_signal.heed()
-    name_worker(context.number)
-    exposition = SharedExposition(shared.metrics, worker=context.number)
-    app = create_app(settings, preloaded=shared.loaded, exposition=exposition, reload_signal=reload_signal)
-    shared.loaded.clear()  # a model that is held twice would be freed by no reload
-    accept = partial(take_turns, loads=shared.loads, number=context.number)
-    listeners = listeners_of(app, settings, ports, accept, AskSupervisor(context.supervisor, app.state.lifecycle))
-    server = WorkerServer(
-        listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=context.stop
+def callbacks_of(
+    settings: Settings, shared: SharedState, registry: CollectorRegistry, on_ready: Callable[[], None]
+) -> SupervisorCallbacks:
+    restarts = count_worker_restarts(registry)
+    return SupervisorCallbacks(
+        on_ready=on_ready,
+        on_death=partial(forget_worker, shared.metrics),
+        on_replace=lambda reason: restarts.labels(reason).inc(),
+        reload=partial(reload_to_share, settings, shared),
     )
-    status = server.run(context.say_ready, pipes=[context.pipe])
+
+
+def serve_as_worker(settings: Settings, sockets: BoundSockets, shared: SharedState, context: WorkerContext) -> int:
+    """Serve in a worker process, with the models that its supervisor has loaded, if it has."""
+    name_worker(context.number)
+    metrics = WorkerMetrics(shared.metrics, worker=context.number)
+    app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reloads_on_sighup=True)
+    shared.loaded.clear()  # a model that is held twice would be freed by no reload
+    server = WorkerServer(
+        listeners_of(app, settings, sockets, AskSupervisor(context.supervisor, app.state.lifecycle)),
+        lifecycle=app.state.lifecycle,
+        drain_timeouts=drain_timeouts_of(settings),
+        context=context,
+    )
+    status = server.run(context.report_ready)
     if context.is_orphan:
         rmtree(shared.metrics, ignore_errors=True)  # the supervisor cannot any more
     return status
@@ -173,7 +166,7 @@ def load_to_share(settings: Settings) -> list[LoadedModel]:
     return loaded
 
 
-def reload_to_share(settings: Settings, shared: Shared) -> bool:
+def reload_to_share(settings: Settings, shared: SharedState) -> bool:
     """Reload the shared models; returns whether the workers are to reload too.
 
     They are not told of models that are not sound. Where they have loaded for themselves, they must check for
@@ -185,7 +178,7 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
         build_access_policy(settings)  # for its errors about the keys
         reloaded = reload_models(settings, open_session, shared.loaded)
     except Exception as error:  # whatever it is, workers must still be watched
-        write_down_failure(error, shared.reloads)
+        log_failure(error, shared.reloads)
         return False
     shared.loaded[:] = reloaded.models
     if num_threads() > 1:
@@ -196,35 +189,42 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
     return True
 
 
-def listeners_of(app: Any, settings: Settings, ports: Ports, accept: Accept, reload: Reload) -> list[Listener]:
-    """Return the applications and their sockets. Operators are few, so any worker may accept their connections."""
-    listeners = [listener_of(app, settings, ports.main, accept)]
-    if ports.admin:
-        listeners.append(listener_of(create_admin_app(app, reload), settings, ports.admin, accept_all))
+def num_threads() -> int:
+    """Return the number of threads of this process; 1 where the system does not tell."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir()))
+    except OSError:
+        return 1
+
+
+def share_memory() -> None:
+    """Freeze all objects out of the garbage collector, whose collections would copy their pages into every worker."""
+    gc.collect()
+    gc.freeze()
+
+
+def listeners_of(app: Any, settings: Settings, sockets: BoundSockets, reload: Reload) -> list[Listener]:
+    """Return the applications and their sockets, that of the operators too if they have a port."""
+    limits, count = ConnectionLimits.of(settings), app.state.count_problem
+    listeners = [Listener(app=app, sockets=sockets.main, limits=limits, count=count)]
+    if sockets.admin:
+        admin_app = create_admin_app(app, reload)
+        listeners.append(Listener(app=admin_app, sockets=sockets.admin, limits=limits, count=count))
     return listeners
-
-
-def listener_of(app: Any, settings: Settings, sockets: Sockets, accept: Accept) -> Listener:
-    connections = connections_within(ConnectionLimits.of(settings), app.state.count_problem, app.state.first_look)
-    return Listener(app=app, sockets=sockets, accept=accept, connections=connections)
 
 
 def drain_timeouts_of(settings: Settings) -> DrainTimeouts:
     return DrainTimeouts(lame_duck_seconds=settings.drain_seconds, grace_seconds=settings.drain_timeout_seconds)
 
 
-def ready_line(ports: Ports, started_at: float, *, workers: int) -> Callable[[], None]:
-    urls = {"url": url_of(ports.main)} | ({"admin": url_of(ports.admin)} if ports.admin else {})
-
-    def say() -> None:
-        seconds = round(time.monotonic() - started_at, 2)
-        _log.info("ready", extra={**urls, "workers": workers, "seconds": seconds})
-
-    return say
+def log_ready(settings: Settings, sockets: BoundSockets, started_at: float) -> None:
+    urls = {"url": url_of(sockets.main)} | ({"admin": url_of(sockets.admin)} if sockets.admin else {})
+    seconds = round(time.monotonic() - started_at, 2)
+    _log.info("ready", extra={**urls, "workers": settings.workers, "seconds": seconds})
 
 
 def kill_all(supervisor: Supervisor, folder: TemporaryDirectory[str], signum: int) -> None:
-    """Kill all workers and end at once, when told to stop a second time."""
+    """Kill all workers and end at once, when asked to stop a second time."""
     supervisor.kill()
     folder.cleanup()
-    end_at_once(signum)
+    exit_at_once(signum)

@@ -6,49 +6,37 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
-from service.api.connection_limits import DEFAULT_LIMITS
-from service.api.connections import Connection, connections_within
+from service.errors import ServiceError
 from service.lifecycle import Lifecycle, Phase
-from service.serving.accepting import MakeProtocol
-from service.serving.sockets import BACKLOG
-from service.serving.stopping import StopSignal
+from service.serving.protocol import Connection, ConnectionLimits
+from service.serving.signals import StopSignal
+from service.serving.sockets import BACKLOG, Sockets
+from service.serving.supervisor import HEARTBEAT_SECONDS, WorkerContext
 
 DRAIN_TICK_SECONDS = 0.02
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common proxies, or they would write to a closed connection
 CANCEL_SECONDS = 1.0  # for late requests to notice that they are cancelled
+DEFAULT_LIMITS = ConnectionLimits()
+TICKS_PER_CHECK = 10  # of uvicorn's, ten a second
 _log = logging.getLogger("service")
-
-
-class Acceptor(Protocol):
-    """Accepts connections on a socket until it is closed, and the socket with it."""
-
-    def close(self) -> None: ...
-
-
-Accept = Callable[[socket.socket, MakeProtocol, Sized], Awaitable[Acceptor]]  # and the connections that are open
-
-
-async def accept_all(sock: socket.socket, make_protocol: MakeProtocol, connections: Sized) -> Acceptor:
-    """Accept all connections as they come."""
-    return await asyncio.get_running_loop().create_server(make_protocol, sock=sock, backlog=BACKLOG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Listener:
-    """An application and its sockets, which listen already."""
+    """An application and its sockets, which listen already, with the limits of their connections."""
 
     app: Any  # ASGI
-    sockets: Sequence[socket.socket]
-    accept: Accept = accept_all
-    # The protocol of accepted connections.
-    connections: type[Connection] = field(default_factory=lambda: connections_within(DEFAULT_LIMITS))
+    sockets: Sockets
+    limits: ConnectionLimits = DEFAULT_LIMITS
+    count: Callable[[ServiceError], None] = lambda _: None  # called with refusals that have no request context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +52,7 @@ class DrainTimeouts:
 
 
 class Server:
-    """Serves several applications in one process, with one lifecycle, until it is told to stop.
+    """Serves several applications in one process, with one lifecycle, until it is asked to stop.
 
     It accepts connections from the start: until the service is ready, it answers that it is not.
     """
@@ -77,33 +65,26 @@ class Server:
         self._drain_timeouts = drain_timeouts
         self._stop = stop
 
-    def run(self, on_ready: Callable[[], None], *, pipes: Sequence[socket.socket] = ()) -> int:
+    def run(self, on_ready: Callable[[], None]) -> int:
         """Serve and return the exit status: 0 after a drain, 1 if the service could not start. ``on_ready`` is called
-        once it is ready. The server stops when one of ``pipes`` closes."""
+        once it is ready."""
         with asyncio.Runner(loop_factory=self._app_servers[0].config.get_loop_factory()) as runner:
-            runner.run(self._serve(on_ready, pipes))
+            runner.run(self._serve(on_ready))
         return 1 if self._lifecycle.phase is Phase.FAILED else 0
 
-    async def _serve(self, on_ready: Callable[[], None], pipes: Sequence[socket.socket]) -> None:
-        told = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for pipe in pipes:
-            loop.add_reader(pipe, self._on_closed, pipe)
-
-        def tell() -> None:
-            loop.call_soon_threadsafe(self._leave, told)
-
-        self._stop.listen(tell)
+    async def _serve(self, on_ready: Callable[[], None]) -> None:
+        stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+        self._stop.add_listener(partial(loop.call_soon_threadsafe, self._leave, stopping))
         for app_server in self._app_servers:
             await app_server.start()
-        if await self._opened() is Phase.READY:
+        if await self._open() is Phase.READY:
             on_ready()
-            await told.wait()
+            await stopping.wait()
             await self._drain()
         for app_server in self._app_servers:
             await app_server.close()
 
-    async def _opened(self) -> Phase:
+    async def _open(self) -> Phase:
         """Wait for the end of the start, and return the phase."""
         await self._accept()
         return await self._lifecycle.decided()
@@ -112,17 +93,12 @@ class Server:
         for app_server in self._app_servers:
             await app_server.accept()
 
-    def _on_closed(self, pipe: socket.socket) -> None:
-        """Stop because a pipe has closed: nothing is ever written into one."""
-        asyncio.get_running_loop().remove_reader(pipe)
-        self._stop.tell()
-
-    def _leave(self, told: asyncio.Event) -> None:
+    def _leave(self, stopping: asyncio.Event) -> None:
         """Stop reporting that the service is ready, at once: before the drain begins the loop may have other work."""
-        if not told.is_set():
+        if not stopping.is_set():
             _log.info("stopping", extra={"inside": self._lifecycle.in_flight})
         self._lifecycle.leave()
-        told.set()
+        stopping.set()
 
     async def _drain(self) -> None:
         """Stop: connections stay open until their requests are answered; callers who are still sending are cut off."""
@@ -136,23 +112,43 @@ class Server:
 
 
 class WorkerServer(Server):
-    """Server of one worker of several on the same sockets. It accepts only when it is ready: until then other workers
-    answer, or callers wait a moment for the first."""
+    """Server of one worker of several on the same sockets.
 
-    async def _opened(self) -> Phase:
+    It accepts only when it is ready: until then other workers answer, or callers wait a moment for the first. Its event
+    loop sends heartbeats to the supervisor, and it stops when that has died.
+    """
+
+    def __init__(self, *args: Any, context: WorkerContext, **kwargs: Any) -> None:
+        super().__init__(*args, stop=context.stop, **kwargs)
+        self._context = context
+
+    async def _serve(self, on_ready: Callable[[], None]) -> None:
+        heartbeat = asyncio.create_task(self._send_heartbeats())
+        try:
+            await super()._serve(on_ready)
+        finally:
+            heartbeat.cancel()
+
+    async def _open(self) -> Phase:
         phase = await self._lifecycle.decided()
         if phase is Phase.READY:
             await self._accept()
         return phase
+
+    async def _send_heartbeats(self) -> None:
+        while True:
+            self._context.send_heartbeat()
+            if self._context.is_orphan:
+                self._stop.request()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 class AppServer(uvicorn.Server):
     """Server of one application: uvicorn's, without its signal handlers and without its wait for idle connections."""
 
     def __init__(self, listener: Listener) -> None:
-        super().__init__(_config(listener))
+        super().__init__(_config(listener.app))
         self._listener = listener
-        self._acceptors: list[Acceptor] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -167,26 +163,39 @@ class AppServer(uvicorn.Server):
         self._ticking = asyncio.create_task(self.main_loop())
 
     async def accept(self) -> None:
-        """Accept connections from now on."""
-        connections = self.server_state.connections
+        """Accept connections from now on. The system ends those whose answers are not read."""
         for sock in self._listener.sockets:
-            self._acceptors.append(await self._listener.accept(sock, self._make_protocol, connections))
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted sockets inherit it
+                milliseconds = max(1, int(1000 * self._listener.limits.answer_seconds))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_server(self._make_protocol, sock=sock, backlog=BACKLOG))
 
-    def _make_protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+    def _make_protocol(self) -> Connection:
+        return Connection(
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            limits=self._listener.limits,
+            count=self._listener.count,
         )
-        return protocol
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_PER_CHECK == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in self.connections:
+                connection.end_if_stalled(now)
+        return await super().on_tick(counter)
 
     @property
-    def _connections(self) -> list[Connection]:
+    def connections(self) -> list[Connection]:
         """Open connections."""
         return cast("list[Connection]", list(self.server_state.connections))
 
     @property
     def owes(self) -> bool:
         """Whether a whole request has come that is not answered yet."""
-        return any(connection.owes for connection in self._connections)
+        return any(connection.owes for connection in self.connections)
 
     @property
     def is_busy(self) -> bool:
@@ -195,12 +204,10 @@ class AppServer(uvicorn.Server):
 
     def hang_up(self) -> None:
         """Accept no more, and close every connection: once its answer has been sent, if it has asked for one."""
-        for acceptor in self._acceptors:
-            acceptor.close()
-        for connection in self._connections:
+        for server in self.servers:
+            server.close()
+        for connection in self.connections:
             connection.shutdown()
-            if not connection.owes:
-                connection.transport.close()
 
     async def close(self) -> None:
         """End now, giving up requests that are not answered."""
@@ -213,14 +220,14 @@ class AppServer(uvicorn.Server):
             task.cancel()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=CANCEL_SECONDS)
-        for connection in self._connections:
+        for connection in self.connections:
             connection.transport.abort()
         self._ticking.cancel()
         await self.lifespan.shutdown()
 
     def _break_off(self) -> None:
         """Abort answers that have begun; other requests may still be answered by a refusal."""
-        for connection in self._connections:
+        for connection in self.connections:
             if connection.is_answering:
                 connection.transport.abort()
 
@@ -233,13 +240,12 @@ async def _until(is_so: Callable[[], bool], *, latest: float) -> None:
         await asyncio.sleep(DRAIN_TICK_SECONDS)
 
 
-def _config(listener: Listener) -> uvicorn.Config:
+def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        listener.app,
+        app,
         loop="uvloop",
-        http=listener.connections,
+        http="httptools",
         lifespan="on",
-        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         access_log=False,
         log_config=None,

@@ -8,10 +8,9 @@ from errno import EADDRNOTAVAIL, EAFNOSUPPORT
 
 from service.errors import AddressError
 
-_ABSENT = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})  # localhost may name ::1 where there is no IPv6
-
-
+Sockets = Sequence[socket.socket]
 BACKLOG = 2048  # connections that wait to be accepted, if the system allows as many
+_ABSENT = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})  # localhost may name ::1 where there is no IPv6
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -36,7 +35,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return bound
 
 
-def listen(sockets: Sequence[socket.socket]) -> None:
+def listen(sockets: Sockets) -> None:
     """Listen on bound sockets. Raises AddressError if another process was quicker."""
     for each in sockets:
         try:
@@ -45,7 +44,7 @@ def listen(sockets: Sequence[socket.socket]) -> None:
             raise AddressError(f"{url_of([each])}: {_reason(error)}") from error
 
 
-def url_of(sockets: Sequence[socket.socket]) -> str:
+def url_of(sockets: Sockets) -> str:
     """Return the URL of the first socket."""
     host, port = sockets[0].getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

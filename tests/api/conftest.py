@@ -15,8 +15,8 @@ from httpx import Response
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.api.connection_limits import ConnectionLimits
 from service.app import create_app
+from service.serving.protocol import ConnectionLimits
 from service.settings import Settings
 from tests.api.listening import Run, Running, start
 from tests.contract import Contract

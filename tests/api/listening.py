@@ -14,13 +14,11 @@ from typing import Any
 
 import httpx
 
-from service.api.connection_limits import ConnectionLimits
-from service.api.connection_table import ConnectionTable
-from service.api.connections import connections_within
 from service.app import create_app
+from service.serving.protocol import Connection, ConnectionLimits
 from service.serving.server import DrainTimeouts, Listener, Server
+from service.serving.signals import StopSignal
 from service.serving.sockets import bind, listen
-from service.serving.stopping import StopSignal
 from tests.fakes import FakeSession, OpenFake, settings_for
 
 PATIENCE_SECONDS = 20
@@ -33,8 +31,13 @@ class Running:
     port: int
     app: Any
     listener: socket.socket
-    table: ConnectionTable
+    server: Server
     session: FakeSession
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Those that are open."""
+        return [each for app_server in self.server._app_servers for each in app_server.connections]
 
     @contextmanager
     def call(self, sent: bytes = b"") -> Iterator[socket.socket]:
@@ -58,19 +61,17 @@ def start(stack: ExitStack, models: Path, limits: ConnectionLimits | None = None
     settings, session = settings_for(models, **choices), FakeSession()
     app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), StopSignal()
     listen(sockets)
-    connections = connections_within(
-        limits or ConnectionLimits.of(settings), app.state.count_problem, app.state.first_look
-    )
+    limits = limits or ConnectionLimits.of(settings)
     server = Server(
-        [Listener(app=app, sockets=sockets, connections=connections)],
+        [Listener(app=app, sockets=sockets, limits=limits, count=app.state.count_problem)],
         lifecycle=app.state.lifecycle,
         drain_timeouts=DrainTimeouts(lame_duck_seconds=0, grace_seconds=1),
         stop=stop,
     )
     stack.enter_context(ThreadPoolExecutor(1)).submit(server.run, lambda: None)
-    stack.callback(stop.tell)
+    stack.callback(stop.request)
     [listener] = sockets
-    return Running(port=listener.getsockname()[1], app=app, listener=listener, table=connections.table, session=session)
+    return Running(port=listener.getsockname()[1], app=app, listener=listener, server=server, session=session)
 
 
 def everything(caller: socket.socket) -> bytes:
@@ -87,3 +88,18 @@ def everything(caller: socket.socket) -> bytes:
 def request(path: str, **fields: Any) -> bytes:
     body = json.dumps(fields).encode()
     return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
+
+
+def read_answer(caller: socket.socket) -> tuple[int, dict[str, str], Any]:
+    """The next one of this connection: status, headers, document."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        part = caller.recv(1)
+        assert part, head
+        head += part
+    line, *lines = head.decode().strip().split("\r\n")
+    headers = dict(each.split(": ", 1) for each in lines)
+    left, body = int(headers["content-length"]), b""
+    while len(body) < left:
+        body += caller.recv(left - len(body))
+    return int(line.split(" ")[1]), headers, json.loads(body)

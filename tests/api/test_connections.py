@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 import socket
+import subprocess
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import httpx
 import pytest
 
-from service.api.connection_limits import FILES_KEPT_FREE, MAX_CONNECTIONS, ConnectionLimits, most_connections
-from service.api.connections import MAX_HEAD_BYTES, Connection
 from service.api.keys import line_for
+from service.serving import protocol
+from service.serving.protocol import MAX_CONNECTIONS, MAX_HEAD_BYTES, ConnectionLimits
 from service.settings import Settings
 from tests.api.conftest import wait_until
-from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, request
+from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, read_answer, request
 
 SHORT = 0.3
 POST = b"POST /tag HTTP/1.1\r\nHost: x\r\n"
@@ -141,16 +147,16 @@ def test_a_chunked_body_is_cut_at_the_limit(run: Run) -> None:
         assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
-def is_cut_off(caller: socket.socket) -> bool:
+def is_cut_off(caller: socket.socket, size: int = 100) -> bool:
     try:
-        caller.sendall(b" " * 100)
+        caller.sendall(b" " * size)
     except ConnectionError:
         return True
     return False
 
 
 def test_one_who_goes_on_sending_after_the_answer_is_cut_off(run: Run) -> None:
-    running = run(ConnectionLimits(linger_seconds=SHORT))
+    running = run(ConnectionLimits(request_seconds=SHORT))
     with running.call(POST + b"Content-Length: 999999999\r\n\r\n") as caller:
         assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
         wait_until(lambda: is_cut_off(caller))
@@ -165,9 +171,8 @@ def test_one_who_asks_to_go_on_is_told_so_and_the_connection_ends_after(run: Run
 
 
 def test_an_offer_of_another_protocol_is_declined_on_every_request_of_a_connection(run: Run) -> None:
-    offer = GOOD.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUPGRADE: h2c")
     with run().call() as caller:
-        for sent in (GOOD, offer):
+        for sent in (GOOD, OFFER, GOOD):
             caller.sendall(sent)
             assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
 
@@ -207,7 +212,7 @@ def test_an_answer_that_nobody_reads_ends_the_connection(run: Run, sent: bytes) 
     running = narrowed(run(answer_timeout_seconds=SHORT))
     with running.call(sent):
         wait_until(lambda: running.errors("answer_unread") == 1)
-        wait_until(lambda: not running.table.connections)
+        wait_until(lambda: not running.connections)
         wait_until(lambda: running.app.state.lifecycle.in_flight == 0)
 
 
@@ -250,7 +255,7 @@ def test_one_who_sent_several_requests_at_once_and_left_is_noticed(run: Run, cap
         wait_until(lambda: running.errors("caller_left") == 1)
     finally:
         running.session.gate.set()
-    wait_until(lambda: not running.table.connections)
+    wait_until(lambda: not running.connections)
     assert len(running.session.shapes) == 1  # the second request was never begun
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
@@ -261,7 +266,7 @@ def test_a_body_that_comes_after_its_answer_does_not_hold_the_connection(run: Ru
     with running.call(sent + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n") as caller:
         assert caller.recv(12).startswith(b"HTTP/1.1 ")
         caller.sendall(b"x")
-        [connection] = cast("set[Connection]", running.table.connections)
+        [connection] = running.connections
         wait_until(lambda: connection.parser is not None and not connection._in_body)
         assert connection.timeout_keep_alive_task is not None
 
@@ -270,22 +275,86 @@ def test_a_bad_chunk_after_an_offer_to_go_on_is_no_bug(run: Run, caplog: pytest.
     running = run()
     with running.call(POST + b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n") as caller:
         problem_in(everything(caller), 400, "malformed_http")
-    wait_until(lambda: not running.table.connections)
+    wait_until(lambda: not running.connections)
     assert running.errors("internal_error") == 0
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 def test_no_connection_is_left_behind(run: Run) -> None:
     running = run(body_timeout_seconds=SHORT)
-    table = running.table
     with ExitStack() as stack:
         for sent in (b"", b"P", POST, GOOD, b"\x00") * 10:
             stack.enter_context(running.call(sent))
-        wait_until(lambda: len(table.connections) == 50 or running.errors("malformed_http") == 10)
-    wait_until(lambda: not table.connections)
+        wait_until(lambda: len(running.connections) == 50 or running.errors("malformed_http") == 10)
+    wait_until(lambda: not running.connections)
 
 
 def test_the_most_connections_leave_files_for_others() -> None:
-    assert 1 <= most_connections() <= MAX_CONNECTIONS
+    assert 1 <= ConnectionLimits.of(Settings()).max_connections <= MAX_CONNECTIONS
     assert ConnectionLimits.of(Settings(max_connections=7)).max_connections == 7
-    assert FILES_KEPT_FREE > 0
+
+
+def too_large() -> bytes:
+    """Far more than the system takes in on both sides before anybody reads it."""
+    return b'{"text": "%b"}' % (b"a " * 3_000_000)
+
+
+def ask_by_urllib(url: str, body: bytes) -> tuple[int, bytes]:
+    """It sends the head and all of the body before it reads, and asks for the connection to be closed."""
+    asked = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def ask_by_httpx(url: str, body: bytes) -> tuple[int, bytes]:
+    answer = httpx.post(url, content=body, trust_env=False, timeout=PATIENCE_SECONDS)
+    return answer.status_code, answer.content
+
+
+def ask_by_curl(url: str, body: bytes) -> tuple[int, bytes]:
+    """Without waiting for 100 Continue."""
+    command = ["curl", "--silent", "--show-error", "--write-out", "%{stderr}%{http_code}", "--header", "Expect:"]
+    command += ["--header", "Connection: close", "--data-binary", "@-", url]
+    done = subprocess.run(command, input=body, capture_output=True, timeout=PATIENCE_SECONDS, check=True)
+    return int(done.stderr), done.stdout
+
+
+CLIENTS = [
+    ask_by_urllib,
+    ask_by_httpx,
+    pytest.param(ask_by_curl, marks=pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")),
+]
+
+
+@pytest.mark.parametrize("ask", CLIENTS)
+def test_every_client_reads_why_its_body_is_refused(run: Run, ask: Callable[[str, bytes], tuple[int, bytes]]) -> None:
+    running = run()
+    for _ in range(3):
+        status, body = ask(f"http://127.0.0.1:{running.port}/tag", too_large())
+        assert (status, json.loads(body)["kind"]) == (413, "body_too_large")
+    wait_until(lambda: not running.connections)
+
+
+def test_no_more_than_so_much_of_a_refused_body_is_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "MAX_DROPPED_BYTES", 1_000_000)
+    head = POST + b"Connection: close\r\nContent-Length: 999999999\r\n\r\n"
+    with run().call(head) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
+        wait_until(lambda: is_cut_off(caller, 100_000))
+
+
+OFFER = GOOD.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUPGRADE: h2c")
+
+
+@pytest.mark.parametrize("place", [10, OFFER.index(b"UPGRADE") + 3, OFFER.index(b"\r\n\r\n") + 2, len(OFFER) - 5])
+def test_a_body_behind_an_offer_of_another_protocol_is_read_in_whatever_pieces_it_comes(run: Run, place: int) -> None:
+    with run().call(GOOD + OFFER[:place]) as caller:
+        assert read_answer(caller)[0] == 200
+        caller.sendall(OFFER[place:] + OFFER + b"GET /health/live HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n")
+        answers = [read_answer(caller) for _ in range(3)]
+    assert [status for status, _, _ in answers] == [200, 200, 200]
+    assert [len(document.get("results", ())) for _, _, document in answers] == [1, 1, 0]

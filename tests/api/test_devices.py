@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 from service.app import create_app
 from service.bundle import write_manifest
 from service.errors import DeviceError
-from service.runtime.devices import Device, Obstacle
+from service.runtime.resources import Device, Obstacle
 from service.runtime.session import Session
 from tests.api.conftest import Client, is_ready, wait_until
 from tests.fakes import (

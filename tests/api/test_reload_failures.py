@@ -14,7 +14,7 @@ from bench.chaos.bundles import seal
 from service.bundle import EXAMPLES, MANIFEST
 from service.errors import ReloadFailedError
 from service.models.loading import load_models
-from service.runtime.devices import Device
+from service.runtime.resources import Device
 from service.runtime.session import Arrays, Session
 from tests.api.conftest import NEEDED
 from tests.api.reloading import reloadable, run, write_second

@@ -18,7 +18,7 @@ from bench.chaos.bundles import seal
 from service.app import create_app
 from service.bundle import CARD
 from service.models.loading import load_models
-from service.runtime.devices import Device
+from service.runtime.resources import Device
 from service.runtime.session import Session, open_session
 from service.text.tokenizer import split_sentences
 from tests.api.conftest import NEEDED

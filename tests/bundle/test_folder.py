@@ -1,11 +1,13 @@
-"""Bundles are found and read, and nothing is opened that is not a plain file inside."""
+"""Bundles are found, read, verified and written, and nothing is opened that is not a plain file inside."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from service.bundle import (
     CARD,
@@ -17,6 +19,9 @@ from service.bundle import (
     file_entry,
     find_bundles,
     load_bundle,
+    read_bundle,
+    verify,
+    write_manifest,
 )
 from service.errors import BundleError
 from tests.fakes import (
@@ -24,6 +29,8 @@ from tests.fakes import (
     GRAPH,
     NAME,
     STEP,
+    classifier_manifest,
+    manifest,
     write_bundle,
     write_classifier,
     write_translator,
@@ -113,3 +120,64 @@ def test_a_pipe_is_refused_and_not_waited_for(folder):
     os.mkfifo(folder / CARD)
     with pytest.raises(BundleError, match=f"{CARD}: not a file"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=rf"{name}: No such file"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
+def test_a_flipped_bit_is_named(folder, name):
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name}: checksum"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", [GRAPH, VOCABULARIES, EXAMPLES, CARD])
+def test_a_truncated_file_is_named(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-1])
+    with pytest.raises(BundleError, match=f"{name}: {len(content) - 1} bytes; the manifest says {len(content)}"):
+        load_bundle(folder)
+
+
+def test_weights_that_graphs_share_are_checked_like_the_graphs(tmp_path):
+    folder = write_classifier(tmp_path)
+    (folder / "weights.bin").write_bytes(bytes(1000))
+    write_manifest(folder, classifier_manifest(folder.name))
+    assert "weights.bin" in load_bundle(folder).manifest.files
+    (folder / "weights.bin").write_bytes(bytes(999) + b"?")
+    with pytest.raises(BundleError, match=r"weights\.bin: checksum"):
+        load_bundle(folder)
+
+
+def test_a_folder_that_is_taken_away_while_it_is_read_is_named(folder):
+    bundle = read_bundle(folder)
+    folder.rename(folder.with_name("gone"))
+    with pytest.raises(BundleError, match=str(folder)):
+        verify(bundle)
+
+
+def test_the_manifest_is_completed_with_every_file_of_the_folder(folder):
+    (folder / "LICENCE.txt").write_text("CC0")
+    written = write_manifest(folder, manifest(NAME))
+    assert set(written.files) == {GRAPH, VOCABULARIES, EXAMPLES, CARD, "LICENCE.txt"}
+    assert load_bundle(folder).manifest == written
+
+
+def test_what_a_manifest_does_not_say_is_not_written(folder):
+    written = json.loads((folder / MANIFEST).read_text())
+    assert "pairs" not in written
+    assert "encoder" not in written["precisions"]["fp32"]
+
+
+def test_a_manifest_that_could_not_be_read_is_not_written(folder):
+    before = (folder / MANIFEST).read_bytes()
+    with pytest.raises(ValidationError):
+        write_manifest(folder, {**manifest(NAME), "task": "sing"})
+    assert (folder / MANIFEST).read_bytes() == before

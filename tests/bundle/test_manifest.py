@@ -21,6 +21,7 @@ from service.bundle import (
     VOCABULARIES,
     load_bundle,
 )
+from service.bundle.manifest import MAX_LIMIT
 from service.errors import BundleError
 from tests.bundle.conftest import edit
 from tests.fakes import (
@@ -71,6 +72,35 @@ def test_a_field_that_is_unknown_wrong_or_missing_is_named(folder, fields, messa
     edit(folder, **fields)
     with pytest.raises(BundleError, match=f"{MANIFEST}: {message}"):
         load_bundle(folder)
+
+
+def tensor(*shape: object) -> list[dict[str, object]]:
+    return [{"name": "ids", "type": "int32", "shape": shape}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"limits": {"max_tokens": 10**9}}, "limits.max_tokens"),
+        ({"limits": {"max_tokens": 0}}, "limits.max_tokens"),
+        ({"limits": {"max_tokens": 1024, "max_target_tokens": MAX_LIMIT + 1}}, "limits.max_target_tokens"),
+        ({"limits": {"max_tokens": 1024, "split_tokens": -1}}, "limits.split_tokens"),
+        ({"features": {"num_characters": 10**9}}, "features.num_characters"),
+        ({"inputs": tensor("batch", "time", 10**9)}, "inputs.0.shape.2"),
+        ({"outputs": tensor("batch", 0)}, "outputs.0.shape.1"),
+        ({"inputs": tensor(*["axis"] * 9)}, "inputs.0.shape"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_before_anything_is_run(folder, fields, place):
+    edit(folder, **fields)
+    with pytest.raises(BundleError, match=f"{MANIFEST}: {place}.*(should be|at most)"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("limit", [1, MAX_LIMIT])
+def test_the_ends_of_a_limit_s_range_are_taken(folder, limit):
+    edit(folder, limits={"max_tokens": limit})
+    assert load_bundle(folder).manifest.limits == {"max_tokens": limit}
 
 
 def test_a_later_format_is_called_that_even_if_its_fields_are_unknown_too(folder):

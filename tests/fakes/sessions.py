@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.runtime.devices import Device
+from service.runtime.resources import Device
 from service.runtime.session import Arrays, Session
 from tests import letters
 from tests.fakes.bundles import ENCODER, MULTI_LABEL_GRAPH, STEP

@@ -19,8 +19,8 @@ import pytest
 from service.app import create_app
 from service.lifecycle import Lifecycle, Phase
 from service.serving.server import DRAIN_TICK_SECONDS, DrainTimeouts, Listener, Server
+from service.serving.signals import StopSignal
 from service.serving.sockets import bind, listen, url_of
-from service.serving.stopping import StopSignal
 from tests.api.conftest import wait_until
 from tests.api.listening import everything, request
 from tests.fakes import FakeSession, OpenFake, settings_for
@@ -64,7 +64,7 @@ def in_thread(
             yield InThread(url=url, lifecycle=app.state.lifecycle, stop=stop, session=session, status=status)
         finally:
             session.gate.set()
-            stop.tell()
+            stop.request()
 
 
 def test_told_to_stop_it_says_so_and_answers_those_who_have_not_noticed(models: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> Non
         server.hold()
         answer = pool.submit(say_hello, server.url)
         wait_until(lambda: bool(session.shapes))
-        server.stop.tell()
+        server.stop.request()
         wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         refused = say_hello(server.url)
         assert refused.status_code == 503
@@ -105,7 +105,7 @@ def test_a_request_is_finished_although_half_of_the_next_has_come(models: Path) 
         caller.connect((url.host, url.port))
         caller.sendall(request("/tag", text="Alice") + request("/tag", text="Bob")[:-1])
         wait_until(lambda: bool(session.shapes))
-        server.stop.tell()
+        server.stop.request()
         wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         time.sleep(2 * DRAIN_TICK_SECONDS)  # for it to think that nobody is inside
         session.gate.set()
@@ -121,7 +121,7 @@ def test_what_is_not_done_in_time_is_refused_and_no_bug(models: Path, caplog: py
         server.hold()
         answer = pool.submit(say_hello, server.url)
         wait_until(lambda: bool(session.shapes))
-        server.stop.tell()
+        server.stop.request()
         refused = answer.result(PATIENCE_SECONDS)
         assert (refused.status_code, refused.json()["kind"]) == (503, "not_ready")
         assert refused.headers["content-type"] == "application/problem+json"
@@ -138,7 +138,7 @@ def test_told_to_stop_while_it_loads_it_never_opens(models: Path) -> None:
     with in_thread(models, session, lame_duck_seconds=PATIENCE_SECONDS) as server:
         wait_until(lambda: bool(session.shapes))
         assert get(server.url, "/health/live").status_code == 200
-        server.stop.tell()
+        server.stop.request()
         wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         session.gate.set()
         assert server.status.result(PATIENCE_SECONDS) == 0
@@ -181,7 +181,7 @@ def test_a_caller_who_is_idle_does_not_keep_it_from_ending(models: Path, sent: b
                 assert b"".join(iter(partial(caller.recv, 1), b"}")).startswith(b"HTTP/1.1 200")
             if sent.endswith(b"{"):
                 wait_until(lambda: server.lifecycle.in_flight == 1)
-            server.stop.tell()
+            server.stop.request()
             assert server.status.result(QUICKLY_SECONDS) == 0
             assert caller.recv(1) == b""
 

@@ -163,7 +163,7 @@ def test_one_that_is_killed_on_its_way_out_is_named(models: Path, temporary: Pat
 
 def test_a_signal_while_they_start_ends_them_with_zero(models: Path, temporary: Path) -> None:
     with running(models, RIBBON_WORKERS="2", TMPDIR=str(temporary)) as service:
-        wait_until(lambda: heeds(service.popen.pid, signal.SIGCHLD))  # about to fork
+        wait_until(lambda: heeds(service.popen.pid, signal.SIGHUP))  # about to fork
         service.terminate()
         assert service.status() == 0
         assert not [line for line in service.rest() if line["level"] != "info"]
@@ -201,30 +201,51 @@ def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
 SCRIPT = """
 import os, signal, sys, time
 from service.logs import configure_logging
-from service.serving.stopping import StopSignal
-from service.serving.supervisor import Duties, Supervisor
+from service.serving.signals import StopSignal
+from service.serving.supervisor import Supervisor, SupervisorCallbacks
 
 def wait(context):
-    while not context.stop.is_told:
+    while not context.stop.is_requested:
+        context.send_heartbeat()
         time.sleep(0.01)
     return 0
+
+def on_replace(reason):
+    print("replaced", reason)
+    if reason == "hung":
+        stop.request()
 
 def work(context):
     {work}
 
 configure_logging(level="info", format="json")
 stop = StopSignal()
-stop.heed()
-duties = Duties(on_ready=stop.tell, on_death=lambda number: print("buried", number), reload=lambda: False)
-supervisor = Supervisor(work, num_workers=2, sockets=(), stop=stop, way_out_seconds={patience}, duties=duties)
+stop.install()
+callbacks = SupervisorCallbacks(
+    on_ready=lambda: {on_ready},
+    on_death=lambda number: print("buried", number),
+    on_replace=on_replace,
+    reload=lambda: False,
+)
+supervisor = Supervisor(
+    work,
+    num_workers=2,
+    sockets=(),
+    stop=stop,
+    drain_seconds={patience},
+    callbacks=callbacks,
+    heartbeat_seconds=0.05,
+)
 sys.exit(supervisor.run())
 """
 
 
-def supervise(work: str, *, patience: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[str]:
-    """In a process with one thread, as a fork needs it. Told to stop once all workers are ready."""
+def supervise(
+    work: str, *, on_ready: str = "stop.request()", patience: float = PATIENCE_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """In a process with one thread, as a fork needs it. Told to stop once all are ready, or a hung one is replaced."""
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(work=work, patience=patience)],
+        [sys.executable, "-c", SCRIPT.format(work=work, on_ready=on_ready, patience=patience)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -252,15 +273,45 @@ def test_a_worker_that_knows_it_cannot_start_is_not_asked_again() -> None:
 
 def test_one_that_does_not_end_in_time_is_killed() -> None:
     ended = supervise(
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN); context.say_ready(); time.sleep(60)", patience=-4.8
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); context.report_ready(); time.sleep(60)", patience=-4.8
     )
     assert ended.returncode == 1
     assert messages(ended) == ["killed: not done in time", "worker ended", "worker ended"]
 
 
+def test_one_that_hangs_is_killed_and_replaced() -> None:
+    ended = supervise(
+        "context.report_ready(); return wait(context)",
+        on_ready="os.kill(supervisor._workers[2].process.pid, signal.SIGSTOP)",
+    )
+    assert messages(ended) == ["worker hangs: killed", "worker ended"]
+    assert [json.loads(line)["number"] for line in ended.stderr.splitlines()] == [2, 2]
+    assert ended.stdout.splitlines()[:2] == ["buried 2", "replaced hung"]
+    assert ended.returncode == 0
+
+
+def test_one_whose_first_heartbeat_is_late_is_waited_for() -> None:
+    ended = supervise("time.sleep(1.5); context.report_ready(); return wait(context)")
+    assert (ended.returncode, messages(ended)) == (0, [])
+
+
+def test_a_hung_worker_of_the_service_is_replaced_and_counted(models: Path, temporary: Path) -> None:
+    with two_workers(models, temporary) as (service, url):
+        hung, other = service.workers
+        os.kill(hung, signal.SIGSTOP)
+        assert service.line("worker hangs: killed")["pid"] == hung
+        assert service.line("worker ended")["status"] == "SIGKILL"
+        service.line("worker replaced")
+        assert other in service.workers
+        assert metrics_of(url)['ribbon_worker_restarts_total{reason="hung"}'] == 1
+        assert metrics_of(url)['ribbon_worker_restarts_total{reason="died"}'] == 0
+        service.terminate()
+        assert service.status() == 0
+
+
 def test_workers_draw_different_random_numbers() -> None:
     ended = supervise(
-        "import random; print(random.getrandbits(64), flush=True); context.say_ready(); return wait(context)"
+        "import random; print(random.getrandbits(64), flush=True); context.report_ready(); return wait(context)"
     )
     assert ended.returncode == 0
     drawn = [line for line in ended.stdout.splitlines() if not line.startswith("buried")]

@@ -1,0 +1,271 @@
+"""Protocol of connections: uvicorn's HTTP/1.1 with limits on everything that a caller could draw out.
+
+uvicorn limits neither the number of connections, nor the size of a request's head, nor the time in which it comes or
+in which an answer is read. Here callbacks note moments, and the server looks at all connections at intervals, so that a
+request costs no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from service.api.problems import problem_message
+from service.errors import (
+    BodyTimeoutError,
+    HeadTooLargeError,
+    MalformedHttpError,
+    ServiceError,
+    TooManyConnectionsError,
+    UnreadAnswerError,
+)
+from service.settings import Settings
+
+MAX_CONNECTIONS = 10_000
+MAX_HEAD_BYTES = 32 * 1024
+MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
+FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """Limits of a server's connections and of each one."""
+
+    max_connections: int = MAX_CONNECTIONS
+    request_seconds: float = 30.0  # for a head, from its first byte or the connection's begin; for a dropped body
+    answer_seconds: float = 60.0  # without a byte of an answer being read
+    linger_seconds: float = 5.0  # without a byte of a dropped body
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the limits that the settings ask for; connections are at most as many as files may be opened for."""
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        possible = MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, files - FILES_KEPT_FREE)
+        return cls(
+            max_connections=settings.max_connections or min(MAX_CONNECTIONS, possible),
+            request_seconds=settings.body_timeout_seconds,
+            answer_seconds=settings.answer_timeout_seconds,
+        )
+
+
+class PipelineFlow(FlowControl):
+    """Flow control that reads nothing while requests wait for the one before them: uvicorn takes in as many as a caller
+    sends."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline:
+            super().resume_reading()
+
+
+class Connection(HttpToolsProtocol):
+    """Connection of HTTP/1.1. ``count`` is called with every refusal that has no request context."""
+
+    def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Callable[[ServiceError], None]) -> None:
+        super().__init__(*uvicorn)
+        self._limits, self._count = limits, count
+        self._in_body = False
+        self._is_over = False  # answered for the last time: what still comes is not parsed
+        self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
+        self._num_unparsed = 0  # bytes since the parser last called back
+        self._num_dropped = 0
+        self._received_at = self.loop.time()
+        self._head_since: float | None = self._received_at  # none while no head is expected
+        self._dropping_since: float | None = None  # answered, but the body is still coming
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        num_open, most = len(self.connections), self._limits.max_connections
+        super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
+        if num_open >= most + FILES_KEPT_FREE // 2:  # even refusing them would use up the files that are kept free
+            transport.abort()
+        elif num_open >= most:
+            self._refuse(TooManyConnectionsError(f"{most} connections are open", retry_after_seconds=1))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(exc, TimeoutError):  # what the system says after ``answer_seconds``
+            self._count(UnreadAnswerError("the answer was not read"))
+        self._abandon()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self.cycle = self._running = None  # type: ignore[assignment]  # they know the connection
+        self.pipeline.clear()
+
+    def data_received(self, data: bytes) -> None:
+        self._received_at = self.loop.time()
+        if self._dropping_since is not None:
+            self._num_dropped += len(data)
+            if self._num_dropped > MAX_DROPPED_BYTES:
+                self.transport.abort()
+                return
+        if self._is_over:
+            return
+        if self._head_since is None and not self._in_body:
+            self._head_since = self._received_at
+        self._num_unparsed += len(data)
+        try:
+            self._parse(memoryview(data))
+            if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunked body's trailer
+                raise _head_too_large()
+        except httptools.HttpParserError as error:
+            cause = error.__context__  # what a callback of ours raised
+            unknown = MalformedHttpError("this is not a request in HTTP/1.1")
+            self._refuse(cause if isinstance(cause, ServiceError) else unknown)
+        except ServiceError as error:
+            self._refuse(error)
+
+    def _parse(self, data: memoryview) -> None:
+        """Parse bytes. The parser stops after a head that offers another protocol (RFC 9110, section 7.8), and would
+        lose the body, so such a head is parsed again without the offer."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                if not self._is_offer():  # CONNECT: it is answered, and what follows is nothing
+                    return
+                data = data[offer.args[0] :]
+                lines = [b"%b %b HTTP/1.1" % (self.parser.get_method(), self.url)]
+                lines += [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
+
+    def _is_offer(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
+        if self._head_since is None:
+            self._head_since = self._received_at
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if self._num_unparsed > MAX_HEAD_BYTES and self._head_size() > MAX_HEAD_BYTES:
+            raise _head_too_large()
+        self._num_unparsed, self._head_since = 0, None
+        if self._is_offer():
+            return
+        self._in_body = True
+        self._unset_keepalive_if_required()
+        super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", self)  # so that it is closed by ``close``
+        if self.expect_100_continue or self.parser.should_upgrade():
+            # A caller who was not told to go on may send the body or not: bytes that follow could not be told apart.
+            self.cycle.keep_alive = False
+        self.headers = []  # a trailer is not to come among them
+
+    def on_body(self, body: bytes) -> None:
+        self._num_unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._in_body:
+            self._num_unparsed, self._in_body, self._dropping_since = 0, False, None
+            super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        if not self._is_over:
+            super().on_response_complete()
+            if self._in_body and self.cycle.response_complete:
+                self._drop()
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._is_over or self.transport.is_closing()
+
+    def close(self) -> None:
+        """Close the connection after an answer, once the caller has sent the body: a connection that is closed on
+        unread bytes is reset, and the caller cannot read the answer."""
+        if self._in_body:
+            self._linger()
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Close the connection, once its answer has been sent if it has asked for one."""
+        if self.owes:
+            self.cycle.keep_alive = False
+        elif self._dropping_since is None:
+            self.transport.close()
+        elif not self._is_over:
+            self._linger()
+
+    def _linger(self) -> None:
+        """End the connection on this side. What the caller still sends is dropped, until it closes or a limit is
+        reached."""
+        self._is_over = True
+        self._drop()
+        self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def _drop(self) -> None:
+        self._num_dropped, self._dropping_since = 0, self.loop.time()
+        self._received_at = self._dropping_since
+
+    @property
+    def owes(self) -> bool:
+        """Whether a whole request has come that is not answered yet."""
+        cycle = self.cycle
+        is_whole = cycle is not None and not cycle.more_body and not cycle.response_complete
+        return not self._is_over and (bool(self.pipeline) or is_whole)
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer has begun and has not ended."""
+        running = self._running
+        return running is not None and running.response_started and not running.response_complete
+
+    def end_if_stalled(self, now: float) -> None:
+        """End the connection if one of its limits has passed; called at intervals."""
+        limits, head_since, dropping_since = self._limits, self._head_since, self._dropping_since
+        if dropping_since is not None:
+            if now - dropping_since > limits.request_seconds or now - self._received_at > limits.linger_seconds:
+                self.transport.abort()
+        elif head_since is not None and now - head_since > limits.request_seconds and not self.flow.read_paused:
+            if self._running is None and not self._num_unparsed:
+                self.transport.close()  # nothing was ever asked
+            else:
+                self._refuse(BodyTimeoutError(f"the headers were not complete after {limits.request_seconds:g} s"))
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
+
+    def _refuse(self, error: ServiceError) -> None:
+        """Answer with this error and nothing more."""
+        self._count(error)
+        self._abandon()
+        if self.is_answering or self._dropping_since is not None:  # it would be taken for a part of that answer, or
+            self.transport.abort()  # for the answer to the next request
+        elif not self.transport.is_closing():
+            self.transport.write(problem_message(error, self.server_state.default_headers))
+            self._linger()
+
+    def _abandon(self) -> None:
+        """Tell the application that the connection is gone, so that it writes nothing more."""
+        for cycle in (self._running, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.waiting_for_100_continue = False
+                cycle.message_event.set()
+
+
+def _head_too_large() -> HeadTooLargeError:
+    return HeadTooLargeError(f"the path and headers have more than {MAX_HEAD_BYTES} bytes")

@@ -1,1 +1,0 @@
-"""Tracing: reports where a request's time went to a collector. It does nothing unless it is configured."""
