@@ -76,7 +76,7 @@ def measure_speed(arguments: argparse.Namespace, service: ServiceProcess, model:
 def measure_mixture(
     arguments: argparse.Namespace, service: ServiceProcess, model: Model, workloads: Sequence[Workload]
 ) -> Mixed | None:
-    """Where the model reads reviews too."""
+    """Measure mixed traffic if the model reads reviews too."""
     texts = {workload.noun: workload.texts for workload in workloads}
     if arguments.no_mixed or "reviews" not in texts:
         return None

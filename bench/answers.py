@@ -1,8 +1,8 @@
-"""What an answer of /tag costs after the model: ``python -m bench.answers``.
+"""Measure the cost of an answer of /tag after the model: ``python -m bench.answers``.
 
-Rows are made beforehand; measured is what the service does with them: results built, then written as JSON. Beside it
-the same answer through pydantic models, as many services write theirs. It is CPU time: what other processes do on the
-machine does not count. The best of many rounds, and their median.
+Rows are made beforehand. The measured work is that of the service: results built, then written as JSON. Beside it the
+same answer is made through pydantic models, as many services do. The figures are CPU time, so that other processes on
+the machine do not count: the best of many rounds, and their median.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Cost:
 
 
 def compose(texts: Sequence[str], kilobytes: int, draw: random.Random) -> Work:
-    """As much text as makes an answer of about this size."""
+    """Text enough for an answer of about this size."""
     parts: list[str] = []
     work = label(" ".join(parts), draw)
     while len(_encoder.encode(build(work))) < 1000 * kilobytes:
@@ -112,7 +112,7 @@ def row_of(num_tokens: int, draw: random.Random) -> TaggedRow:
 
 
 def build(work: Work) -> TagResponse:
-    """As the service does."""
+    """The answer as the service builds it."""
     return TagResponse(ModelName("en-tagger", "1.0.0"), tag_results([work.item], work.rows, VIEW))
 
 

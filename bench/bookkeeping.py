@@ -1,8 +1,7 @@
-"""What a decoder step costs beside the model: ``python -m bench.bookkeeping``.
+"""Measure the cost of a decoder step beside the model: ``python -m bench.bookkeeping``.
 
-The model does nothing but hand out candidates that it made before, so that all time is the engine's own. It is CPU
-time: what other processes do on the machine does not count. Sentences end after 20 tokens on average and others take
-their place.
+The model only returns candidates made beforehand, so that all time is that of the engine. The figures are CPU time, so
+that other processes on the machine do not count. Sentences end after 20 tokens on average and others take their place.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What a closed loop got done in its window."""
+    """The answers to a closed loop in its window."""
 
     seconds: float
     num_words: int
@@ -61,7 +61,7 @@ class Load:
 
     @property
     def client_cpu_share(self) -> float:
-        """Of one core."""
+        """The processor time of the client as a share of one core."""
         return self.client_cpu_seconds / self.seconds
 
 
@@ -75,7 +75,7 @@ class Answer:
 def text_request(
     path: str, texts: Sequence[str], *, num_words: int, wishes: Mapping[str, str | int] = MappingProxyType({})
 ) -> Request:
-    """``POST`` these texts to a task's route; ``wishes`` are the request's other fields."""
+    """A ``POST`` of these texts to a task's route; ``wishes`` are the other fields of the request."""
     body = json.dumps({"text": list(texts), **wishes}, ensure_ascii=False).encode()
     return Request(content=encode_request("POST", path, body), num_words=num_words, num_items=len(texts))
 
@@ -107,7 +107,7 @@ class Connection:
         self.socket.close()
 
     def fileno(self) -> int:
-        """For whoever waits for several."""
+        """The descriptor of the socket, to wait for several at once."""
         return self.socket.fileno()
 
     def send(self, request: Request) -> None:

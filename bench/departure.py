@@ -1,9 +1,9 @@
-"""``python -m bench.departure``: callers who send a request and vanish, ten thousand times.
+"""Measure callers who send a request and vanish, ten thousand times: ``python -m bench.departure``.
 
-Each opens a connection, sends a request to any of the task routes, stays for some milliseconds and closes, half of
-them with a reset. Afterwards every gauge must be 0 again, descriptors and threads as many as before, and memory must
-not have grown with the storm. What watching for departures costs is measured apart, as processor time a request,
-beside what a request costs the service at saturation: the worst case, in which every request is watched.
+Each opens a connection, sends a request to any of the task routes, stays for some milliseconds and closes, half of them
+with a reset. Afterwards every gauge must be 0 again, descriptors and threads as many as before, and memory must not
+have grown with the storm. The cost of watching for departures is measured apart, as processor time a request, beside
+the cost of a request at saturation: the worst case, in which every request is watched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: no goodbye
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Of the service's process."""
+    """The state of the service's process."""
 
     gauges: dict[str, float]
     megabytes: float
@@ -142,7 +142,8 @@ class Cost:
 
 
 def measure_cost(service: ServiceProcess, *, rounds: int = 5, seconds: float = 3.0) -> Cost:
-    """With and without in turns, in this process; then the service's whole cost of a single sentence."""
+    """Measure the cost of watching, with and without in turns, in this process; then the service's whole cost of a
+    single sentence."""
     extra = [
         asyncio.run(_seconds_each(is_watched=True)) - asyncio.run(_seconds_each(is_watched=False))
         for _ in range(rounds)
@@ -181,7 +182,7 @@ def print_departures(found: Departures) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 if nothing was left behind."""
+    """Run the benchmark; returns 0 if nothing was left behind."""
     parser = argparse.ArgumentParser(prog="python -m bench.departure", description=__doc__)
     parser.add_argument("--models-dir", type=Path, default=ROOT / "models", help="folder of bundles")
     parser.add_argument("--number", type=int, default=10_000, help="callers who vanish")

@@ -1,8 +1,8 @@
-"""``python -m bench.eager``: target tokens a second of one core, the engine beside PyTorch's eager mode.
+"""Measure target tokens a second of one core, the engine beside PyTorch's eager mode: ``python -m bench.eager``.
 
-The same sentences and the same trained weights: through the service's engine over the bundle's graphs, and through
-``training.translator.beam_search`` over the run's checkpoint, one thread each, by turns. Counted are the tokens of each
-sentence's best translation, once. Needs the extra ``train``.
+The same sentences go through the same trained weights, by turns and with one thread each: through the service's engine
+over the bundle's graphs, and through ``training.translator.beam_search`` over the run's checkpoint. The tokens of each
+sentence's best translation are counted once. Needs the extra ``train``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Way:
 
 @dataclass(slots=True, kw_only=True)
 class Speed:
-    """Of one way, a figure a round."""
+    """The speed of one way, a figure a round."""
 
     way: str
     tokens_per_second: list[float] = field(default_factory=list)
@@ -169,7 +169,7 @@ def _share_alike(one: Speed, other: Speed) -> float:
 
 
 def watch(translator: Served, searches: Sequence[Search], *, max_rows: int) -> str:
-    """Where the engine's time goes."""
+    """The parts of the engine's time as a line of text."""
     watched = Watched(translator.graphs)
     started = time.thread_time()
     search_all(watched, searches, max_rows=max_rows)

@@ -1,8 +1,8 @@
-"""What the service takes when nobody asks, and what stays of the worst: ``python -m bench.idle``.
+"""Measure the idle service, and the memory that the largest requests leave behind: ``python -m bench.idle``.
 
-How soon it is ready after a start; the share of one core it takes when nothing comes, with no connection and with many
-idle ones; and its resident memory once it has answered the largest requests that the limits allow, as a multiple of
-what it was when warm. Every bundle of the folder is loaded.
+The figures are the time until it is ready after a start; the share of one core it takes when idle, with no connection
+and with many; and its resident memory once it has answered the largest requests that the limits allow, as a multiple of
+the warm service's. Every bundle of the folder is loaded.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ BEAM = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worst:
-    """As much of something as the limits allow."""
+    """A request as large as the limits allow."""
 
     what: str
     path: str

@@ -1,8 +1,8 @@
-"""``python -m bench.iteration_level``: sentences that join at every step, beside batches of requests.
+"""Compare sentences that join at every step with batches of requests: ``python -m bench.iteration_level``.
 
-The same decoder, bundle, threads and trace; only the rule differs by which waiting sentences are let in: at every step,
-or once all before them are done. What is compared: the most sentences a second, the p99 at one rate, and the rates at
-one p99. Either policy answers a sentence as soon as it is finished, and both let hypotheses go when they end.
+The decoder, bundle, threads and trace are the same. Waiting sentences are let in at every step, or once all before them
+are done. Compared are the most sentences a second, the p99 at one rate, and the rates at one p99. Either policy answers
+a sentence as soon as it is finished, and both drop hypotheses when they end.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ LEAST_CAPACITY_SHARE = HEADLINE_LOAD / FULL  # both are measured where both are 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What is the same for both."""
+    """The conditions that both policies share."""
 
     num_threads: int
     max_rows: Mapping[str, int]  # of each slot, by policy

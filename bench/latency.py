@@ -28,7 +28,7 @@ class Latency:
 
     @property
     def over_model(self) -> float:
-        """What one request costs beyond its own model part: the median of the differences."""
+        """The cost of a request beyond its own model part: the median of the differences."""
         return statistics.median(total - model for total, model in zip(self.total, self.model, strict=True))
 
     @property
@@ -39,7 +39,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Percentiles:
-    """Of milliseconds."""
+    """Percentiles of times in milliseconds."""
 
     count: int
     p50: float

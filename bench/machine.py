@@ -1,4 +1,4 @@
-"""Where and with what a figure was measured; a figure without it means nothing."""
+"""The machine and the versions with which a figure was measured; a figure without them means nothing."""
 
 from __future__ import annotations
 

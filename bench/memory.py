@@ -1,4 +1,4 @@
-"""How large the service is when ready, and how large it stays after the largest batch it will take."""
+"""Measure the memory of the service when it is ready, and after the largest batch that it takes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Memory:
 
 
 def measure_memory(service: ServiceProcess, model: Model, texts: Sequence[Text]) -> Memory:
-    """Of a service that has answered nothing yet: find the largest requests it takes, and send them thrice."""
+    """Measure a service that has answered nothing yet: find the largest requests it takes, and send them thrice."""
     time.sleep(SETTLE_SECONDS)
     ready = service.resident_megabytes
     largest = [

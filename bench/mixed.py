@@ -28,7 +28,7 @@ SENTENCE, REVIEW = "sentence", "review"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What is sent: one text a request."""
+    """The requests of mixed traffic, one text each."""
 
     sentences: list[Request]
     reviews: list[Request]
@@ -67,7 +67,7 @@ class Round:
 
     @property
     def ratio(self) -> float:
-        """Of the sentences' p99 in mixed traffic to that alone, the mean of both turns."""
+        """The sentences' p99 in mixed traffic divided by that alone, the mean of both turns."""
         return self.mixed.sentences.p99 / statistics.mean((self.alone.sentences.p99, self.again.sentences.p99))
 
     @property

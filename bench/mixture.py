@@ -32,7 +32,7 @@ class Mixture:
         )
 
     def shuffled(self, number: int = 1000) -> list[Request]:
-        """For a closed loop."""
+        """Requests in random order, for a closed loop."""
         draw = random.Random(7)
         kinds = (draw.random() < self.single_share for _ in range(number))
         return [draw.choice(self.singles if is_single else self.batches) for is_single in kinds]

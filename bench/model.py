@@ -75,7 +75,7 @@ class Model(ABC):
 
     @abstractmethod
     def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
-        """Why these cannot be the results of that request; empty if they can."""
+        """The reason why these cannot be the results of that request; empty if they can."""
 
 
 class TaggerModel(Model):

@@ -22,7 +22,8 @@ class Arrival:
 
 
 def poisson(requests: Sequence[Request], *, kind: str, rate: float, seconds: float, seed: int) -> Iterator[Arrival]:
-    """``rate`` requests a second on average, each drawn from the given ones and independent of all others."""
+    """Arrivals at ``rate`` requests a second on average, each request drawn from the given ones and independent of all
+    others."""
     if not rate:
         return
     draw = random.Random(seed)

@@ -1,12 +1,12 @@
-"""``python -m bench.overload``: what is still answered in time when many times as much comes.
+"""Measure the answers in time when many times the capacity is requested: ``python -m bench.overload``.
 
 The capacity is measured with a closed loop of the same mixture, single sentences and batches; then requests with a
 deadline come at random moments (Poisson), at half of that rate, at all of it, at three and at ten times as much. The
-client's requests are bytes made beforehand on connections that stay open, and what it takes itself is printed: unless
-``--service-cores`` keeps the two apart they share all cores, and what ten times the load costs the client is missing
-in what is answered. Goodput is what was answered with 200 within the deadline, counted from the moment a
-request was due: in tokens, and as work, every answer by what one of its kind costs at saturation, for under overload
-more of the small ones are let in, which cost more a token.
+client's requests are bytes made beforehand on connections that stay open, and its own processor time is printed: unless
+``--service-cores`` separates them, client and service share all cores, so that the client's work at ten times the load
+is missing in the answers. Goodput counts the answers with 200 within the deadline, from the moment a request was due:
+in tokens, and as work, every answer by its cost at saturation, because under overload more small requests are let in,
+which cost more a token.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """What was seen at one load."""
+    """The figures at one load."""
 
     load: float
     offered_requests: float  # a second
@@ -95,7 +95,7 @@ class Overload:
 
 
 def measure_capacity(service: ServiceProcess, model: Model, mixture: Mixture, *, seconds: float) -> Capacity:
-    """Of requests without a deadline: the batches of a closed loop may wait."""
+    """Measure the capacity without deadlines: the batches of a closed loop may wait."""
 
     def rate(requests: Sequence[Request]) -> float:
         load = saturate(
@@ -138,7 +138,7 @@ def summary(
     memory: tuple[float, float],
     service_cpu_share: float,
 ) -> Point:
-    """Those that were due in the warm-up do not count."""
+    """The figures of a storm. Requests due in the warm-up do not count."""
     replies = [reply for reply in found.replies if reply.arrival.at >= WARM_UP_SECONDS]
     answered = [reply for reply in replies if reply.status == 200]
     good = [reply for reply in answered if reply.seconds <= deadline_seconds]
@@ -222,7 +222,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 if nothing failed: every answer was 200, 429, 503 or 504."""
+    """Run the benchmark; returns 0 if every answer was 200, 429, 503 or 504."""
     parsed = parse_arguments(arguments)
     bundles = [
         bundle

@@ -22,7 +22,7 @@ WIDTHS = (6, 14, 10, 11, 10, 8, 6, 8, 7, 7, 5, 8, 6, 6, 10, 12)
 
 
 def failures(overload: Overload) -> dict[int, int]:
-    """How many answers had a status that is no answer to overload."""
+    """The number of answers by status, of those that overload does not explain."""
     found: dict[int, int] = {}
     for point in overload.points:
         for status, number in point.statuses.items():

@@ -25,10 +25,10 @@ _LOG_BYTES = 1 << 20  # from the beginning; more than what is logged before it i
 
 
 class ServiceProcess:
-    """``python -m service`` on a free port, with every model of the folder; ready once entered, gone once left.
+    """A process of ``python -m service`` on a free port, with every model of the folder; ready inside of its context.
 
-    ``model``, if given, answers for its task. ``precision`` is every model's that has it; none: each model's own.
-    ``variables`` are further ones of its environment.
+    ``model``, if given, answers for its task. ``precision`` is that of every model that has it; without it each model
+    has its own. ``variables`` are further ones of its environment.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ def status_megabytes(pid: int, field: str) -> float:
 
 
 def memory_of(pid: int, field: str) -> float:
-    """``Rss`` or ``Pss``, in megabytes."""
+    """The field ``Rss`` or ``Pss`` of a process, in megabytes."""
     found = re.search(rf"^{field}:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
 

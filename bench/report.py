@@ -18,7 +18,7 @@ from bench.throughput import Saturation, Throughput
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """With one kind of texts."""
+    """The figures with one kind of texts."""
 
     noun: str
     bare: str  # what runs without the service
@@ -29,7 +29,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Of one model."""
+    """The figures of one model."""
 
     bundle: str  # name, version and precision
     seconds_to_ready: float
@@ -46,7 +46,7 @@ class Row:
 
 
 def rows_of(report: Report) -> Iterator[Row]:
-    """What the table says, top to bottom."""
+    """The rows of the table, top to bottom."""
     yield Row(what="ready after start", figure=f"{report.seconds_to_ready:.2f} s")
     for speed in report.speeds:
         yield from _speed_rows(speed)

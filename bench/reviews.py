@@ -1,4 +1,4 @@
-"""How long reviews of films are, for those who make some up."""
+"""The lengths of film reviews, to make up reviews of such lengths."""
 
 from __future__ import annotations
 

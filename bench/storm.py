@@ -25,7 +25,7 @@ MAX_CONNECTIONS = 900  # ``select`` takes no file descriptor above 1,023
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of one request."""
+    """The outcome of one request."""
 
     arrival: Arrival
     status: int
@@ -36,7 +36,7 @@ class Reply:
 
 @dataclass(slots=True, kw_only=True)
 class Storm:
-    """What became of all."""
+    """The outcomes of all requests."""
 
     replies: list[Reply] = field(default_factory=list)
     seconds: float = 0.0
@@ -54,7 +54,7 @@ class Storm:
 
     @property
     def client_cpu_share(self) -> float:
-        """Of one core."""
+        """The processor time of the client as a share of one core."""
         return self.client_cpu_seconds / self.seconds
 
 

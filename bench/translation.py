@@ -22,7 +22,7 @@ from service.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lengths:
-    """Of the sources, in subwords, tag and end counted."""
+    """The lengths of sources in subwords, tag and end counted."""
 
     count: int
     shortest: int
@@ -58,7 +58,8 @@ def find_translator(models_dir: Path, name: str) -> Bundle:
 
 
 def open_bare(bundle: Bundle, *, precision: str | None = None, open_session: OpenSession = open_session) -> Translator:
-    """As it is served, in this precision where the bundle has it, else in its own; on the processor."""
+    """Open a translator as it is served, on the processor; in this precision if the bundle has it, else in its default
+    one."""
     chosen = precision_of(bundle, Settings(precision=precision))
     return open_translator(bundle, chosen, partial(open_session, device="cpu"))
 
@@ -70,12 +71,12 @@ def read_sentences(path: Path = SENTENCES) -> list[str]:
 def searches_of(
     translator: Translator, sentences: Iterable[str], *, beam_size: int, pair: LanguagePair | None = None
 ) -> list[Search]:
-    """What the service would search for one sentence a request, into the first language unless a pair is named;
-    without those that need no search. The same source for every beam."""
+    """The searches of one sentence a request, into the first language unless a pair is named; without sentences that
+    need no search. The sources are the same for every beam."""
     options = TranslateOptions(pair=pair or translator.pairs[0], beam_size=beam_size, truncate=True)
     return [search for sentence in sentences for search in translator.encode(sentence, options).searches]
 
 
 def num_target_tokens(answers: Iterable[Hypotheses]) -> int:
-    """Those of each sentence's best hypothesis, its end not counted."""
+    """The number of tokens of each sentence's best hypothesis, its end not counted."""
     return sum(len(hypotheses[0].ids) for hypotheses in answers)

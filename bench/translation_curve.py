@@ -25,7 +25,7 @@ class Point:
 
     @classmethod
     def of(cls, rate: float, rounds: Sequence[Sequence[float]]) -> Point:
-        """From each round's latencies."""
+        """The point of a rate from each round's latencies."""
         p50, p99 = (statistics.median(percentile(each, percent) for each in rounds) for percent in (50, 99))
         return cls(rate=rate, p50=p50, p99=p99)
 
@@ -39,7 +39,7 @@ class Curve:
 
     @classmethod
     def of(cls, capacity: float, latencies: Mapping[float, Sequence[Sequence[float]]]) -> Curve:
-        """From rounds of latencies by rate."""
+        """The curve of rounds of latencies by rate."""
         return cls(capacity=capacity, points=[Point.of(rate, latencies[rate]) for rate in sorted(latencies)])
 
     def p99_at(self, rate: float) -> float:

@@ -20,7 +20,7 @@ IDLE_MULTIPLES = (2, 4)  # of what a long sentence takes alone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """With one beam; milliseconds and sentences a second."""
+    """The comparison with one beam size, in milliseconds and sentences a second."""
 
     beam_size: int
     idle: float  # of a sentence longer than 95 % of all, alone
@@ -46,7 +46,7 @@ def median_rate(loads: Sequence[Saturated]) -> float:
 
 
 def lines_of(comparison: Comparison) -> Iterator[str]:
-    """What is printed, top to bottom."""
+    """The printed lines, top to bottom."""
     step, empty = comparison.curves[STEP], comparison.curves[EMPTY]
     name = f"beam {comparison.beam_size}" if comparison.beam_size > 1 else "greedy"
     yield f"\n{name}; a sentence longer than 95 % of all, alone: {comparison.idle:.1f} ms"
@@ -94,7 +94,7 @@ def _equal_line(what: str, equal: AtEqualLatency) -> str:
 
 
 def write_json(machine: Machine, title: str, lengths: Lengths, comparisons: Sequence[Comparison], path: Path) -> None:
-    """What was printed, and the points behind it."""
+    """Write the printed lines and the points behind them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "machine": asdict(machine),

@@ -43,7 +43,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saturated:
-    """What was answered while there was always more to do."""
+    """The answers while there was always more to do."""
 
     seconds: float
     num_sentences: int

@@ -12,7 +12,7 @@ from service.text.batch import Batch
 
 @dataclass(slots=True)
 class Watched:
-    """Of one thread."""
+    """A model that measures the time of its steps, for one thread."""
 
     model: StepModel
     encode_seconds: float = 0.0  # of this thread's processor time, here and below
@@ -46,7 +46,7 @@ class Watched:
         return self.model.surface(ids)
 
     def summary(self, seconds: float) -> str:
-        """Of a search that took so long."""
+        """The figures of a search that took so many seconds, in words."""
         own = seconds - self.encode_seconds - self.step_seconds
         return (
             f"{self.num_rows / self.num_steps:.1f} rows a step; "

@@ -1,7 +1,7 @@
-"""``python -m bench.workers``: what several workers cost and bring, for one number of them after another.
+"""Measure the cost and the gain of several workers, for one number of them after another: ``python -m bench.workers``.
 
-Memory that processes share is counted in full in each one's resident set (RSS), and in equal parts in their
-proportional sets (PSS): only these add up to what the service takes of the machine.
+Memory that processes share is counted in full in the resident set (RSS) of each, and in equal parts in their
+proportional sets (PSS): only these add up to the memory that the service takes of the machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SETTLE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of a service with so many workers; memory in MiB, when ready and after the load."""
+    """The figures of a service with so many workers; memory in MiB, when ready and after the load."""
 
     num_workers: int
     seconds_to_ready: float
@@ -43,7 +43,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Of one process."""
+    """The memory of one process."""
 
     rss: float
     pss: float
@@ -86,7 +86,7 @@ def measure(arguments: argparse.Namespace, model: Model, num_workers: int) -> Fi
 
 
 def cpu_share(service: ServiceProcess, seconds: float) -> float:
-    """Of one core, while nobody asks for anything."""
+    """The share of one core that an idle service takes."""
     before, started = service.cpu_seconds, time.perf_counter()
     time.sleep(seconds)
     return (service.cpu_seconds - before) / (time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""What is sent and what is run: the same texts as bytes for HTTP and as rows for the bare network."""
+"""The texts of a benchmark: as bytes for HTTP, and as rows for the bare network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Text:
 
     @property
     def num_words(self) -> int:
-        """Those the network reads: punctuation marks are words too, and a word may be cut in parts."""
+        """The number of words that the network reads: punctuation marks are words too, and words may be cut."""
         return sum(map(len, self.rows))
 
 

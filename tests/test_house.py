@@ -132,9 +132,13 @@ def files_under(folder: str) -> list[Path]:
     return [path for path in files if path.relative_to(ROOT).as_posix() not in REPLACED_SOON]
 
 
-SERVICE_FILES, TRAINING_FILES = files_under("service"), files_under("training")
-DEFINED = [(path, name, node) for path in SERVICE_FILES for name, node in definitions(path)]
-WRITTEN = [*DEFINED, *((path, name, node) for path in TRAINING_FILES for name, node in definitions(path))]
+def defined_under(*folders: str) -> list[tuple[Path, str, Definition]]:
+    files = [path for folder in folders for path in files_under(folder)]
+    return [(path, name, node) for path in files for name, node in definitions(path)]
+
+
+SERVICE_FILES = files_under("service")
+DEFINED = defined_under("service")
 SERVICE, TRAINING = imports_under("service"), imports_under("training")
 
 
@@ -229,13 +233,17 @@ def test_the_glossary_has_one_sentence_a_word() -> None:
 
 
 def test_no_class_or_module_is_named_by_a_private_metaphor() -> None:
-    named = [(path, name) for path, name, node in WRITTEN if isinstance(node, ast.Module | ast.ClassDef)]
+    named = [
+        (path, name)
+        for path, name, node in defined_under("service", "training")
+        if isinstance(node, ast.Module | ast.ClassDef)
+    ]
     assert [f"{path}: {name}" for path, name in named if words_in(name) & METAPHORS] == []
 
 
 def test_docstrings_begin_with_a_capital_and_not_in_the_middle_of_a_sentence() -> None:
     wrong = []
-    for path, name, node in WRITTEN:
+    for path, name, node in defined_under("service", "training", "bench"):
         docstring = ast.get_docstring(node)
         place = path.relative_to(ROOT).as_posix()
         if docstring is None or name.startswith("_"):

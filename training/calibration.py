@@ -54,12 +54,13 @@ def calibrate(*, gold: ArrayLike, probabilities: ArrayLike, num_bins: int = NUM_
     right = rows.argmax(axis=1) == gold_ids
     likelihood = np.maximum(rows[np.arange(len(rows)), gold_ids], np.finfo(np.float64).tiny)
     return Calibration(
-        bins=_bins(confidence=rows.max(axis=1), right=right, num_bins=num_bins),
+        bins=bins_of(confidence=rows.max(axis=1), right=right, num_bins=num_bins),
         negative_log_likelihood=float(-np.log(likelihood).mean()),
     )
 
 
-def _bins(*, confidence: NDArray[np.float64], right: NDArray[np.bool_], num_bins: int) -> tuple[Bin, ...]:
+def bins_of(*, confidence: NDArray[np.float64], right: NDArray[np.bool_], num_bins: int) -> tuple[Bin, ...]:
+    """Bins of equal width, from the confidence and the correctness of each answer (row,)."""
     places = np.clip(np.ceil(confidence * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
     counts = np.bincount(places, minlength=num_bins)
     shares = np.maximum(counts, 1)

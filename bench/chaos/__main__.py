@@ -19,7 +19,7 @@ from bench.machine import this_machine
 
 
 def main() -> int:
-    """0 if every promise was kept."""
+    """Run the test; returns 0 if every promise was kept."""
     arguments = parse()
     if not is_installed():
         print("HAProxy is not installed: clients go straight to the instances, and step aside in a restart.")

@@ -1,4 +1,4 @@
-"""What well-behaved clients ask, and what the right answers are: recorded while nothing else happens."""
+"""The requests of well-behaved clients, and their right answers, recorded before anything goes wrong."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def draw_headers(draw: random.Random) -> dict[str, str]:
 
 
 def read_reply(answer: Answer) -> Reply:
-    """Of a 200. Raises NotAnAnswerError or StreamEndedError."""
+    """The content and model of an answer with 200. Raises NotAnAnswerError or StreamEndedError."""
     content = answer.body
     if answer.headers.get("content-type", "").startswith("text/event-stream"):
         content = b"\n\n".join(_events(content))

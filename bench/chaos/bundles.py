@@ -42,7 +42,7 @@ def flip_a_bit(folder: Path, draw: random.Random) -> None:
 
 
 def truncate_a_file(folder: Path, draw: random.Random) -> None:
-    """As a copy that was interrupted."""
+    """Cut the largest file short, as an interrupted copy does."""
     path = max((file for file in folder.iterdir()), key=lambda file: file.stat().st_size)
     path.write_bytes(path.read_bytes()[: draw.randrange(path.stat().st_size)])
 
@@ -52,7 +52,7 @@ def remove_a_file(folder: Path, draw: random.Random) -> None:
 
 
 def break_the_manifest(folder: Path, draw: random.Random) -> None:
-    """It ends somewhere in the middle."""
+    """Cut the manifest short somewhere in its first half."""
     path = folder / MANIFEST
     content = path.read_bytes()
     path.write_bytes(content[: draw.randrange(1, len(content) // 2)])

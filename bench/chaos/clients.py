@@ -21,7 +21,7 @@ MAX_IDLE = 24  # connections kept for later, through each door
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Door:
-    """Where requests may be sent, and the connections that wait there for the next one."""
+    """An address that takes requests, and its idle connections."""
 
     name: str
     address: Address
@@ -70,7 +70,7 @@ class Clients:
             task.add_done_callback(self._tasks.discard)
 
     async def saturate(self, num_callers: int, *, seconds: float) -> float:
-        """What is answered in a second when so many callers ask again as soon as they are answered."""
+        """The answers a second when so many callers ask again as soon as they are answered."""
         num_before, end = len(self.entries), now() + seconds
 
         async def caller() -> None:

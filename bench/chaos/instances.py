@@ -27,7 +27,7 @@ Sample = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, label
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Life:
-    """From one start of an instance to its end."""
+    """One run of an instance, from its start to its end."""
 
     process: asyncio.subprocess.Process
     log: Path

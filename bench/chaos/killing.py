@@ -42,7 +42,7 @@ async def kill_worker(stage: Stage, instance: Instance, pid: int) -> Kill:
 
 
 async def kill_all(stage: Stage, instance: Instance, pid: int) -> Kill:
-    """Without a supervisor nobody else starts it again."""
+    """Kill the only process of an instance and start it again, because it has no supervisor that would."""
     stage.doors[instance.name].is_open = False
     await instance.scrape()
     killed = end(instance, pid)

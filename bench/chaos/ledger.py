@@ -150,7 +150,7 @@ def honest_refusal(answer: Answer) -> str:
 
 
 def kind_of(problem: bytes) -> str:
-    """Of a problem document; of anything else none."""
+    """The kind of a problem document; empty for any other content."""
     try:
         return str(json.loads(problem)["kind"])
     except (ValueError, KeyError, TypeError):
@@ -158,7 +158,8 @@ def kind_of(problem: bytes) -> str:
 
 
 def attribute(entries: Iterable[Entry], kills: Sequence[Kill]) -> None:
-    """Those lost in a killed process are its victims; each kill has as many as its process had connections at most."""
+    """Attribute requests lost in a killed process to the kill; each kill explains at most as many as its process had
+    connections."""
     for entry in entries:
         if entry.fate is not Fate.LOST:
             continue
@@ -182,6 +183,6 @@ def _may_be(entry: Entry, reigns: Sequence[Reign]) -> bool:
 
 
 def count(entries: Iterable[Entry]) -> dict[str, int]:
-    """How many had each fate."""
+    """The number of requests by fate."""
     counted = Counter(entry.fate for entry in entries)
     return {str(fate): counted[fate] for fate in Fate}

@@ -49,7 +49,7 @@ def parse(line: str) -> Line:
 
 
 def read(path: Path) -> Iterator[Line | NotALineError]:
-    """As far as it is written; a last line without an end is left for later."""
+    """The lines of a log so far; a last line without an end is left for later."""
     content = path.read_text("utf-8", errors="replace")
     for line in content[: content.rfind("\n") + 1].splitlines():
         try:
@@ -63,7 +63,7 @@ def errors_since(path: Path, since: float) -> list[Line]:
 
 
 def faults(instance: str, path: Path, windows: Iterable[Window], texts: Sequence[str]) -> list[str]:
-    """What should not stand in this log."""
+    """The lines that should not be in this log."""
     own = [window for window in windows if window.instance == instance]
     return [f"{path.name}: {fault}" for fault in [*_unexplained(path, own), *_quotations(path, texts)]][:MAX_NAMED]
 

@@ -26,7 +26,7 @@ def is_installed() -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """What the proxy wrote down of a request."""
+    """The proxy's record of a request."""
 
     server: str  # that dealt with it last
     state: str  # how it ended; "--" is well
@@ -67,7 +67,7 @@ class Proxy:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def status(self, server: str) -> str:
-        """As the proxy sees it: UP, DOWN and so on."""
+        """The status of a server in the view of the proxy: UP, DOWN and so on."""
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket)
         except OSError:
@@ -83,7 +83,7 @@ class Proxy:
         return read_passages(self._log.read_text("utf-8", errors="replace").splitlines())
 
     def faults(self) -> list[str]:
-        """What it says beside requests and the comings and goings of servers."""
+        """The alerts in the proxy's log, except about servers that come and go."""
         lines = self._log.read_text("utf-8", errors="replace").splitlines()
         return [line for line in lines if re.search(r"\b(ALERT|alert|emerg|crit)\b", line) and "no server" not in line]
 
@@ -94,7 +94,7 @@ class Proxy:
 
 
 def read_passages(lines: Sequence[str]) -> dict[str, Passage]:
-    """Of the log's lines those that are about requests."""
+    """The records of requests among the lines of the proxy's log."""
     passages = {}
     for line in lines:
         if line.startswith('{"id"'):

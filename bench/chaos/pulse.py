@@ -20,7 +20,7 @@ class Pulse:
         self._waited_before = waited_seconds()
 
     async def beating(self) -> None:
-        """For ever."""
+        """Beat for ever, and note the beats that come late."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + BEAT_SECONDS
@@ -31,7 +31,7 @@ class Pulse:
             self.num_late += late > LATE_SECONDS
 
     def read(self) -> dict[str, float]:
-        """``cpu_pressure``: the share of time in which somebody waited for a core, whoever it was."""
+        """The figures so far. ``cpu_pressure`` is the share of time in which any process waited for a core."""
         waited = waited_seconds() - self._waited_before
         return {
             "worst_lag_seconds": round(self.worst_seconds, 2),
@@ -41,7 +41,7 @@ class Pulse:
 
 
 def waited_seconds() -> float:
-    """0 where the kernel does not say."""
+    """The seconds in which any process waited for a core; 0 if the kernel does not measure it."""
     try:
         return int(PRESSURE.read_text().split("total=")[1].split()[0]) / 1e6
     except OSError:

@@ -1,4 +1,6 @@
-"""What a person reads at the end: the timeline, the ledger, what the processes hold, and the verdict."""
+"""The report at the end of a run: the timeline, the fates of the requests, the resources of the processes, and the
+verdict.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ NOTE_WIDTH = 110
 
 
 def timeline(stage: Stage, started: float) -> list[dict[str, Any]]:
-    """What happened, and to the requests that were on their way then."""
+    """The events of a run, with the fates of the requests on their way at the time."""
     return [_row(each, stage.clients.entries, started) for each in sorted(stage.happenings, key=lambda one: one.since)]
 
 

@@ -1,4 +1,4 @@
-"""What a process holds, read from ``/proc``."""
+"""The resources of a process, read from ``/proc``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DESCRIPTOR_TOLERANCE, THREAD_TOLERANCE = 4, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """Of one process. ``descriptors`` are those that are no connection."""
+    """The resources of one process. ``descriptors`` are those that are no connection."""
 
     instance: str
     role: str  # main: the one that was started; worker: one of its children
@@ -34,7 +34,7 @@ class Holdings:
 
 
 def holdings_of(instance: str, pid: int) -> list[Holdings]:
-    """Of a process and all its descendants."""
+    """The resources of a process and all its descendants."""
     return [
         held for each in family(pid) if (held := _holdings(instance, each, role="main" if each == pid else "worker"))
     ]
@@ -105,7 +105,7 @@ def _number(status: str, field: str) -> str:
 
 
 def compare(before: Sequence[Holdings], after: Sequence[Holdings]) -> list[str]:
-    """What is more than it was: each process against the largest of its role at first."""
+    """The resources that have grown: each process against the largest of its role at first."""
     reasons = []
     for held in after:
         peers = [each for each in before if each.role == held.role]

@@ -24,7 +24,7 @@ async def restart_all(stage: Stage, draw: random.Random) -> tuple[str, str]:
 
 
 async def restart(stage: Stage, instance: Instance) -> float:
-    """How long it was gone, from SIGTERM until the proxy trusts it again."""
+    """Restart an instance; returns the seconds from SIGTERM until the proxy trusts it again."""
     door = stage.doors.get(instance.name)
     if door:
         door.is_open = False

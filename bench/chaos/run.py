@@ -33,7 +33,7 @@ QUIET_SECONDS = 20.0  # at most, until all connections are closed and gauges hav
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a person may choose."""
+    """The options of a run."""
 
     seconds: float
     seed: int
@@ -154,9 +154,11 @@ async def make_trouble(stage: Stage, schedule: Schedule) -> None:
 
 
 async def rest(stage: Stage, before: Sequence[Holdings] = ()) -> list[Holdings]:
-    """What all processes hold once nobody is connected any more and no gauge says that anything is going on, or when
-    that does not come (as long as the proxy is there it keeps some connections). They have the same time to give back
-    what they did not hold ``before``."""
+    """The resources of all processes at rest.
+
+    Waits until nobody is connected any more and all gauges are back, or until the time for it is over (a proxy keeps
+    some connections). The processes have the same time to give back resources that they did not hold ``before``.
+    """
     end = now() + QUIET_SECONDS
     while True:
         held = stage.holdings()

@@ -1,4 +1,4 @@
-"""What goes wrong, and when: the same for the same seed."""
+"""The schedule of troubles, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LAST_RESTART = 0.6  # of the run; what is measured at the end shall have lived f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """``draw`` is its own source of chance: which worker, which bundle, how many callers."""
+    """A trouble at a time. ``draw`` is its own source of chance: which worker, which bundle, how many callers."""
 
     at: float  # seconds after the start; later if the one before it in its lane takes longer
     trouble: Trouble
@@ -54,7 +54,7 @@ class Schedule:
     callers: Sequence[Event]
 
     def only(self, troubles: Collection[Trouble]) -> Schedule:
-        """Without all others; what is left comes when it would have come among them."""
+        """The schedule without all other troubles; the remaining ones keep their times."""
         return Schedule(
             processes=[event for event in self.processes if event.trouble in troubles],
             callers=[event for event in self.callers if event.trouble in troubles],

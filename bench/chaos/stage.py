@@ -33,7 +33,7 @@ class Happening:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Stage:
-    """``faults`` are reasons to fail that are seen while it happens."""
+    """The parts of a run that troubles act on. ``faults`` are reasons to fail that are seen while it happens."""
 
     instances: Mapping[str, Instance]
     proxy: Proxy | None
@@ -52,11 +52,11 @@ class Stage:
 
     @property
     def addresses(self) -> list[Address]:
-        """Where callers without manners go: every door that stands open."""
+        """The addresses of all open doors, for callers without manners."""
         return [door.address for door in self.doors.values() if door.is_open]
 
     def holdings(self) -> list[Holdings]:
-        """Of all processes of the service."""
+        """The resources of all processes of the service."""
         return [held for name, one in self.instances.items() for held in holdings_of(name, one.pid)]
 
     def explain(self, instance: str, since: float) -> None:
@@ -71,7 +71,7 @@ class Stage:
         self.versions[instance, model] = (version, since)
 
     def all_reigns(self) -> list[Reign]:
-        """Those that go on included."""
+        """All reigns, including those that go on."""
         going = (
             Reign(instance=instance, model=model, version=version, since=since, until=float("inf"))
             for (instance, model), (version, since) in self.versions.items()

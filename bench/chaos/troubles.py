@@ -1,4 +1,4 @@
-"""What each trouble of the schedule does, and the two lanes in which they come."""
+"""The troubles of the schedule, and the two lanes in which they come."""
 
 from __future__ import annotations
 

@@ -27,14 +27,14 @@ LEAST_SHARE_RIGHT = 0.5  # or the run says nothing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a run failed."""
+    """A reason for which a run failed."""
 
     what: str
     of: str  # which promise was broken
 
 
 def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
-    """Everybody's fate, from what the clients, the proxy and the schedule know."""
+    """Settle the fate of every request, from the records of the clients, the proxy and the schedule."""
     for entry in stage.clients.entries:
         passage = passages.get(entry.request_id)
         if entry.door != PROXY_DOOR:
@@ -46,7 +46,7 @@ def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
 
 
 def judge(stage: Stage) -> list[Reason]:
-    """Of the requests. Needs :func:`settle`."""
+    """The reasons to fail that the requests give. Needs :func:`settle`."""
     entries = stage.clients.entries
     broken = {
         "no request lost or wrong": [each for each in entries if each.fate in DEFECTS],
@@ -86,7 +86,7 @@ def _meaning(entries: Sequence[Entry]) -> Iterator[Reason]:
 
 
 def judge_gauges(instance: Instance) -> list[Reason]:
-    """Of the last sample."""
+    """The reasons to fail that the gauges of the last sample give."""
     sums = {name: total(instance.life.sample, name) for name in GAUGES}
     return [
         Reason(of="gauges fall back to 0", what=f"{instance.name}: {name} is {value:g}")
@@ -96,7 +96,7 @@ def judge_gauges(instance: Instance) -> list[Reason]:
 
 
 def total(sample: Sample, name: str, **wanted: str) -> float:
-    """Of all series of this name whose labels are these, among others."""
+    """The sum of all series of this name whose labels include these."""
     return sum(
         value for (found, labels), value in sample.items() if found == name and wanted.items() <= dict(labels).items()
     )

@@ -35,7 +35,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> tuple[argparse.Na
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """1 if an objective was not met, 2 if Locust is not there."""
+    """Run the load; returns 1 if an objective was not met, 2 if Locust is not installed."""
     options, passed_on = parse_arguments(arguments)
     try:
         import locust  # noqa: F401

@@ -1,4 +1,4 @@
-"""What a run says: a table of its steps, whether the objective was met, and files for those who look closer."""
+"""The result of a run: a table of its steps, whether the objective was met, and files with the details."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _client(steps: Sequence[StepOutcome]) -> str:
 
 
 def write_down(outcome: Outcome, tally: Tally, folder: Path) -> None:
-    """``load.csv`` by second, ``load.json`` by step, ``load.html`` for people."""
+    """Write ``load.csv`` by second, ``load.json`` by step, and ``load.html`` for people."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "load.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -1,4 +1,4 @@
-"""How many requests come, second by second: pure functions of time and of what was answered so far."""
+"""Patterns of load, second by second: pure functions of time and of the answers so far."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Step:
     end: float
 
     def judged(self, tally: Tally) -> Stretch:
-        """Without its beginning."""
+        """The stretch that is judged, without its beginning."""
         return tally.between(self.start + SETTLE_SHARE * (self.end - self.start), self.end)
 
 

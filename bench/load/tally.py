@@ -1,4 +1,4 @@
-"""What became of the requests, second by second of when they were due."""
+"""The outcomes of the requests, by the second in which they were due."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Stretch:
 
     @property
     def lag(self) -> float:
-        """99 % of the requests were sent no later than this, in milliseconds."""
+        """The 99th percentile of the delay of sending, in milliseconds."""
         return percentile([each.lag for each in self.sent], 99) if self.sent else 0.0
 
     def number(self, fate: Fate) -> int:
@@ -94,7 +94,7 @@ class Tally:
     sent: list[Sent] = field(default_factory=list)
 
     def between(self, start: float, end: float) -> Stretch:
-        """Those due from ``start`` up to ``end``."""
+        """The requests due from ``start`` up to ``end``."""
         chosen = [each for each in self.sent if start <= each.due < end]
         return Stretch(seconds=end - start, sent=chosen, slo_milliseconds=self.slo_milliseconds)
 

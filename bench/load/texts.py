@@ -1,4 +1,4 @@
-"""What the users send: sentences, pages, reviews and letters, as long as people write them; the same for one seed."""
+"""The texts of the users: sentences, pages, reviews and letters of natural lengths; the same for one seed."""
 
 from __future__ import annotations
 

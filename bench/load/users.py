@@ -25,7 +25,7 @@ MAX_DEBT_SECONDS = 0.5  # a client that is further behind forgets what it owes, 
 
 
 class Run:
-    """What the users of one run share; set on Locust's environment before the first of them starts."""
+    """The objects that the users of one run share; set on Locust's environment before the first of them starts."""
 
     def __init__(self, texts: Texts, tally: Tally, *, deadline_ms: int | None, key: str | None) -> None:
         self.texts = texts

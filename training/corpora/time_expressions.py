@@ -172,11 +172,6 @@ def label_of(kinds: str) -> str:
     return "TIME" if _SHORTER_THAN_A_DAY.search(kinds) else "DATE"
 
 
-def label_words(words: Sequence[str]) -> str:
-    """The label, DATE or TIME, of an expression annotated without the difference."""
-    return label_of(kinds_of(words))
-
-
 def widen(span: Span, words: Sequence[str], *, taken: frozenset[int]) -> Span:
     """The annotated expression with the words that narrow it (``next``, ``late``, ``the``, ``ago``), as far as they are
     not in ``taken``. If a rule finds a longer expression around it, that one."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.calibration import Bin, Calibration
+from training.calibration import Calibration, bins_of
 from training.report import table
 
 GOOD_CHRF = 50.0
@@ -145,7 +145,7 @@ def reliability_of(confidences: Values, good: Truths, *, threshold: float) -> Re
         sentences=len(good),
         good_share=float(good.mean()),
         calibration=Calibration(
-            bins=_bins(confidences, good),
+            bins=bins_of(confidence=confidences, right=good, num_bins=NUM_BINS),
             negative_log_likelihood=float(-np.log(np.maximum(likelihood, 1e-12)).mean()),
         ),
         ranking=_ranking(confidences, good),
@@ -196,21 +196,6 @@ def report(figures: Mapping[str, Reliability]) -> str:
         for part in figures["all"].calibration.bins
     ]
     return "\n".join([*table(header, rows), *table(["confidence", "sentences", "mean", "good"], bins)])
-
-
-def _bins(confidences: Values, good: Truths) -> tuple[Bin, ...]:
-    places = np.clip(np.ceil(confidences * NUM_BINS).astype(np.int64) - 1, 0, NUM_BINS - 1)
-    inside = [places == number for number in range(NUM_BINS)]
-    return tuple(
-        Bin(
-            low=number / NUM_BINS,
-            high=(number + 1) / NUM_BINS,
-            count=int(each.sum()),
-            confidence=float(confidences[each].mean()) if each.any() else 0.0,
-            accuracy=float(good[each].mean()) if each.any() else 0.0,
-        )
-        for number, each in enumerate(inside)
-    )
 
 
 def _ranking(confidences: Values, good: Truths) -> float:

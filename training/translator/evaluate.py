@@ -8,7 +8,7 @@ Both print the same figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,11 @@ def measure(engine: Engine, sets: Sequence[PairSet]) -> list[TranslatedSet]:
     return measured
 
 
+def figures_of(measured: Sequence[TranslatedSet]) -> dict[str, float]:
+    """The figures of all sets as a manifest has them."""
+    return {name: value for part in measured for name, value in part.figures().items()}
+
+
 def literature_bleu(translations: Sequence[str], references: Sequence[str], *, language: str) -> float:
     """The BLEU of papers on Multi30k: Moses tokens in lower case, punctuation normalised, one reference."""
     normalizer, tokenizer = MosesPunctNormalizer(lang=language), MosesTokenizer(lang=language)
@@ -166,15 +171,19 @@ def main() -> None:
         if arguments.url
         else engine_here(open_translator(bundle, arguments.precision), **search)
     )
-    print_figures(measure(engine, sets_of(bundle.manifest, arguments.split, arguments.data_dir)))
+    print_measured(measure(engine, sets_of(bundle.manifest, arguments.split, arguments.data_dir)))
 
 
-def print_figures(measured: Sequence[TranslatedSet]) -> None:
-    """Print a figure a line, and the signature of BLEU."""
-    for part in measured:
-        for name, value in part.figures().items():
-            print(f"{name:56} {value:6.2f}")
+def print_measured(measured: Sequence[TranslatedSet]) -> None:
+    """Print the figures of all sets, and the signature of BLEU."""
+    print_figures(figures_of(measured))
     print(measured[0].quality.signature)
+
+
+def print_figures(figures: Mapping[str, float]) -> None:
+    """Print a figure a line."""
+    for name, value in figures.items():
+        print(f"{name:56} {value:6.2f}")
 
 
 if __name__ == "__main__":

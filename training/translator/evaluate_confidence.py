@@ -27,7 +27,7 @@ def with_foreign(pairs: Sequence[Pair]) -> list[Pair]:
     return [*pairs, *foreign]
 
 
-def rows_of(translator: Translator, pair_set: PairSet, direction: str) -> Iterator[dict[str, Any]]:
+def confidence_rows(translator: Translator, pair_set: PairSet, direction: str) -> Iterator[dict[str, Any]]:
     """Yield a row for each single sentence of a set."""
     source_language, _, target_language = direction.partition("-")
     options = TranslateOptions(pair=LanguagePair(source_language, target_language))

@@ -21,7 +21,7 @@ from training.corpora.parallel import Pair, read_sets
 from training.networks.translator import Translator
 from training.translator.config import TranslatorRun
 from training.translator.distil import shared_subwords
-from training.translator.evaluate import Engine, measure, print_figures
+from training.translator.evaluate import Engine, measure, print_measured
 from training.translator.predict import translate
 from training.translator.subwords import SubwordPairEncoder
 
@@ -37,7 +37,7 @@ def main() -> None:
     networks = [load_translator(folder, config) for folder in arguments.runs]
     sets = read_sets(config.corpora, config.directions, arguments.split, arguments.data_dir)
     with torch.inference_mode():
-        print_figures(measure(engine_of(networks, encoder, beam_size=arguments.beam_size), sets))
+        print_measured(measure(engine_of(networks, encoder, beam_size=arguments.beam_size), sets))
 
 
 def engine_of(networks: Sequence[Translator], encoder: SubwordPairEncoder, *, beam_size: int) -> Engine:

@@ -27,6 +27,7 @@ from training.export import (
     share_weights,
     torch_inputs,
 )
+from training.matmul_variants import ByteProducts, FloatProducts
 from training.networks.translator import Step, Translator
 from training.translator.graphs import (
     ANNOTATIONS,
@@ -35,7 +36,6 @@ from training.translator.graphs import (
     encoder_graph,
     step_graph,
 )
-from training.translator.matmul_variants import ByteProducts, FloatProducts
 
 ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}  # GRAPHS are the decoder's steps
 PRODUCTS = {"fp32": FloatProducts, "int8": ByteProducts}

@@ -1,6 +1,6 @@
 """The two graphs of a translator, node by node: the encoder, and one step of the decoder over any number of rows.
 
-A graph multiplies in float32 or in int8: ``training.translator.matmul_variants``.
+A graph multiplies in float32 or in int8: ``training.matmul_variants``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
+from training.matmul_variants import ByteProducts, FloatProducts, Products
 from training.networks.attention import AdditiveAttention, MultiplicativeAttention, NoAttention
 from training.networks.translator import GruCell, Translator
 from training.onnx_graph import GraphBuilder
-from training.translator.matmul_variants import ByteProducts, FloatProducts, Products
 
 STATE, ANNOTATIONS, KEYS = "state", "annotations", "keys"
 NEXT_STATE = "next_state"  # the output of a step; it needs another name than the input

@@ -33,9 +33,8 @@ from training.translator.bundle_report import attentions_of, make_report, write_
 from training.translator.calibrate import Reliability, calibrate, rows_of
 from training.translator.card import translator_card
 from training.translator.config import TranslatorRun
-from training.translator.evaluate import TranslatedSet, engine_here, measure, open_translator
-from training.translator.evaluate_confidence import limited
-from training.translator.evaluate_confidence import rows_of as confidence_rows
+from training.translator.evaluate import engine_here, figures_of, measure, open_translator, print_figures
+from training.translator.evaluate_confidence import confidence_rows, limited
 from training.translator.export import ENCODERS, write_translator
 from training.translator.graphs import step_inputs, step_outputs
 from training.translator.prepare import domain_sets
@@ -255,10 +254,6 @@ def examples_of(translator: Predictor) -> list[TranslateExample]:
     return sure or [max(found, key=lambda each: each[0])[1]]
 
 
-def figures_of(measured: Sequence[TranslatedSet]) -> dict[str, float]:
-    return {name: value for part in measured for name, value in part.figures().items()}
-
-
 def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:
     """An input or output of a graph in the form of a manifest."""
     kind = value.type.tensor_type
@@ -281,13 +276,7 @@ def main() -> None:
         data_dir=arguments.data_dir,
         report=run / "report",
     )
-    print_published(figures)
-
-
-def print_published(figures: Mapping[str, float]) -> None:
-    """Print one figure a line."""
-    for name, value in figures.items():
-        print(f"{name:56} {value:6.2f}")
+    print_figures(figures)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ def main() -> None:
     if not arguments.bundle:
         return
     # Publishing needs the packages of the service, training alone does not.
-    from training.translator.publish import print_published, publish
+    from training.translator.evaluate import print_figures
+    from training.translator.publish import publish
 
     figures = publish(
         best,
@@ -65,7 +66,7 @@ def main() -> None:
         data_dir=arguments.data_dir,
         report=folder / "report",
     )
-    print_published(figures)
+    print_figures(figures)
 
 
 class Epochs:

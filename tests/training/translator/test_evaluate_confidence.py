@@ -14,7 +14,7 @@ from service.predictors.translator import Translator
 from tests.fakes import FakeEncoder, FakeSession, FakeStep, write_translator
 from tests.letters import say
 from training.corpora.parallel import Pair, PairSet
-from training.translator.evaluate_confidence import limited, rows_of
+from training.translator.evaluate_confidence import confidence_rows, limited
 
 SOURCES = ["Me too.", "We stayed at home. It rained.", "1984", "We stayed at home, because it rained all day long"]
 
@@ -28,7 +28,7 @@ def test_each_single_sentence_is_a_row(tmp_path: Path) -> None:
     session = FakeSession()
     bundle = load_bundle(write_translator(tmp_path))
     translator = Translator(bundle, encoder=FakeEncoder(session), step=FakeStep(session))
-    rows = list(rows_of(translator, pair_set(SOURCES), "en-es"))
+    rows = list(confidence_rows(translator, pair_set(SOURCES), "en-es"))
     good, bad = ("es", "news", 100.0), ("es", "news", 0.0)  # the second: a text in the wrong language
     assert [(row["target"], row["domain"], row["chrf"]) for row in rows] == [good, good, bad]
     assert all(set(row["features"]) == set(Features.__dataclass_fields__) for row in rows)

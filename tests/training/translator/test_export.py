@@ -18,6 +18,7 @@ from service.text.batch import Batch, pad
 from service.text.subwords import BOS_ID, EOS_ID
 from tests.training.tiny_translator import VOCABULARY, translator
 from training.export import GRAPHS, SHAPES, TOLERANCE, WEIGHTS, ExportError, round_weights, save_graph, torch_inputs
+from training.matmul_variants import FloatProducts
 from training.networks.attention import ATTENTIONS
 from training.networks.translator import Memory
 from training.onnx_graph import quantize_rows
@@ -31,7 +32,6 @@ from training.translator.export import (
     write_translator,
 )
 from training.translator.graphs import ANNOTATIONS, STATE, encoder_graph, step_inputs, step_outputs
-from training.translator.matmul_variants import FloatProducts
 
 KINDS = [dict(attention=kind, num_layers=layers) for kind in ATTENTIONS for layers in (1, 2)]
 PRECISIONS = tuple(GRAPHS)
