@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from http import HTTPStatus
+from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
@@ -15,8 +14,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
-from service.api.context import context_of, new_request_id
-from service.api.security_headers import security_headers
+from service.api.context import context_of
 from service.errors import (
     BodyTooLargeError,
     FieldError,
@@ -192,17 +190,8 @@ def document(error: ServiceError, request_id: str) -> Problem:
     )
 
 
-def problem_message(error: ServiceError, server_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return a problem as a whole HTTP/1.1 response, the last of its connection: for what is refused before it is a
-    request that the application could answer."""
-    request_id = new_request_id()
-    body = msgspec.json.encode(document(error, request_id))
-    headers = dict([*server_headers, *security_headers("POST", ())])
-    headers |= {name.lower().encode(): value.encode() for name, value in headers_of(error).items()}
-    headers |= {b"content-type": PROBLEM_JSON.encode(), b"content-length": b"%d" % len(body)}
-    headers |= {b"x-request-id": request_id.encode(), b"connection": b"close"}
-    status = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n".encode()
-    return b"".join([status, *(b"%b: %b\r\n" % header for header in headers.items()), b"\r\n", body])
+def document_bytes(error: ServiceError, request_id: str) -> bytes:
+    return msgspec.json.encode(document(error, request_id))
 
 
 def _sendable(text: str) -> str:

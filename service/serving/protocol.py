@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from service.api.problems import problem_message
+from service.api.context import new_request_id
+from service.api.problems import PROBLEM_JSON, document_bytes, headers_of
+from service.api.security_headers import security_headers
 from service.errors import (
     BodyTimeoutError,
     HeadTooLargeError,
@@ -30,6 +32,7 @@ from service.settings import Settings
 
 MAX_CONNECTIONS = 10_000
 MAX_HEAD_BYTES = 32 * 1024
+MAX_PIPELINED = 16  # requests that wait; as long as there are fewer, a caller who leaves is noticed
 MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
 FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
 
@@ -56,15 +59,15 @@ class ConnectionLimits:
 
 
 class PipelineFlow(FlowControl):
-    """Flow control that reads nothing while requests wait for the one before them: uvicorn takes in as many as a caller
-    sends."""
+    """Flow control that reads nothing while many requests wait for the one before them: uvicorn takes in as many as a
+    caller sends."""
 
     def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
         super().__init__(transport)
         self._pipeline = pipeline
 
     def resume_reading(self) -> None:
-        if not self._pipeline:
+        if len(self._pipeline) <= MAX_PIPELINED:
             super().resume_reading()
 
 
@@ -135,9 +138,11 @@ class Connection(HttpToolsProtocol):
                 if not self._is_offer():  # CONNECT: it is answered, and what follows is nothing
                     return
                 data = data[offer.args[0] :]
-                lines = [b"%b %b HTTP/1.1" % (self.parser.get_method(), self.url)]
+                version = self.parser.get_http_version().encode()
+                lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
                 lines += [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
                 self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
                 self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
 
     def _is_offer(self) -> bool:
@@ -269,3 +274,14 @@ class Connection(HttpToolsProtocol):
 
 def _head_too_large() -> HeadTooLargeError:
     return HeadTooLargeError(f"the path and headers have more than {MAX_HEAD_BYTES} bytes")
+
+
+def problem_message(error: ServiceError, server_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return an error as a whole response, the last of its connection."""
+    request_id = new_request_id()
+    body = document_bytes(error, request_id)
+    headers = dict([*server_headers, *security_headers("POST", ())])
+    headers |= {name.lower().encode(): value.encode() for name, value in headers_of(error).items()}
+    headers |= {b"content-type": PROBLEM_JSON.encode(), b"content-length": b"%d" % len(body)}
+    headers |= {b"x-request-id": request_id.encode(), b"connection": b"close"}
+    return b"".join([STATUS_LINE[error.status], *(b"%b: %b\r\n" % each for each in headers.items()), b"\r\n", body])

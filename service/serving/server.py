@@ -22,6 +22,7 @@ from service.serving.sockets import BACKLOG, Sockets
 from service.serving.supervisor import HEARTBEAT_SECONDS, WorkerContext
 
 DRAIN_TICK_SECONDS = 0.02
+MIN_LAME_DUCK_SECONDS = 0.1  # connections that wait to be accepted would be reset when the sockets are closed
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common proxies, or they would write to a closed connection
 CANCEL_SECONDS = 1.0  # for late requests to notice that they are cancelled
 DEFAULT_LIMITS = ConnectionLimits()
@@ -102,7 +103,7 @@ class Server:
 
     async def _drain(self) -> None:
         """Stop: connections stay open until their requests are answered; callers who are still sending are cut off."""
-        await asyncio.sleep(self._drain_timeouts.lame_duck_seconds)
+        await asyncio.sleep(max(MIN_LAME_DUCK_SECONDS, self._drain_timeouts.lame_duck_seconds))
         self._lifecycle.close()
         latest = time.monotonic() + self._drain_timeouts.grace_seconds
         await _until(lambda: not any(app_server.owes for app_server in self._app_servers), latest=latest)

@@ -239,7 +239,8 @@ class Supervisor:
         for worker in list(self._workers.values()):
             status = worker.process.exitcode
             if status is not None:
-                self._receive(worker)  # what it sent in its last moment, or the end
+                if worker.pipe.poll():  # it may have sent something in its last moment
+                    self._receive(worker)
                 worker.pipe.close()
                 del self._workers[worker.number]
                 self._callbacks.on_death(worker.number)

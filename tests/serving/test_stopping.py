@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,14 @@ import pytest
 
 from service.app import create_app
 from service.lifecycle import Lifecycle, Phase
+from service.models.engine import Engine
 from service.serving.server import DRAIN_TICK_SECONDS, DrainTimeouts, Listener, Server
 from service.serving.signals import StopSignal
 from service.serving.sockets import bind, listen, url_of
 from tests.api.conftest import wait_until
 from tests.api.listening import everything, request
-from tests.fakes import FakeSession, OpenFake, settings_for
-from tests.running import PATIENCE_SECONDS, QUICKLY_SECONDS, get, heeds, running, say_hello
+from tests.fakes import FakeSession, OpenFake, settings_for, write_translator
+from tests.running import PATIENCE_SECONDS, QUICKLY_SECONDS, client_of, get, heeds, running, say_hello
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +34,7 @@ class InThread:
     """A server on a thread of this process, whose session is a fake."""
 
     url: str
+    engine: Engine
     lifecycle: Lifecycle
     stop: StopSignal
     session: FakeSession
@@ -61,7 +64,10 @@ def in_thread(
     with ThreadPoolExecutor(1) as pool:
         try:
             status = pool.submit(server.run, lambda: None)
-            yield InThread(url=url, lifecycle=app.state.lifecycle, stop=stop, session=session, status=status)
+            state = app.state
+            yield InThread(
+                url=url, engine=state.engine, lifecycle=state.lifecycle, stop=stop, session=session, status=status
+            )
         finally:
             session.gate.set()
             stop.request()
@@ -113,6 +119,49 @@ def test_a_request_is_finished_although_half_of_the_next_has_come(models: Path) 
         assert answer.startswith(b"HTTP/1.1 200 OK"), answer
         assert b'"Alice"' in answer
         assert server.status.result(QUICKLY_SECONDS) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_requests_that_wait_to_be_accepted_when_it_is_told_to_stop_are_answered(models: Path, workers: str) -> None:
+    with running(models, RIBBON_WORKERS=workers) as service, ExitStack() as stack:
+        url = httpx.URL(service.line("ready")["url"])
+        processes = [service.popen.pid, *service.workers]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        callers = [stack.enter_context(socket.create_connection((url.host, url.port))) for _ in range(8)]
+        for caller in callers:
+            caller.sendall(request("/tag", text="Alice"))
+        service.terminate()
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+        answers = [everything(caller) for caller in callers]
+        assert [answer[:15] for answer in answers] == [b"HTTP/1.1 200 OK"] * 8
+        assert service.status() == 0
+
+
+def test_streams_and_long_texts_that_were_accepted_are_finished(tmp_path: Path) -> None:
+    write_translator(tmp_path)
+    session = FakeSession()
+    with in_thread(tmp_path, session) as server, ThreadPoolExecutor(5) as pool:
+        server.hold()
+        streams = [pool.submit(translate, server.url, "plays well. " * 20) for _ in range(3)]
+        wait_until(lambda: server.lifecycle.in_flight == 3 and bool(session.shapes))
+        server.engine.side_executor.submit(session.gate.wait)  # the next is still being read when it is told to stop
+        long = pool.submit(translate, server.url, "plays well. " * 400)
+        wait_until(lambda: server.lifecycle.in_flight == 4)
+        server.stop.request()
+        wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
+        session.gate.set()
+        for each in (*streams, long):
+            answer = each.result(PATIENCE_SECONDS)
+            assert answer.status_code == 200, answer.text
+            assert "event: done" in answer.text
+        assert server.status.result(PATIENCE_SECONDS) == 0
+
+
+def translate(url: str, text: str) -> httpx.Response:
+    with client_of(url) as client:
+        return client.post("/translate", json={"text": text, "target": "es", "stream": True})
 
 
 def test_what_is_not_done_in_time_is_refused_and_no_bug(models: Path, caplog: pytest.LogCaptureFixture) -> None:
