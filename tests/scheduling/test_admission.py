@@ -85,6 +85,14 @@ def test_the_time_to_come_back_is_when_it_would_have_been_accepted(seconds: floa
     assert raised.value.retry_after_seconds == retry
 
 
+def test_further_rows_of_an_accepted_request_find_room_but_keep_its_deadline() -> None:
+    assert refuses(queued=100, own=50)
+    assert not refuses(queued=100, own=50, accepted=True)
+    assert refuses(queued=100, own=50, seconds=0.5, left=0.49, accepted=True)
+    with pytest.raises(DeadlineExceededError):
+        check(queued=100, left=0, accepted=True)
+
+
 def test_a_deadline_in_the_past_is_not_an_overload() -> None:
     with pytest.raises(DeadlineExceededError):
         check(left=0)
