@@ -96,7 +96,7 @@ class Job(Generic[Answer]):
     answers: list[Answer | None] = field(default_factory=list)
     work: list[ModelWork] = field(default_factory=list)
 
-    def start(self, rows: Sequence[Row[Answer]], *, predicted_seconds: float) -> None:
+    def start(self, rows: Sequence[Row[Answer]], *, predicted_seconds: float = 0.0) -> None:
         """Set the job's rows, in order, and how long they will probably take."""
         self.predicted_seconds = predicted_seconds
         self.rows = rows
