@@ -11,10 +11,8 @@ from training.corpora.sources import locate
 PTB, DIALOGUES, TATOEBA = "ptb", "dialogue-sgd", "tatoeba"
 BOOKS = ("shakespeare/input", "war-and-peace/warandpeace")  # of one text each
 # What Project Gutenberg sets around a book, its terms among it.
-_BEFORE_BOOK, _BEHIND_BOOK = (
-    re.compile(r"^\*\*\* ?START OF .*$", re.MULTILINE),
-    re.compile(r"^\*\*\* ?END OF .*$", re.MULTILINE),
-)
+_BEFORE_BOOK = re.compile(r"^\*\*\* ?START OF .*$", re.MULTILINE)
+_BEHIND_BOOK = re.compile(r"^\*\*\* ?END OF .*$", re.MULTILINE)
 
 
 def read_texts(source: str, data_dir: Path | None) -> list[str]:

@@ -38,10 +38,8 @@ def test_a_book_and_the_penn_treebank_are_one_text(data_dir):
 
 def test_what_project_gutenberg_sets_around_a_book_is_no_part_of_it(tmp_path):
     (tmp_path / "war-and-peace").mkdir()
-    (tmp_path / "war-and-peace" / "warandpeace.txt").write_text(
-        "\ufeffTerms.\r\n*** START OF THIS EBOOK ***\r\n\r\nWell,\r\nPrince.\n\n\n\nSo.\n*** END OF THIS EBOOK ***\nTerms.",
-        encoding="utf-8", newline="",
-    )  # fmt: skip
+    book = "\ufeffTerms.\r\n*** START OF IT ***\r\n\r\nWell,\r\nPrince.\n\n\n\nSo.\n*** END OF IT ***\nTerms."
+    (tmp_path / "war-and-peace" / "warandpeace.txt").write_bytes(book.encode())
     assert read_texts("war-and-peace/warandpeace", tmp_path) == ["Well,\nPrince.\n\nSo."]
 
 
