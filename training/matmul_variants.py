@@ -1,4 +1,4 @@
-"""Matrix products of a translator's graphs: in float32, or in int8 with fixed scales.
+"""Matrix products of the graphs of decoders and language models: in float32, or in int8 with fixed scales.
 
 ``docs/adr/0007-int8-with-fixed-scales.md`` has the reason for fixed scales.
 """
@@ -12,7 +12,6 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from training.networks.translator import Translator
 from training.onnx_graph import MICROSOFT, GraphBuilder, quantize_rows
 
 LEVELS = 127.0  # of a byte for either sign
@@ -45,14 +44,14 @@ class Products(Protocol):
 class FloatProducts:
     """Products in float32 of weights kept in float16; the table is kept once for both of its uses."""
 
-    def __init__(self, builder: GraphBuilder, network: Translator) -> None:
+    def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder
-        self._table = builder.store(network.embedding.weight.detach().cpu().numpy().astype(np.float16))
+        self._table = builder.store(embedding.weight.detach().cpu().numpy().astype(np.float16))
 
     @staticmethod
-    def look_up(builder: GraphBuilder, network: Translator, ids: str) -> str:
+    def look_up(builder: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
         """Rows of the table as they are."""
-        return builder.embed(network.embedding, ids)
+        return builder.embed(embedding, ids)
 
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
         rows = self._builder.node("Gather", self._table, ids, axis=0)
@@ -76,23 +75,23 @@ class FloatProducts:
 class ByteProducts:
     """Products in int8: weights with a scale an output, values in bytes of one fixed scale.
 
-    All values are bounded, so that the bytes of a row do not depend on its neighbours. Embeddings are divided by their
-    largest possible values.
+    All values are bounded, so that the bytes of a row do not depend on its neighbours. Embeddings, normalised by ``norm``, are
+    divided by their largest possible values.
     """
 
-    def __init__(self, builder: GraphBuilder, network: Translator) -> None:
+    def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder
-        values, self._scales = quantize_rows(network.embedding.weight.detach())
+        values, self._scales = quantize_rows(embedding.weight.detach())
         with torch.no_grad():
-            self._largest = network.target_norm(values * self._scales).abs().amax(dim=0)  # (embedding,)
+            self._largest = norm(values * self._scales).abs().amax(dim=0)  # (embedding,)
         self._table, self._row_scales = builder.store(values.numpy()), builder.store(self._scales.numpy())
         self._step, self._zero = builder.scalar(1 / LEVELS, np.float32), builder.scalar(128, np.uint8)
         self._bytes: dict[str, str] = {}  # by the name of the value
 
     @staticmethod
-    def look_up(builder: GraphBuilder, network: Translator, ids: str) -> str:
+    def look_up(builder: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
         """Rows of the table as they are."""
-        return builder.embed_bytes(network.embedding, ids)
+        return builder.embed_bytes(embedding, ids)
 
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
         rows = self._builder.node("Cast", self._builder.node("Gather", self._table, ids, axis=0), to=TensorProto.FLOAT)
