@@ -1,0 +1,206 @@
+"""A small language model of dialogues: it learns to write the bot's words, and is asked what it remembers."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from sentencepiece import SentencePieceTrainer
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+
+from service.text.placeholders.masking import SYMBOLS
+from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
+from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn
+from training.networks.layers import CELLS
+
+MASTERED, ENOUGH = 0.9, 0.995  # shares of values right: to go on to longer dialogues, and to stop
+END_SHOWN = 0.7  # of the bot's turns in the past that show their end: clients may leave it out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DialogueBatch:
+    """Padded dialogues; ``is_answer`` marks the positions whose next token is the bot's, ``is_recalled`` those of them
+    whose next token is part of a value that the user told, now or turns ago."""
+
+    ids: Tensor  # (batch, time)
+    is_answer: Tensor  # (batch, time - 1)
+    is_recalled: Tensor  # (batch, time - 1)
+
+
+class DialogueReader:
+    """Dialogues as ids: ``User: ... Bot: ...`` and an end after each answer."""
+
+    def __init__(self, subwords: Subwords) -> None:
+        self.subwords = subwords
+        self.encode = lru_cache(maxsize=100_000)(lambda text: tuple(subwords.encode(text)))
+
+    @classmethod
+    def learn(cls, maker: DialogueMaker, *, size: int, num_dialogues: int = 5000) -> DialogueReader:
+        """A reader whose subwords are learned from some dialogues."""
+        turns = [turn for _ in range(num_dialogues) for turn in maker.dialogue(4)]
+        model = io.BytesIO()
+        SentencePieceTrainer.train(
+            sentence_iterator=(f"{USER} {turn.user} {BOT} {turn.bot}" for turn in turns),
+            model_writer=model,
+            model_type="bpe",  # frequent words are whole: a grammar has few
+            vocab_size=size,
+            pad_id=PAD_ID,
+            unk_id=UNK_ID,
+            bos_id=BOS_ID,
+            eos_id=EOS_ID,
+            user_defined_symbols=list(SYMBOLS),
+            byte_fallback=True,
+            hard_vocab_limit=False,
+            num_threads=1,
+            minloglevel=1,
+        )
+        return cls(Subwords.load(model.getvalue()))
+
+    def prompt(self, turn: Turn) -> tuple[int, ...]:
+        """The ids of a user's turn up to where the bot begins to answer."""
+        return self.encode(f"{USER} {turn.user} {BOT}")
+
+    def read(self, dialogue: Dialogue) -> tuple[list[int], list[int]]:
+        """The ids of a dialogue, and for each id 0 if it is the user's, 1 if the bot's, 2 if it is recalled."""
+        ids, kinds = [BOS_ID], [0]
+        for turn in dialogue:
+            prompt, (before, value, behind) = self.prompt(turn), self.split_answer(turn)
+            end = [EOS_ID] if turn is dialogue[-1] or random.random() < END_SHOWN else []
+            ids += [*prompt, *before, *value, *behind, *end]
+            kinds += [0] * len(prompt) + [1] * len(before) + [2] * len(value) + [1] * (len(behind) + len(end))
+        return ids, kinds
+
+    def split_answer(self, turn: Turn) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """The ids of the bot's answer: before its value, of the value, behind it; without a value all is before."""
+        if turn.value not in turn.bot or not turn.value:
+            return self.encode(turn.bot), (), ()
+        before, value, behind = turn.bot.partition(turn.value)
+        whole = self.encode(value + behind)
+        num_behind = len(self.encode("x" + behind)) - len(self.encode("x"))
+        return self.encode(before.strip()), whole[: len(whole) - num_behind], whole[len(whole) - num_behind :]
+
+    def batch(self, dialogues: Sequence[Dialogue]) -> DialogueBatch:
+        """The dialogues as one padded batch."""
+        rows = [self.read(dialogue) for dialogue in dialogues]
+        ids, kinds = (pad_sequence([torch.tensor(row[i]) for row in rows], batch_first=True) for i in (0, 1))
+        return DialogueBatch(ids=ids, is_answer=kinds[:, 1:] > 0, is_recalled=kinds[:, 1:] == 2)
+
+
+class DialogueNetwork(nn.Module):
+    """Word vectors, one recurrent layer, a projection back to the size of the vectors, and these again as the output
+    layer (weight tying: Press and Wolf 2017). With ``attention`` each step also sees a mean of the states before it,
+    weighted by what it asks for (Luong et al. 2015)."""
+
+    def __init__(self, *, cell: str, num_words: int, word_size: int, hidden_size: int, attention: bool = False) -> None:
+        super().__init__()
+        self.words = nn.Embedding(num_words, word_size, padding_idx=PAD_ID)
+        nn.init.normal_(self.words.weight, std=0.1)
+        self.norm = nn.LayerNorm(word_size)
+        self.cell = CELLS[cell](word_size, hidden_size, batch_first=True)
+        for gate in self.cell.weight_hh_l0.data.split(hidden_size):
+            nn.init.orthogonal_(gate)
+        if cell == "lstm":
+            self.cell.bias_hh_l0.data[hidden_size : 2 * hidden_size] = 1.0  # of the forget gate: Jozefowicz et al. 2015
+        self.keys = nn.Linear(hidden_size, hidden_size) if attention else None
+        self.project = nn.Linear(hidden_size * (2 if attention else 1), word_size)
+        self.bias = nn.Parameter(torch.zeros(num_words))
+
+    def states(self, ids: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(batch, time) -> (batch, time, hidden) states, with attention what was attended to in front of them; and the
+        weights (batch, time, time)."""
+        states, _ = self.cell(self.norm(self.words(ids)))
+        if self.keys is None:
+            return states, None
+        scores = self.keys(states) @ states.transpose(1, 2) / states.shape[-1] ** 0.5
+        is_later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu()
+        is_later[0, 0] = False  # the first has nothing but itself
+        weights = scores.masked_fill(is_later, -torch.inf).softmax(-1)
+        return torch.cat([weights @ states, states], dim=-1), weights
+
+    def logits(self, states: Tensor) -> Tensor:
+        """(..., size) states -> (..., word) logits of the next token."""
+        return functional.linear(self.project(states), self.words.weight, self.bias)
+
+    def loss(self, batch: DialogueBatch) -> tuple[Tensor, float]:
+        """The mean negative log-likelihood of the bot's tokens in nats, plus that of recalled tokens: few, but what
+        matters; and the share of recalled tokens that are right."""
+        states, _ = self.states(batch.ids[:, :-1])
+        logits, targets = self.logits(states[batch.is_answer]), batch.ids[:, 1:][batch.is_answer]
+        losses = functional.cross_entropy(logits, targets, reduction="none")
+        is_recalled = batch.is_recalled[batch.is_answer]
+        if not is_recalled.any():
+            return losses.mean(), 1.0
+        right = float((logits.argmax(-1) == targets)[is_recalled].float().mean())
+        return losses.mean() + losses[is_recalled].mean(), right
+
+
+def train(
+    network: DialogueNetwork,
+    reader: DialogueReader,
+    maker: DialogueMaker,
+    *,
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    max_turns: int,
+) -> list[int]:
+    """Train on dialogues of two turns at first, of one more as soon as ``MASTERED`` of what is asked for in the longest
+    is right, up to ``max_turns``, and until ``ENOUGH`` is; return after how many steps each length was reached."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, betas=(0.9, 0.98), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 50, 0.02 + 2 * (1 - step / steps))
+    )
+    reached, right = [0], 0.0
+    for step in range(steps):
+        most = 1 + len(reached)
+        num_turns = maker.rng.choice([most, maker.rng.randint(2, most)])
+        loss, share = network.loss(reader.batch(training_dialogues(maker, num_turns, batch_size)))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if num_turns == most:
+            right += 0.1 * (share - right)
+        if right > MASTERED and most < max_turns:
+            reached.append(step + 1)
+            right = 0.5
+        if right > ENOUGH:
+            break
+        if (step + 1) % 100 == 0:
+            print(f"  step {step + 1}: loss {loss.item():.3f}, {most} turns, {100 * right:.0f} % right", flush=True)
+    return reached
+
+
+def training_dialogues(maker: DialogueMaker, num_turns: int, count: int) -> list[Dialogue]:
+    """Dialogues of so many turns. In two of three the last one asks for something told before, over any distance."""
+    dialogues = []
+    for number in range(count):
+        asked = maker.rng.choice(maker.kinds) if number % 3 else ""
+        dialogues.append(maker.dialogue(num_turns, asked=asked, distance=maker.rng.randint(1, num_turns - 1)))
+    return dialogues
+
+
+@torch.inference_mode()
+def remembers(network: DialogueNetwork, reader: DialogueReader, dialogues: Sequence[Dialogue]) -> list[bool]:
+    """Whether the network, which has read a dialogue up to the last question and the answer's first words, goes on with
+    the right value to the end of the answer by always taking the likeliest token. If nothing was told, the whole
+    answer must be right."""
+    right = []
+    for start in range(0, len(dialogues), 100):
+        some = dialogues[start : start + 100]
+        batch = reader.batch(some)
+        states, _ = network.states(batch.ids[:, :-1])
+        for row, dialogue in enumerate(some):
+            length = int((batch.ids[row] != PAD_ID).sum())
+            before, value, behind = reader.split_answer(dialogue[-1])
+            count = (len(value) + len(behind) if value else len(before)) + 1  # and the end
+            guesses = network.logits(states[row, length - 1 - count : length - 1]).argmax(-1)
+            right.append(bool((guesses == batch.ids[row, length - count : length]).all()))
+    return right
