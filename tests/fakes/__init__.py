@@ -10,16 +10,21 @@ from tests.fakes.bundles import (
     CLASSIFIER,
     ENCODER,
     GRAPH,
+    LANGUAGE_MODEL,
+    MAX_PROMPT_TOKENS,
     MAX_SOURCE_TOKENS,
     MAX_TARGET_TOKENS,
     MAX_TOKENS,
     MULTI_LABEL,
     NAME,
+    READER,
     STEP,
     TRANSLATOR,
+    UNIT_STEP,
     VERSION,
     classified,
     classifier_manifest,
+    continued,
     damage,
     example,
     manifest,
@@ -29,12 +34,13 @@ from tests.fakes.bundles import (
     translator_manifest,
     write_bundle,
     write_classifier,
+    write_language_model,
     write_multi_label,
     write_translator,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.graphs import lexicon_graph, multi_label_graph, sentiment_graph
-from tests.fakes.sessions import FakeEncoder, FakeMultiLabel, FakeSession, FakeStep, OpenFake
+from tests.fakes.sessions import FakeEncoder, FakeMultiLabel, FakeReader, FakeSession, FakeStep, FakeUnitStep, OpenFake
 from tests.fakes.words import (
     CONFIDENCE,
     LABELS,

@@ -12,7 +12,8 @@ import numpy as np
 from service.runtime.devices import Device
 from service.runtime.session import Arrays, Session
 from tests import letters
-from tests.fakes.bundles import ENCODER, MULTI_LABEL_GRAPH, STEP
+from tests.fakes import alphabet
+from tests.fakes.bundles import ENCODER, MULTI_LABEL_GRAPH, READER, STEP, UNIT_STEP
 from tests.fakes.words import multi_weights, tables, weights
 
 
@@ -93,6 +94,28 @@ class FakeMultiLabel:
         return {"log_probabilities": -np.logaddexp(0, -logits)}
 
 
+class FakeReader:
+    """A language model's reader behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["ids"].shape)
+        return alphabet.read(inputs)
+
+
+class FakeUnitStep:
+    """A language model's step behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["tokens"].shape)
+        return alphabet.step(inputs)
+
+
 class OpenFake:
     """Opens one fake session for every graph."""
 
@@ -109,5 +132,7 @@ class OpenFake:
 PARTS: Mapping[str, Callable[[FakeSession], Session]] = {
     ENCODER: FakeEncoder,
     STEP: FakeStep,
+    READER: FakeReader,
+    UNIT_STEP: FakeUnitStep,
     MULTI_LABEL_GRAPH: FakeMultiLabel,
 }
