@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from service.text.placeholders.masking import SYMBOLS
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn
-from training.networks.layers import CELLS
+from training.networks.language_model import FORWARDS, LanguageModel, LanguageModelConfig
 
 MASTERED, ENOUGH = 0.9, 0.995  # shares of values right: to go on to longer dialogues, and to stop
-END_SHOWN = 0.7  # of the bot's turns in the past that show their end: clients may leave it out
+END_SHOWN = 0.7  # of dialogues show the ends of answers before the last
+BREAK = "\n"
+EMBEDDING_DEVIATION = 0.4  # at the start; large, so that words can be told apart in the first steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,19 +35,24 @@ class DialogueBatch:
 
 
 class DialogueReader:
-    """Dialogues as ids: ``User: ... Bot: ...`` and an end after each answer."""
+    """Dialogues as ids, each turn ``User: ... Bot: ...`` and an end after each answer.
+
+    Clients part turns by spaces or line breaks, and may leave out the end of an answer that they put into a prompt: a
+    dialogue that is read is of either kind, by chance.
+    """
 
     def __init__(self, subwords: Subwords) -> None:
         self.subwords = subwords
         self.encode = lru_cache(maxsize=100_000)(lambda text: tuple(subwords.encode(text)))
+        self._num_break = len(subwords.encode(BREAK))
 
     @classmethod
-    def learn(cls, maker: DialogueMaker, *, size: int, num_dialogues: int = 5000) -> DialogueReader:
+    def learn(cls, maker: DialogueMaker, *, size: int, num_dialogues: int = 3000) -> DialogueReader:
         """A reader whose subwords are learned from some dialogues."""
         turns = [turn for _ in range(num_dialogues) for turn in maker.dialogue(4)]
         model = io.BytesIO()
         SentencePieceTrainer.train(
-            sentence_iterator=(f"{USER} {turn.user} {BOT} {turn.bot}" for turn in turns),
+            sentence_iterator=(f"{USER} {turn.user}{BREAK}{BOT} {turn.bot}{BREAK}{USER}" for turn in turns),
             model_writer=model,
             model_type="bpe",  # frequent words are whole: a grammar has few
             vocab_size=size,
@@ -54,26 +60,33 @@ class DialogueReader:
             unk_id=UNK_ID,
             bos_id=BOS_ID,
             eos_id=EOS_ID,
-            user_defined_symbols=list(SYMBOLS),
+            user_defined_symbols=[BREAK],
             byte_fallback=True,
             hard_vocab_limit=False,
+            normalization_rule_name="identity",
             num_threads=1,
             minloglevel=1,
         )
-        return cls(Subwords.load(model.getvalue()))
+        return cls(Subwords.load(model.getvalue(), symbols=()))
 
-    def prompt(self, turn: Turn) -> tuple[int, ...]:
-        """The ids of a user's turn up to where the bot begins to answer."""
-        return self.encode(f"{USER} {turn.user} {BOT}")
+    def encode_after(self, text: str) -> tuple[int, ...]:
+        """The ids of a text as it stands behind another, without the space that a first piece begins with."""
+        return self.encode(BREAK + text)[self._num_break :]
 
     def read(self, dialogue: Dialogue) -> tuple[list[int], list[int]]:
-        """The ids of a dialogue, and for each id 0 if it is the user's, 1 if the bot's, 2 if it is recalled."""
-        ids, kinds = [BOS_ID], [0]
+        """The ids of a dialogue, and for each id 0 if it is the user's, 1 if the bot's, 2 if of a value that the bot
+        was told."""
+        parting = random.choice((" ", BREAK))
+        end = [EOS_ID] if random.random() < END_SHOWN else []
+        ids, kinds = [EOS_ID], [0]
         for turn in dialogue:
-            prompt, (before, value, behind) = self.prompt(turn), self.split_answer(turn)
-            end = [EOS_ID] if turn is dialogue[-1] or random.random() < END_SHOWN else []
-            ids += [*prompt, *before, *value, *behind, *end]
-            kinds += [0] * len(prompt) + [1] * len(before) + [2] * len(value) + [1] * (len(behind) + len(end))
+            user = f"{'' if turn is dialogue[0] else parting}{USER} {turn.user}"
+            prompt = self.encode(user.lstrip(" ")) if ids[-1] == EOS_ID else self.encode_after(user)
+            prompt += self.encode_after(parting + BOT)
+            before, value, behind = self.split_answer(turn)
+            last = end if turn is not dialogue[-1] else [EOS_ID]
+            ids += [*prompt, *before, *value, *behind, *last]
+            kinds += [0] * len(prompt) + [1] * len(before) + [2] * len(value) + [1] * (len(behind) + len(last))
         return ids, kinds
 
     def split_answer(self, turn: Turn) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -93,39 +106,35 @@ class DialogueReader:
 
 
 class DialogueNetwork(nn.Module):
-    """Word vectors, one recurrent layer, a projection back to the size of the vectors, and these again as the output
-    layer (weight tying: Press and Wolf 2017). With ``attention`` each step also sees a mean of the states before it,
-    weighted by what it asks for (Luong et al. 2015)."""
+    """A language model of one recurrent layer. With ``attention`` each step also sees a mean of the states before it,
+    weighted by what it asks for (Luong et al. 2015); without, ``model`` is all of it and can be published."""
 
     def __init__(self, *, cell: str, num_words: int, word_size: int, hidden_size: int, attention: bool = False) -> None:
         super().__init__()
-        self.words = nn.Embedding(num_words, word_size, padding_idx=PAD_ID)
-        nn.init.normal_(self.words.weight, std=0.1)
-        self.norm = nn.LayerNorm(word_size)
-        self.cell = CELLS[cell](word_size, hidden_size, batch_first=True)
-        for gate in self.cell.weight_hh_l0.data.split(hidden_size):
-            nn.init.orthogonal_(gate)
-        if cell == "lstm":
-            self.cell.bias_hh_l0.data[hidden_size : 2 * hidden_size] = 1.0  # of the forget gate: Jozefowicz et al. 2015
+        config = LanguageModelConfig(cell=cell, embedding_size=word_size, hidden_size=hidden_size, dropout=0.0)
+        self.model = LanguageModel(vocabulary_size=num_words, config=config)
+        nn.init.normal_(self.model.embedding.weight, std=EMBEDDING_DEVIATION)
+        self.direction = self.model.directions[FORWARDS]
+        if cell == "lstm":  # the forget gate is open at first: Jozefowicz et al. 2015
+            self.direction.encoder.forwards[0].bias_hh_l0.data[hidden_size : 2 * hidden_size] = 1.0
         self.keys = nn.Linear(hidden_size, hidden_size) if attention else None
-        self.project = nn.Linear(hidden_size * (2 if attention else 1), word_size)
-        self.bias = nn.Parameter(torch.zeros(num_words))
+        self.mix = nn.Linear(2 * hidden_size, hidden_size) if attention else None
 
     def states(self, ids: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(batch, time) -> (batch, time, hidden) states, with attention what was attended to in front of them; and the
-        weights (batch, time, time)."""
-        states, _ = self.cell(self.norm(self.words(ids)))
-        if self.keys is None:
+        """(batch, time) -> states (batch, time, hidden), and with attention its weights (batch, time, time)."""
+        states, _ = self.direction.encoder.advance(self.model.input_norm(self.model.embedding(ids)), None)
+        if self.keys is None or self.mix is None:
             return states, None
         scores = self.keys(states) @ states.transpose(1, 2) / states.shape[-1] ** 0.5
         is_later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu()
         is_later[0, 0] = False  # the first has nothing but itself
         weights = scores.masked_fill(is_later, -torch.inf).softmax(-1)
-        return torch.cat([weights @ states, states], dim=-1), weights
+        return torch.tanh(self.mix(torch.cat([weights @ states, states], dim=-1))), weights
 
     def logits(self, states: Tensor) -> Tensor:
-        """(..., size) states -> (..., word) logits of the next token."""
-        return functional.linear(self.project(states), self.words.weight, self.bias)
+        """States (..., hidden) -> logits (..., word) of the next token."""
+        readout = torch.tanh(self.direction.readout(states))
+        return functional.linear(readout, self.model.embedding.weight, self.model.output_bias)
 
     def loss(self, batch: DialogueBatch) -> tuple[Tensor, float]:
         """The mean negative log-likelihood of the bot's tokens in nats, plus that of recalled tokens: few, but what
