@@ -1,4 +1,4 @@
-"""What does a recurrent network remember of a conversation, and for how many turns?
+"""Measures what recurrent networks remember of a conversation, and for how many turns.
 
 ``python -m training.experiments.conversation_memory`` trains small language models on dialogues made by a grammar
 (``dialogue_grammar.toml``) and asks them for a name, a town, a job, a liking or a number that was told turns ago.

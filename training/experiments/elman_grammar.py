@@ -1,4 +1,4 @@
-"""What does a network that only predicts the next word find out about words?
+"""Shows what a network that only predicts the next word finds out about words.
 
 ``python -m training.experiments.elman_grammar`` trains a simple recurrent network on the little language of Elman's
 "Finding structure in time" (1990): 29 words in sentences of two or three, one behind the other without a stop. It is

@@ -1,6 +1,6 @@
-"""How far back does a gradient reach, and over what distance can each cell learn to remember?
+"""Measures how far back a gradient reaches, and over what distance each cell can learn to remember.
 
-``python -m training.experiments.vanishing_gradients`` measures the gradient of the last step's output with respect to
+``python -m training.experiments.vanishing_gradients`` takes the gradient of the last step's output with respect to
 each earlier input (Bengio et al. 1994), what clipping does to it (Pascanu et al. 2013), and trains each cell to copy
 symbols over growing distances. ``--hidden-size 512`` for the size of textbooks.
 """

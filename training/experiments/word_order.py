@@ -1,4 +1,4 @@
-"""Does the order of words matter? Irony, spam and intents by counts of words and by recurrent networks.
+"""Measures whether the order of words matters: irony, spam and intents by counts of words and by networks.
 
 ``python -m training.experiments.word_order --data-dir DIR`` trains six systems on each task from nothing but its
 labels, and scores each on the test texts as they are and with their words shuffled. ``--hidden-size 512`` and
@@ -43,7 +43,7 @@ Predict = Callable[[Sequence[str]], Labels]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Labelled texts of one task."""
+    """The labelled texts of one task."""
 
     train: list[LabelledText]
     dev: list[LabelledText]
@@ -83,7 +83,8 @@ def train_network(task: Task, cell: str, bidirectional: bool, arguments: Any) ->
     """A recurrent network, the maximum of its states over the text; the epoch that is best on dev."""
     torch.manual_seed(arguments.seed)
     rng = np.random.default_rng(arguments.seed)
-    encoder = TextEncoder(vocabulary_of_texts(texts_of(task.train), max_words=8000, min_count=2), cache_size=50_000)
+    vocabulary = vocabulary_of_texts(texts_of(task.train), max_words=8000, min_count=2)
+    encoder = TextEncoder(vocabulary)
     config = ClassifierConfig(
         cell=cell,
         bidirectional=bidirectional,
@@ -92,7 +93,7 @@ def train_network(task: Task, cell: str, bidirectional: bool, arguments: Any) ->
         input_dropout=0.2,
         weight_drop=0.0,
     )
-    network = Classifier(num_words=len(encoder.vocabulary), num_labels=task.num_labels, config=config)
+    network = Classifier(num_words=len(vocabulary), num_labels=task.num_labels, config=config)
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     examples = examples_of(task.train, encoder)
     best, best_score = copy.deepcopy(network), -1.0
