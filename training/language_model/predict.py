@@ -30,6 +30,7 @@ class Continuation:
 
     ids: tuple[int, ...]
     scores: tuple[float, ...]
+    margins: tuple[float, ...]  # of the likeliest unit over the next one, at every step
 
 
 class LanguageModelBundle:
@@ -49,6 +50,10 @@ class LanguageModelBundle:
 
     def encode(self, text: str) -> Ids:
         return np.array(self.subwords.encode(text), dtype=np.int32)
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """What units spell, spaces at the edges included; an end is nothing."""
+        return "".join(self.subwords.spell(ids))
 
     def log_likelihoods(self, texts: Sequence[Ids]) -> list[npt.NDArray[np.float64]]:
         """Of each text: the log-probability of every unit, that of the end last."""
@@ -78,11 +83,15 @@ class LanguageModelBundle:
         outputs = read(self._sessions.reader, _batch([ids[:-1]]), self.zeros(1), positions=nothing, targets=nothing)
         return int(ids[-1]), outputs[NEXT_STATE]
 
-    def next_units(self, text: str) -> Floats:
-        """The log-probabilities of all units behind a text (unit,)."""
+    def step(self, tokens: npt.NDArray[np.generic], state: Floats) -> tuple[Floats, Floats]:
+        """One step: log-probabilities (row, unit) of what comes behind ``tokens`` (row,), and the state with them."""
+        outputs = run_step(self._sessions.step, tokens.astype(np.int32), state, num_candidates=1)
+        return outputs["log_probabilities"], outputs[NEXT_STATE]
+
+    def step_behind(self, text: str) -> tuple[Floats, Floats]:
+        """The log-probabilities of all units behind a text (1, unit), and the state with it."""
         token, state = self.state_after(text)
-        found: Floats = run_step(self._sessions.step, np.array([token], np.int32), state)["log_probabilities"][0]
-        return found
+        return self.step(np.array([token]), state)
 
     def greedy(self, text: str, num_units: int) -> Continuation:
         """The likeliest next unit, again and again, to the end or ``num_units``."""
@@ -107,13 +116,15 @@ class LanguageModelBundle:
         token, state = self.state_after(text)
         ids: list[int] = []
         scores: list[float] = []
+        margins: list[float] = []
         while len(ids) < num_units and (not ids or token != EOS_ID):
-            outputs = run_step(self._sessions.step, np.array([token], np.int32), state)
-            state, found = outputs[NEXT_STATE], outputs["log_probabilities"][0]
-            token = choose(found)
+            found, state = self.step(np.array([token]), state)
+            token = choose(found[0])
             ids.append(token)
-            scores.append(float(found[token]))
-        return Continuation(ids=tuple(ids), scores=tuple(scores))
+            scores.append(float(found[0, token]))
+            second, best = np.partition(found[0], -2)[-2:]
+            margins.append(float(best - second))
+        return Continuation(ids=tuple(ids), scores=tuple(scores), margins=tuple(margins))
 
 
 def _runs(texts: Sequence[Ids]) -> Iterator[list[int]]:
