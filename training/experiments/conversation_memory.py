@@ -147,7 +147,7 @@ def draw_recall(
     for axes in (left, right):
         axes.set(ylim=(-3, 103), xlabel="turns between telling a name and being asked for it")
         axes.set_xticks(list(turns))
-        axes.legend(fontsize=8, loc="lower left")
+        axes.legend(fontsize=8, loc="center right")
         axes.grid(axis="y", color="0.9")
     left.set(ylabel="names recalled, %", title="By cell")
     right.set_title("By size")
@@ -172,15 +172,18 @@ def draw_states(network: DialogueNetwork, reader: DialogueReader, record: Record
     time = min(len(each) for each in states.values())
     difference = states["Alice"][:time] - states["David"][:time]
     order = difference.abs().mean(0).argsort(descending=True)[:40]
-    figure = blank_figure(12, 6.2)
+    figure = blank_figure(10, 5)
     axes = figure.subplots(2, 1, sharex=True)
     pieces = spelled(reader, ids["Alice"][:time])
-    titles = ('State, "My name is Alice"', "Minus the state if the name is David: what it remembers of the name")
+    titles = (
+        'The 40 units that tell most of the name, "My name is Alice"',
+        "Minus the state if the name is David: what it remembers of the name",
+    )
     for panel, values, title in zip(axes, (states["Alice"][:time], difference), titles, strict=True):
         image = panel.imshow(values[:, order].T.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-        panel.set(ylabel="unit (40 of the most telling)", title=title)
+        panel.set(ylabel="unit", title=title)
         figure.colorbar(image, ax=panel, fraction=0.02, pad=0.01)
-    axes[1].set_xticks(range(time), pieces, rotation=90, fontsize=7)
+    axes[1].set_xticks(range(time), pieces, rotation=90, fontsize=6)
     save_figure(figure, record.folder / "states.png")
 
 
@@ -192,9 +195,9 @@ def draw_attention(network: DialogueNetwork, reader: DialogueReader, record: Rec
     _, weights = network.states(batch.ids[:, :-1])
     assert weights is not None
     pieces = spelled(reader, batch.ids[0])
-    rows = [place for place in range(len(pieces) - 1) if batch.is_answer[0, place]]
+    rows = [place for place in range(len(pieces) - 1) if batch.kinds[0, place]]
     rows = rows[-15:]  # the last answers
-    figure = blank_figure(12, 4.6)
+    figure = blank_figure(11, 4.4)
     axes = figure.add_subplot()
     image = axes.imshow(weights[0, rows].numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(pieces) - 1), pieces[:-1], rotation=90, fontsize=7)
@@ -239,8 +242,8 @@ def write_text(
         for name, figures in training.items()
     )
     record.say(
-        f"""Training begins with dialogues of two turns, and goes on to one more as soon as 90 % of the values in the
-        bot's answers are right; it ends after {arguments.steps} batches of {arguments.batch_size}, or when nearly all
+        f"""Training begins with dialogues of two turns, and goes on to one more as soon as 90 % of the values that
+        are asked for are right; it ends after {arguments.steps} batches of {arguments.batch_size}, or when nearly all
         are right over {arguments.max_turns} turns. How far each came, and the time on one core: {trained}. Every name
         of the questions occurs in training: this measures memory, not spelling."""
     )

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isnan
 
 import torch
 from sentencepiece import SentencePieceTrainer
@@ -21,17 +22,17 @@ from training.networks.language_model import FORWARDS, LanguageModel, LanguageMo
 MASTERED, ENOUGH = 0.9, 0.995  # shares of values right: to go on to longer dialogues, and to stop
 END_SHOWN = 0.7  # of dialogues show the ends of answers before the last
 BREAK = "\n"
+USERS, BOTS, TOLD, ASKED = range(4)  # kinds of tokens
 EMBEDDING_DEVIATION = 0.4  # at the start; large, so that words can be told apart in the first steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DialogueBatch:
-    """Padded dialogues; ``is_answer`` marks the positions whose next token is the bot's, ``is_recalled`` those of them
-    whose next token is part of a value that the user told, now or turns ago."""
+    """Padded dialogues, and what the token behind each position is: the user's, the bot's, or in an answer of the bot
+    part of a value that the user has just told or that was told before and is asked for."""
 
     ids: Tensor  # (batch, time)
-    is_answer: Tensor  # (batch, time - 1)
-    is_recalled: Tensor  # (batch, time - 1)
+    kinds: Tensor  # (batch, time - 1)
 
 
 class DialogueReader:
@@ -74,11 +75,10 @@ class DialogueReader:
         return self.encode(BREAK + text)[self._num_break :]
 
     def read(self, dialogue: Dialogue) -> tuple[list[int], list[int]]:
-        """The ids of a dialogue, and for each id 0 if it is the user's, 1 if the bot's, 2 if of a value that the bot
-        was told."""
+        """The ids of a dialogue and their kinds."""
         parting = random.choice((" ", BREAK))
         end = [EOS_ID] if random.random() < END_SHOWN else []
-        ids, kinds = [EOS_ID], [0]
+        ids, kinds = [EOS_ID], [USERS]
         for turn in dialogue:
             user = f"{'' if turn is dialogue[0] else parting}{USER} {turn.user}"
             prompt = self.encode(user.lstrip(" ")) if ids[-1] == EOS_ID else self.encode_after(user)
@@ -86,7 +86,8 @@ class DialogueReader:
             before, value, behind = self.split_answer(turn)
             last = end if turn is not dialogue[-1] else [EOS_ID]
             ids += [*prompt, *before, *value, *behind, *last]
-            kinds += [0] * len(prompt) + [1] * len(before) + [2] * len(value) + [1] * (len(behind) + len(last))
+            kinds += [USERS] * len(prompt) + [BOTS] * len(before)
+            kinds += [ASKED if turn.asked else TOLD] * len(value) + [BOTS] * (len(behind) + len(last))
         return ids, kinds
 
     def split_answer(self, turn: Turn) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -102,7 +103,7 @@ class DialogueReader:
         """The dialogues as one padded batch."""
         rows = [self.read(dialogue) for dialogue in dialogues]
         ids, kinds = (pad_sequence([torch.tensor(row[i]) for row in rows], batch_first=True) for i in (0, 1))
-        return DialogueBatch(ids=ids, is_answer=kinds[:, 1:] > 0, is_recalled=kinds[:, 1:] == 2)
+        return DialogueBatch(ids=ids, kinds=kinds[:, 1:])
 
 
 class DialogueNetwork(nn.Module):
@@ -137,16 +138,15 @@ class DialogueNetwork(nn.Module):
         return functional.linear(readout, self.model.embedding.weight, self.model.output_bias)
 
     def loss(self, batch: DialogueBatch) -> tuple[Tensor, float]:
-        """The mean negative log-likelihood of the bot's tokens in nats, plus that of recalled tokens: few, but what
-        matters; and the share of recalled tokens that are right."""
+        """The mean negative log-likelihood of the bot's tokens in nats, plus those of values told and asked for, which
+        are few and what matters; and the share of values asked for that are right."""
         states, _ = self.states(batch.ids[:, :-1])
-        logits, targets = self.logits(states[batch.is_answer]), batch.ids[:, 1:][batch.is_answer]
+        is_bots = batch.kinds != USERS
+        logits, targets, kinds = self.logits(states[is_bots]), batch.ids[:, 1:][is_bots], batch.kinds[is_bots]
         losses = functional.cross_entropy(logits, targets, reduction="none")
-        is_recalled = batch.is_recalled[batch.is_answer]
-        if not is_recalled.any():
-            return losses.mean(), 1.0
-        right = float((logits.argmax(-1) == targets)[is_recalled].float().mean())
-        return losses.mean() + losses[is_recalled].mean(), right
+        parts = [losses, *(losses[kinds == kind] for kind in (TOLD, ASKED))]
+        is_right = (logits.argmax(-1) == targets)[kinds == ASKED]
+        return sum(part.mean() for part in parts if len(part)), float(is_right.float().mean())
 
 
 def train(
@@ -158,16 +158,19 @@ def train(
     batch_size: int,
     learning_rate: float,
     max_turns: int,
+    first_turns: int = 2,
+    mastered: float = MASTERED,
 ) -> list[int]:
-    """Train on dialogues of two turns at first, of one more as soon as ``MASTERED`` of what is asked for in the longest
-    is right, up to ``max_turns``, and until ``ENOUGH`` is; return after how many steps each length was reached."""
+    """Train on dialogues of ``first_turns`` at first, of one more as soon as ``mastered`` of the values that are asked
+    for in the longest are right, up to ``max_turns``, and until ``ENOUGH`` are; return after how many steps each length
+    was reached."""
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 50, 0.02 + 2 * (1 - step / steps))
     )
     reached, right = [0], 0.0
     for step in range(steps):
-        most = 1 + len(reached)
+        most = first_turns + len(reached) - 1
         num_turns = maker.rng.choice([most, maker.rng.randint(2, most)])
         loss, share = network.loss(reader.batch(training_dialogues(maker, num_turns, batch_size)))
         optimizer.zero_grad()
@@ -175,11 +178,11 @@ def train(
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        if num_turns == most:
+        if num_turns == most and not isnan(share):  # it is if nothing was asked for
             right += 0.1 * (share - right)
-        if right > MASTERED and most < max_turns:
+        if right > mastered and most < max_turns:
             reached.append(step + 1)
-            right = 0.5
+            right = min(right, 0.5)
         if right > ENOUGH:
             break
         if (step + 1) % 100 == 0:

@@ -57,6 +57,7 @@ class DialogueMaker:
         self.made_up = made_up
         self.kinds = tuple(grammar()["facts"])
         self.values = {kind: values_of(kind, num_values) for kind in self.kinds}
+        self._chat_turns = tuple(grammar()["chat"].items())
         self._letters = {kind: _letters_after(values_of(kind)) for kind in SPELLED}
 
     def dialogue(self, num_turns: int, *, asked: str = "", distance: int = 0) -> Dialogue:
@@ -111,11 +112,10 @@ class DialogueMaker:
         )
 
     def _chat(self) -> Turn:
-        said = self.rng.choice(list(grammar()["chat"]))
-        answer = grammar()["chat"][said]
-        for kind in self.kinds:
-            if f"{{{kind}}}" in said:
-                said = fill(said.replace(f"{{{kind}}}", "{x}"), self.value(kind))
+        said, answer = self.rng.choice(self._chat_turns)
+        if "{" in said:
+            kind = next(kind for kind in self.kinds if f"{{{kind}}}" in said)
+            said = fill(said.replace(f"{{{kind}}}", "{x}"), self.value(kind))
         return Turn(user=said, bot=answer)
 
     def _spell(self, kind: str) -> str:

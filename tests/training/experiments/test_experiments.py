@@ -63,5 +63,5 @@ def test_every_experiment_is_tried():
     import training.experiments
 
     folder = Path(training.experiments.__path__[0])
-    scripts = {path.stem for path in folder.glob("*.py") if "def main()" in path.read_text("utf-8")}
+    scripts = {path.stem for path in folder.glob("*.py") if "experiment_parser(__doc__" in path.read_text("utf-8")}
     assert scripts == set(ARGUMENTS)
