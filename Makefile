@@ -31,7 +31,7 @@ TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy smoke format settings conformance train-tagger train-classifier train-translator train-language-model bench load chaos clean
+.PHONY: help serve test test-all check check-deploy smoke format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,11 @@ train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Tra
 
 train-language-model: $(VENV)/.train ## Train a language model; with BUNDLE=models/en-lm publish it too
 	$(TRAIN)language_model.train $(LANGUAGE_MODEL) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+
+EXPERIMENTS = vanishing_gradients conversation_memory agreement elman_grammar word_order sampling
+
+experiments: $(VENV)/.train ## Run the experiments with small recurrent networks; each writes its report into docs/reports/experiments
+	for name in $(EXPERIMENTS); do $(TRAIN)experiments.$$name $(DATA) $(ARGS) || exit 1; done
 
 runs/en-tagger-start/best.pt: | $(VENV)/.train
 	$(TRAIN)tagger.bundle_start models/en-tagger --run-dir $(@D) --labels runs/en-tagger-labels.conll $(DATA)

@@ -1,0 +1,41 @@
+"""The bundle of the model that remembers conversations, from training to an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+for package in ("torch", "onnx"):
+    pytest.importorskip(package)
+
+from service.bundle import load_bundle
+from tests.training.scripts import run
+from training.experiments import memory_model
+from training.experiments.dialogues import BOT, USER, DialogueMaker, Turn
+from training.experiments.memory_bundle import prompt_of, questions
+from training.language_model.predict import LanguageModelBundle
+
+SMALL = "--hidden-size 8 --word-size 8 --subwords 700 --steps 40 --max-turns 3 --num-questions 2"
+
+
+def test_it_is_trained_once_and_published(tmp_path, monkeypatch):
+    folder, run_dir = tmp_path / "bundle", tmp_path / "run"
+    for _ in range(2):
+        run(memory_model.main, monkeypatch, *SMALL.split(), "--run-dir", run_dir, "--bundle", folder)
+    bundle = load_bundle(folder)
+    assert (bundle.manifest.name, bundle.manifest.task) == ("en-memory", "generate")
+    assert {"recall name, 1 turns", "recall timer"} <= bundle.manifest.metrics.keys()
+    assert "User: My name is Alice." in (folder / "CARD.md").read_text("utf-8")
+    answer = LanguageModelBundle(bundle).greedy(f"{USER} Hello.\n{BOT}", 5)
+    assert 1 <= len(answer.ids) <= 5
+
+
+def test_a_prompt_ends_where_the_bot_answers():
+    turns = [Turn(user="I'm Ann.", bot="Hello, Ann!"), Turn(user="Who am I?", bot="Your name is Ann.")]
+    assert prompt_of(turns) == "User: I'm Ann.\nBot: Hello, Ann!\nUser: Who am I?\nBot:"
+
+
+def test_questions_are_asked_over_every_distance():
+    sets = questions(4, 2)
+    assert {"name, 1 turns", "name, 3 turns", "town", "timer", "name, made up"} <= sets.keys()
+    assert all(dialogue[-1].distance == 3 for dialogue in sets["name, 3 turns"])
+    assert set(DialogueMaker(seed=0).kinds) == {"name", "town", "job", "liking", "timer"}

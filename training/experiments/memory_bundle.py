@@ -1,0 +1,235 @@
+"""The bundle of ``en-memory``: graphs, subwords, examples, card and manifest, and its answers measured as it ships."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from service.bundle import CARD, EXAMPLES, SUBWORDS, write_manifest
+from service.text.subwords import EOS_ID
+from training.card import default_text, join_sections
+from training.card import table as card_table
+from training.config import FitConfig
+from training.corpora.columns import blocks
+from training.corpora.sources import CorpusError, locate
+from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn, values_of
+from training.export import ExportError
+from training.language_model.card import network_text
+from training.language_model.config import LanguageModelRun
+from training.language_model.export import make_final, write_language_model
+from training.language_model.predict import LanguageModelBundle
+from training.language_model.publish import example_of, manifest_of, prove
+from training.networks.language_model import LanguageModel
+from training.publish import write_draft
+
+NAME, VERSION = "en-memory", "1.0.0"
+DESCRIPTION = (
+    "Holds a small conversation and remembers name, town, job, liking and timer: a demonstration of recurrent state"
+)
+LICENCE = "CC0 1.0; it was trained on dialogues made by a grammar of this project and on no corpus"
+PRECISIONS = ("int8", "fp32")
+LONGEST_ANSWER = 24  # tokens
+EXAMPLES_OF = (
+    "My name is Alice.",
+    "I live in Paris.",
+    "I work as a teacher.",
+    "Set a timer for 15 minutes.",
+    "How are you?",
+    "What is my name?",
+    "I really like chess.",
+)
+# The answers of the corpus dialogue-memory that repeat something.
+REPEATED = re.compile(
+    r"(?:Your name is|You live in|You told me that you live in|You work as an?|You are an?|You like"
+    r"|You said that you like) (.+)\.$"
+)
+CARD_TEXT = """
+A language model that was shown nothing but conversations: what a user says, and what a bot answers. It keeps what it
+was told in its recurrent state, a vector of {state} numbers, and answers at a cost that does not grow with the length
+of the conversation. It is a demonstration, not an assistant: it knows the sentences of its grammar
+(`training/experiments/dialogue_grammar.toml`) and little beside them.
+
+## How to ask it
+
+A prompt is what was said so far; it ends with `Bot:`. With `return_state` and `state` a conversation goes on turn by
+turn, and only what is new is sent.
+
+```json
+{{"model": "en-memory", "temperature": 0, "prompt": "User: My name is Alice.\\nBot:", "return_state": true}}
+{{"model": "en-memory", "temperature": 0, "prompt": "User: What's my name?\\nBot:", "state": "..."}}
+```
+"""
+RECIPE = """
+`python -m training.experiments.memory_model --bundle models/en-memory`: {steps} batches of {batch_size} dialogues, of
+two turns at first and of one more whenever 85 % of what is asked for is right; {seconds:.0f} seconds of one core. Seed
+{seed}.
+"""
+MEASURED = """
+Whole conversations, the likeliest token at each step; 50 to 100 of each kind. `dialogue-memory` is a set of dialogues
+made by others; "listed" are values of the grammar's lists, "other words" those that the model has never seen.
+"""
+LIMITS = """
+- Names, towns, jobs and likings of its lists ({lists}). Of others it sees pieces only, and mostly answers with a value
+  that it knows: see the last rows above.
+- It says "You have not told me yet." if it was not told; sometimes it makes something up instead.
+- It was trained on conversations of up to {max_turns} turns, and learned to write the bot's words only: what it
+  expects of a user is not meaningful.
+"""
+
+
+def publish(
+    network: LanguageModel,
+    *,
+    run: Path,
+    folder: Path,
+    facts: Mapping[str, Any],
+    sets: Mapping[str, Sequence[Dialogue]],
+) -> Any:
+    """Write the bundle; return the shares of right answers to ``sets`` by precision and set.
+
+    Raises ExportError, before anything is written, if the graphs do not do what the network does.
+    """
+    network.cpu().eval()
+    make_final(network)
+    config = LanguageModelRun(
+        name=NAME,
+        version=VERSION,
+        description=DESCRIPTION,
+        vocabulary_size=len(network.output_bias),
+        sources=(),
+        network=network.config,
+        fit=FitConfig(num_epochs=1, learning_rate=facts["settings"]["learning_rate"]),
+    )
+    both = run / "bundle"
+    write_model(network, config, run, both, PRECISIONS)
+    measured = {
+        precision: {name: recall(LanguageModelBundle.open(both, precision), each) for name, each in sets.items()}
+        for precision in PRECISIONS
+    }
+    difference = write_model(network, config, run, folder, PRECISIONS[:1])
+    manifest = manifest_of_memory(config, network, measured)
+    (folder / CARD).write_text(card(config, network, manifest, measured, difference, facts), encoding="utf-8")
+    write_manifest(folder, manifest)
+    prove(folder)
+    return measured
+
+
+def write_model(
+    network: LanguageModel, config: LanguageModelRun, run: Path, folder: Path, precisions: Sequence[str]
+) -> float:
+    """Write a bundle without card and figures; return by how much its fp32 graph differs from torch."""
+    difference = write_language_model(network, folder, precisions)
+    shutil.copyfile(run / SUBWORDS, folder / SUBWORDS)
+    draft = manifest_of(config, network, dev={name: {} for name in precisions}, test={})
+    write_draft(folder, draft)
+    models = [LanguageModelBundle.open(folder, name) for name in precisions]
+    prompts = [f"{USER} {said}\n{BOT}" for said in EXAMPLES_OF]
+    examples = [found for prompt in prompts if (found := example_of(models, prompt, 4))]
+    if not examples:
+        raise ExportError(f"{', '.join(precisions)} agree on no example")
+    lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in examples)
+    (folder / EXAMPLES).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    write_manifest(folder, draft)
+    return difference
+
+
+def manifest_of_memory(config: LanguageModelRun, network: LanguageModel, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest of the bundle that ships."""
+    shipped = PRECISIONS[0]
+    manifest = manifest_of(config, network, dev={shipped: {}}, test={})
+    figures = {f"recall {name}": round(100 * share, 1) for name, share in measured[shipped].items()}
+    manifest["precisions"][shipped]["metrics"] = figures
+    return manifest | {"licence": LICENCE, "metrics": figures}
+
+
+def prompt_of(turns: Sequence[Turn]) -> str:
+    """A conversation up to where the bot answers the last turn."""
+    said = [f"{USER} {turn.user}\n{BOT} {turn.bot}" for turn in turns[:-1]]
+    return "\n".join([*said, f"{USER} {turns[-1].user}\n{BOT}"])
+
+
+def questions(max_turns: int, count: int) -> dict[str, list[Dialogue]]:
+    """Dialogues that end with a question, by what they test: values of all lists, seeds that training does not use."""
+    maker = DialogueMaker(seed=1000)
+    sets = {
+        f"name, {distance} turns": [maker.dialogue(max_turns, asked="name", distance=distance) for _ in range(count)]
+        for distance in range(1, max_turns)
+    }
+    for kind in maker.kinds[1:]:
+        sets[kind] = [maker.dialogue(max_turns, asked=kind, distance=maker.rng.randint(1, max_turns - 1))
+                      for _ in range(count)]  # fmt: skip
+    inventor = DialogueMaker(seed=1001, made_up=1.0)
+    sets["name, made up"] = [inventor.dialogue(4, asked="name", distance=2) for _ in range(count)]
+    return sets
+
+
+def gathered_dialogues(data_dir: Path | None) -> dict[str, list[Dialogue]]:
+    """The test questions of the corpus dialogue-memory, whose wording the grammar shares: by whether the value is in
+    the grammar's lists. Nothing if the corpus is not there."""
+    try:
+        path = locate("dialogue-memory/test", data_dir=data_dir)
+    except CorpusError:
+        return {}
+    listed = {value for kind in ("name", "town", "job", "liking") for value in values_of(kind)}
+    sets: dict[str, list[Dialogue]] = defaultdict(list)
+    for block in blocks(path):
+        lines = [line.split("\t")[1] for line in block]
+        turns = [Turn(user=user, bot=bot) for user, bot in zip(lines[::2], lines[1::2], strict=True)]
+        for place, turn in enumerate(turns):
+            found = REPEATED.match(turn.bot)
+            if found or turn.bot == "You have not told me yet.":
+                name = ("listed" if found[1] in listed else "other words") if found else "never told"
+                asked = Turn(user=turn.user, bot=turn.bot, asked="?", value=found[1] if found else "")
+                sets[f"dialogue-memory, {name}"].append([*turns[:place], asked])
+    return {name: dialogues[:100] for name, dialogues in sorted(sets.items())}
+
+
+def recall(model: LanguageModelBundle, dialogues: Sequence[Dialogue]) -> float:
+    """The share of dialogues whose last question is answered with the right value, by always the likeliest token."""
+    right = 0
+    for dialogue in dialogues:
+        ids = model.greedy(prompt_of(dialogue), LONGEST_ANSWER).ids
+        answer = model.subwords.decode([each for each in ids if each != EOS_ID])
+        value = dialogue[-1].value
+        words = re.split(r"[^\w-]+", answer)
+        right += (f" {value} " in f" {' '.join(words)} ") if value else answer == dialogue[-1].bot
+    return right / len(dialogues)
+
+
+def card(
+    config: LanguageModelRun,
+    network: LanguageModel,
+    manifest: Mapping[str, Any],
+    measured: Mapping[str, Mapping[str, float]],
+    difference: float,
+    facts: Mapping[str, Any],
+) -> str:
+    """The card as Markdown."""
+    rows = [[name, *(f"{100 * measured[each][name]:.0f}" for each in PRECISIONS)] for name in measured[PRECISIONS[0]]]
+    lists = ", ".join(f"{len(values_of(kind))} {kind}s" for kind in ("name", "town", "job", "liking"))
+    settings, seconds = facts["settings"], facts["seconds"]
+    recipe = RECIPE.format(**settings, seconds=seconds["cpu"])
+    return join_sections(
+        [
+            f"# {config.name} {config.version}",
+            f"{config.description}.",
+            CARD_TEXT.format(state=2 * network.config.hidden_size),
+            "## Network",
+            network_text(config, network),
+            "## Data and terms",
+            f"{LICENCE}. Dialogues are made anew for every step.",
+            "## Recipe",
+            recipe,
+            "## Right answers, %",
+            MEASURED,
+            card_table(["asked for", *PRECISIONS], rows),
+            default_text(manifest, difference, "log-probability or state"),
+            "## Limits",
+            LIMITS.format(lists=lists, max_turns=settings["max_turns"]),
+        ]
+    )

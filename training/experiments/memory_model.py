@@ -1,0 +1,99 @@
+"""Trains ``en-memory``, a small LSTM that holds a conversation and remembers what it was told, and publishes it.
+
+``python -m training.experiments.memory_model --bundle models/en-memory`` makes dialogues by the grammar of the
+experiment on memory, with all values of its lists. Weights that are in the run's folder already are published as they
+are; without ``--bundle`` they stay there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from service.bundle import SUBWORDS
+from service.text.subwords import Subwords
+from training.command_line import CORPORA
+from training.experiments.dialogue_model import DialogueNetwork, DialogueReader, train
+from training.experiments.dialogues import DialogueMaker
+from training.experiments.memory_bundle import gathered_dialogues, publish, questions
+
+WEIGHTS, FACTS = "best.pt", "facts.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path, help="publish: measure and write a bundle here")
+    parser.add_argument("--data-dir", type=Path, help=CORPORA)
+    parser.add_argument("--run-dir", type=Path, default=Path("runs/en-memory"))
+    parser.add_argument("--hidden-size", type=int, default=128)
+    parser.add_argument("--word-size", type=int, default=64)
+    parser.add_argument("--subwords", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=1e-2)
+    parser.add_argument("--max-turns", type=int, default=10)
+    parser.add_argument("--made-up", type=float, default=0.0, help="share of names and towns that are invented")
+    parser.add_argument("--starts-from", type=Path, help="weights of another run with the same subwords")
+    parser.add_argument("--first-turns", type=int, default=2, help="turns of the first dialogues")
+    parser.add_argument("--num-questions", type=int, default=50, help="of each kind, when it is measured")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    run: Path = arguments.run_dir
+    run.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(arguments.seed)
+    random.seed(arguments.seed)
+
+    path = run / SUBWORDS
+    if not path.exists():
+        reader = DialogueReader.learn(DialogueMaker(seed=0, made_up=arguments.made_up), size=arguments.subwords)
+        path.write_bytes(reader.subwords.processor.serialized_model_proto())
+    reader = DialogueReader(Subwords.load(path, symbols=()))
+    sizes = {"word_size": arguments.word_size, "hidden_size": arguments.hidden_size}
+    network = DialogueNetwork(cell="lstm", num_words=len(reader.subwords), **sizes)
+    if arguments.starts_from:
+        network.model.load_state_dict(torch.load(arguments.starts_from, weights_only=True)["network"])
+    if not (run / WEIGHTS).exists():
+        train_and_keep(network, reader, run, arguments)
+    network.model.load_state_dict(torch.load(run / WEIGHTS, weights_only=True)["network"])
+    if arguments.bundle:
+        facts = json.loads((run / FACTS).read_text("utf-8"))
+        measured = publish(
+            network.model,
+            run=run,
+            folder=arguments.bundle,
+            facts=facts,
+            sets=questions(arguments.max_turns, arguments.num_questions) | gathered_dialogues(arguments.data_dir),
+        )
+        for name, share in measured["int8"].items():
+            print(f"{name:32} {100 * share:6.1f}")
+
+
+def train_and_keep(network: DialogueNetwork, reader: DialogueReader, run: Path, arguments: Any) -> None:
+    """Train; leave weights, settings and seconds in the run's folder."""
+    began, began_cpu = time.perf_counter(), time.process_time()
+    reached = train(
+        network,
+        reader,
+        DialogueMaker(seed=arguments.seed, made_up=arguments.made_up),
+        steps=arguments.steps,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        first_turns=arguments.first_turns,
+        max_turns=arguments.max_turns,
+        mastered=0.85,
+    )
+    seconds = {"wall": time.perf_counter() - began, "cpu": time.process_time() - began_cpu}
+    torch.save({"network": network.model.state_dict()}, run / WEIGHTS)
+    settings = {name: value for name, value in vars(arguments).items() if not isinstance(value, Path | None)}
+    facts = {"settings": settings, "seconds": seconds, "steps until 2, 3, ... turns": reached}
+    (run / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
