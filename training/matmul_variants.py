@@ -75,8 +75,8 @@ class FloatProducts:
 class ByteProducts:
     """Products in int8: weights with a scale an output, values in bytes of one fixed scale.
 
-    All values are bounded, so that the bytes of a row do not depend on its neighbours. Embeddings, normalised by ``norm``, are
-    divided by their largest possible values.
+    All values are bounded, so that the bytes of a row do not depend on its neighbours. Embeddings, normalised by
+    ``norm``, are divided by their largest possible values.
     """
 
     def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:

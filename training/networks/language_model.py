@@ -12,7 +12,7 @@ from torch.nn import functional
 from training.language_model.batches import StreamBatch
 from training.networks.layers import RecurrentEncoder, SharedDropout, State
 from training.networks.sampled_softmax import sampled_loss
-from training.networks.tied_loss import tied_loss
+from training.networks.tied_softmax import tied_loss
 
 FORWARDS, BACKWARDS = "forwards", "backwards"
 WINDOW = "window"
