@@ -1,4 +1,4 @@
-"""Text to subword ids and back, for translation: sentencepiece's model, and which characters it can spell."""
+"""Text to subword ids and back: sentencepiece's model, and which characters it can spell."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Subwords:
     processor: SentencePieceProcessor
 
     @classmethod
-    def load(cls, model: Path | bytes) -> Subwords:
+    def load(cls, model: Path | bytes, *, symbols: Sequence[str] = SYMBOLS) -> Subwords:
         """Load a model from a file or its content. Raises ValueError on what is no model, or one with other special
-        ids."""
+        ids or without a piece for one of ``symbols``, those of protected items, which a translator needs."""
         content = model if isinstance(model, bytes) else model.read_bytes()
         try:
             processor = SentencePieceProcessor(model_proto=content)
@@ -40,7 +40,7 @@ class Subwords:
         special = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         if special != (PAD_ID, UNK_ID, BOS_ID, EOS_ID):
             raise ValueError(f"pad, unk, bos and eos are {special}, not {(PAD_ID, UNK_ID, BOS_ID, EOS_ID)}")
-        missing = [symbol for symbol in SYMBOLS if processor.piece_to_id(symbol) == UNK_ID]
+        missing = [symbol for symbol in symbols if processor.piece_to_id(symbol) == UNK_ID]
         if missing:
             raise ValueError(f"it has no piece for the symbol U+{ord(missing[0]):04X}")
         return cls(processor)
@@ -68,6 +68,17 @@ class Subwords:
             return spelled
         rows = groupby(spelled, _is_byte)
         return [each for is_byte, row in rows for each in (_decoded(list(row)) if is_byte else row)]
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the ids of a text's pieces and the place of each in the text, in code points. Of the byte pieces of a
+        character the last has its place."""
+        found = self.processor.encode(_sendable(text), return_type="offset_mapping")
+        return list(found["ids"]), list(found["offsets"])
+
+    @property
+    def spelling(self) -> Sequence[str]:
+        """Text of each piece by id: empty for control symbols, the lone surrogate U+DC00 + n for the byte n."""
+        return self._spelling
 
     def tag(self, name: str) -> int:
         """The id of a control symbol such as ``<2es>``. Raises KeyError if there is none."""
