@@ -65,6 +65,9 @@ class Settings(BaseModel):
         meaning="the same for /translate, where several models serve the languages asked for",
         cost="what that model costs",
     )
+    default_language_model: str | None = setting(
+        None, meaning="the same for /generate and /score", cost="what that model costs"
+    )
     device: Literal["auto", "cpu", "cuda"] = setting(
         "auto",
         meaning="where models run; `auto`: on a GPU if there is one that works, else on the CPU",

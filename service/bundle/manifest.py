@@ -19,7 +19,7 @@ MAX_READ_BYTES = 2**26  # of a file that is read as a whole: vocabularies, subwo
 MAX_FILE_BYTES = 2**32
 MAX_FILES = 64
 
-Task = Literal["tag", "classify", "translate"]  # and where it is asked for: /tag, /classify
+Task = Literal["tag", "classify", "translate", "generate"]  # and where it is asked for: /tag, /classify
 
 # A plain name: no folder, no way out of one, nothing hidden.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
@@ -133,6 +133,6 @@ class Manifest(_Part):
 
 
 def required_files(manifest: Manifest) -> list[str]:
-    words = SUBWORDS if manifest.task == "translate" else VOCABULARIES
+    words = SUBWORDS if manifest.task in ("translate", "generate") else VOCABULARIES
     graphs = [file for variant in manifest.precisions.values() for file in (variant.file, variant.encoder) if file]
     return [words, EXAMPLES, CARD, *graphs]

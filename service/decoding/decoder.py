@@ -6,13 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from service.decoding.beam_search import AtEveryStep, BeamSearch, JoinPolicy
 from service.decoding.forecast import DecodeRequest, Forecast
-from service.decoding.queue import DecodeQueue, OnFinished, PendingSentence, row_steps_of
-from service.decoding.search import Hypotheses, Search, StepModel
-from service.decoding.sentence_search import FinishedSentence
+from service.decoding.queue import DecodeQueue, OnFinished, OnProgress, PendingSentence
 from service.decoding.source import TURN_SECONDS, DecodeSource
+from service.decoding.strategy import DecodeSearch, DecodeStrategy, Finished
 from service.decoding.worker import DecodeWorker, StepReport, share_of
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
@@ -29,24 +28,23 @@ RUNS_PER_TURN = 3.0
 
 
 class Decoder(Registration):
-    """Decodes one model's sentences on ``thread_pool``, off the event loop, iteration by iteration.
+    """Decodes one model's sentences on ``thread_pool``, off the event loop, iteration by iteration: translations, or
+    continuations of prompts, which are called sentences here too.
 
-    Several workers, one for each thread, share one queue. A worker that has a thread goes on until it is empty or, if
-    other work waits for the thread, for TURN_SECONDS; waiting sentences join it at its next step, up to ``max_rows``
-    rows. Sentences whose caller disconnected or whose deadline passed are gone before the next step. A run that fails
-    fails the sentences of its worker and no others. It is used as a Batcher is; all methods belong to the event loop's
-    thread.
+    Several workers, one for each thread, share one queue; ``new_strategy`` makes what each decodes with. A worker that
+    has a thread goes on until it is empty or, if other work waits for the thread, for TURN_SECONDS; waiting sentences
+    join it at its next step, as far as the strategy has room. Sentences whose caller disconnected or whose deadline
+    passed are gone before the next step. A run that fails fails the sentences of its worker and no others. It is used
+    as a Batcher is; all methods belong to the event loop's thread.
     """
 
     def __init__(
         self,
-        model: StepModel,
+        new_strategy: Callable[[], DecodeStrategy[PendingSentence]],
         *,
         thread_pool: ThreadPool,
-        max_rows: int,
         max_queued_cells: int,
         metrics: Metrics,
-        join_policy: JoinPolicy = AtEveryStep(),
         warm_up: WarmUp | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,11 +55,8 @@ class Decoder(Registration):
         self._clock = clock
         self._queue = DecodeQueue()
         self._forecast = Forecast(num_workers=thread_pool.num_threads, warm_up=warm_up)
-        beams = (
-            BeamSearch[PendingSentence](model, max_rows=max_rows, join_policy=join_policy)
-            for _ in range(thread_pool.num_threads)
-        )
-        self._workers = [DecodeWorker(each, metrics=metrics, clock=clock) for each in beams]
+        strategies = (new_strategy() for _ in range(thread_pool.num_threads))
+        self._workers = [DecodeWorker(each, metrics=metrics, clock=clock) for each in strategies]
         self._source = DecodeSource(workers=self._workers, queue=self._queue, work=no_run)
         self._register()
 
@@ -91,33 +86,35 @@ class Decoder(Registration):
 
     def enqueue(
         self,
-        searches: Sequence[Search],
+        searches: Sequence[DecodeSearch],
         *,
         deadline: float,
         priority: Priority = Priority.INTERACTIVE,
         on_finished: OnFinished | None = None,
-    ) -> Job[Hypotheses]:
-        """Queue one sentence per search and return its job; await ``job.done`` for the hypotheses.
+        on_progress: OnProgress | None = None,
+    ) -> Job[Any]:
+        """Queue one sentence per search and return its job; await ``job.done`` for the answers.
 
         ``on_finished`` is called on the event loop for each sentence as soon as it is finished, in the order in which
-        sentences finish and before any task that awaits ``done`` resumes. ``deadline`` is a reading of the clock.
+        sentences finish and before any task that awaits ``done`` resumes; ``on_progress`` before it for the tokens of
+        samples that are streamed. ``deadline`` is a reading of the clock.
         Raises OverloadedError or DeadlineExceededError at once; ``done`` raises DeadlineExceededError, ModelFailedError
         or CallerLeftError.
         """
-        done: asyncio.Future[Done[Hypotheses]] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Done[Any]] = asyncio.get_running_loop().create_future()
         job = Job(
             ids=[each.ids for each in searches],
             done=done,
             submitted_at=self._clock(),
             deadline=deadline,
             priority=priority,
-            costs=[row_steps_of(each) for each in searches],
+            costs=[each.row_steps for each in searches],
         )
         if not searches:
             done.set_result(Done(answers=()))
             return job
         sentences = [
-            PendingSentence(row=row, search=search, on_finished=on_finished)
+            PendingSentence(row=row, search=search, on_finished=on_finished, on_progress=on_progress)
             for row, search in zip(job.rows, searches, strict=True)
         ]
         request = DecodeRequest.of(sentences, priority)
@@ -131,16 +128,19 @@ class Decoder(Registration):
 
     async def submit(
         self,
-        searches: Sequence[Search],
+        searches: Sequence[DecodeSearch],
         *,
         deadline: float,
         priority: Priority = Priority.INTERACTIVE,
         on_finished: OnFinished | None = None,
-    ) -> Done[Hypotheses]:
-        """Queue sentences and wait for their hypotheses. Cancelling this withdraws the sentences."""
-        return await self.enqueue(searches, deadline=deadline, priority=priority, on_finished=on_finished).done
+        on_progress: OnProgress | None = None,
+    ) -> Done[Any]:
+        """Queue sentences and wait for their answers. Cancelling this withdraws the sentences."""
+        return await self.enqueue(
+            searches, deadline=deadline, priority=priority, on_finished=on_finished, on_progress=on_progress
+        ).done
 
-    def withdraw(self, job: Job[Hypotheses]) -> None:
+    def withdraw(self, job: Job[Any]) -> None:
         """Drop a disconnected caller's sentences: those that wait now, those being decoded before their next step."""
         job.fail(CallerLeftError("the connection closed before the answer was ready"))
 
@@ -162,7 +162,7 @@ class Decoder(Registration):
         seconds = self._forecast.seconds(request, self._queue, live_rows=self.live_rows, now=self._clock())
         return seconds + min(self._thread_pool.wait_seconds(is_long=False), RUNS_PER_TURN * seconds)
 
-    def _forget(self, job: Job[Hypotheses], sentences: list[PendingSentence]) -> None:
+    def _forget(self, job: Job[Any], sentences: list[PendingSentence]) -> None:
         """Drop the waiting sentences of a job that ended early; those being decoded are seen to be closed."""
         if job.remaining:
             self._queue.drop(sentences)
@@ -222,20 +222,23 @@ class Decoder(Registration):
         """Handle a thread's report, on the event loop."""
         self._forecast.learn(row_steps=report.row_steps, num_steps=report.num_steps, seconds=now - report.since)
         for late in report.late:
-            late.row.job.fail(DeadlineExceededError("the deadline passed before the translation was finished"))
+            late.row.job.fail(DeadlineExceededError("the deadline passed before the work was finished"))
+        for pending, new in report.progress:
+            if pending.row.job.is_open and pending.on_progress is not None:
+                asyncio.get_running_loop().call_soon(pending.on_progress, pending.row.index, new)
         for each in report.finished:
             self._put(each, now)
 
-    def _put(self, finished: FinishedSentence[PendingSentence], now: float) -> None:
-        pending, hypotheses = finished.item, finished.hypotheses
+    def _put(self, finished: Finished[PendingSentence], now: float) -> None:
+        pending, answer = finished.item, finished.answer
         job, index = pending.row.job, pending.row.index
         if job.is_open and pending.on_finished is not None:
             asyncio.get_running_loop().call_soon(
-                pending.on_finished, index, hypotheses
+                pending.on_finished, index, answer
             )  # if it raises, no other caller suffers
-        self._metrics.decoder_target_tokens.inc(len(hypotheses[0].ids))
-        sizes = {"sentences": 1, "steps": finished.num_steps, "target_tokens": len(hypotheses[0].ids)}
-        job.put(index, hypotheses, Work(stage="decode", began_at=pending.started_at, ended_at=now, sizes=sizes))
+        self._metrics.decoder_target_tokens.inc(finished.num_tokens)
+        sizes = {"sentences": 1, "steps": finished.num_steps, "target_tokens": finished.num_tokens}
+        job.put(index, answer, Work(stage="decode", began_at=pending.started_at, ended_at=now, sizes=sizes))
 
     def _fail(self, sentences: Sequence[PendingSentence], error: Exception) -> None:
         failure = failure_of(error)
@@ -243,7 +246,7 @@ class Decoder(Registration):
             each.row.job.fail(failure)
 
 
-def _reason(job: Job[Hypotheses]) -> str | None:
+def _reason(job: Job[Any]) -> str | None:
     """Return why the rest of a job is not wanted any more; None if the model failed."""
     error: BaseException | None = CallerLeftError("") if job.done.cancelled() else job.done.exception()
     if isinstance(error, CallerLeftError):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from service.decoding.back_pointers import Attentions
 from service.decoding.encoder_memory import EncoderMemory
 from service.decoding.hypotheses import Continuations, LiveHypotheses, Selected
+from service.decoding.sampling import NewTokens
 from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
 from service.decoding.selection import Indices, num_candidates
 from service.decoding.sentence_search import FinishedSentence, SentenceSearch, T
@@ -38,6 +39,7 @@ class StepResult(Generic[T]):
     num_rows: int
     model_seconds: float
     finished: Sequence[FinishedSentence[T]]
+    progress: Sequence[tuple[T, NewTokens]] = ()  # a sentence is told when it is finished
 
 
 class LengthBucket(Generic[T]):

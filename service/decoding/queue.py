@@ -5,21 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from service.decoding.search import Hypotheses, Search
+from service.decoding.sampling import NewTokens
 from service.scheduling.job import Job, Row
 from service.scheduling.virtual_time import BacklogHistogram, FairQueue, VirtualClock, cancel
 
-OnFinished = Callable[[int, Hypotheses], None]  # the sentence's place in its job, and its answer
+OnFinished = Callable[[int, Any], None]  # the sentence's place in its job, and its answer
+OnProgress = Callable[[int, NewTokens], None]  # the prompt's place in its job, and what is new of one of its samples
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class PendingSentence:
     """A sentence of a job on its way through the decoder."""
 
-    row: Row[Hypotheses]
-    search: Search
+    row: Row[Any]
+    search: Any  # a DecodeSearch, of the kind that the strategy decodes
     on_finished: OnFinished | None
+    on_progress: OnProgress | None = None
     started_at: float = 0.0  # when it was taken
 
     @property
@@ -32,13 +35,8 @@ class PendingSentence:
 
     @property
     def row_steps(self) -> int:
-        """Estimated rows of decoder steps that the sentence takes: a translation is about as long as its source."""
-        return row_steps_of(self.search)
-
-
-def row_steps_of(search: Search) -> int:
-    """Estimate the cost of a search in row steps."""
-    return len(search.ids) * search.beam_size
+        """Estimated rows of decoder steps that the sentence takes."""
+        return self.search.row_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +58,7 @@ class DecodeQueue:
         self._clock = VirtualClock()
         self._fair_queue: FairQueue[PendingSentence] = FairQueue()
         self._backlog = BacklogHistogram()
-        self._jobs: dict[Job[Hypotheses], int] = {}  # sentences of each that wait, by arrival
+        self._jobs: dict[Job[Any], int] = {}  # sentences of each that wait, by arrival
         self._num_waiting = 0  # not counted in the places: in the midst of a change their count is none
         self.cells = 0  # source tokens
         self.rows = 0  # places of all beams
@@ -97,7 +95,7 @@ class DecodeQueue:
                 if each.row.ticket is not None:
                     self._remove(each)
 
-    def oldest(self) -> Job[Hypotheses] | None:
+    def oldest(self) -> Job[Any] | None:
         """Return the job that arrived first of those with a sentence waiting."""
         with self._lock:
             return next(iter(self._jobs), None)
@@ -109,7 +107,7 @@ class DecodeQueue:
         late: list[PendingSentence] = []
         with self._lock:
             while (first := self._fair_queue.first()) is not None:
-                width = first.search.beam_size
+                width = first.search.num_rows
                 if not first.is_open:
                     self._remove(first)
                 elif first.is_late(now):
@@ -136,7 +134,7 @@ class DecodeQueue:
     def _count(self, each: PendingSentence, sign: int) -> None:
         self._num_waiting += sign
         self.cells += sign * each.row.length
-        self.rows += sign * each.search.beam_size
+        self.rows += sign * each.search.num_rows
         job = each.row.job
         if job not in self._jobs:
             self._jobs[job] = 0

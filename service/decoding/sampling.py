@@ -22,7 +22,7 @@ FinishReason = Literal["stop", "length", "end"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingOptions:
-    """How each token is chosen, and where a text ends. The sampler does not check them."""
+    """Options of sampling: the choice of each token, and the end of a text. The sampler does not check them."""
 
     max_tokens: int  # of one sample, at least 1
     temperature: float = 1.0  # 0: always the likeliest token
@@ -35,7 +35,7 @@ class SamplingOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LanguageState:
-    """All that is known of a text so far, whatever its length."""
+    """State of a model behind a text of any length."""
 
     vector: Floats  # (state,), behind all tokens but the last
     recent: Ids  # (token,), the last 1 to NUM_RECENT; the very last has not been read

@@ -17,6 +17,7 @@ from service.models.limits import request_limits
 from service.models.versions import default_of, find_versions, full_name, name_of
 from service.predictors.classifier import Classifier
 from service.predictors.confidence import ConfidenceModel
+from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import RowPredictor
 from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
@@ -37,7 +38,7 @@ class OpenSession(Protocol):
 # Precisions that a device runs better than the models' own: hardly an operator of an int8 graph has a CUDA kernel, and
 # every other one that has would wait for copies from and to the CPU.
 PRECISIONS: Mapping[Device, str] = {"cuda": "fp32"}
-AnyPredictor = Translator | RowPredictor[Any, Any]
+AnyPredictor = LanguageModel | Translator | RowPredictor[Any, Any]
 OpenGraph = Callable[[Path], Session]
 
 
@@ -54,10 +55,16 @@ def open_translator(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Tr
     return Translator(bundle, encoder=encoder, step=step)
 
 
+def open_language_model(bundle: Bundle, precision: str, open_graph: OpenGraph) -> LanguageModel:
+    reader, step = open_graph(bundle.encoder(precision)), open_graph(bundle.graph(precision))
+    return LanguageModel(bundle, reader=reader, step=step)
+
+
 OPENERS: Mapping[Task, Callable[[Bundle, str, OpenGraph], AnyPredictor]] = {
     "tag": open_tagger,
     "classify": open_classifier,
     "translate": open_translator,
+    "generate": open_language_model,
 }
 
 

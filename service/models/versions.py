@@ -14,6 +14,7 @@ DEFAULT_SETTINGS: Mapping[Task, str] = {
     "tag": "default_tagger",
     "classify": "default_classifier",
     "translate": "default_translator",
+    "generate": "default_language_model",
 }
 
 

@@ -19,7 +19,7 @@ STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from
 
 
 class ReadTexts(NamedTuple):
-    """What the reading graph gives for a batch of texts."""
+    """Outputs of the reading graph for a batch of texts."""
 
     logprobs: Floats  # (batch, time), of each token's successor; what is beyond a row's length means nothing
     state: Floats  # (batch, state), behind each row's last token

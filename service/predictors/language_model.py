@@ -59,7 +59,7 @@ class ScoredText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateOptions:
-    """How prompts are continued."""
+    """Options of the continuation of prompts."""
 
     sampling: SamplingOptions
     seed: int
