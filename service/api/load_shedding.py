@@ -16,21 +16,28 @@ from service.scheduling.virtual_time import Priority
 CERTAIN = 0.5
 ACTIVE_SECONDS = 1.0
 CACHE_SECONDS = 0.005  # a refusal applies so long to requests that ask for as much in no more time
-TASK_OF_PATH: Mapping[str, Task] = {"/tag": "tag", "/classify": "classify", "/translate": "translate"}
+SCORE = "/score"
+TASK_OF_PATH: Mapping[str, Task] = {
+    "/tag": "tag",
+    "/classify": "classify",
+    "/translate": "translate",
+    "/generate": "generate",
+    SCORE: "generate",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestHead:
     """Facts about a request that its head alone tells."""
 
-    task: Task
+    path: str
     length: int  # characters, at least; 0 if the head does not say
     timeout_seconds: float
     priority: Priority
 
     def is_covered_by(self, other: RequestHead) -> bool:
         """Whether a refusal of the other request applies to this one as well."""
-        same = self.task == other.task and self.priority is other.priority
+        same = self.path == other.path and self.priority is other.priority
         return same and self.length >= other.length and self.timeout_seconds <= other.timeout_seconds
 
 
@@ -83,12 +90,11 @@ class LoadShedder:
 
     def _head_of(self, path: str, headers: Mapping[bytes, bytes]) -> RequestHead | None:
         """Read a request's head; None if it is not to be judged by its head."""
-        task = TASK_OF_PATH.get(path)
-        if task is None or b"origin" in headers:
+        if path not in TASK_OF_PATH or b"origin" in headers:
             return None  # a browser may not see an answer without headers that are added further in
         try:
             return RequestHead(
-                task=task,
+                path=path,
                 length=int(CERTAIN * _length(headers)),
                 timeout_seconds=timeout_of(_text(headers, TIMEOUT_HEADER), default_timeout_ms=self._default_timeout_ms),
                 priority=priority_named(_text(headers, PRIORITY_HEADER)),
@@ -99,7 +105,8 @@ class LoadShedder:
     def _worst(self, head: RequestHead, now: float) -> OverloadedError | None:
         """Return the last model's refusal if all models of the task refuse, else None."""
         refusal: OverloadedError | None = None
-        for served in self._registry.of_task(head.task):
+        for each in self._registry.of_task(TASK_OF_PATH[head.path]):
+            served = (each.scorer if head.path == SCORE else None) or each
             tokens = served.tokens_per_character.cost_of(head.length)
             try:
                 served.scheduler.check(deadline=now + head.timeout_seconds, tokens=tokens, priority=head.priority)

@@ -82,15 +82,15 @@ class LiveSample(Generic[T]):
         elif self.num_steps == self.item.search.options.max_tokens:
             self.finish_reason = "length"
 
-    def new_tokens(self) -> NewTokens | None:
-        """Return the tokens that may be sent now and have not been told before; None if there are none, or nobody
-        listens."""
+    def new_tokens(self, finished: Sample | None) -> NewTokens | None:
+        """Return the tokens that may be sent now and have not been told before; None if there is nothing to tell, or
+        nobody listens."""
         if not self.item.search.is_streamed:
             return None
         first = self.num_told
-        self.num_told = self.stream.num_ready if self.finish_reason is None else len(self.stream.pieces)
+        self.num_told = self.stream.num_ready if finished is None else len(self.stream.pieces)
         found = self._tokens(first, self.num_told)
-        return NewTokens(sample=self.number, tokens=found) if found else None
+        return NewTokens(sample=self.number, tokens=found, finished=finished) if found or finished else None
 
     def finished(self, state: LanguageState) -> Sample:
         assert self.finish_reason is not None  # noqa: S101  # it has ended
@@ -170,7 +170,12 @@ class LiveSamples(Generic[T]):
             samples=self.samples, tokens=tokens, state=outputs.state, recent=recent, parameters=self.parameters
         )
 
-    def state_of(self, row: int) -> LanguageState:
+    def finished(self, row: int) -> Sample | None:
+        """Return the sample of a row that has ended; None if it has not."""
+        live = self.samples[row]
+        return None if live.finish_reason is None else live.finished(self._state_of(row))
+
+    def _state_of(self, row: int) -> LanguageState:
         """Return the state behind a sample; its last token has not been read."""
         live, recent = self.samples[row], self.recent[row]
         before = live.item.search.before

@@ -36,7 +36,8 @@ class PendingSentence:
     @property
     def row_steps(self) -> int:
         """Estimated rows of decoder steps that the sentence takes."""
-        return self.search.row_steps
+        row_steps: int = self.search.row_steps
+        return row_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

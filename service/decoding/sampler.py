@@ -15,7 +15,6 @@ from service.decoding.live_samples import LiveSample, LiveSamples, T
 from service.decoding.sampling import (
     READ_COST,
     READ_TOGETHER,
-    LanguageState,
     LanguageStepModel,
     NewTokens,
     Sample,
@@ -192,22 +191,25 @@ class Sampler(Generic[T]):
         outputs = self._model.step(live.tokens, live.state, live.num_candidates)
         seconds = self._clock() - began_at
         self._live = live = live.after(outputs, eos_id=self._model.eos_id, is_text=self._model.is_text)
-        progress = [(each.item, new) for each in live.samples if (new := each.new_tokens()) is not None]
-        finished: list[FinishedPrompt[T]] = []
-        for row, each in enumerate(live.samples):
-            if each.finish_reason is not None:
-                finished += self._finish(each, live.state_of(row))
-        if any(each.finish_reason is not None for each in live.samples):
-            self._live = live.only([each.finish_reason is None for each in live.samples])
-        return SampledStep(num_rows=len(live), model_seconds=seconds, finished=finished, progress=progress)
+        samples = [live.finished(row) for row in range(len(live))]
+        new_tokens = [each.new_tokens(sample) for each, sample in zip(live.samples, samples, strict=True)]
+        self._live = live.only([sample is None for sample in samples]) if any(samples) else live
+        return SampledStep(
+            num_rows=len(live),
+            model_seconds=seconds,
+            finished=list(self._finished(live, samples)),
+            progress=[(each.item, new) for each, new in zip(live.samples, new_tokens, strict=True) if new is not None],
+        )
 
-    def _finish(self, live: LiveSample[T], state: LanguageState) -> Iterator[FinishedPrompt[T]]:
-        """Put a sample that has ended to the others of its prompt; yield the prompt's answer if it was the last."""
-        answer = self._answers[live.item]
-        answer.samples[live.number] = live.finished(state)
-        if answer.is_complete:
-            del self._answers[live.item]
-            yield FinishedPrompt(item=live.item, answer=[each for each in answer.samples if each is not None])
+    def _finished(self, live: LiveSamples[T], samples: Sequence[Sample | None]) -> Iterator[FinishedPrompt[T]]:
+        """Put the samples that have ended to the others of their prompts; yield the answers that are complete."""
+        for each, sample in zip(live.samples, samples, strict=True):
+            if sample is not None:
+                answer = self._answers[each.item]
+                answer.samples[each.number] = sample
+                if answer.is_complete:
+                    del self._answers[each.item]
+                    yield FinishedPrompt(item=each.item, answer=[one for one in answer.samples if one is not None])
 
 
 def _rows_of(batch: Batch) -> int:

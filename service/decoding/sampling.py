@@ -107,6 +107,7 @@ class NewTokens:
 
     sample: int  # its number among those of the prompt
     tokens: Sequence[SampledToken]
+    finished: Sample | None = None  # the whole sample, if these are the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,6 +10,10 @@ from tests.fakes.bundles import (
     CLASSIFIER,
     ENCODER,
     GRAPH,
+    LANGUAGE_MODEL,
+    LANGUAGE_READER,
+    LANGUAGE_STEP,
+    MAX_NEW_TOKENS,
     MAX_SOURCE_TOKENS,
     MAX_TARGET_TOKENS,
     MAX_TOKENS,
@@ -29,11 +33,13 @@ from tests.fakes.bundles import (
     translator_manifest,
     write_bundle,
     write_classifier,
+    write_language_model,
     write_multi_label,
     write_translator,
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.graphs import lexicon_graph, multi_label_graph, sentiment_graph
+from tests.fakes.language import LIKELIEST, language_pieces, logprob_of_text
 from tests.fakes.sessions import FakeEncoder, FakeMultiLabel, FakeSession, FakeStep, OpenFake
 from tests.fakes.words import (
     CONFIDENCE,

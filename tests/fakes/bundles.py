@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, VOCABULARIES, write_manifest
 from service.settings import Settings
 from service.text.vocabulary import Vocabulary, dump_vocabularies
 from tests import letters
+from tests.fakes.language import LIKELIEST, STATE_SIZE, language_subwords, logprob_of_text
 from tests.fakes.words import (
     CONFIDENCE,
     ENTITY,
@@ -29,10 +31,13 @@ from tests.fakes.words import (
 )
 
 NAME, CLASSIFIER, MULTI_LABEL, TRANSLATOR = "tiny-tagger", "tiny-sentiment", "tiny-several", "tiny-translator"
+LANGUAGE_MODEL = "tiny-lm"
 VERSION = "1.2.3"
 GRAPH, ENCODER, STEP, MULTI_LABEL_GRAPH = "model.onnx", "encoder.onnx", "step.onnx", "multi_label.onnx"
 NO_GRAPH = b"\x12\x1bno graph: sessions are fake"  # an ONNX file that says who made it and nothing else
+LANGUAGE_STEP, LANGUAGE_READER = "language_step.onnx", "language_reader.onnx"
 MAX_TOKENS, MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 40, 64, 80
+MAX_NEW_TOKENS = 100
 
 
 def write_bundle(
@@ -101,6 +106,29 @@ def write_translator(
     ]
     chosen = {"version": version, "default": default}
     return _complete(path, translator_manifest(name, targets=targets) | chosen, examples)
+
+
+def write_language_model(
+    models_dir: Path,
+    *,
+    name: str = LANGUAGE_MODEL,
+    version: str = VERSION,
+    folder: str | None = None,
+    default: bool = False,
+    graphs: Mapping[str, bytes] = MappingProxyType({}),
+) -> Path:
+    """A complete bundle of the tiny language model; its folder, called after the model unless it is said."""
+    path = models_dir / (folder or name)
+    path.mkdir(parents=True)
+    (path / SUBWORDS).write_bytes(language_subwords())
+    for graph in (LANGUAGE_STEP, LANGUAGE_READER):
+        (path / graph).write_bytes(graphs.get(graph, NO_GRAPH))
+    examples = [
+        {"text": text, "logprob": logprob_of_text(text), "continuation": continuation}
+        for text, continuation in (("The", LIKELIEST), ("I smile", "😀."))
+    ]
+    chosen = {"version": version, "default": default}
+    return _complete(path, language_model_manifest(name) | chosen, examples)
 
 
 def translated(text: str, *, target: str = "es") -> dict[str, Any]:
@@ -218,6 +246,21 @@ def translator_manifest(name: str, *, targets: Sequence[str] = tuple(letters.LAN
         "outputs": [{"name": "scores", "type": "float32", "shape": ["row", "candidate"]}],
         "precisions": {"fp32": {"file": STEP, "encoder": ENCODER, "metrics": {}, "max_drift": 1e-5}},
         "metrics": {"bleu": 100.0},
+    }
+
+
+def language_model_manifest(name: str) -> dict[str, Any]:
+    """Of the tiny language model, without its files."""
+    return {
+        **_common(name),
+        "task": "generate",
+        "features": {"state_size": STATE_SIZE},
+        "labels": {},
+        "limits": {"max_tokens": MAX_TOKENS, "max_new_tokens": MAX_NEW_TOKENS},
+        "inputs": [{"name": "tokens", "type": "int32", "shape": ["row"]}],
+        "outputs": [{"name": "scores", "type": "float32", "shape": ["row", "candidate"]}],
+        "precisions": {"fp32": {"file": LANGUAGE_STEP, "encoder": LANGUAGE_READER, "metrics": {}, "max_drift": 1e-5}},
+        "metrics": {"perplexity": 100.0},
     }
 
 

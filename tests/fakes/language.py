@@ -10,6 +10,7 @@ import io
 import string
 from collections.abc import Mapping
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,7 @@ def language_tables() -> Mapping[str, Table]:
     id_of = language_pieces().subwords.processor.piece_to_id
     random = np.random.default_rng(5)
     last, before = (random.integers(0, 8, (size, size)).astype(np.float32) / 8 for _ in range(2))
-    following = {each: following for chain in CHAINS for each, following in zip(chain, chain[1:], strict=False)}
+    following = {each: following for chain in CHAINS for each, following in pairwise(chain)}
     for token, piece in enumerate(language_pieces().subwords.pieces(range(size))):
         last[token, id_of(following.get(piece, "▁is"))] += CHAIN_BONUS
     last[:, :EOS_ID] = -50.0
@@ -85,6 +86,17 @@ def log_softmax(logits: Table) -> Table:
     shifted = logits - logits.max(axis=-1, keepdims=True)
     found: Table = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return found
+
+
+def logprob_of_text(text: str) -> float:
+    """Log-probability of a text from its beginning."""
+    ids = np.array([[EOS_ID, *language_pieces().encode(text).ids]], np.int32)
+    inputs = {
+        "ids": ids,
+        "lengths": np.array([ids.shape[1]], np.int32),
+        "state": np.zeros((1, STATE_SIZE), np.float32),
+    }
+    return float(language_reader(inputs)["log_probabilities"].sum())
 
 
 def _logprobs(state: Table) -> Table:

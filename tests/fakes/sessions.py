@@ -12,7 +12,8 @@ import numpy as np
 from service.runtime.devices import Device
 from service.runtime.session import Arrays, Session
 from tests import letters
-from tests.fakes.bundles import ENCODER, MULTI_LABEL_GRAPH, STEP
+from tests.fakes.bundles import ENCODER, LANGUAGE_READER, LANGUAGE_STEP, MULTI_LABEL_GRAPH, STEP
+from tests.fakes.language import language_reader, language_step
 from tests.fakes.words import multi_weights, tables, weights
 
 
@@ -93,6 +94,28 @@ class FakeMultiLabel:
         return {"log_probabilities": -np.logaddexp(0, -logits)}
 
 
+class FakeLanguageReader:
+    """A language model's reading graph behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["ids"].shape)
+        return language_reader(inputs)
+
+
+class FakeLanguageStep:
+    """A language model's step behind a session's doors."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._session.pass_through(inputs["tokens"].shape)
+        return language_step(inputs)
+
+
 class OpenFake:
     """Opens one fake session for every graph."""
 
@@ -110,4 +133,6 @@ PARTS: Mapping[str, Callable[[FakeSession], Session]] = {
     ENCODER: FakeEncoder,
     STEP: FakeStep,
     MULTI_LABEL_GRAPH: FakeMultiLabel,
+    LANGUAGE_READER: FakeLanguageReader,
+    LANGUAGE_STEP: FakeLanguageStep,
 }

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from service.bundle import MANIFEST, Bundle, load_bundle
 from service.errors import InputTooLongError
 from service.predictors.classifier import Classifier
+from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import Bounds, Predictor
 from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
@@ -34,6 +35,7 @@ from tests.fakes import (
     sentiment_graph,
     write_bundle,
     write_classifier,
+    write_language_model,
     write_multi_label,
     write_translator,
 )
@@ -130,13 +132,26 @@ def source_of_length(translator: Translator, options: TranslateOptions, length: 
     return translator.encode(text if length <= translator.max_tokens else f"{text} a", options)
 
 
-CASES = {"tag": tagger_case, "classify": classifier_case, "translate": translator_case}
+def language_model_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Case:
+    session = Recorded(open_graph(bundle.encoder(precision)))
+    model = LanguageModel(bundle, reader=session, step=open_graph(bundle.graph(precision)))
+    return Case(
+        model, session, bundle, precision,
+        rows_of=lambda text: model.encode(text).rows,
+        row_of_length=lambda length: model.encode("\n" * (length - 1 - len(model.encode("\n").starts) + 1)).ids,
+        length_of=len,
+        answers_of=lambda rows: [asdict(answer) for answer in model.run(pad(rows))],
+    )  # fmt: skip
+
+
+CASES = {"tag": tagger_case, "classify": classifier_case, "translate": translator_case, "generate": language_model_case}
 Open = Callable[[Path], Case]
 TINY: dict[str, Open] = {
     "tagger, fake": lambda folder: open_fake(write_bundle(folder)),
     "classifier, fake": lambda folder: open_fake(write_classifier(folder)),
     "multi-label classifier, fake": lambda folder: open_fake(write_multi_label(folder)),
     "translator, fake": lambda folder: open_fake(write_translator(folder)),
+    "language model, fake": lambda folder: open_fake(write_language_model(folder)),
     "tagger, onnx": lambda folder: open_onnx(write_bundle(folder, graph=lexicon_graph())),
     "classifier, onnx": lambda folder: open_onnx(write_classifier(folder, graph=sentiment_graph())),
     "multi-label classifier, onnx": lambda folder: open_onnx(write_multi_label(folder, graph=multi_label_graph())),
@@ -205,7 +220,7 @@ def test_any_unicode_makes_rows_within_the_limit_or_is_refused_for_its_length(ca
     try:
         rows = case.rows_of(text)
     except InputTooLongError:
-        assert len(text) > case.predictor.max_tokens
+        assert len(text.encode("utf-8", "surrogatepass")) + 2 > case.predictor.max_tokens  # a byte is one at most
         return
     assert all(1 <= case.length_of(row) <= case.predictor.max_tokens for row in rows)
     assert len(case.answers_of(rows)) == len(rows)
