@@ -1,4 +1,4 @@
-"""How a translator's graphs multiply: in float32, or in int8 with fixed scales.
+"""How graphs of a decoder or a language model multiply: in float32, or in int8 with fixed scales.
 
 Why fixed: ``docs/adr/0007-int8-with-fixed-scales.md``.
 """
@@ -12,7 +12,6 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from training.networks.translator import Translator
 from training.onnx_graph import MICROSOFT, GraphBuilder, quantize_rows
 
 LEVELS = 127.0  # of either sign, that a byte has
@@ -45,14 +44,14 @@ class Products(Protocol):
 class FloatProducts:
     """Weights are kept in float16 and multiplied in float32; the table is kept once for both of its uses."""
 
-    def __init__(self, builder: GraphBuilder, network: Translator) -> None:
+    def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder
-        self._table = builder.store(network.embedding.weight.detach().cpu().numpy().astype(np.float16))
+        self._table = builder.store(embedding.weight.detach().cpu().numpy().astype(np.float16))
 
     @staticmethod
-    def look_up(builder: GraphBuilder, network: Translator, ids: str) -> str:
+    def look_up(builder: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
         """Rows of the table as they are."""
-        return builder.embed(network.embedding, ids)
+        return builder.embed(embedding, ids)
 
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
         rows = self._builder.node("Gather", self._table, ids, axis=0)
@@ -75,21 +74,22 @@ class FloatProducts:
 
 class ByteProducts:
     """Weights in int8 with a scale an output, what they are multiplied with in bytes of one fixed scale: all of it is
-    bounded, so that no row's bytes hang on its neighbours. Embeddings are divided by the most they can be."""
+    bounded, so that no row's bytes hang on its neighbours. Embeddings, normalised by ``norm``, are divided by the most
+    they can be."""
 
-    def __init__(self, builder: GraphBuilder, network: Translator) -> None:
+    def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder
-        values, self._scales = quantize_rows(network.embedding.weight.detach())
+        values, self._scales = quantize_rows(embedding.weight.detach())
         with torch.no_grad():
-            self._largest = network.target_norm(values * self._scales).abs().amax(dim=0)  # (embedding,)
+            self._largest = norm(values * self._scales).abs().amax(dim=0)  # (embedding,)
         self._table, self._row_scales = builder.store(values.numpy()), builder.store(self._scales.numpy())
         self._step, self._zero = builder.scalar(1 / LEVELS, np.float32), builder.scalar(128, np.uint8)
         self._bytes: dict[str, str] = {}  # by what they are of
 
     @staticmethod
-    def look_up(builder: GraphBuilder, network: Translator, ids: str) -> str:
+    def look_up(builder: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
         """Rows of the table as they are."""
-        return builder.embed_bytes(network.embedding, ids)
+        return builder.embed_bytes(embedding, ids)
 
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
         rows = self._builder.node("Cast", self._builder.node("Gather", self._table, ids, axis=0), to=TensorProto.FLOAT)

@@ -6,7 +6,8 @@ twenty nodes is one a person can read. onnx.ai/onnx/operators: LSTM, GRU, RNN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ class GraphBuilder:
         # Store weights in float16: they were rounded to it before, so nothing is lost. Without it, what can be
         # quantised is stored in float32, for the quantiser reads nothing else.
         self.half = half
-        self._nodes: list[onnx.NodeProto] = []
+        self._outer: list[onnx.NodeProto] = []
+        self._nodes = self._outer  # of the graph in the making: this one, or a subgraph of it
+        self._num_nodes = 0
         self._weights: list[onnx.TensorProto] = []
         self._integers: dict[tuple[int, ...], str] = {}
 
@@ -40,15 +43,26 @@ class GraphBuilder:
 
     def nodes(self, operator: str, *inputs: str, num_outputs: int, **attributes: Any) -> list[str]:
         """One node of several outputs."""
-        outputs = [f"{operator.lower()}_{len(self._nodes)}_{i}" for i in range(num_outputs)]
+        outputs = [f"{operator.lower()}_{self._num_nodes}_{i}" for i in range(num_outputs)]
+        self._num_nodes += 1
         self._nodes.append(helper.make_node(operator, list(inputs), outputs, **attributes))
         return outputs
 
     def weight(self, value: Tensor, *, half: bool | None = None) -> str:
-        """A constant. Stored in float16 it is widened before use, once, when the graph is loaded."""
+        """A constant. Stored in float16 it is widened before use, once, when the graph is loaded: not in a subgraph."""
         half = self.half if half is None else half
         name = self.store(value.detach().cpu().numpy().astype(np.float16 if half else np.float32))
-        return self.node("Cast", name, to=TensorProto.FLOAT) if half else name
+        inner, self._nodes = self._nodes, self._outer
+        name = self.node("Cast", name, to=TensorProto.FLOAT) if half else name
+        self._nodes = inner
+        return name
+
+    @contextmanager
+    def subgraph(self) -> Iterator[Subgraph]:
+        """What is made meanwhile is the body of a loop. It may use every value from before."""
+        self._nodes = []
+        yield Subgraph(self._nodes)
+        self._nodes = self._outer
 
     def integers(self, *values: int) -> str:
         if values not in self._integers:
@@ -143,6 +157,22 @@ class GraphBuilder:
         )
         onnx.checker.check_model(model, full_check=True)
         return model
+
+
+class Subgraph:
+    """The body of a loop: it has nodes, inputs and results of its own, and the weights of the graph around it."""
+
+    graph: onnx.GraphProto
+
+    def __init__(self, nodes: list[onnx.NodeProto]) -> None:
+        self._nodes = nodes
+
+    def finish(self, *, inputs: Sequence[onnx.ValueInfoProto], results: Sequence[str]) -> None:
+        """``results``, float32 of any shape, become its outputs."""
+        outputs = [helper.make_tensor_value_info(f"{each}_out", TensorProto.FLOAT, None) for each in results]
+        for value, output in zip(results, outputs, strict=True):
+            self._nodes.append(helper.make_node("Identity", [value], [output.name]))
+        self.graph = helper.make_graph(self._nodes, "body", list(inputs), outputs)
 
 
 def recurrent_weights(layers: Sequence[nn.RNNBase], cell: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -29,7 +29,7 @@ def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProd
     builder = GraphBuilder(half=True)
     ids = builder.node("Transpose", "ids", perm=[1, 0])
     lengths = builder.node("Cast", "lengths", to=TensorProto.INT64)
-    rows = builder.layer_norm(network.source_norm, kind.look_up(builder, network, ids))
+    rows = builder.layer_norm(network.source_norm, kind.look_up(builder, network.embedding, ids))
     tag = builder.node("MatMul", builder.slice(rows, 0, 1, 0), builder.weight(network.tag.weight.T))
     rows = builder.node("Add", rows, tag)
     for place, encoder in enumerate(network.encoders):
@@ -58,7 +58,7 @@ def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProd
 def step_graph(network: Translator, kind: type[FloatProducts] | type[ByteProducts]) -> onnx.ModelProto:
     """The last token of each row to its best next ones. Row ``i`` reads the source ``sources[i]`` of every memory."""
     builder = GraphBuilder(half=True)
-    products = kind(builder, network)
+    products = kind(builder, network.embedding, network.target_norm)
     embedded = products.embed(network.target_norm, "tokens")
     weight = products.of_embedded(network.first.input.weight)
     between = _cell(builder, products, network.first, embedded, STATE, weight)

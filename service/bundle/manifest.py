@@ -19,7 +19,9 @@ MAX_READ_BYTES = 2**26  # of a file that is read as a whole: vocabularies, subwo
 MAX_FILE_BYTES = 2**32
 MAX_FILES = 64
 
-Task = Literal["tag", "classify", "translate", "generate"]  # and where it is asked for: /tag, /classify
+# And where it is asked for: /tag, /classify.
+Task = Literal["tag", "classify", "translate", "generate"]
+SUBWORD_TASKS: tuple[Task, ...] = ("translate", "generate")  # whose units are a sentencepiece model's
 
 # A plain name: no folder, no way out of one, nothing hidden.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=128)]
@@ -51,7 +53,9 @@ class Precision(_Part):
     """A variant of the graph."""
 
     file: FileName
-    encoder: FileName | None = Field(None, description="a translator's other graph; ``file`` is its decoder's step")
+    encoder: FileName | None = Field(
+        None, description="a translator's or language model's other graph; ``file`` is the step"
+    )
     metrics: dict[str, float]
     max_drift: float = Field(ge=0, description="most by which a score may differ between this graph and its examples")
 
@@ -133,6 +137,6 @@ class Manifest(_Part):
 
 
 def required_files(manifest: Manifest) -> list[str]:
-    words = SUBWORDS if manifest.task in ("translate", "generate") else VOCABULARIES
+    words = SUBWORDS if manifest.task in SUBWORD_TASKS else VOCABULARIES
     graphs = [file for variant in manifest.precisions.values() for file in (variant.file, variant.encoder) if file]
     return [words, EXAMPLES, CARD, *graphs]

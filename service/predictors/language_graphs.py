@@ -1,32 +1,25 @@
-"""Language graphs: a language model's reading graph and step graph in the form that predictor and sampler call."""
+"""Language graphs: a language model's reader and step in the form that predictor and sampler call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from service.decoding.sampling import NextTokens
 from service.decoding.search import Floats
-from service.runtime.session import Session
+from service.runtime.session import Arrays, Session
 from service.text.batch import Batch, Ids
 from service.text.subwords import EOS_ID
 from service.text.text_pieces import TextPieces
 
+_NO_POSITION, _NO_TARGET = np.zeros(0, np.int64), np.zeros(0, np.int32)
 STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from what comes out
 
 
-class ReadTexts(NamedTuple):
-    """Outputs of the reading graph for a batch of texts."""
-
-    logprobs: Floats  # (batch, time), of each token's successor; what is beyond a row's length means nothing
-    state: Floats  # (batch, state), behind each row's last token
-
-
 class LanguageGraphs:
-    """The reading graph, which reads whole texts, and the step graph, which reads one token and gives the likeliest
+    """The reader, which reads whole texts, and the step, which reads one token and gives the likeliest
     next ones. May be called by several threads at once."""
 
     eos_id = EOS_ID
@@ -53,12 +46,24 @@ class LanguageGraphs:
 
     def read(self, batch: Batch, state: Floats) -> Floats:
         """Return the states (batch, state) behind these tokens, read from the given states (batch, state)."""
-        return self.read_texts(batch, state).state
+        return self._read(batch, state, positions=_NO_POSITION, targets=_NO_TARGET)[NEXT_STATE]
 
-    def read_texts(self, batch: Batch, state: Floats) -> ReadTexts:
-        """Read a batch from the given states (batch, state)."""
-        outputs = self._reader.run({"ids": batch.ids, "lengths": batch.lengths, STATE: state})
-        return ReadTexts(logprobs=outputs["log_probabilities"], state=outputs[NEXT_STATE])
+    def score(self, batch: Batch) -> list[Floats]:
+        """Return the log-probabilities (time,) of each text's tokens but the first, which precedes the text."""
+        lengths = batch.lengths - 1
+        is_asked = np.arange(batch.ids.shape[1] - 1) < lengths[:, None]
+        outputs = self._read(
+            Batch(ids=batch.ids[:, :-1], lengths=lengths),
+            self.first_state(len(lengths)),
+            positions=np.flatnonzero(is_asked),
+            targets=batch.ids[:, 1:][is_asked],
+        )
+        return np.split(outputs["log_probabilities"], lengths.cumsum()[:-1])
+
+    def _read(self, batch: Batch, state: Floats, *, positions: npt.NDArray[np.int64], targets: Ids) -> Arrays:
+        return self._reader.run(
+            {"ids": batch.ids, "lengths": batch.lengths, STATE: state, "positions": positions, "targets": targets}
+        )
 
     def step(self, tokens: Ids, state: Floats, num_candidates: int) -> NextTokens:
         """Read one token (row,) each and return the likeliest next ones; as many as the vocabulary has, if more are
@@ -68,7 +73,6 @@ class LanguageGraphs:
                 "tokens": tokens,
                 STATE: state,
                 "num_candidates": np.array([min(num_candidates, len(self.spelling))], np.int64),
-                "targets": tokens,  # their log-probabilities are not used here
             }
         )
         return NextTokens(state=outputs[NEXT_STATE], scores=outputs["scores"], candidates=outputs["candidates"])

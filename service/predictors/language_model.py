@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import msgspec
 import numpy as np
 
-from service.bundle import MANIFEST, SUBWORDS, Bundle
+from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.offline_sampling import sample_all
-from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Samples, SamplingOptions
+from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Sample, Samples, SamplingOptions
 from service.decoding.source import TURN_SECONDS
 from service.errors import BundleError, InputTooLongError, NoWordsError
-from service.predictors.language_graphs import LanguageGraphs
+from service.predictors.language_graphs import STATE, LanguageGraphs
 from service.predictors.language_state import dump_state, load_state
 from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
 from service.runtime.session import Session
@@ -22,8 +22,6 @@ from service.scheduling.prediction import Speed, WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.subwords import EOS_ID, Subwords
 from service.text.text_pieces import TextPieces
-
-MAX_NEW_TOKENS = 512  # of one sample, unless the manifest has another limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,20 +84,20 @@ class EncodedPrompt:
 
 
 class LanguageExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A text, its log-probability, and its likeliest continuation when the bundle was made."""
+    """A text, its log-probability, and the tokens that are the likeliest to follow, when the bundle was made."""
 
-    text: str
-    logprob: float
+    prompt: str
+    log_probability: float
     continuation: str
-    num_tokens: int = 8  # of the continuation, at most
+    scores: list[float]  # of the continuation's tokens, an end too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageAnswer:
     """Answer to an example."""
 
-    logprob: float
-    continuation: str
+    logprobs: tuple[float, ...]  # of the prompt's tokens
+    continuation: Sample
 
 
 class LanguageModel:
@@ -118,18 +116,23 @@ class LanguageModel:
             raise BundleError(f"{path}: not the subwords of a language model ({error})") from error
         try:
             self._max_tokens = manifest.limits["max_tokens"]
-            state_size = manifest.features["state_size"]
-        except KeyError as error:
+            self._max_new_tokens = manifest.limits["max_target_tokens"]
+            state_size = _state_size_of(manifest)
+        except (KeyError, ValueError) as error:
             raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a language model ({error})") from error
-        self.max_new_tokens = manifest.limits.get("max_new_tokens", MAX_NEW_TOKENS)
         self.pieces = TextPieces(subwords)
         self.graphs = LanguageGraphs(reader=reader, step=step, pieces=self.pieces, state_size=state_size)
         self._checksum = bundle.checksum
 
     @property
     def max_tokens(self) -> int:
-        """Most tokens of a text or a prompt, with the one before it."""
+        """Most tokens of a text or a prompt."""
         return self._max_tokens
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Most tokens of a sample."""
+        return self._max_new_tokens
 
     def first_state(self) -> LanguageState:
         """Return the state before any text."""
@@ -153,9 +156,9 @@ class LanguageModel:
         end is read."""
         last = int(before.recent[-1])
         continued = self.pieces.encode_prompt(text, last=last)
-        most = self._max_tokens - 1
+        most = self._max_tokens
         if len(continued.ids) > most and not options.truncate:
-            raise _too_long(len(continued.ids) + 1, self._max_tokens)
+            raise _too_long(len(continued.ids), most)
         prompt = Prompt(
             before=before,
             ids=np.concatenate((before.recent[-1:], continued.ids[-most:])),
@@ -170,8 +173,8 @@ class LanguageModel:
     def encode(self, text: str) -> TextScoring:
         """Encode a text to be scored. Raises InputTooLongError, and NoWordsError if there is nothing in it."""
         whole = self._encode_whole(text)
-        if len(whole.ids) > self._max_tokens:
-            raise _too_long(len(whole.ids), self._max_tokens)
+        if whole.num_tokens > self._max_tokens:
+            raise _too_long(whole.num_tokens, self._max_tokens)
         return whole
 
     def encode_beginning(self, text: str) -> TextScoring:
@@ -179,10 +182,10 @@ class LanguageModel:
         whole, most = self._encode_whole(text), self._max_tokens
         return replace(
             whole,
-            ids=whole.ids[:most],
-            starts=whole.starts[: most - 1],
-            ends=whole.ends[: most - 1],
-            truncated=len(whole.ids) > most,
+            ids=whole.ids[: most + 1],
+            starts=whole.starts[:most],
+            ends=whole.ends[:most],
+            truncated=whole.num_tokens > most,
         )
 
     def _encode_whole(self, text: str) -> TextScoring:
@@ -194,9 +197,7 @@ class LanguageModel:
 
     def run(self, batch: Batch) -> list[ScoredText]:
         """Score each row as if it had been run alone."""
-        found = self.graphs.read_texts(batch, self.graphs.first_state(len(batch.ids)))
-        rows = zip(found.logprobs, batch.lengths.tolist(), strict=True)
-        return [ScoredText(logprobs=tuple(row[: length - 1].tolist())) for row, length in rows]
+        return [ScoredText(logprobs=tuple(row.tolist())) for row in self.graphs.score(batch)]
 
     def generate(self, prompts: Sequence[str], options: GenerateOptions) -> list[Samples]:
         """Continue prompts on this thread, without a queue: for self-tests and evaluation. Raises InputTooLongError."""
@@ -205,29 +206,38 @@ class LanguageModel:
 
     def answer(self, examples: Sequence[LanguageExample]) -> list[LanguageAnswer]:
         """Answer examples together. Raises InvalidRequestError."""
-        scored = self.run(pad([self.encode(example.text).ids for example in examples]))
         prompts = [self._prompt_of(example) for example in examples]
+        rows = [each.ids for each in prompts if len(each.ids) > 1]
+        scored = iter(self.run(pad(rows)) if rows else ())
+        logprobs = [next(scored).logprobs if len(each.ids) > 1 else () for each in prompts]
+        samples = sample_all(self.graphs, prompts)
         return [
-            LanguageAnswer(logprob=row.logprob, continuation=samples[0].text)
-            for row, samples in zip(scored, sample_all(self.graphs, prompts), strict=True)
+            LanguageAnswer(logprobs=each, continuation=continued)
+            for each, (continued,) in zip(logprobs, samples, strict=True)
         ]
 
     def _prompt_of(self, example: LanguageExample) -> Prompt:
-        sampling = SamplingOptions(temperature=0.0, max_tokens=example.num_tokens)
+        sampling = SamplingOptions(temperature=0.0, max_tokens=len(example.scores))
         options = GenerateOptions(sampling=sampling, seed=0)
-        return self.encode_prompt(example.text, options, before=self.first_state()).search
+        prompt = self.encode_prompt(example.prompt, options, before=self.first_state()).search
+        return replace(prompt, strips_space=False)
 
     def difference(self, example: LanguageExample, answer: LanguageAnswer, max_drift: float) -> str:
-        """Describe how the answer differs from the example's; empty if it does not. Of the log-probability the mean
-        over tokens counts."""
-        if answer.continuation != example.continuation:
-            return f"continuation is {answer.continuation!r}, expected {example.continuation!r}"
-        num_tokens = len(self.encode(example.text).starts)
-        return drift([example.logprob / num_tokens], [answer.logprob / num_tokens], max_drift)
+        """Describe how the answer differs from the example's; empty if it does not. Of the prompt's log-probability the
+        mean over tokens counts."""
+        sample, num_tokens = answer.continuation, max(1, len(answer.logprobs))
+        if (sample.text, sample.num_steps) != (example.continuation, len(example.scores)):
+            return f"continuation is {sample.text!r}, expected {example.continuation!r}"
+        expected = [example.log_probability / num_tokens, *example.scores[: len(sample.tokens)]]
+        found = [sum(answer.logprobs) / num_tokens, *(each.logprob for each in sample.tokens)]
+        return drift(expected, found, max_drift)
 
     def warm_up(self, bounds: Bounds) -> WarmUp:
         """Read the largest batches there will be, and make the largest step."""
-        reading = timed_runs(self.run, largest_batches(cells=bounds.cells, max_tokens=self._max_tokens))
+        reading = timed_runs(
+            lambda batch: self.run(_one_longer(batch)),
+            largest_batches(cells=bounds.cells, max_tokens=self._max_tokens),
+        )
         began_at = time.perf_counter()
         tokens = np.full(bounds.decoder_rows, EOS_ID, np.int32)
         self.graphs.step(tokens, self.graphs.first_state(bounds.decoder_rows), MAX_CANDIDATES)
@@ -236,6 +246,19 @@ class LanguageModel:
             short=Speed(tokens=bounds.decoder_rows, seconds=seconds),
             longest_seconds=max(reading.longest_seconds, TURN_SECONDS + reading.short.seconds + seconds),
         )
+
+
+def _one_longer(batch: Batch) -> Batch:
+    """Return a batch with one more token before each row."""
+    return Batch(ids=np.pad(batch.ids, ((0, 0), (1, 0))), lengths=batch.lengths + 1)
+
+
+def _state_size_of(manifest: Manifest) -> int:
+    """Return the size of a state, which only the manifest says. Raises ValueError if it does not."""
+    for each in manifest.inputs:
+        if each.name == STATE and isinstance(each.shape[-1], int):
+            return each.shape[-1]
+    raise ValueError("its inputs have no state of a fixed size")
 
 
 def _too_long(length: int, limit: int) -> InputTooLongError:

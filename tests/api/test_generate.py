@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from service.bundle import MANIFEST
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
-from tests.fakes import LANGUAGE_MODEL, LIKELIEST, MAX_NEW_TOKENS, MAX_TOKENS, VERSION
+from tests.fakes import LANGUAGE_MODEL, LIKELIEST, MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, VERSION
 
 
 def texts_of(answer: Any) -> list[list[str]]:
@@ -197,10 +197,10 @@ def test_a_repetition_penalty_keeps_a_text_from_going_round(served: Served) -> N
 
 
 def test_a_prompt_over_the_limit_has_a_reason_and_its_neighbours_their_samples(served: Served) -> None:
-    long = "x " * MAX_TOKENS
+    long = "x " * MAX_PROMPT_TOKENS
     refused, answered = served.generate(prompt=[long, "The"], temperature=0)["results"]
     assert (refused["samples"], refused["reason"]) == ([], "input_too_long")
-    assert f"at most {MAX_TOKENS}" in refused["detail"]
+    assert f"at most {MAX_PROMPT_TOKENS}" in refused["detail"]
     assert answered["samples"][0]["text"] == LIKELIEST
     problem_of(served.post("/generate", prompt=[long, "The"], strict=True), 422, "input_too_long")
     [result] = served.generate(prompt=f"{long} The", temperature=0, truncate=True)["results"]
@@ -217,8 +217,8 @@ def test_prompts_of_any_characters_are_continued(served: Served) -> None:
 def test_a_prompt_is_read_in_pieces_of_any_number(serve: Serve) -> None:
     served = serve()
     served.session.shapes.clear()
-    served.generate(prompt="x " * 19, max_tokens=1, num_samples=4)
-    assert served.session.shapes == [(1, 38), (4,)]
+    served.generate(prompt="x " * 40, max_tokens=1, num_samples=4)
+    assert served.session.shapes == [(1, 64), (1, 16), (4,)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.api.listening import request as raw_request
 from tests.api.test_bad_input import problem_of
 from tests.api.test_generate import REQUESTS
 from tests.api.test_translate_stream import events_of
-from tests.fakes import LANGUAGE_MODEL, LIKELIEST, MAX_TOKENS, VERSION
+from tests.fakes import LANGUAGE_MODEL, LIKELIEST, MAX_PROMPT_TOKENS, VERSION
 
 
 def streamed(served: Served, **request: Any) -> list[tuple[str, Any]]:
@@ -57,7 +57,7 @@ def test_every_event_holds_whole_characters(served: Served) -> None:
 
 
 def test_a_prompt_that_is_refused_is_an_event(served: Served) -> None:
-    events = streamed(served, prompt=["x " * MAX_TOKENS, "The"], temperature=0)
+    events = streamed(served, prompt=["x " * MAX_PROMPT_TOKENS, "The"], temperature=0)
     name, refused = events[0]
     assert (name, refused["item"], refused["reason"]) == ("refused", 0, "input_too_long")
     assert {event["item"] for name, event in events if name == "token"} == {1}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.conftest import Served
 from tests.api.test_bad_input import problem_of
-from tests.fakes import LANGUAGE_MODEL, MAX_TOKENS, VERSION, logprob_of_text
+from tests.fakes import LANGUAGE_MODEL, MAX_PROMPT_TOKENS, VERSION, logprob_of_text
 
 
 def test_a_text_has_its_log_probability_and_that_of_its_tokens(served: Served) -> None:
@@ -69,21 +69,21 @@ def test_a_text_needs_one_gap_for_its_choices(served: Served) -> None:
 
 
 def test_texts_without_an_answer_have_a_reason(served: Served) -> None:
-    empty, long, good = served.score(text=["", "x " * MAX_TOKENS, "The"])["results"]
+    empty, long, good = served.score(text=["", "x " * MAX_PROMPT_TOKENS, "The"])["results"]
     assert (empty["reason"], empty["logprob"], empty["tokens"]) == ("no_words", None, [])
     assert (long["reason"], long["perplexity"]) == ("input_too_long", None)
-    assert f"at most {MAX_TOKENS}" in long["detail"]
+    assert f"at most {MAX_PROMPT_TOKENS}" in long["detail"]
     assert good["num_tokens"] == 1
     problem_of(served.post("/score", text=["", "The"], strict=True), 422, "invalid_request")
-    [result] = served.score(text="x " * MAX_TOKENS, truncate=True)["results"]
-    assert (result["truncated"], result["num_tokens"]) == (True, MAX_TOKENS - 1)
-    [choices] = served.score(text=f"{'x ' * 18}___", choices=["a", "xxxxxxx"])["results"]
+    [result] = served.score(text="x " * MAX_PROMPT_TOKENS, truncate=True)["results"]
+    assert (result["truncated"], result["num_tokens"]) == (True, MAX_PROMPT_TOKENS)
+    [choices] = served.score(text=f"{'x ' * 97}___", choices=["a", "xxxxxxx"])["results"]
     assert (choices["choices"], choices["reason"]) == ([], "input_too_long")
 
 
 def test_texts_are_scored_in_batches(served: Served) -> None:
     served.score(text=["The report", "The", "now"], choices=None)
-    assert served.session.shapes == [(3, 3)]
+    assert served.session.shapes == [(3, 2)]
     served.session.shapes.clear()
     served.score(text=["a ___ b", "___"], choices=["The", "is"])
     assert sum(shape[0] for shape in served.session.shapes) == 4

@@ -23,9 +23,12 @@ from tests.fakes import (
     ENCODER,
     GRAPH,
     NAME,
+    READER,
     STEP,
+    UNIT_STEP,
     write_bundle,
     write_classifier,
+    write_language_model,
     write_translator,
 )
 
@@ -51,6 +54,13 @@ def test_a_translator_s_bundle_has_pairs_subwords_and_two_graphs(tmp_path):
     assert next((pair.source, pair.target, pair.tag) for pair in bundle.manifest.pairs) == ("en", "es", "<2es>")
     assert (bundle.encoder("fp32").name, bundle.graph("fp32").name) == (ENCODER, STEP)
     assert {SUBWORDS, ENCODER, STEP} < set(bundle.manifest.files)
+
+
+def test_a_language_model_s_bundle_has_subwords_and_two_graphs(tmp_path):
+    bundle = load_bundle(write_language_model(tmp_path))
+    assert bundle.manifest.task == "generate"
+    assert (bundle.encoder("fp32").name, bundle.graph("fp32").name) == (READER, UNIT_STEP)
+    assert {SUBWORDS, READER, UNIT_STEP} < set(bundle.manifest.files)
 
 
 @pytest.mark.parametrize("shipped", sorted(path.parent for path in SHIPPED.glob(f"*/{MANIFEST}")), ids=lambda p: p.name)

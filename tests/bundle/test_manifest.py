@@ -26,8 +26,11 @@ from tests.bundle.conftest import edit
 from tests.fakes import (
     ENCODER,
     GRAPH,
+    READER,
     STEP,
+    UNIT_STEP,
     write_bundle,
+    write_language_model,
     write_translator,
 )
 
@@ -43,6 +46,11 @@ def refuses_to_load_without(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", [SUBWORDS, ENCODER, STEP, EXAMPLES, CARD])
 def test_a_file_that_a_translator_needs_is_named_if_it_is_not_listed(tmp_path, name):
     refuses_to_load_without(name, write_translator(tmp_path))
+
+
+@pytest.mark.parametrize("name", [SUBWORDS, READER, UNIT_STEP, EXAMPLES, CARD])
+def test_a_file_that_a_language_model_needs_is_named_if_it_is_not_listed(tmp_path, name):
+    refuses_to_load_without(name, write_language_model(tmp_path))
 
 
 def test_a_precision_without_an_encoder_is_named(folder):

@@ -12,7 +12,7 @@ from service.bundle import CARD, EXAMPLES, SUBWORDS, VOCABULARIES, write_manifes
 from service.settings import Settings
 from service.text.vocabulary import Vocabulary, dump_vocabularies
 from tests import letters
-from tests.fakes.language import LIKELIEST, STATE_SIZE, language_subwords, logprob_of_text
+from tests.fakes.language import STATE_SIZE, continued, language_subwords
 from tests.fakes.words import (
     CONFIDENCE,
     ENTITY,
@@ -35,9 +35,8 @@ LANGUAGE_MODEL = "tiny-lm"
 VERSION = "1.2.3"
 GRAPH, ENCODER, STEP, MULTI_LABEL_GRAPH = "model.onnx", "encoder.onnx", "step.onnx", "multi_label.onnx"
 NO_GRAPH = b"\x12\x1bno graph: sessions are fake"  # an ONNX file that says who made it and nothing else
-LANGUAGE_STEP, LANGUAGE_READER = "language_step.onnx", "language_reader.onnx"
-MAX_TOKENS, MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS = 40, 64, 80
-MAX_NEW_TOKENS = 100
+UNIT_STEP, READER = "unit_step.onnx", "reader.onnx"
+MAX_TOKENS, MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS, MAX_PROMPT_TOKENS, MAX_NEW_TOKENS = 40, 64, 80, 200, 100
 
 
 def write_bundle(
@@ -121,12 +120,9 @@ def write_language_model(
     path = models_dir / (folder or name)
     path.mkdir(parents=True)
     (path / SUBWORDS).write_bytes(language_subwords())
-    for graph in (LANGUAGE_STEP, LANGUAGE_READER):
+    for graph in (UNIT_STEP, READER):
         (path / graph).write_bytes(graphs.get(graph, NO_GRAPH))
-    examples = [
-        {"text": text, "logprob": logprob_of_text(text), "continuation": continuation}
-        for text, continuation in (("The", LIKELIEST), ("I smile", "😀."))
-    ]
+    examples = [continued("The"), continued("I smile"), continued("", num_units=2)]
     chosen = {"version": version, "default": default}
     return _complete(path, language_model_manifest(name) | chosen, examples)
 
@@ -254,12 +250,15 @@ def language_model_manifest(name: str) -> dict[str, Any]:
     return {
         **_common(name),
         "task": "generate",
-        "features": {"state_size": STATE_SIZE},
+        "features": {},
         "labels": {},
-        "limits": {"max_tokens": MAX_TOKENS, "max_new_tokens": MAX_NEW_TOKENS},
-        "inputs": [{"name": "tokens", "type": "int32", "shape": ["row"]}],
+        "limits": {"max_tokens": MAX_PROMPT_TOKENS, "max_target_tokens": MAX_NEW_TOKENS},
+        "inputs": [
+            {"name": "tokens", "type": "int32", "shape": ["row"]},
+            {"name": "state", "type": "float32", "shape": ["row", STATE_SIZE]},
+        ],
         "outputs": [{"name": "scores", "type": "float32", "shape": ["row", "candidate"]}],
-        "precisions": {"fp32": {"file": LANGUAGE_STEP, "encoder": LANGUAGE_READER, "metrics": {}, "max_drift": 1e-5}},
+        "precisions": {"fp32": {"file": UNIT_STEP, "encoder": READER, "metrics": {}, "max_drift": 1e-5}},
         "metrics": {"perplexity": 100.0},
     }
 

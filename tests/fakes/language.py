@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,13 +91,38 @@ def log_softmax(logits: Table) -> Table:
 
 def logprob_of_text(text: str) -> float:
     """Log-probability of a text from its beginning."""
-    ids = np.array([[EOS_ID, *language_pieces().encode(text).ids]], np.int32)
+    return sum(logprobs_of([EOS_ID, *language_pieces().encode(text).ids]))
+
+
+def logprobs_of(tokens: Sequence[int]) -> list[float]:
+    """Of each token but the first, from the beginning of a text."""
+    ids = np.array([tokens[:-1]], np.int32)
     inputs = {
         "ids": ids,
         "lengths": np.array([ids.shape[1]], np.int32),
         "state": np.zeros((1, STATE_SIZE), np.float32),
+        "positions": np.arange(ids.shape[1]),
+        "targets": np.array(tokens[1:], np.int32),
     }
-    return float(language_reader(inputs)["log_probabilities"].sum())
+    return language_reader(inputs)["log_probabilities"].tolist() if ids.size else []
+
+
+def continued(prompt: str, *, num_units: int = 7) -> dict[str, Any]:
+    """A prompt and the likeliest continuation."""
+    ids = [EOS_ID, *language_pieces().encode(prompt).ids]
+    found = list(ids)
+    for _ in range(num_units):
+        state = np.array([[found[-2] if len(found) > 1 else 0, found[-1], len(found)]], np.float32)
+        found.append(int(_logprobs(state)[0].argmax()))
+        if found[-1] == EOS_ID:
+            break
+    new = found[len(ids) :]
+    return {
+        "prompt": prompt,
+        "log_probability": sum(logprobs_of(ids)),
+        "continuation": "".join(language_pieces().subwords.spell(new)),
+        "scores": logprobs_of(found)[len(ids) - 1 :],
+    }
 
 
 def _logprobs(state: Table) -> Table:
@@ -118,9 +144,9 @@ def language_step(inputs: Arrays) -> dict[str, npt.NDArray[np.float32 | np.int32
     order = np.argsort(-logprobs, axis=1, kind="stable")[:, : int(inputs["num_candidates"][0])]
     return {
         "next_state": state,
+        "log_probabilities": logprobs,
         "candidates": order.astype(np.int32),
         "scores": np.take_along_axis(logprobs, order, axis=1),
-        "target_scores": np.take_along_axis(logprobs, inputs["targets"][:, None], axis=1)[:, 0],
     }
 
 
@@ -130,11 +156,9 @@ def language_reader(inputs: Arrays) -> dict[str, Table]:
     states = [state]
     for column in ids.T:
         states.append(_read(states[-1], column))
-    logprobs = np.zeros(ids.shape, np.float32)
-    for place in range(ids.shape[1] - 1):
-        following = ids[:, place + 1]
-        logprobs[:, place] = np.take_along_axis(_logprobs(states[place + 1]), following[:, None], axis=1)[:, 0]
+    behind = np.stack(states, axis=1)  # (batch, time + 1, 3)
+    asked = behind[:, 1:].reshape(-1, STATE_SIZE)[inputs["positions"]]
     return {
-        "log_probabilities": logprobs,
-        "next_state": np.stack(states, axis=1)[np.arange(len(ids)), inputs["lengths"]],
+        "log_probabilities": np.take_along_axis(_logprobs(asked), inputs["targets"][:, None], axis=1)[:, 0],
+        "next_state": behind[np.arange(len(ids)), inputs["lengths"]],
     }

@@ -12,7 +12,7 @@ import numpy as np
 from service.runtime.devices import Device
 from service.runtime.session import Arrays, Session
 from tests import letters
-from tests.fakes.bundles import ENCODER, LANGUAGE_READER, LANGUAGE_STEP, MULTI_LABEL_GRAPH, STEP
+from tests.fakes.bundles import ENCODER, MULTI_LABEL_GRAPH, READER, STEP, UNIT_STEP
 from tests.fakes.language import language_reader, language_step
 from tests.fakes.words import multi_weights, tables, weights
 
@@ -94,7 +94,7 @@ class FakeMultiLabel:
         return {"log_probabilities": -np.logaddexp(0, -logits)}
 
 
-class FakeLanguageReader:
+class FakeReader:
     """A language model's reading graph behind a session's doors."""
 
     def __init__(self, session: FakeSession) -> None:
@@ -105,7 +105,7 @@ class FakeLanguageReader:
         return language_reader(inputs)
 
 
-class FakeLanguageStep:
+class FakeUnitStep:
     """A language model's step behind a session's doors."""
 
     def __init__(self, session: FakeSession) -> None:
@@ -133,6 +133,6 @@ PARTS: Mapping[str, Callable[[FakeSession], Session]] = {
     ENCODER: FakeEncoder,
     STEP: FakeStep,
     MULTI_LABEL_GRAPH: FakeMultiLabel,
-    LANGUAGE_READER: FakeLanguageReader,
-    LANGUAGE_STEP: FakeLanguageStep,
+    READER: FakeReader,
+    UNIT_STEP: FakeUnitStep,
 }

@@ -138,8 +138,8 @@ def language_model_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -
     return Case(
         model, session, bundle, precision,
         rows_of=lambda text: model.encode(text).rows,
-        row_of_length=lambda length: model.encode("\n" * (length - 1 - len(model.encode("\n").starts) + 1)).ids,
-        length_of=len,
+        row_of_length=lambda length: model.encode("\n" * (length + 1 - model.encode("\n").num_tokens)).ids,
+        length_of=lambda row: len(row) - 1,
         answers_of=lambda rows: [asdict(answer) for answer in model.run(pad(rows))],
     )  # fmt: skip
 

@@ -58,16 +58,18 @@ def test_a_mistake_is_named(tmp_path, text, message):
 def test_every_published_configuration_is_sound():
     pytest.importorskip("torch")
     from training.classifier.config import ClassifierRun
+    from training.language_model.config import LanguageModelRun
     from training.pretrain_encoder import PretrainingRun
     from training.tagger_run import TaggerRun
-    from training.train_language_model import LanguageModelRun
     from training.translator_run import TranslatorRun
 
     kinds = {
         "en-tagger*": TaggerRun,
         "en-teacher-*": TaggerRun,
         "en-encoder": PretrainingRun,
-        "en-lm-*": LanguageModelRun,
+        "en-lm*": LanguageModelRun,
+        "en-char": LanguageModelRun,
+        "ptb*": LanguageModelRun,
         "multi30k*": TranslatorRun,
         "en-es-bilingual": TranslatorRun,
         "en-xx*": TranslatorRun,

@@ -1,115 +1,152 @@
-"""A language model over words, read in both directions: what comes next, and what came before."""
+"""A language model over units of text: what comes next, and in a second direction what came before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.language_model.batches import StreamBatch
 from training.networks.layers import RecurrentEncoder, SharedDropout, State
-from training.streams import StreamBatch
+from training.networks.sampled_softmax import sampled_loss
+from training.networks.tied_loss import tied_loss
+
+FORWARDS, BACKWARDS = "forwards", "backwards"
+WINDOW = "window"
+EMBEDDING_DEVIATION = 0.1  # of the table's first values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageModelConfig:
-    """Sizes of a language model; ``cell`` is rnn, gru or lstm."""
+    """Sizes and dropout rates of a language model. ``window`` is no recurrent cell: it sees the last units alone."""
 
-    cell: str = "lstm"
+    cell: Literal["rnn", "gru", "lstm", "window"] = "lstm"
     num_layers: int = 1
-    word_size: int = 256
+    embedding_size: int = 256
     hidden_size: int = 512
-    bidirectional: bool = True  # a second model that reads backwards and shares the words' vectors
-    dropout: float = 0.1
-    input_dropout: float = 0.1
-    weight_drop: float = 0.1
-    num_sampled: int = 2048  # words that each step's softmax is estimated from in training; 0: all
+    window_size: int = 4  # units that a window model sees
+    bidirectional: bool = False  # a second model that reads backwards and shares the table
+    token_dropout: float = 0.0  # of whole units, wherever they occur in a batch (Gal and Ghahramani 2016)
+    input_dropout: float = 0.0  # of embeddings, one mask for all steps, as the next one
+    dropout: float = 0.1  # between layers and behind the last
+    weight_drop: float = 0.0  # of recurrent weights (Wan et al. 2013)
+    reset_rate: float = 0.0  # how often a stream's state is set to zero before a stretch: requests begin with zeros
+    num_sampled: int = 0  # units beside a batch's own that the softmax is taken over in training; 0: all
 
 
 class LanguageModel(nn.Module):
-    """Recurrent language models, one a direction, over one table of word vectors.
+    """Recurrent language models, one a direction, over one table of embeddings.
 
-    The table is also the output layer's, behind a projection (weight tying: Press and Wolf 2017, Inan et al. 2017);
-    recurrent weights are dropped (Merity et al. 2018). In training the softmax is taken over the right word and a
-    sample of others, each corrected for how likely it was to be drawn (sampled softmax: Jean et al. 2015), and the
-    state is carried from batch to batch without its gradient (truncated backpropagation through time).
-    ``frequencies`` (word,): how often each word occurs, what is sampled from.
+    The table is also the output layer's, behind a projection (weight tying: Press and Wolf 2017, Inan et al. 2017), and
+    its rows are normalised where they are read (Ba et al. 2016). What is projected passes a tanh, so that all that is
+    multiplied is bounded (docs/adr/0007). Regularised as the AWD-LSTM (Merity et al. 2018). In training the state is
+    carried from batch to batch without its gradient (truncated backpropagation through time).
     """
 
-    def __init__(self, *, frequencies: npt.NDArray[np.float64], config: LanguageModelConfig) -> None:
+    def __init__(self, *, vocabulary_size: int, config: LanguageModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.words = nn.Embedding(len(frequencies), config.word_size, padding_idx=0)
-        nn.init.normal_(self.words.weight, std=0.1)
-        directions = ["forwards", "backwards"] if config.bidirectional else ["forwards"]
-        self.directions = nn.ModuleDict({name: Direction(config) for name in directions})
-        self.bias = nn.Parameter(torch.zeros(len(frequencies)))
-        proposal = torch.from_numpy(np.asarray(frequencies, np.float64) ** 0.75)
-        self.register_buffer("proposal", (proposal / proposal.sum()).float(), persistent=False)
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+        nn.init.normal_(self.embedding.weight, std=EMBEDDING_DEVIATION)
+        self.input_norm = nn.LayerNorm(config.embedding_size)
+        names = [FORWARDS, BACKWARDS] if config.bidirectional else [FORWARDS]
+        self.directions = nn.ModuleDict({name: Direction(config) for name in names})
+        self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.num_sampled = config.num_sampled
         self._states: dict[str, State] = {}
 
-    def forward(self, ids: Tensor, direction: str, state: State = None) -> tuple[Tensor, State]:
-        """(batch, time) ids -> (batch, time, word) logits of each next word in that direction, and the state."""
-        rows, state = self.directions[direction](self.words(ids), state)
-        return functional.linear(rows, self.words.weight, self.bias), state
+    def forward(self, ids: Tensor, state: State = None, direction: str = FORWARDS) -> tuple[Tensor, State]:
+        """(batch, time) ids -> (batch, time, unit) logits of each next unit in that direction, and the state."""
+        readouts, state = self.read(ids, state, direction)
+        return functional.linear(readouts, self.embedding.weight, self.output_bias), state
+
+    def read(self, ids: Tensor, state: State = None, direction: str = FORWARDS) -> tuple[Tensor, State]:
+        """(batch, time) ids -> what is multiplied with the table, (batch, time, embedding), and the state."""
+        rows = self.input_norm(self.embedding(ids))
+        if self.training and self.config.token_dropout:
+            kept = 1 - self.config.token_dropout
+            rows = rows * (rows.new_empty(len(self.output_bias)).bernoulli_(kept) / kept)[ids][..., None]
+        readouts, state = self.directions[direction](rows, state)
+        return readouts, state
 
     def loss(self, batch: StreamBatch) -> Tensor:
-        """Mean over directions and tokens of the negative log-likelihood, in nats; sampled."""
+        """Mean over directions and units of the negative log-likelihood, in nats; sampled if ``num_sampled``."""
         if batch.is_first:
             self._states = {}
         losses = []
-        for name, ids in batch.streams().items():
-            rows, state = self.directions[name](self.words(ids[:, :-1]), self._states.get(name))
-            self._states[name] = tuple(part.detach() for part in state)
-            losses.append(self._sampled_loss(rows.flatten(0, 1), ids[:, 1:].flatten()))
+        for name in self.directions:
+            ids = batch.streams()[name]
+            readouts, state = self.read(ids[:, :-1], self._before(name), name)
+            self._states[name] = tuple(part.detach() for part in state) if state is not None else None
+            losses.append(self._loss_of(readouts.flatten(0, 1), ids[:, 1:].flatten()))
         return torch.stack(losses).mean()
 
-    def _sampled_loss(self, rows: Tensor, targets: Tensor) -> Tensor:
-        if not self.config.num_sampled:
-            logits = functional.linear(rows, self.words.weight, self.bias).float()
-            return functional.cross_entropy(logits, targets)
-        sampled = torch.multinomial(self.proposal, self.config.num_sampled, replacement=False)
-        correction = self.bias - (self.proposal * self.config.num_sampled).clamp(max=1.0).log()
-        others = functional.linear(rows, self.words(sampled), correction[sampled]).float().logsumexp(1)
-        own = (rows * self.words(targets)).sum(-1, dtype=torch.float32) + correction[targets]
-        is_sampled = torch.zeros_like(self.bias, dtype=torch.bool).index_fill_(0, sampled, value=True)
-        total = torch.where(is_sampled[targets], others, torch.logaddexp(others, own))
-        return (total - own).mean()
-
     @torch.inference_mode()
-    def log_likelihood(self, batch: StreamBatch, states: dict[str, State]) -> Mapping[str, float]:
-        """The mean log-likelihood of a token in nats by direction, exact; ``states`` is read and brought up to date."""
-        figures = {}
-        for name, ids in batch.streams().items():
-            logits, states[name] = self(ids[:, :-1], name, states.get(name))
-            loss = functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten())
-            figures[name] = -float(loss)
-        return figures
+    def log_likelihoods(self, ids: Tensor, state: State = None, direction: str = FORWARDS) -> tuple[Tensor, State]:
+        """(batch, time + 1) ids -> the log-probability of each but the first, exact, (batch, time), and the state."""
+        logits, state = self(ids[:, :-1], state, direction)
+        loss = functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
+        return -loss.view(len(ids), -1), state
+
+    def _before(self, name: str) -> State:
+        """The state before a batch, that of some rows set to zero."""
+        state, rate = self._states.get(name), self.config.reset_rate
+        if state is None or not rate or not self.training:
+            return state
+        kept = state[0].new_empty(1, state[0].shape[1], 1).bernoulli_(1 - rate)
+        return tuple(part * kept for part in state)
+
+    def _loss_of(self, readouts: Tensor, targets: Tensor) -> Tensor:
+        table, bias = self.embedding.weight, self.output_bias
+        if self.num_sampled:
+            return sampled_loss(readouts, table, bias, targets, num_sampled=self.num_sampled, smoothing=0.0)
+        return tied_loss(readouts, table, bias, targets, smoothing=0.0)
 
 
 class Direction(nn.Module):
-    """One direction's recurrent layers and the projection to the size of the word vectors."""
+    """One direction's layers and the projection to the size of the embeddings."""
 
     def __init__(self, config: LanguageModelConfig) -> None:
         super().__init__()
         self.input_dropout = SharedDropout(config.input_dropout)
-        self.encoder = RecurrentEncoder(
-            cell=config.cell,
-            input_size=config.word_size,
-            hidden_size=config.hidden_size,
-            num_layers=config.num_layers,
-            bidirectional=False,
-            dropout=config.dropout,
-            weight_drop=config.weight_drop,
-        )
+        self.encoder: RecurrentEncoder | WindowEncoder
+        if config.cell == WINDOW:
+            self.encoder = WindowEncoder(config)
+        else:
+            self.encoder = RecurrentEncoder(
+                cell=config.cell,
+                input_size=config.embedding_size,
+                hidden_size=config.hidden_size,
+                num_layers=config.num_layers,
+                bidirectional=False,
+                dropout=config.dropout,
+                weight_drop=config.weight_drop,
+            )
         self.output_dropout = SharedDropout(config.dropout)
-        self.project = nn.Linear(config.hidden_size, config.word_size)
+        self.readout = nn.Linear(config.hidden_size, config.embedding_size)
 
     def forward(self, rows: Tensor, state: State) -> tuple[Tensor, State]:
-        """(batch, time, word size) -> the same shape, and the state of every layer behind the last token."""
+        """(batch, time, embedding) -> the same shape, and the state of every layer behind the last unit."""
         rows, state = self.encoder.advance(self.input_dropout(rows), state)
-        return self.project(self.output_dropout(rows)), state
+        return torch.tanh(self.readout(self.output_dropout(rows))), state
+
+
+class WindowEncoder(nn.Module):
+    """A feed-forward layer over the embeddings of the last units (Bengio et al. 2003)."""
+
+    def __init__(self, config: LanguageModelConfig) -> None:
+        super().__init__()
+        self.num_before = config.window_size - 1
+        self.layer = nn.Linear(config.window_size * config.embedding_size, config.hidden_size)
+
+    def advance(self, rows: Tensor, state: State) -> tuple[Tensor, State]:
+        """(batch, time, embedding) -> (batch, time, hidden); the state is the embeddings that the next step sees."""
+        batch, time, size = rows.shape
+        if state is None:
+            state = (rows.new_zeros(self.num_before, batch, size),)
+        padded = torch.cat([state[0].transpose(0, 1), rows], dim=1)
+        windows = torch.cat([padded[:, i : i + time] for i in range(self.num_before + 1)], dim=2)
+        return torch.tanh(self.layer(windows)), (padded[:, time:].transpose(0, 1),)

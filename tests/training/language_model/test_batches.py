@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training.streams import num_batches, stream_batches
+from training.language_model.batches import num_batches, stream_batches
 
 END = 2
 TEXTS = [np.arange(start, start + length, dtype=np.int32) for start, length in ((10, 7), (30, 1), (50, 12), (70, 4))]

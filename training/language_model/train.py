@@ -1,0 +1,107 @@
+"""Train a language model: corpora, units, network, fit, perplexity, and with ``--bundle`` measure and publish.
+
+``python -m training.language_model.train CONFIG``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from service.bundle import VOCABULARIES
+from service.text.batch import Ids
+from service.text.vocabulary import load_vocabularies
+from training.command_line import publishing_parser
+from training.config import load_config
+from training.language_model.batches import StreamBatch, stream_batches
+from training.language_model.config import LanguageModelRun
+from training.language_model.corpora import Split, read_splits
+from training.language_model.perplexity import stream_perplexity
+from training.language_model.units import Units, units_of_run
+from training.loop import fit, seed_everything
+from training.networks.language_model import LanguageModel
+from training.word_vectors import start_from_vectors
+
+
+def main() -> None:
+    arguments = publishing_parser(__doc__).parse_args()
+    config = load_config(LanguageModelRun, arguments.config)
+    folder = arguments.run_dir or Path("runs") / config.name
+    seed_everything(config.fit.seed)
+
+    splits = read_splits(config.sources, arguments.data_dir)
+    units = units_of_run(config, folder, [text for split in splits.values() for text in split.train])
+    train, dev = encode_parts(splits, units, config)
+    network = LanguageModel(vocabulary_size=units.size, config=config.network)
+    if config.word_vectors:
+        start_from_vectors(network.embedding, load_vocabularies(folder / VOCABULARIES)["words"], arguments.data_dir)
+    num_weights = sum(weight.numel() for weight in network.parameters())
+    print(f"{len(train):,} texts, {sum(map(len, train)):,} units; {units.size:,} kinds; {num_weights:,} weights")
+
+    epochs = Epochs(network, train, config, end_id=units.end_id)
+    best = fit(
+        network,
+        epochs.batches,
+        steps_per_epoch=epochs.num_steps,
+        score=lambda averaged: scored(averaged, dev, units.end_id),
+        config=config.fit,
+        folder=folder,
+    )
+    for name, value in scored(best, dev, units.end_id).items():
+        print(f"dev {name:24} {value:8.2f}")
+
+
+class Epochs:
+    """The batches of each epoch; past ``sampled_minutes`` the network's softmax is no longer sampled."""
+
+    def __init__(self, network: LanguageModel, texts: Sequence[Ids], config: LanguageModelRun, *, end_id: int) -> None:
+        self.network, self.texts, self.config, self.end_id = network, texts, config, end_id
+        self._lengths = np.array([len(text) + 1 for text in texts])
+        self._began_at = time.perf_counter()
+        num_tokens = min(config.epoch_tokens or int(self._lengths.sum()), int(self._lengths.sum()))
+        self.num_steps = max(1, num_tokens // (config.num_streams * config.num_steps))
+
+    def batches(self, rng: np.random.Generator) -> Iterator[StreamBatch]:
+        """A random part of the texts as streams."""
+        order = rng.permutation(len(self.texts))
+        if self.config.epoch_tokens:
+            order = order[: 1 + int(np.searchsorted(self._lengths[order].cumsum(), self.config.epoch_tokens))]
+        for batch in stream_batches(
+            [self.texts[i] for i in order],
+            num_streams=self.config.num_streams,
+            num_steps=self.config.num_steps,
+            end_id=self.end_id,
+            rng=rng,
+        ):
+            if self.config.sampled_minutes is not None and self.minutes > self.config.sampled_minutes:
+                self.network.num_sampled = 0
+            yield batch
+
+    @property
+    def minutes(self) -> float:
+        return (time.perf_counter() - self._began_at) / 60
+
+
+def encode_parts(splits: Mapping[str, Split], units: Units, config: LanguageModelRun) -> tuple[list[Ids], list[Ids]]:
+    """The training texts in ids, and as many dev texts, drawn at random, as have ``dev_tokens``."""
+    train = [units.encode(text) for split in splits.values() for text in split.train]
+    texts = [text for split in splits.values() for text in split.dev]
+    dev: list[Ids] = []
+    for place in np.random.default_rng(0).permutation(len(texts)):
+        if sum(map(len, dev)) >= config.dev_tokens:
+            break
+        dev.append(units.encode(texts[place])[: config.dev_tokens])
+    return train, dev
+
+
+def scored(network: LanguageModel, dev: Sequence[Ids], end_id: int) -> dict[str, float]:
+    """Perplexities of a unit by direction, and the score that chooses the best epoch."""
+    figures = stream_perplexity(network, dev, end_id)
+    return {"score": -sum(figures.values()), **figures}
+
+
+if __name__ == "__main__":
+    main()
