@@ -112,7 +112,7 @@ class Settings(BaseModel):
     max_decoder_rows: int = setting(
         32,
         ge=MAX_BEAM_SIZE,
-        meaning="hypotheses of a translation model decoded at once by one thread",
+        meaning="hypotheses of a translator or samples of a language model decoded at once by one thread",
         cost="slower steps for all that are decoded together; memory of their states",
     )
     max_queued_cells: int = setting(
