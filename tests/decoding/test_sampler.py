@@ -15,7 +15,6 @@ from service.decoding.sampler import MAX_READ_CELLS, Sampler
 from service.decoding.sampling import READ_TOGETHER, LanguageState, Prompt, Sample, SamplingOptions
 from service.predictors.language_graphs import LanguageGraphs
 from service.predictors.language_model import EncodedPrompt
-from service.text.batch import Batch
 from service.text.subwords import EOS_ID
 from tests.fakes import language_pieces
 from tests.fakes.language import STATE_SIZE, language_reader, language_step
@@ -182,4 +181,3 @@ def test_progress_is_told_of_streamed_prompts_alone_and_is_the_whole_in_the_end(
 
 def test_an_encoded_prompt_counts_the_tokens_of_its_text() -> None:
     assert EncodedPrompt(search=prompt("The report")).num_tokens == 2
-    assert isinstance(Batch, type)
