@@ -17,6 +17,7 @@ DATA  = $(if $(strip $(DATA_DIR)),--data-dir $(strip $(DATA_DIR)))
 TAGGER     = $(or $(strip $(CONFIG)),training/configs/en-tagger.toml)
 CLASSIFIER = $(or $(strip $(CONFIG)),training/configs/en-sentiment.toml)
 TRANSLATOR = $(or $(strip $(CONFIG)),training/configs/en-xx.toml)
+LANGUAGE_MODEL = $(or $(strip $(CONFIG)),training/configs/en-lm.toml)
 model_of   = $(basename $(notdir $(1)))
 # What the published models start from.
 STARTS_en-tagger = runs/en-tagger-start/best.pt
@@ -30,10 +31,10 @@ TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy smoke format settings conformance train-tagger train-classifier train-translator bench load chaos clean
+.PHONY: help serve test test-all check check-deploy smoke format settings conformance train-tagger train-classifier train-translator train-language-model bench load chaos clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-…); ARGS (test, bench, load, chaos, train-…); PYTHON"
 
@@ -79,6 +80,9 @@ train-classifier: $(VENV)/.train $(TAUGHT) ## Train a classifier; with BUNDLE=mo
 
 train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train the translator; with BUNDLE=models/en-xx publish it too
 	$(TRAIN)translator.train $(TRANSLATOR) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
+
+train-language-model: $(VENV)/.train ## Train a language model; with BUNDLE=models/en-lm publish it too
+	$(TRAIN)language_model.train $(LANGUAGE_MODEL) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
 runs/en-tagger-start/best.pt: | $(VENV)/.train
 	$(TRAIN)tagger.bundle_start models/en-tagger --run-dir $(@D) --labels runs/en-tagger-labels.conll $(DATA)

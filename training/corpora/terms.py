@@ -112,3 +112,68 @@ TRANSLATOR_CORPORA: Mapping[str, Mapping[str, str]] = {
         "source": "https://github.com/multi30k/dataset",
     },
 }
+
+# What language models learn from, by source (training/corpora/running_text.py), the parts of lm-english each its own.
+_STANDARD_EBOOKS = "https://github.com/standardebooks"
+LANGUAGE_MODEL_CORPORA: Mapping[str, Mapping[str, str]] = {
+    "lm-english/fiction": {
+        "name": "Novels and tales of Standard Ebooks, authors who died before 1956",
+        "licence": "CC0 1.0 (edition), public domain",
+        "source": _STANDARD_EBOOKS,
+    },
+    "lm-english/fiction-us": {
+        "name": "Novels and tales of Standard Ebooks, younger authors",
+        "licence": "CC0 1.0 (edition), public domain in the United States, in some other countries not yet",
+        "source": _STANDARD_EBOOKS,
+    },
+    "lm-english/textbooks": {
+        "name": "OpenStax textbooks: economics, philosophy, college success, anthropology, intellectual property",
+        "licence": "CC BY 4.0",
+        "source": "https://openstax.org",
+    },
+    "lm-english/government": {
+        "name": "Handbooks, guides and help of US agencies; State of the Union addresses",
+        "licence": "CC0 1.0, US public domain",
+        "source": "https://github.com/18F",
+    },
+    "lm-english/wikipedia": {
+        "name": "Wikipedia: paragraphs of GAP, XQuAD and Re-DocRED, sentences of WikiSplit",
+        "licence": "CC BY-SA 4.0; GAP Apache 2.0",
+        "source": "https://github.com/google-research-datasets/wiki-split",
+    },
+    "lm-english/wikinews": {
+        "name": "English Wikinews, 2019 and 2020",
+        "licence": "CC BY 2.5",
+        "source": "https://github.com/vanatteveldt/wikinews",
+    },
+    "lm-english/factbook": {
+        "name": "CIA World Factbook, its longer descriptions",
+        "licence": "public domain",
+        "source": "https://www.cia.gov/the-world-factbook",
+    },
+    "lm-english/help": {
+        "name": "GNOME user help",
+        "licence": "CC BY-SA 3.0",
+        "source": "https://help.gnome.org",
+    },
+    "tatoeba": {
+        "name": "Tatoeba, English sentences of the en-es, en-de and en-fr training pairs",
+        "licence": "CC BY 2.0 FR, sentences by the contributors of tatoeba.org",
+        "source": "https://tatoeba.org",
+    },
+    "dialogue-sgd": {
+        "name": "Schema-Guided Dialogue, train: two speakers and a service",
+        "licence": "CC BY-SA 4.0",
+        "source": "https://github.com/google-research-datasets/dstc8-schema-guided-dialogue",
+    },
+    "shakespeare": {
+        "name": "Tiny Shakespeare",
+        "licence": "public domain",
+        "source": "https://github.com/karpathy/char-rnn",
+    },
+    "war-and-peace": {
+        "name": "War and Peace (Tolstoy, translated by L. and A. Maude)",
+        "licence": "public domain",
+        "source": "https://www.gutenberg.org/ebooks/2600",
+    },
+}

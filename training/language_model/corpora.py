@@ -13,6 +13,7 @@ from pathlib import Path
 
 from training.corpora.running_text import read_texts
 from training.corpora.text_key import key_of
+from training.language_model.config import UnitKind
 
 BLOCK_TEXTS, NUM_BLOCKS = 40, 100
 DEV_BLOCK, TEST_BLOCK = 33, 66  # of every NUM_BLOCKS
@@ -60,3 +61,8 @@ def _split_book(text: str) -> Split:
     first = text.rfind("\n", 0, round(len(text) * (1 - 2 * HELD_OUT_SHARE))) + 1
     second = text.rfind("\n", 0, round(len(text) * (1 - HELD_OUT_SHARE))) + 1
     return Split(train=[text[:first]], dev=[text[first:second]], test=[text[second:]])
+
+
+def texts_of(texts: Sequence[str], units: UnitKind) -> list[str]:
+    """The texts as they are scored one by one: of tokens, whose lines are sentences, each line."""
+    return [line for text in texts for line in text.split("\n")] if units == "tokens" else list(texts)

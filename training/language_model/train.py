@@ -52,6 +52,12 @@ def main() -> None:
     )
     for name, value in scored(best, dev, units.end_id).items():
         print(f"dev {name:24} {value:8.2f}")
+    if arguments.bundle:
+        # It needs the service's packages, which training alone does not.
+        from training.language_model.publish import publish
+
+        figures = publish(best, config=config, folder=arguments.bundle, data_dir=arguments.data_dir, run=folder)
+        print(figures["texts"]["all"])
 
 
 class Epochs:

@@ -13,6 +13,12 @@ PARAGRAPHS = tuple(
         for place in ("in the house", "under a tree", "by the old river")
     )
 )
+PAIRS = {
+    "blimp": "plural\tagreement\tThe cat sleeps.\tThe cat sleep.\nplural\tagreement\tA dog runs.\tA dog run.\n",
+    "lm-syneval": "simple/plural\tthe cat sleeps\tthe cat sleep\tthe cat sleeping\n",
+    "linzen-natural": "attractors=0\tthe cat that did n't eat ,\tsleeps\tsleep\n",
+    "gulordava-nonce": "L__NOUN\tThe horse\tplays\tplay\n",
+}
 BOOK = "\n".join(f"{number}. A line of the book, and another one." for number in range(200))
 
 
@@ -25,6 +31,8 @@ def write_running_text(folder: Path) -> None:
     for part, words in (("train", "no it was n't"), ("valid", "it was <unk>"), ("test", "it was N <unk>")):
         _write(folder, f"ptb/{part}.txt", f" {words} \n {words} \n" * 30)
     _write(folder, "shakespeare/input.txt", BOOK)
+    for name, rows in PAIRS.items():
+        _write(folder, f"lm-minimal-pairs/{name}.tsv", rows)
 
 
 def _write(folder: Path, name: str, text: str) -> None:
