@@ -25,7 +25,7 @@ from bench.translation import Lengths, find_translator, open_bare, read_sentence
 from bench.translation_watch import Watched
 from bench.workload import SENTENCES
 from service.bundle import Bundle
-from service.decoding.offline_search import search_all
+from service.decoding.beam_search import search_all
 from service.decoding.search import Search
 from service.predictors.translator import Translator as Served
 from service.settings import Settings

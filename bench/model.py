@@ -12,8 +12,8 @@ import onnxruntime
 
 from bench.client import Request
 from service.bundle import Bundle, Task
-from service.decoding.offline_sampling import sample_all
-from service.decoding.offline_search import search_all
+from service.decoding.beam_search import search_all
+from service.decoding.sampler import sample_all
 from service.decoding.sampling import Prompt, SamplingOptions
 from service.decoding.search import Search
 from service.errors import BundleError

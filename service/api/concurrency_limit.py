@@ -10,7 +10,7 @@ from litestar.utils import normalize_path
 from service.api.load_shedding import TASK_OF_PATH, LoadShedder
 from service.api.problems import send_problem
 from service.errors import OverloadedError
-from service.scheduling.event_loop_lag import EventLoopLag
+from service.scheduling.latency import EventLoopLag
 
 
 class ConcurrencyLimit:

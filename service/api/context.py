@@ -14,7 +14,7 @@ from litestar.connection import ASGIConnection
 from service.api.callers import NOBODY, Caller
 from service.errors import FieldError, InvalidRequestError
 from service.models.cards import ModelName
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Priority
 from service.tracing.trace import NO_TRACE, Trace
 
 PRIORITY_HEADER = "X-Priority"

@@ -24,8 +24,7 @@ from service.models.cards import ModelName
 from service.models.limits import Limits
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Done, Job, Work
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Answer, Done, Job, ModelWork, Priority
 from service.tracing.trace import NO_TRACE, Trace
 
 Row = TypeVar("Row")
@@ -286,8 +285,8 @@ def trace_work(trace: Trace, model: ModelName, done: Done[Any]) -> None:
         trace.add(each.stage, since=each.began_at, until=each.ended_at, model=name, **each.sizes)
 
 
-def merged_work(work: Sequence[Work]) -> list[Work]:
+def merged_work(work: Sequence[ModelWork]) -> list[ModelWork]:
     """Return each run of a batch, and all decoded sentences merged into one: there may be hundreds."""
     runs = [each for each in work if each.stage == "model"]
     decoded = [each for each in work if each.stage == "decode"]
-    return [*runs, reduce(Work.joined, decoded)] if decoded else runs
+    return [*runs, reduce(ModelWork.joined, decoded)] if decoded else runs

@@ -13,7 +13,7 @@ from service.api.load_shedding import TASK_OF_PATH, LoadShedder
 from service.api.request_log import RequestLog
 from service.api.wire import Headers, problem_bytes
 from service.lifecycle import Lifecycle
-from service.scheduling.event_loop_lag import EventLoopLag
+from service.scheduling.latency import EventLoopLag
 
 _PATHS = {path.encode(): path for path in TASK_OF_PATH}
 

@@ -10,7 +10,7 @@ from service.api.context import PRIORITY_HEADER, TIMEOUT_HEADER, priority_named,
 from service.bundle import Task
 from service.errors import OverloadedError, ServiceError
 from service.models.registry import ModelRegistry
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Priority
 
 # Characters that each byte of a body stands for at least, as a rule: there is JSON around them, and some take several.
 CERTAIN = 0.5

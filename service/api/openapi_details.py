@@ -39,7 +39,7 @@ from service.api.schemas import (
 from service.errors import ServiceError
 from service.models.cards import ModelsResponse
 from service.models.limits import Limits
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Priority
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"

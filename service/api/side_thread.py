@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from service.errors import OverloadedError
 from service.runtime.memory import release_free_memory
-from service.scheduling.prediction import Throughput
+from service.scheduling.latency import Throughput
 
 LONG_TEXT = 16_384  # characters: some 3,000 words, about 10 ms of tokenizing or of writing an answer
 RELEASE_AFTER_SECONDS = 0.1  # by then the answer has been sent and freed

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from service.decoding.queue import DecodeQueue, PendingSentence
-from service.scheduling.prediction import ArrivalRate, Prediction, SafetyFactor, Throughput, WarmUp, completion_seconds
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Priority
+from service.scheduling.latency import ArrivalRate, Throughput, WarmUp
 
 TYPICAL_STEPS = 24  # of a sentence
 TYPICAL_ROW_STEPS = 4 * TYPICAL_STEPS
@@ -27,10 +27,10 @@ class DecodeRequest:
     @classmethod
     def of(cls, sentences: Sequence[PendingSentence], priority: Priority) -> Self:
         return cls(
-            cells=sum(each.row.length for each in sentences),
-            row_steps=sum(each.row_steps for each in sentences),
-            longest=max(each.search.num_steps for each in sentences),
-            offset=sentences[-1].row.offset,
+            cells=sum([each.length for each in sentences]),
+            row_steps=sum([each.cost for each in sentences]),
+            longest=max([each.search.num_steps for each in sentences]),
+            offset=sentences[-1].offset,
             priority=priority,
         )
 
@@ -45,7 +45,6 @@ class Forecast:
     """Predictions for one decoder with so many workers, as if no other model wanted its threads."""
 
     def __init__(self, *, num_workers: int, warm_up: WarmUp | None) -> None:
-        self.safety_factor = SafetyFactor()
         self._num_workers = num_workers
         self._row_steps = Throughput()
         self._steps = Throughput()
@@ -62,9 +61,6 @@ class Forecast:
         """Record an admitted request, which will delay those that come after it."""
         self._arrival_rate.record(self._seconds_for(request.row_steps), offset=request.offset, now=now)
 
-    def prediction(self, seconds: float) -> Prediction:
-        return Prediction(seconds=seconds, safety_factor=self.safety_factor)
-
     def best_seconds(self, request: DecodeRequest) -> float:
         """Predict the seconds of a request that nothing delays, at the highest speed that was ever reached."""
         return self._row_steps.best_seconds_for(request.row_steps) / self._num_workers
@@ -73,11 +69,12 @@ class Forecast:
         """Predict the seconds until a request is answered: as many steps as its longest sentence takes, or as long as
         all of it takes on all threads."""
         shares = queue.shares + request.priority.share
-        return completion_seconds(
+        return self._arrival_rate.completion_seconds(
             ahead=self._seconds_for(_row_steps_before(request, queue, live_rows)),
             own=max(self._seconds_for(request.row_steps), self._steps.seconds_for(request.longest)),
-            arrival_rate=self._arrival_rate.share_before(request.offset, now=now),
             if_steady=self._seconds_for(request.offset * shares),
+            offset=request.offset,
+            now=now,
         )
 
     def _seconds_for(self, row_steps: float) -> float:
@@ -88,6 +85,6 @@ class Forecast:
 def _row_steps_before(request: DecodeRequest, queue: DecodeQueue, live_rows: int) -> float:
     """Return the row steps that come before a request, and, if one waits, half of what is being decoded, which is half
     done on average."""
-    if not len(queue):
+    if not queue.num_waiting:
         return 0.0
     return queue.row_steps_before(request.offset) + live_rows * TYPICAL_STEPS / 2

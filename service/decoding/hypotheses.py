@@ -1,18 +1,134 @@
-"""Live hypotheses of a length bucket as arrays, and their continuations after a run of the step graph."""
+"""Live hypotheses of a length bucket as arrays: scores, states, recent tokens, and pointers back to their parents."""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.back_pointers import BackPointers
-from service.decoding.repetition_guard import RepetitionGuard
-from service.decoding.search import Floats, StepOutputs
-from service.decoding.selection import Indices, TopK, Totals
+from service.decoding.search import Floats
 from service.text.batch import Ids
+
+Indices = npt.NDArray[np.intp]
+Totals = npt.NDArray[np.float64]  # summed log-probabilities
+
+FIRST_TOKENS = 32  # room at first; afterwards twice as much each time
+_TOKEN, _PLACE = 0, 1
+LONGEST_PHRASE = 4  # tokens of the longest phrase that is guarded
+COPIES = 3  # in a row are let through: "no, no, no"
+NOTHING = -1  # is no token
+_SIZES = np.arange(1, LONGEST_PHRASE + 1, dtype=np.int32)
+_LIMITS = COPIES * _SIZES - 1  # tokens that agree with the one so many places before; one more completes another copy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BackPointers:
+    """Tokens of every hypothesis, and for each token the parent's row in the step that gave it."""
+
+    steps: Ids  # (row, token, 2); what is beyond a hypothesis' length means nothing
+
+    @classmethod
+    def none(cls, num_rows: int) -> Self:
+        """Make the back pointers of hypotheses that have no token yet."""
+        return cls(np.zeros((num_rows, FIRST_TOKENS, 2), np.int32))
+
+    def of(self, row: int, length: int) -> tuple[list[int], list[int]]:
+        """Return a hypothesis' tokens and the rows of its parents."""
+        tokens, places = self.steps[row, :length].T.tolist()
+        return tokens, places
+
+    def after(self, parents: Indices, tokens: Ids, lengths: Ids) -> BackPointers:
+        """Return the back pointers of hypotheses (row,) that extend these ``parents``, each ``lengths`` (row,) long, by
+        one token."""
+        steps = self.steps[parents]
+        if len(lengths) and lengths.max() >= steps.shape[1]:
+            steps = np.concatenate((steps, np.zeros_like(steps)), axis=1)
+        rows = np.arange(len(parents))
+        steps[rows, lengths, _TOKEN] = tokens
+        steps[rows, lengths, _PLACE] = parents
+        return BackPointers(steps)
+
+    def joined(self, other: BackPointers) -> BackPointers:
+        steps = np.zeros((len(self.steps) + len(other.steps), *self.steps.shape[1:]), np.int32)
+        steps[: len(self.steps)] = self.steps
+        steps[len(self.steps) :, : other.steps.shape[1]] = other.steps
+        return BackPointers(steps)
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> BackPointers:
+        return BackPointers(self.steps[rows])
+
+
+class Attentions:
+    """Attention of past steps, kept as long as a live sentence wants it."""
+
+    def __init__(self) -> None:
+        self.num_steps = 0  # that there were
+        self._kept: deque[Floats] = deque()  # the last ones, (row, time) each
+
+    def add(self, attention: Floats) -> None:
+        self._kept.append(attention)
+        self.num_steps += 1
+
+    def forget(self, before: int) -> None:
+        """Forget the attention of the steps before this one."""
+        while self._kept and self.num_steps - len(self._kept) < before:
+            self._kept.popleft()
+
+    def of(self, *, start: int, places: list[int], num_tokens: int) -> Floats:
+        """Return the attention (target, source) of a hypothesis: the rows in these ``places`` of the steps from
+        ``start`` on."""
+        first = start - (self.num_steps - len(self._kept))
+        rows = [step[place] for step, place in zip(islice(self._kept, first, None), places, strict=False)]
+        if not rows:
+            return np.zeros((0, num_tokens), np.float32)
+        return np.concatenate(rows).reshape(len(rows), -1)[:, :num_tokens].copy()  # of a slice all would be kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RepetitionGuard:
+    """Rule that a fourth copy of a phrase in a row is not written, so that loops are cut short.
+
+    It knows the recent tokens and the runs of every hypothesis. For each n up to LONGEST_PHRASE: the token n places
+    back, and how many in a row, up to the last, equal the token n places before them.
+    """
+
+    recent: Ids  # (row, n)
+    runs: Ids  # (row, n)
+
+    @classmethod
+    def none(cls, num_rows: int) -> Self:
+        """Make the guard of hypotheses that have no token yet."""
+        shape = (num_rows, LONGEST_PHRASE)
+        return cls(recent=np.full(shape, NOTHING, np.int32), runs=np.zeros(shape, np.int32))
+
+    def after(self, parents: npt.NDArray[np.intp], tokens: Ids) -> RepetitionGuard:
+        """Return the guard of hypotheses (row,) that extend these ``parents`` by one token each."""
+        recent = self.recent[parents]
+        runs = (self.runs[parents] + 1) * (recent == tokens[:, None])
+        recent[:, 1:] = recent[:, :-1]
+        recent[:, 0] = tokens
+        return RepetitionGuard(recent=recent, runs=runs)
+
+    def forbids(self, candidates: Ids) -> npt.NDArray[np.bool_] | None:
+        """Return which next tokens (row, candidate) would complete a copy too many; None if none does."""
+        at_limit = self.runs >= _LIMITS
+        if not at_limit.any():
+            return None
+        forbidden = np.where(at_limit, self.recent, NOTHING)
+        found: npt.NDArray[np.bool_] = (candidates[:, :, None] == forbidden[:, None, :]).any(axis=2)
+        return found
+
+    def joined(self, other: RepetitionGuard) -> RepetitionGuard:
+        return RepetitionGuard(
+            recent=np.concatenate((self.recent, other.recent)), runs=np.concatenate((self.runs, other.runs))
+        )
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> RepetitionGuard:
+        return RepetitionGuard(recent=self.recent[rows], runs=self.runs[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,69 +172,4 @@ class LiveHypotheses:
             totals=self.totals[rows],
             repetition_guard=self.repetition_guard.only(rows),
             back_pointers=self.back_pointers.only(rows),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Continuations:
-    """Candidate continuations of the live hypotheses, numbered row by row, candidate by candidate."""
-
-    rows: LiveHypotheses
-    outputs: StepOutputs
-    width: int  # candidates of each row
-    tokens: Ids  # (continuation,)
-    top_k: TopK
-
-    @classmethod
-    def of(cls, rows: LiveHypotheses, outputs: StepOutputs, wanted: Ids) -> Self:
-        """Rank the continuations; ``wanted`` (slot,) is how many of each sentence may go on."""
-        forbidden = rows.repetition_guard.forbids(outputs.candidates)
-        # If nothing is forbidden, a sentence takes no more of a row than it has places, and a </s> that is dropped.
-        width = outputs.scores.shape[1] if forbidden is not None else int(wanted.max()) + 1
-        candidates, scores = outputs.candidates[:, :width], outputs.scores[:, :width]
-        totals: Totals = rows.totals[:, None] + scores
-        if forbidden is not None:
-            totals[forbidden] = -np.inf
-        return cls(
-            rows=rows,
-            outputs=outputs,
-            width=totals.shape[1],
-            tokens=candidates.ravel(),
-            top_k=TopK.of(totals, rows.slots, len(wanted)),
-        )
-
-    def selected(self, numbers: Indices) -> Selected:
-        parents = numbers // self.width
-        return Selected(
-            parents=parents,
-            slots=self.rows.slots[parents],
-            tokens=self.tokens[numbers],
-            totals=self.top_k.totals[numbers],
-        )
-
-    def rows_of(self, selected: Selected, lengths: Ids) -> LiveHypotheses:
-        """Make the live hypotheses (row,) of the selected continuations; ``lengths`` (row,) are those of their
-        parents."""
-        return LiveHypotheses(
-            slots=selected.slots,
-            tokens=selected.tokens,
-            state=self.outputs.state[selected.parents],
-            totals=selected.totals,
-            repetition_guard=self.rows.repetition_guard.after(selected.parents, selected.tokens),
-            back_pointers=self.rows.back_pointers.after(selected.parents, selected.tokens, lengths),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Selected:
-    """Selected continuations."""
-
-    parents: Indices  # (row,)
-    slots: Ids  # (row,)
-    tokens: Ids  # (row,)
-    totals: Totals  # (row,)
-
-    def only(self, rows: npt.NDArray[np.bool_]) -> Selected:
-        return Selected(
-            parents=self.parents[rows], slots=self.slots[rows], tokens=self.tokens[rows], totals=self.totals[rows]
         )

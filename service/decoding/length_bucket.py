@@ -10,12 +10,11 @@ from typing import Generic
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.back_pointers import Attentions
 from service.decoding.encoder_memory import EncoderMemory
-from service.decoding.hypotheses import Continuations, LiveHypotheses, Selected
+from service.decoding.hypotheses import Attentions, Indices, LiveHypotheses
 from service.decoding.sampling import NewTokens
 from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
-from service.decoding.selection import Indices, num_candidates
+from service.decoding.selection import Continuations, Selected, num_candidates
 from service.decoding.sentence_search import FinishedSentence, SentenceSearch, T
 from service.text.batch import Ids
 

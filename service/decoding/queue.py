@@ -8,36 +8,57 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.decoding.sampling import NewTokens
-from service.scheduling.job import Job, Row
-from service.scheduling.virtual_time import BacklogHistogram, FairQueue, VirtualClock, cancel
+from service.decoding.strategy import DecodeSearch
+from service.scheduling.fair_queue import FairQueue, VirtualClock
+from service.scheduling.job import Job, Row, offsets
 
 OnFinished = Callable[[int, Any], None]  # the sentence's place in its job, and its answer
 OnProgress = Callable[[int, NewTokens], None]  # the prompt's place in its job, and what is new of one of its samples
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class PendingSentence:
-    """A sentence of a job on its way through the decoder."""
+class PendingSentence(Row[Any]):
+    """A sentence of a job on its way through the decoder. Its cost is the estimated rows of decoder steps that it
+    takes."""
 
-    row: Row[Any]
     search: Any  # a DecodeSearch, of the kind that the strategy decodes
-    on_finished: OnFinished | None
+    on_finished: OnFinished | None = None
     on_progress: OnProgress | None = None
     started_at: float = 0.0  # when it was taken
 
     @property
     def is_open(self) -> bool:
         """Whether the answer is still wanted."""
-        return self.row.job.is_open
+        return not self.job.done.done()
 
     def is_late(self, now: float) -> bool:
-        return self.row.job.deadline <= now
+        return self.job.deadline <= now
 
-    @property
-    def row_steps(self) -> int:
-        """Estimated rows of decoder steps that the sentence takes."""
-        row_steps: int = self.search.row_steps
-        return row_steps
+
+def pending_sentences(
+    job: Job[Any],
+    searches: Sequence[DecodeSearch],
+    on_finished: OnFinished | None,
+    on_progress: OnProgress | None = None,
+) -> list[PendingSentence]:
+    """Make the rows of a job that these searches answer."""
+    lengths = [len(search.ids) for search in searches]
+    costs = [search.row_steps for search in searches]
+    each_row = enumerate(zip(searches, lengths, costs, offsets(costs, job.priority), strict=True))
+    return [
+        PendingSentence(
+            job,
+            index,
+            search.ids,
+            length,
+            cost,
+            offset,
+            search=search,
+            on_finished=on_finished,
+            on_progress=on_progress,
+        )
+        for index, (search, length, cost, offset) in each_row
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,28 +69,16 @@ class AdmittedSentences:
     late: Sequence[PendingSentence]  # whose deadline has passed
 
 
-class DecodeQueue:
+class DecodeQueue(FairQueue[PendingSentence]):
     """Queue of sentences by virtual time, in row steps; its counts may be read from any thread.
 
     A sentence that is too wide for the room there is holds up those behind it, so that its turn comes.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._clock = VirtualClock()
-        self._fair_queue: FairQueue[PendingSentence] = FairQueue()
-        self._backlog = BacklogHistogram()
-        self._jobs: dict[Job[Any], int] = {}  # sentences of each that wait, by arrival
-        self._num_waiting = 0  # not counted in the places: in the midst of a change their count is none
-        self.cells = 0  # source tokens
+        super().__init__(VirtualClock())
         self.rows = 0  # places of all beams
-
-    def __len__(self) -> int:
-        return self._num_waiting
-
-    @property
-    def row_steps(self) -> int:
-        return self._backlog.total
+        self._lock = threading.Lock()
 
     @property
     def shares(self) -> float:
@@ -79,27 +88,22 @@ class DecodeQueue:
     def row_steps_before(self, offset: float) -> int:
         """Return the row steps that stand before a sentence with this offset in virtual time."""
         with self._lock:
-            return self._backlog.before(self._clock.now + offset)
+            return self.backlog.before(self._clock.now + offset)
 
-    def push(self, sentences: Iterable[PendingSentence]) -> None:
+    def push(self, rows: Iterable[PendingSentence]) -> None:
+        """Queue the sentences of requests that arrive now, in the order of each request."""
         with self._lock:
-            for each in sentences:
-                each.row.ticket = ticket = self._clock.ticket(each.row.offset, each)
-                self._fair_queue.push(ticket)
-                self._backlog.add(ticket, each.row_steps)
-                self._count(each, 1)
+            super().push(rows)
 
-    def drop(self, sentences: Iterable[PendingSentence]) -> None:
+    def drop(self, rows: Iterable[PendingSentence]) -> None:
         """Drop those of these sentences that still wait."""
         with self._lock:
-            for each in sentences:
-                if each.row.ticket is not None:
-                    self._remove(each)
+            super().drop(rows)
 
     def oldest(self) -> Job[Any] | None:
         """Return the job that arrived first of those with a sentence waiting."""
         with self._lock:
-            return next(iter(self._jobs), None)
+            return super().oldest()
 
     def take(self, *, room: int, share: int, is_empty: bool, now: float) -> AdmittedSentences:
         """Take the next sentences until ``share`` rows are reached, within ``room`` rows; at least one if the worker
@@ -107,40 +111,26 @@ class DecodeQueue:
         admitted: list[PendingSentence] = []
         late: list[PendingSentence] = []
         with self._lock:
-            while (first := self._fair_queue.first()) is not None:
+            while (first := self.first()) is not None:
                 width = first.search.num_rows
                 if not first.is_open:
-                    self._remove(first)
+                    super().drop([first])
                 elif first.is_late(now):
-                    self._remove(first)
+                    super().drop([first])
                     late.append(first)
                 elif (share > 0 and width <= room) or (is_empty and not admitted):
-                    self._clock.serve(first.row_steps)
                     self._remove(first)
+                    self._serve([first])
                     admitted.append(first)
                     room, share = room - width, share - width
                 else:
                     break
         return AdmittedSentences(admitted=admitted, late=late)
 
-    def _remove(self, each: PendingSentence) -> None:
-        ticket = each.row.ticket
-        assert ticket is not None  # noqa: S101  # it waits here
-        self._backlog.remove(ticket, each.row_steps)
-        cancel(ticket)
-        each.row.ticket = None
-        self._fair_queue.count_cancelled()
-        self._count(each, -1)
+    def _add(self, row: PendingSentence) -> None:
+        super()._add(row)
+        self.rows += row.search.num_rows
 
-    def _count(self, each: PendingSentence, sign: int) -> None:
-        self._num_waiting += sign
-        self.cells += sign * each.row.length
-        self.rows += sign * each.search.num_rows
-        job = each.row.job
-        if job not in self._jobs:
-            self._jobs[job] = 0
-            self._clock.joined(job.priority)
-        self._jobs[job] += sign
-        if not self._jobs[job]:
-            del self._jobs[job]
-            self._clock.left(job.priority)
+    def _remove(self, row: PendingSentence) -> None:
+        super()._remove(row)
+        self.rows -= row.search.num_rows

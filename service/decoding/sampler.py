@@ -4,6 +4,7 @@ another."""
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
@@ -17,6 +18,7 @@ from service.decoding.sampling import (
     READ_TOGETHER,
     LanguageStepModel,
     NewTokens,
+    Prompt,
     Sample,
     Samples,
 )
@@ -24,6 +26,7 @@ from service.decoding.search import Floats
 from service.text.batch import Batch, Ids, pad
 
 MAX_READ_CELLS = 512  # of the prompts that are read between two steps
+MAX_ROWS = 128  # of samples that are taken without a scheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -210,6 +213,32 @@ class Sampler(Generic[T]):
                 if answer.is_complete:
                     del self._answers[each.item]
                     yield FinishedPrompt(item=each.item, answer=[one for one in answer.samples if one is not None])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _NumberedPrompt:
+    """A prompt and its place among the answers."""
+
+    search: Prompt
+    place: int
+
+
+def sample_all(model: LanguageStepModel, prompts: Sequence[Prompt], *, max_rows: int = MAX_ROWS) -> list[Samples]:
+    """Sample on the calling thread, without queue or clock, and return the samples of each prompt, in order; as many
+    are taken together as there is room for."""
+    sampler: Sampler[_NumberedPrompt] = Sampler(model, max_rows=max_rows)
+    waiting = deque(map(_NumberedPrompt, prompts, range(len(prompts))))
+    answers: list[Samples] = [()] * len(prompts)
+    while waiting or len(sampler):
+        room, joining = sampler.room, list[_NumberedPrompt]()
+        while waiting and (room >= waiting[0].search.num_samples or not (len(sampler) or joining)):
+            joining.append(waiting.popleft())
+            room -= joining[-1].search.num_samples
+        sampler.admit(joining)
+        for run in sampler.step():
+            for finished in run.finished:
+                answers[finished.item.place] = finished.answer
+    return answers
 
 
 def _rows_of(batch: Batch) -> int:

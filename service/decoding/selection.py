@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.repetition_guard import LONGEST
+from service.decoding.hypotheses import LONGEST_PHRASE, Indices, LiveHypotheses, Totals
+from service.decoding.search import StepOutputs
 from service.text.batch import Ids
-
-Indices = npt.NDArray[np.intp]
-Totals = npt.NDArray[np.float64]  # summed log-probabilities
 
 
 def num_candidates(largest_beam: int) -> int:
@@ -20,7 +19,7 @@ def num_candidates(largest_beam: int) -> int:
     The repetition guard may forbid one of the best for each length of copies, and </s> is passed over if it only spells
     again what was found: with so many more than the beam size none of this leaves a place empty.
     """
-    return largest_beam + LONGEST + 1
+    return largest_beam + LONGEST_PHRASE + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,3 +56,68 @@ class TopK:
         numbers = self.order[start + wanted : start + count]
         found: list[int] = numbers[self.totals[numbers] > -np.inf].tolist()
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Continuations:
+    """Candidate continuations of the live hypotheses, numbered row by row, candidate by candidate."""
+
+    rows: LiveHypotheses
+    outputs: StepOutputs
+    width: int  # candidates of each row
+    tokens: Ids  # (continuation,)
+    top_k: TopK
+
+    @classmethod
+    def of(cls, rows: LiveHypotheses, outputs: StepOutputs, wanted: Ids) -> Self:
+        """Rank the continuations; ``wanted`` (slot,) is how many of each sentence may go on."""
+        forbidden = rows.repetition_guard.forbids(outputs.candidates)
+        # If nothing is forbidden, a sentence takes no more of a row than it has places, and a </s> that is dropped.
+        width = outputs.scores.shape[1] if forbidden is not None else int(wanted.max()) + 1
+        candidates, scores = outputs.candidates[:, :width], outputs.scores[:, :width]
+        totals: Totals = rows.totals[:, None] + scores
+        if forbidden is not None:
+            totals[forbidden] = -np.inf
+        return cls(
+            rows=rows,
+            outputs=outputs,
+            width=totals.shape[1],
+            tokens=candidates.ravel(),
+            top_k=TopK.of(totals, rows.slots, len(wanted)),
+        )
+
+    def selected(self, numbers: Indices) -> Selected:
+        parents = numbers // self.width
+        return Selected(
+            parents=parents,
+            slots=self.rows.slots[parents],
+            tokens=self.tokens[numbers],
+            totals=self.top_k.totals[numbers],
+        )
+
+    def rows_of(self, selected: Selected, lengths: Ids) -> LiveHypotheses:
+        """Make the live hypotheses (row,) of the selected continuations; ``lengths`` (row,) are those of their
+        parents."""
+        return LiveHypotheses(
+            slots=selected.slots,
+            tokens=selected.tokens,
+            state=self.outputs.state[selected.parents],
+            totals=selected.totals,
+            repetition_guard=self.rows.repetition_guard.after(selected.parents, selected.tokens),
+            back_pointers=self.rows.back_pointers.after(selected.parents, selected.tokens, lengths),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Selected:
+    """Selected continuations."""
+
+    parents: Indices  # (row,)
+    slots: Ids  # (row,)
+    tokens: Ids  # (row,)
+    totals: Totals  # (row,)
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> Selected:
+        return Selected(
+            parents=self.parents[rows], slots=self.slots[rows], tokens=self.tokens[rows], totals=self.totals[rows]
+        )

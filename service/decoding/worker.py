@@ -1,15 +1,20 @@
-"""Decode worker: while it has a thread it makes one decoder step after another."""
+"""Decode workers, each of which makes one decoder step after another while it has a thread, and their work source."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from service.decoding.queue import DecodeQueue, PendingSentence
 from service.decoding.sampling import NewTokens
 from service.decoding.strategy import DecodeStrategy, Finished
 from service.metrics import Metrics
+
+# Most time that other work waits for a turn to end, besides one step. Changing over costs a tenth of a millisecond.
+TURN_SECONDS = 0.01
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -53,15 +58,15 @@ class DecodeWorker:
         gone = self._strategy.drop(lambda each: not each.is_open or each.is_late(now))
         report.late += (each for each in gone if each.is_open)
         model_seconds = self._admit(queue, share=share, now=now, report=report)
-        for run in self._strategy.step():
-            report.finished += run.finished
-            report.progress += run.progress
+        for step in self._strategy.step():
+            report.finished += step.finished
+            report.progress += step.progress
             report.num_steps += 1
-            report.row_steps += run.num_rows
-            model_seconds += run.model_seconds
+            report.row_steps += step.num_rows
+            model_seconds += step.model_seconds
             self._metrics.decoder_steps.inc()
-            self._metrics.decoder_step_rows.observe(run.num_rows)
-            self._metrics.decoder_step_seconds.observe(run.model_seconds)
+            self._metrics.decoder_step_rows.observe(step.num_rows)
+            self._metrics.decoder_step_seconds.observe(step.model_seconds)
         self.live_rows = self._strategy.live_rows
         self._metrics.decoder_bookkeeping_seconds.observe(time.perf_counter() - began_at - model_seconds)
 
@@ -72,7 +77,7 @@ class DecodeWorker:
 
     def _admit(self, queue: DecodeQueue, *, share: int, now: float, report: StepReport) -> float:
         """Admit waiting sentences and return the seconds the encoder took."""
-        if not len(queue):
+        if not queue.num_waiting:
             return 0.0
         taken = queue.take(room=self._strategy.room, share=share, is_empty=not len(self._strategy), now=now)
         report.late += taken.late
@@ -88,3 +93,81 @@ def share_of(worker: DecodeWorker, running: Sequence[DecodeWorker], *, waiting_r
     many."""
     total = sum(each.live_rows for each in running) + waiting_rows
     return -(-total // max(1, len(running) + num_idle)) - worker.live_rows
+
+
+class DecodeSource:
+    """Work source that offers a decoder's workers to the thread pool: the paused ones, and an empty one if sentences
+    wait. It belongs to the event loop's thread, except for ``work``."""
+
+    is_long: ClassVar[bool] = False
+    takes_turns: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        workers: Sequence[DecodeWorker],
+        queue: DecodeQueue,
+        work: Callable[[DecodeSource, Sequence[DecodeWorker], asyncio.AbstractEventLoop], None],
+    ) -> None:
+        self.workers = workers
+        self.queue = queue
+        self.work = work
+
+    @property
+    def running(self) -> list[DecodeWorker]:
+        """Workers that have a thread."""
+        return [worker for worker in self.workers if worker.is_running]
+
+    @property
+    def num_waiting(self) -> int:
+        return len(self._waiting())
+
+    @property
+    def cells(self) -> int:
+        return self.queue.cells
+
+    @property
+    def rank(self) -> tuple[float, int] | None:
+        """Time since which the source waits. A paused worker waits since its last turn, however old its sentences
+        are."""
+        since = [worker.paused_at for worker in self._waiting() if worker.live_rows]
+        if self._empty() is not None and (oldest := self.queue.oldest()) is not None:
+            since.append(oldest.submitted_at)
+        return (min(since), 0) if since else None
+
+    @property
+    def needs_thread(self) -> bool:
+        """Whether a worker is paused, or sentences wait that no running worker will take."""
+        if self.queue.num_waiting and not self.running:
+            return True
+        return any(worker.live_rows for worker in self.workers if not worker.is_running)
+
+    def seconds_before(self, time: float) -> float:
+        """Estimate one turn for each waiting worker: the source's time is not the rows' virtual time."""
+        return TURN_SECONDS * self.num_waiting
+
+    def seconds_for(self, cells: float) -> float:
+        return TURN_SECONDS
+
+    def take(self, max_cells: int, *, now: float) -> list[DecodeWorker]:
+        """Take the worker that was paused first, or an empty one if a sentence waits."""
+        workers = sorted(self._waiting(), key=lambda worker: (not worker.live_rows, worker.paused_at))[:1]
+        for worker in workers:
+            worker.is_running = True
+        return workers
+
+    def _waiting(self) -> list[DecodeWorker]:
+        """Return the paused workers, and an empty one if sentences wait that no worker is about to take."""
+        paused = [worker for worker in self.workers if worker.live_rows and not worker.is_running]
+        empty = self._empty()
+        return paused if empty is None else [*paused, empty]
+
+    def _empty(self) -> DecodeWorker | None:
+        """Return a worker to decode the next sentence, if more wait than there are workers that begin."""
+        num_waiting, empty = self.queue.num_waiting, None
+        if num_waiting:
+            for worker in self.workers:
+                if not worker.live_rows:
+                    num_waiting -= worker.is_running
+                    empty = empty if worker.is_running else worker
+        return empty if num_waiting > 0 else None

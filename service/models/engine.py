@@ -38,8 +38,7 @@ from service.runtime.cores import available_cores
 from service.runtime.memory import release_free_memory, when_gone
 from service.runtime.priority import lower_priority
 from service.scheduling.batcher import Batcher
-from service.scheduling.event_loop_lag import EventLoopLag
-from service.scheduling.prediction import WarmUp
+from service.scheduling.latency import EventLoopLag, WarmUp
 from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 

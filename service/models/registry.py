@@ -12,9 +12,8 @@ from service.lifecycle import Lifecycle
 from service.models.cards import ModelCard, ModelName
 from service.models.versions import full_name
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Job
-from service.scheduling.prediction import TokensPerCharacter
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Answer, Job, Priority
+from service.scheduling.latency import TokensPerCharacter
 
 Model = TypeVar("Model", bound=Predictor[Any, Any])
 Row = TypeVar("Row")

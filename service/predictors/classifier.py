@@ -14,7 +14,7 @@ from service.bundle import MANIFEST, VOCABULARIES, Bundle, Manifest
 from service.errors import BundleError, InputTooLongError, NoWordsError
 from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
 from service.runtime.session import Session
-from service.scheduling.prediction import WarmUp
+from service.scheduling.latency import WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of

@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
-from service.decoding.offline_sampling import sample_all
+from service.decoding.sampler import sample_all
 from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Sample, Samples, SamplingOptions
-from service.decoding.source import TURN_SECONDS
+from service.decoding.worker import TURN_SECONDS
 from service.errors import BundleError, InputTooLongError, NoWordsError
 from service.predictors.language_graphs import STATE, LanguageGraphs
 from service.predictors.language_state import dump_state, load_state
 from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
 from service.runtime.session import Session
-from service.scheduling.prediction import Speed, WarmUp
+from service.scheduling.latency import Speed, WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.subwords import EOS_ID, Subwords
 from service.text.text_pieces import TextPieces

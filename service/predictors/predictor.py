@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import numpy as np
 
-from service.scheduling.prediction import Speed, WarmUp
+from service.scheduling.latency import Speed, WarmUp
 from service.text.batch import Batch
 
 Example = TypeVar("Example")

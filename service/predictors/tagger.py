@@ -15,7 +15,7 @@ from service.errors import BundleError, InputTooLongError, InvalidRequestError
 from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
 from service.predictors.viterbi import decode_legal
 from service.runtime.session import Session
-from service.scheduling.prediction import WarmUp
+from service.scheduling.latency import WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import Encoding, WordEncoder
 from service.text.sentence import Sentence

@@ -12,10 +12,9 @@ import msgspec
 import numpy as np
 
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
-from service.decoding.beam_search import MAX_ENCODED_CELLS
-from service.decoding.offline_search import search_all
+from service.decoding.beam_search import MAX_ENCODED_CELLS, search_all
 from service.decoding.search import Hypotheses, StepInputs
-from service.decoding.source import TURN_SECONDS
+from service.decoding.worker import TURN_SECONDS
 from service.errors import BundleError, InvalidRequestError
 from service.predictors.confidence import ConfidenceModel, Features
 from service.predictors.predictor import Bounds, drift, largest_batches
@@ -30,7 +29,7 @@ from service.predictors.translation import (
 )
 from service.predictors.translation_graphs import TranslationGraphs
 from service.runtime.session import Session
-from service.scheduling.prediction import Speed, WarmUp
+from service.scheduling.latency import Speed, WarmUp
 from service.text.batch import Batch
 from service.text.languages import match_language
 from service.text.subwords import Subwords

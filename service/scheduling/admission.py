@@ -11,17 +11,6 @@ LONGEST_RETRY_SECONDS = 60  # no prediction reaches further
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """Predictions for a request that is about to be queued."""
-
-    queued_cells: int  # in the same queue
-    own_cells: int
-    seconds: float  # until it is answered, as predicted
-    best_seconds: float  # the same if it had the service to itself, at the best speed there ever was
-    is_idle: bool  # nothing waits, and a thread is free
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionControl:
     """Refuses at arrival the requests that would be answered too late, whether they hold one text or many.
 
@@ -32,37 +21,49 @@ class AdmissionControl:
 
     max_queued_cells: int
 
-    def check(self, outlook: Outlook, *, deadline: float, now: float) -> None:
-        """Raise DeadlineExceededError or OverloadedError if the request is to be refused."""
-        left = deadline - now
-        if left <= 0:
-            raise DeadlineExceededError("the deadline passed before the work could be queued")
-        if outlook.queued_cells and outlook.own_cells > self._room(outlook):
-            raise OverloadedError(
-                f"{outlook.queued_cells} tokens are waiting and the limit is {self.max_queued_cells}: there is no room "
-                f"for {outlook.own_cells} more",
-                retry_after_seconds=_retry_seconds(outlook.seconds),
-            )
-        if (outlook.best_seconds if outlook.is_idle else outlook.seconds) > left:
-            raise OverloadedError(_too_late(outlook, left), retry_after_seconds=_retry_seconds(outlook.seconds - left))
+    def check(
+        self,
+        *,
+        queued_cells: int,
+        own_cells: int,
+        seconds: float,
+        best_seconds: float,
+        is_idle: bool,
+        seconds_left: float,
+        accepted: bool = False,
+    ) -> None:
+        """Raise DeadlineExceededError or OverloadedError if a request is to be refused.
 
-    def _room(self, outlook: Outlook) -> int:
+        ``queued_cells`` wait in the same queue, ``seconds`` is the predicted time until the answer, ``best_seconds``
+        the same if the request had the service to itself, at the best speed there ever was. The service ``is_idle`` if
+        nothing waits and a thread is free. Rows of a request that was ``accepted`` before find room in any queue.
+        """
+        if seconds_left <= 0:
+            raise DeadlineExceededError("the deadline passed before the work could be queued")
+        if queued_cells and own_cells > self._room(queued_cells) and not accepted:
+            raise OverloadedError(
+                f"{queued_cells} tokens are waiting and the limit is {self.max_queued_cells}: there is no room "
+                f"for {own_cells} more",
+                retry_after_seconds=_retry_seconds(seconds),
+            )
+        if is_idle and best_seconds > seconds_left:
+            raise OverloadedError(
+                f"nothing waits, but this takes {1000 * best_seconds:.0f} ms at best, and "
+                f"{1000 * seconds_left:.0f} ms are left: give it more time or send less at once",
+                retry_after_seconds=_retry_seconds(seconds - seconds_left),
+            )
+        if not is_idle and seconds > seconds_left:
+            raise OverloadedError(
+                f"{queued_cells} tokens are waiting; this would take about {1000 * seconds:.0f} ms, and "
+                f"{1000 * seconds_left:.0f} ms are left",
+                retry_after_seconds=_retry_seconds(seconds - seconds_left),
+            )
+
+    def _room(self, queued_cells: int) -> int:
         """Return the cells that one request may take. The last cells go to requests of one cell each, so that a full
         queue is really full."""
-        left = self.max_queued_cells - outlook.queued_cells
+        left = self.max_queued_cells - queued_cells
         return max(left // 2, min(left, 1))
-
-
-def _too_late(outlook: Outlook, left: float) -> str:
-    if outlook.is_idle:
-        return (
-            f"nothing waits, but this takes {1000 * outlook.best_seconds:.0f} ms at best, and {1000 * left:.0f} ms are "
-            "left: give it more time or send less at once"
-        )
-    return (
-        f"{outlook.queued_cells} tokens are waiting; this would take about {1000 * outlook.seconds:.0f} ms, and "
-        f"{1000 * left:.0f} ms are left"
-    )
 
 
 def _retry_seconds(excess: float) -> int:

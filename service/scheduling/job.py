@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from enum import Enum
+from typing import Any, Generic, Literal, TypeVar
 
 from service.errors import DeadlineExceededError, ServiceError
-from service.scheduling.prediction import Prediction
-from service.scheduling.virtual_time import Priority, Ticket, offsets
+from service.scheduling.latency import Prediction
 from service.text.batch import Ids
 
 Answer = TypeVar("Answer")
+# [virtual time, number, row]: a list because the row becomes None when it leaves its queue, which frees it at once.
+Ticket = list[Any]
+
+BULK_SHARE = 0.25  # of an interactive request's; a power of two, so that sums of shares are exact
+
+
+class Priority(Enum):
+    """Priority of a request; its share of the service while others wait is 1 for an ordinary one."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+    @property
+    def share(self) -> float:
+        return BULK_SHARE if self is Priority.BULK else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Work:
+class ModelWork:
     """Work that a model did for a job: one run of its batch, or the decoding of a sentence."""
 
     stage: Literal["model", "decode"]
@@ -24,9 +39,9 @@ class Work:
     ended_at: float
     sizes: Mapping[str, float]
 
-    def joined(self, other: Work) -> Work:
+    def joined(self, other: ModelWork) -> ModelWork:
         """Merge two pieces of work into one that spans and sums both."""
-        return Work(
+        return ModelWork(
             stage=self.stage,
             began_at=min(self.began_at, other.began_at),
             ended_at=max(self.ended_at, other.ended_at),
@@ -41,7 +56,7 @@ class Done(Generic[Answer]):
     answers: Sequence[Answer]
     queue_seconds: float = 0.0  # until its first row began to run
     model_seconds: float = 0.0  # from then until its last row was answered
-    work: Sequence[Work] = ()  # as it ended
+    work: Sequence[ModelWork] = ()  # as it ended
 
     def joined(self, more: Done[Answer]) -> Done[Answer]:
         """Append later rows of the same request; the time between counts as the model's. Both have work."""
@@ -63,7 +78,8 @@ class Row(Generic[Answer]):
     index: int
     ids: Ids  # (time, ...)
     length: int
-    offset: float  # of its virtual time to that at which its job came
+    cost: int  # in the unit that its scheduler's virtual time counts
+    offset: float  # of its virtual time to that at which its job arrived
     ticket: Ticket | None = None  # while it waits
 
 
@@ -71,29 +87,23 @@ class Row(Generic[Answer]):
 class Job(Generic[Answer]):
     """Rows that are answered together. It belongs to the event loop's thread alone."""
 
-    ids: Sequence[Ids]
     done: asyncio.Future[Done[Answer]]
     submitted_at: float
     deadline: float
     priority: Priority = Priority.INTERACTIVE
-    costs: Sequence[int] = ()  # of each row, in its scheduler's unit; tokens if empty
     prediction: Prediction | None = None
-    rows: list[Row[Answer]] = field(init=False)
-    answers: list[Answer | None] = field(init=False)
-    remaining: int = field(init=False)
-    work: list[Work] = field(init=False, default_factory=list)
+    rows: Sequence[Row[Answer]] = ()  # until the job is over
+    cost: int = 0  # of all rows
+    remaining: int = 0  # rows without an answer
+    answers: list[Answer | None] = field(default_factory=list)
+    work: list[ModelWork] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        lengths = list(map(len, self.ids))
-        fair_queue = zip(self.ids, lengths, offsets(self.costs or lengths, self.priority), strict=True)
-        self.rows = [Row(self, index, *each) for index, each in enumerate(fair_queue)]
-        self.remaining = len(self.rows)
-        self.answers = [None] * self.remaining
-
-    @property
-    def cost(self) -> int:
-        """Sum of the costs of all rows."""
-        return sum(self.costs or map(len, self.ids))
+    def start(self, rows: Sequence[Row[Answer]]) -> None:
+        """Set the job's rows, in order."""
+        self.rows = rows
+        self.cost = sum([row.cost for row in rows])
+        self.remaining = len(rows)
+        self.answers = [None] * len(rows)
 
     @property
     def is_open(self) -> bool:
@@ -101,31 +111,42 @@ class Job(Generic[Answer]):
         return not self.done.done()
 
     def fail(self, error: ServiceError) -> None:
-        if self.is_open:
+        if not self.done.done():
             self.done.set_exception(error)
 
-    def put(self, index: int, answer: Answer, work: Work) -> None:
+    def put(self, index: int, answer: Answer, work: ModelWork) -> None:
         """Store one row's answer, and the work that made it; the last one finishes the job."""
         self.answers[index] = answer
         if not self.work or self.work[-1] is not work:
             self.work.append(work)
         self.remaining -= 1
-        if self.remaining == 0 and self.is_open:
+        if self.remaining == 0 and not self.done.done():
             self.done.set_result(self._finished(work.ended_at))
 
-    def settle(self, now: float) -> None:
-        """Compare the time of a job that is over with its prediction. Jobs that were cancelled or failed say nothing,
-        those that were late do."""
+    def end(self, now: float) -> None:
+        """Compare the time of a job that is over with its prediction, and forget its rows. Jobs that were cancelled or
+        failed say nothing about predictions, those that were late do."""
+        self.rows = ()  # they name the job: without this only the garbage collector would free both
         if self.prediction is None or self.done.cancelled():
             return
-        if self.done.exception() is None or isinstance(self.done.exception(), DeadlineExceededError):
+        error = self.done.exception()
+        if error is None or isinstance(error, DeadlineExceededError):
             self.prediction.settle(now - self.submitted_at)
 
     def _finished(self, at: float) -> Done[Answer]:
-        began_at = min(each.began_at for each in self.work)
+        began_at = min([each.began_at for each in self.work])
         return Done(
             answers=self.answers,  # type: ignore[arg-type]  # every place is filled
             queue_seconds=began_at - self.submitted_at,
             model_seconds=at - began_at,
             work=self.work,
         )
+
+
+def offsets(costs: Iterable[int], priority: Priority) -> Iterator[float]:
+    """Yield how long after its request's arrival each row should begin if the request has just its share: for an
+    ordinary one, the costs of the rows before it. A bulk request's time runs 1 / BULK_SHARE times as fast."""
+    speed, total = 1 / priority.share, 0.0
+    for cost in costs:
+        total += speed * cost
+        yield total - cost

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Protocol
 
-from service.scheduling.event_loop_lag import EventLoopLag
-from service.scheduling.prediction import ArrivalRate, completion_seconds
-from service.scheduling.virtual_time import Priority, VirtualClock
-from service.scheduling.work_source import WorkSource
+from service.scheduling.fair_queue import VirtualClock
+from service.scheduling.job import Priority
+from service.scheduling.latency import ArrivalRate, EventLoopLag, LengthMix
 
 MIN_ROWS_TO_SPLIT = 4  # fewer rows than this in a run cost almost what this many do
 MIN_ROWS_TO_STAGE = 64  # several full batches
@@ -22,40 +22,55 @@ LONG_ROW_TOKENS = 128
 # A thread kept idle for short rows is worth it where they are a good part of the work, not where one review in four
 # happens to be brief.
 SHORT_SHARE_TO_KEEP_A_THREAD = 0.2
-HALF_LIFE_SECONDS = 1.0  # of arrivals, in the share of short rows
-SILENCE_SECONDS = 3.0  # after so long without a short row none is expected, whatever its share was
 
 
-class LengthMix:
-    """Share of recently arrived tokens that was in short rows."""
+class WorkSource(Protocol):
+    """One model's work as the thread pool sees it. It belongs to the event loop's thread, except for ``work``: the
+    function that runs what was taken, on a worker thread, and sees that ``ThreadPool.release`` is called."""
 
-    def __init__(self) -> None:
-        self._short = self._all = 0.0
-        self._at = self._short_at = 0.0
+    work: Callable[[Any, Sequence[Any], asyncio.AbstractEventLoop], None]
 
-    def record(self, tokens: int, *, is_long: bool, now: float) -> None:
-        kept = 0.5 ** ((now - self._at) / HALF_LIFE_SECONDS)
-        self._at = now
-        self._short = kept * self._short + (0 if is_long else tokens)
-        self._all = kept * self._all + tokens
-        if not is_long:
-            self._short_at = now
+    @property
+    def is_long(self) -> bool:
+        """Whether a run may take as long as a batch of dozens of sentences."""
+        ...
 
-    def short_share(self, now: float) -> float:
-        """Return the share; 0 before anything arrived, and when nothing short has arrived for a while: a share alone
-        does not age, and a backlog of long rows would be worked off beside an idle thread."""
-        return self._short / self._all if self._all and now - self._short_at < SILENCE_SECONDS else 0.0
+    @property
+    def takes_turns(self) -> bool:
+        """Whether a run ends soon after its thread is wanted, done or not, and waits again."""
+        ...
 
+    @property
+    def num_waiting(self) -> int:
+        """Number of rows or workers that could start; 0 if none."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class RunningBatch:
-    """A batch that runs, or is staged in the executor's queue."""
+    @property
+    def cells(self) -> int:
+        """Number of tokens that could start."""
+        ...
 
-    begun_at: float
-    seconds: float  # predicted duration
+    @property
+    def rank(self) -> tuple[float, int] | None:
+        """Rank among sources of its kind, the least goes first; None if nothing could start."""
+        ...
 
-    def seconds_left(self, now: float) -> float:
-        return max(0.0, self.begun_at + self.seconds - now)
+    @property
+    def needs_thread(self) -> bool:
+        """Whether work waits that no running run will take along."""
+        ...
+
+    def seconds_before(self, time: float) -> float:
+        """Estimate how long one thread is busy with waiting work that comes before a moment of virtual time."""
+        ...
+
+    def seconds_for(self, cells: float) -> float:
+        """Estimate how long one thread takes for so many cells."""
+        ...
+
+    def take(self, max_cells: int, *, now: float) -> Sequence[Any]:
+        """Take the work of the next run; possibly none."""
+        ...
 
 
 class ThreadPool:
@@ -89,8 +104,8 @@ class ThreadPool:
         self._max_cells = max_cells
         self._lag = lag
         self._clock = clock
-        self._sources: list[WorkSource] = []
-        self._runs: dict[WorkSource, deque[RunningBatch]] = {}
+        self._running: dict[WorkSource, deque[float]] = {}  # predicted ends of each source's runs, staged ones too
+        self._waiting: dict[WorkSource, None] = {}  # sources that have work waiting, and maybe some that have none left
         self._arrival_rate = ArrivalRate()
         self._busy = 0
         self._num_long = 0  # of the busy ones
@@ -105,13 +120,12 @@ class ThreadPool:
 
     def add(self, source: WorkSource) -> None:
         """Serve this source too."""
-        self._sources.append(source)
-        self._runs[source] = deque()
+        self._running[source] = deque()
 
     def remove(self, source: WorkSource) -> None:
         """Forget a source of which nothing waits. A run of it that goes on is released as always."""
-        self._sources.remove(source)
-        self._runs.pop(source, None)
+        del self._running[source]
+        self._waiting.pop(source, None)
 
     @property
     def overhead_seconds(self) -> float:
@@ -121,15 +135,15 @@ class ThreadPool:
     @property
     def is_idle(self) -> bool:
         """Whether a row that arrives now starts at once."""
-        return self.num_idle > 0 and not any(source.num_waiting for source in self._sources)
+        return self._busy < self.num_threads and not any(source.num_waiting for source in self._waiting)
 
     def wait_seconds(self, *, is_long: bool, offset: float = 0.0) -> float:
         """Estimate how long a row waits that arrives now with this offset in virtual time, if nothing arrived after
         it."""
         time = self.clock.now + offset
-        running = self._running_seconds() if not self.num_idle else 0.0
+        running = self._running_seconds() if self._busy >= self.num_threads else 0.0
         short_seconds = long_seconds = 0.0
-        for source in self._sources:
+        for source in self._waiting:
             if source.is_long:
                 long_seconds += source.seconds_before(time)
             else:
@@ -141,22 +155,20 @@ class ThreadPool:
 
     def completion_seconds(self, source: WorkSource, *, cells: int, offset: float, priority: Priority) -> float:
         """Estimate how long a request of so many cells takes, the last row of which has this offset in virtual time. It
-        may have all threads, and shares them with all that wait and arrive."""
-        shares = self.clock.shares + priority.share
-        return completion_seconds(
+        may have all threads, and shares them with all that wait and arrive. While others wait the last row's run is
+        filled up with their rows."""
+        last_run_cells = min(self._max_cells, source.cells + cells)
+        return self._arrival_rate.completion_seconds(
             ahead=self.wait_seconds(is_long=source.is_long, offset=offset),
-            own=max(source.seconds_for(cells) / self.num_threads, self._last_run_seconds(source, cells)),
-            arrival_rate=self._arrival_rate.share_before(offset, now=self._clock()),
-            if_steady=source.seconds_for(offset * shares) / self.num_threads,
+            own=max(source.seconds_for(cells) / self.num_threads, source.seconds_for(last_run_cells)),
+            if_steady=source.seconds_for(offset * (self.clock.shares + priority.share)) / self.num_threads,
+            offset=offset,
+            now=self._clock(),
         )
-
-    def _last_run_seconds(self, source: WorkSource, cells: int) -> float:
-        """Estimate the last row's run: while others wait it is filled up with their rows."""
-        return source.seconds_for(min(self._max_cells, source.cells + cells))
 
     def _running_seconds(self) -> float:
         now = self._clock()
-        return sum(run.seconds_left(now) for runs in self._runs.values() for run in runs)
+        return sum(max(0.0, end - now) for ends in self._running.values() for end in ends)
 
     def arrived(self, source: WorkSource, *, tokens: int, offset: float = 0.0) -> None:
         """Record queued rows of so many tokens, the last with this offset, and form batches once all that is ready is
@@ -166,11 +178,12 @@ class ThreadPool:
         fill the idle threads do not wait for its end; long rows that may not have those threads do not fill them.
         """
         now = self._clock()
+        self._waiting[source] = None
         self._length_mix.record(tokens, is_long=source.is_long, now=now)
         self._arrival_rate.record(source.seconds_for(tokens) / self.num_threads, offset=offset, now=now)
-        if not self.num_idle:
+        if self._busy >= self.num_threads:
             self.is_wanted = self._is_thread_wanted()
-        elif sum(source.cells for source in self._ready()) >= self._max_cells * self.num_idle:
+        elif sum([each.cells for each in self._ready()]) >= self._max_cells * (self.num_threads - self._busy):
             self._fill()
         elif not self._is_scheduled:
             self._is_scheduled = True
@@ -180,38 +193,45 @@ class ThreadPool:
         """End a run of this source and start the next. Of several runs of one source the first to begin is taken for
         it."""
         self._busy -= 1
-        if runs := self._runs.get(source):  # which it may have left meanwhile
-            runs.popleft()
         self._num_long -= source.is_long
+        ends = self._running.get(source)
+        if ends is not None:  # else it has left meanwhile
+            ends.popleft()
+            self._waiting[source] = None  # what ran may wait again
         self._fill()
 
     def _fill(self) -> None:
         self._is_scheduled = False
-        while (source := self._next()) is not None:
+        while self._waiting and (source := self._next()) is not None:
             now, cells = self._clock(), source.cells
             taken = source.take(self._share(source), now=now)
             if taken:
-                self._runs[source].append(RunningBatch(now, source.seconds_for(cells - source.cells)))
+                self._running[source].append(now + source.seconds_for(cells - source.cells))
                 self._busy += 1
                 self._num_long += source.is_long
                 self._was_long, self._was_turn = source.is_long, source.takes_turns
                 self._executor.submit(source.work, source, taken, asyncio.get_running_loop())
-        self.is_wanted = not self.num_idle and self._is_thread_wanted()
+        self.is_wanted = self._busy >= self.num_threads and self._is_thread_wanted()
 
     def _next(self) -> WorkSource | None:
         """Return the source whose turn it is of all that may run now; if both kinds wait, one of the kind that did not
         start last."""
-        allowed = [(rank, source) for source in self._ready() if (rank := source.rank) is not None]
-        other = [(rank, source) for rank, source in allowed if source.takes_turns != self._was_turn]
-        return min(other or allowed, key=lambda pair: pair[0])[1] if allowed else None
+        for source in [each for each in self._waiting if not each.num_waiting]:
+            del self._waiting[source]
+        allowed = [
+            (source.takes_turns == self._was_turn, rank, source)
+            for source in self._ready()
+            if (rank := source.rank) is not None
+        ]
+        return min(allowed, key=itemgetter(0, 1))[2] if allowed else None
 
     def _is_thread_wanted(self) -> bool:
         """Whether some source could use a thread if a turn ended."""
-        return any(source.needs_thread for source in self._sources if not source.is_long or self._may_run_long())
+        return any(source.needs_thread for source in self._waiting if not source.is_long or self._may_run_long())
 
-    def _ready(self) -> Iterator[WorkSource]:
-        """Yield the sources that have a row and may run one now."""
-        return (source for source in self._sources if source.num_waiting and self._has_room(source))
+    def _ready(self) -> list[WorkSource]:
+        """Return the sources that have a row and may run one now."""
+        return [source for source in self._waiting if source.num_waiting and self._has_room(source)]
 
     def _has_room(self, source: WorkSource) -> bool:
         """Whether a source may start a run now.
@@ -220,10 +240,11 @@ class ThreadPool:
         busy. With so many rows waiting, those that arrive meanwhile would not have changed it. But it would pass over a
         source that waits for a turn.
         """
-        may_stage = (
-            self._busy == self.num_threads and source.num_waiting >= MIN_ROWS_TO_STAGE and not self._is_turn_due()
-        )
-        return (self._busy < self.num_threads or may_stage) and (not source.is_long or self._may_run_long())
+        if source.is_long and not self._may_run_long():
+            return False
+        if self._busy < self.num_threads:
+            return True
+        return self._busy == self.num_threads and source.num_waiting >= MIN_ROWS_TO_STAGE and not self._is_turn_due()
 
     def _may_run_long(self) -> bool:
         if self.num_threads == 1 and self._is_short_waiting():
@@ -237,10 +258,10 @@ class ThreadPool:
         return max(1, self.num_threads - 1) if expects_short else self.num_threads
 
     def _is_short_waiting(self) -> bool:
-        return any(source.num_waiting for source in self._sources if not source.is_long)
+        return any(source.num_waiting for source in self._waiting if not source.is_long)
 
     def _is_turn_due(self) -> bool:
-        return any(source.needs_thread for source in self._sources if source.takes_turns)
+        return any(source.needs_thread for source in self._waiting if source.takes_turns)
 
     def _share(self, source: WorkSource) -> int:
         """Return the cells for the next batch: waiting rows are split among the idle threads, down to a few rows

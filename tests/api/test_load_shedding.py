@@ -8,8 +8,8 @@ import pytest
 
 from service.api.load_shedding import ACTIVE_SECONDS, CACHE_SECONDS, LoadShedder
 from service.errors import OverloadedError
-from service.scheduling.prediction import TokensPerCharacter
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Priority
+from service.scheduling.latency import TokensPerCharacter
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import every_route, problem_of
 from tests.api.test_context import busy, queued

@@ -26,8 +26,7 @@ from service.errors import CallerLeftError, DeadlineExceededError, OverloadedErr
 from service.models import registry
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
-from service.scheduling.job import Done, Work
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Done, ModelWork, Priority
 from service.text.paragraphs import cut
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import problem_of
@@ -321,7 +320,7 @@ def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Pat
         running = asyncio.ensure_future(endpoint.run(scene.stream.admitted, scene.request))
         await asyncio.sleep(0)
         _, first = scene.scheduler.jobs
-        work = Work(stage="decode", began_at=0.0, ended_at=1.0, sizes={})
+        work = ModelWork(stage="decode", began_at=0.0, ended_at=1.0, sizes={})
         found = hypotheses("va bi va bi va bi va bi", len(first.rows[0].ids))
         first.done.set_result(Done(answers=[found], work=[work]))
         await asyncio.sleep(0.01)
@@ -338,7 +337,7 @@ def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Pat
 
 def test_server_timing_covers_both_searches() -> None:
     def done(began_at: float, ended_at: float) -> Done[Any]:
-        work = [Work(stage="decode", began_at=began_at, ended_at=ended_at, sizes={"steps": 1})]
+        work = [ModelWork(stage="decode", began_at=began_at, ended_at=ended_at, sizes={"steps": 1})]
         return Done(answers=["a"], queue_seconds=0.5, model_seconds=ended_at - began_at, work=work)
 
     both = done(1.0, 2.0).joined(done(4.0, 5.0))

@@ -12,7 +12,7 @@ from bench.translation import find_translator, num_target_tokens, open_bare, sea
 from bench.translation_curve import Curve, Point
 from bench.translation_report import EMPTY, STEP, Comparison, lines_of
 from bench.translation_trace import Saturated
-from service.decoding.offline_search import search_all
+from service.decoding.beam_search import search_all
 from service.errors import BundleError
 from tests.fakes import TRANSLATOR, FakeSession, OpenFake, write_bundle, write_translator
 

@@ -28,9 +28,7 @@ class FakeDecoder:
 
     def enqueue(self, searches: Sequence[Search], *, deadline: float) -> Job[Hypotheses]:
         done = asyncio.get_running_loop().create_future()
-        job = Job[Hypotheses](
-            ids=[search.ids for search in searches], done=done, submitted_at=time.monotonic(), deadline=deadline
-        )
+        job = Job[Hypotheses](done=done, submitted_at=time.monotonic(), deadline=deadline)
         self._tasks.append(asyncio.create_task(self._answer(searches, job)))
         return job
 

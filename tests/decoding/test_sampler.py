@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.decoding.offline_sampling import sample_all
-from service.decoding.sampler import MAX_READ_CELLS, Sampler
+from service.decoding.sampler import MAX_READ_CELLS, Sampler, sample_all
 from service.decoding.sampling import READ_TOGETHER, LanguageState, Prompt, Sample, SamplingOptions
 from service.predictors.language_graphs import LanguageGraphs
 from service.predictors.language_model import EncodedPrompt

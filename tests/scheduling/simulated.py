@@ -16,13 +16,12 @@ import pytest
 from service.errors import DeadlineExceededError, OverloadedError
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
-from service.scheduling.job import Job
-from service.scheduling.prediction import (
+from service.scheduling.job import Job, Priority
+from service.scheduling.latency import (
     Speed,
     WarmUp,
 )
 from service.scheduling.thread_pool import ThreadPool
-from service.scheduling.virtual_time import Priority
 from service.text.batch import Batch
 from tests.fakes import FakeClock
 

@@ -9,21 +9,33 @@ import pytest
 
 from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
 from service.lifecycle import Lifecycle, Phase
-from service.scheduling.admission import LONGEST_RETRY_SECONDS, AdmissionControl, Outlook
-
-NOW = 100.0
+from service.scheduling.admission import LONGEST_RETRY_SECONDS, AdmissionControl
 
 
 def check(
-    *, queued: int = 0, own: int = 1, seconds: float = 0.0, best: float = 0.0, left: float = 60.0, idle: bool = False
+    *,
+    queued: int = 0,
+    own: int = 1,
+    seconds: float = 0.0,
+    best: float = 0.0,
+    left: float = 60.0,
+    idle: bool = False,
+    accepted: bool = False,
 ) -> None:
-    outlook = Outlook(queued_cells=queued, own_cells=own, seconds=seconds, best_seconds=best, is_idle=idle)
-    AdmissionControl(max_queued_cells=100).check(outlook, deadline=NOW + left, now=NOW)
+    AdmissionControl(max_queued_cells=100).check(
+        queued_cells=queued,
+        own_cells=own,
+        seconds=seconds,
+        best_seconds=best,
+        is_idle=idle,
+        seconds_left=left,
+        accepted=accepted,
+    )
 
 
-def refuses(**outlook: float) -> bool:
+def refuses(**sizes: float) -> bool:
     with suppress(OverloadedError):
-        check(**outlook)  # type: ignore[arg-type]
+        check(**sizes)  # type: ignore[arg-type]
         return False
     return True
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.scheduling.virtual_time import Priority
+from service.scheduling.job import Priority
 from tests.scheduling.simulated import DEADLINE, Asked, goodput, kept, mixture, poisson, sentence, simulate
 
 

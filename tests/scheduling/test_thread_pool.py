@@ -17,7 +17,8 @@ from service.errors import OverloadedError
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
-from service.scheduling.thread_pool import HALF_LIFE_SECONDS, LONG_ROW_TOKENS, SILENCE_SECONDS, ThreadPool
+from service.scheduling.latency import HALF_LIFE_SECONDS, SILENCE_SECONDS
+from service.scheduling.thread_pool import LONG_ROW_TOKENS, ThreadPool
 from service.text.batch import Batch
 from tests.fakes import FakeClock
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.decoding.offline_search import search_all
+from service.decoding.beam_search import search_all
 from service.decoding.search import EncoderOutputs as Encoded
 from service.decoding.search import Search, StepInputs, StepOutputs
 from service.predictors.translation_graphs import TranslationGraphs

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.decoding.queue import DecodeQueue, PendingSentence
-from service.decoding.search import Search
-from service.scheduling.job import Job, Row
-from service.scheduling.queue import RowQueue
-from service.scheduling.virtual_time import (
-    BUCKET_TOKENS,
-    BacklogHistogram,
-    FairQueue,
-    Priority,
-    VirtualClock,
-    cancel,
-    offsets,
-)
-from tests.scheduling.invented import search
-from tests.scheduling.test_queue import job_of
+from service.scheduling.fair_queue import BUCKET_TOKENS, BacklogHistogram, TicketHeap, VirtualClock, cancel
+from service.scheduling.job import Job, Priority, Row, offsets
+from service.scheduling.row_source import RowSource
+from service.scheduling.scheduler import no_run
+from tests.scheduling.test_row_source import job_of
 
 MAX_CELLS = 64
 INTERACTIVE, BULK = Priority.INTERACTIVE, Priority.BULK
@@ -39,7 +30,7 @@ class Service:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.queue: RowQueue[int] = RowQueue(self.clock)
+        self.queue: RowSource[int] = RowSource(self.clock, is_long=False, work=no_run)
         self.served: list[Row[int]] = []
 
     def come(self, lengths: Sequence[int], priority: Priority = INTERACTIVE) -> Job[int]:
@@ -48,7 +39,7 @@ class Service:
         return job
 
     def serve(self) -> list[Row[int]]:
-        batch = self.queue.take(MAX_CELLS)
+        batch = self.queue.take_batch(MAX_CELLS)
         self.served += batch
         return batch
 
@@ -149,7 +140,7 @@ def test_no_row_is_passed_over_by_more_than_stood_before_it(
         for _ in range(batches):
             service.serve()
     row = service.come([length]).rows[0]
-    before = len(service.queue)
+    before = service.queue.num_waiting
     count = 0
     while row.ticket is not None:
         service.serve()
@@ -169,64 +160,32 @@ def test_offsets_rise_and_the_last_ends_when_its_share_says(costs: list[int], pr
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.booleans())))
 def test_places_come_out_in_order_without_those_that_are_gone(moments: list[tuple[int, bool]]) -> None:
-    clock, fair_queue = VirtualClock(), FairQueue[str]()
+    clock, heap = VirtualClock(), TicketHeap[Any]()
     made = [clock.ticket(moment, f"{number}") for number, (moment, _) in enumerate(moments)]
     for ticket in made:
-        fair_queue.push(ticket)
+        heap.push(ticket)
     for ticket, (_, goes) in zip(made, moments, strict=True):
         if goes:
             cancel(ticket)
-            fair_queue.count_cancelled()
+            heap.count_cancelled()
     left = sorted(ticket for ticket in made if ticket[2] is not None)
-    assert len(fair_queue) == len(left)
+    assert len(heap) == len(left)
     for ticket in left:
-        assert fair_queue.first() == ticket[2]
+        assert heap.first() == ticket[2]
         cancel(ticket)
-        fair_queue.count_cancelled()
-    assert (fair_queue.first(), len(fair_queue)) == (None, 0)
+        heap.count_cancelled()
+    assert (heap.first(), len(heap)) == (None, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 100))), st.integers(0, 6000))
 def test_what_stands_before_a_moment_is_known_to_a_bucket(coming: list[tuple[int, int]], moment: int) -> None:
     clock, backlog = VirtualClock(), BacklogHistogram()
-    fair_queue = [(clock.ticket(time, None), cost) for time, cost in coming]
-    for ticket, cost in fair_queue:
+    tickets = [(clock.ticket(time, None), cost) for time, cost in coming]
+    for ticket, cost in tickets:
         backlog.add(ticket, cost)
     least = sum(cost for time, cost in coming if time <= moment)
     most = sum(cost for time, cost in coming if time < moment + BUCKET_TOKENS)
     assert least <= backlog.before(moment) <= most
-    for ticket, cost in fair_queue:
+    for ticket, cost in tickets:
         backlog.remove(ticket, cost)
     assert (backlog.total, backlog.before(1e9)) == (0, 0)
-
-
-def sought(searches: Sequence[Search], priority: Priority = INTERACTIVE) -> list[PendingSentence]:
-    costs = [len(each.ids) * each.beam_size for each in searches]
-    job = job_of([len(each.ids) for each in searches], priority)
-    for row, offset in zip(job.rows, offsets(costs, priority), strict=True):
-        row.offset = offset
-    return [
-        PendingSentence(row=row, search=each, on_finished=None) for row, each in zip(job.rows, searches, strict=True)
-    ]  # type: ignore[arg-type]
-
-
-def take_one(waiting: DecodeQueue) -> PendingSentence:
-    return waiting.take(room=4, share=4, is_empty=True, now=0.0).admitted[0]
-
-
-def test_a_sentence_to_translate_passes_the_tail_of_a_long_text_and_does_not_starve_it() -> None:
-    waiting = DecodeQueue()
-    text = sought([search(5, 6, 7, 8, beam_size=4)] * 50)
-    waiting.push(text)
-    assert [take_one(waiting) for _ in range(3)] == text[:3]
-    alone = sought([search(5, 6, 7, 8, beam_size=4)])
-    waiting.push(alone)
-    assert alone[0] in [take_one(waiting) for _ in range(2)]
-    taken = []
-    for _ in range(200):
-        waiting.push(sought([search(5, 6, 7, 8, beam_size=4)]))
-        taken.append(take_one(waiting))
-    assert sum(each in text for each in taken) >= 200 / waiting.shares
-    assert [each for each in taken if each in text] == sorted(
-        (each for each in taken if each in text), key=lambda each: each.row.index
-    )

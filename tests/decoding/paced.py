@@ -17,8 +17,8 @@ from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
 from service.scheduling.thread_pool import ThreadPool
 from service.text.batch import Batch
+from tests.decoding.invented import BOS, EOS, InventedModel
 from tests.fakes import FakeClock
-from tests.scheduling.invented import BOS, EOS, InventedModel
 
 FOREVER = 1e12
 BROKEN = 97  # a source that holds it breaks the step it is in

@@ -1,10 +1,14 @@
-"""Predictions of when a request will be answered: speeds learned from runs, and how far such predictions have been
-off."""
+"""Latency of a request, predicted from the speeds of earlier runs, recent arrivals and the lag of the event loop."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp
+
+from service.metrics import Metrics
 
 MEMORY = 0.95  # weight that earlier runs keep at each new one
 # Predictions are raised until this share of them holds. Other delays, a garbage collection or another program, are
@@ -15,6 +19,13 @@ STEP = 0.05
 LEAST_OFF, MOST_OFF = 1.2, 4.0  # some reserve at any time: it costs no throughput, only a shorter queue
 ARRIVAL_SECONDS = 0.5  # over which arrivals are averaged
 FULL = 0.98  # highest share of arrivals that is told apart
+HALF_LIFE_SECONDS = 1.0  # of arrivals, in the share of short rows
+SILENCE_SECONDS = 3.0  # after so long without a short row none is expected, whatever its share was
+BEAT_SECONDS = 0.01  # between two looks at the event loop's lag
+NEWEST = 0.2  # weight of the last beat: one that is late says little, several do
+# Turns between a request's arrival and its answer: half of one until it is read, one until its task begins, one until
+# a thread's news is heard, one until the answer is written.
+TURNS = 3.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +105,46 @@ class ArrivalRate:
         seconds = sum(each * min(1.0, 2.0 ** (own - size - 1)) for size, each in self._seconds.items())
         return min(FULL, self._kept(now) * seconds / ARRIVAL_SECONDS)
 
+    def completion_seconds(self, *, ahead: float, own: float, if_steady: float, offset: float, now: float) -> float:
+        """Predict the seconds until a request is answered: ``ahead`` is the work that stands before its last row, at
+        this ``offset``, and ``own`` its own work.
+
+        Requests that arrive meanwhile overtake it as long as the clock has not reached its last row. At the present
+        rate of arrivals the wait grows like that of a queue with processor sharing, by 1 / (1 - rate), but no more of
+        them overtake it than if as many waited all the time as now: ``if_steady``.
+        """
+        quiet = ahead + own
+        if if_steady <= quiet:
+            return quiet
+        return min(quiet / (1 - self.share_before(offset, now=now)), if_steady)
+
     def _kept(self, now: float) -> float:
         return exp((self._at - now) / ARRIVAL_SECONDS)
 
 
 def _size(offset: float) -> int:
     return int(offset).bit_length()
+
+
+class LengthMix:
+    """Share of recently arrived tokens that was in short rows."""
+
+    def __init__(self) -> None:
+        self._short = self._all = 0.0
+        self._at = self._short_at = 0.0
+
+    def record(self, tokens: int, *, is_long: bool, now: float) -> None:
+        kept = 0.5 ** ((now - self._at) / HALF_LIFE_SECONDS)
+        self._at = now
+        self._short = kept * self._short + (0 if is_long else tokens)
+        self._all = kept * self._all + tokens
+        if not is_long:
+            self._short_at = now
+
+    def short_share(self, now: float) -> float:
+        """Return the share; 0 before anything arrived, and when nothing short has arrived for a while: a share alone
+        does not age, and a backlog of long rows would be worked off beside an idle thread."""
+        return self._short / self._all if self._all and now - self._short_at < SILENCE_SECONDS else 0.0
 
 
 class SafetyFactor:
@@ -120,7 +165,7 @@ class SafetyFactor:
 class Prediction:
     """Predicted time of an admitted request, to be compared with the real one."""
 
-    seconds: float  # without the margin
+    seconds: float  # without the safety factor
     safety_factor: SafetyFactor
 
     def settle(self, seconds: float) -> None:
@@ -128,13 +173,39 @@ class Prediction:
         self.safety_factor.learn(predicted=self.seconds, real=seconds)
 
 
-def completion_seconds(*, ahead: float, own: float, arrival_rate: float, if_steady: float) -> float:
-    """Predict the seconds until a request is answered: ``ahead`` is the work that stands before its last row, ``own``
-    its own work.
+class EventLoopLag:
+    """Measures how late a timer of the event loop is. It runs only while there are requests: an idle service sleeps."""
 
-    Requests that arrive meanwhile overtake it as long as the clock has not reached its last row. At the present
-    ``arrival_rate`` the wait grows like that of a queue with processor sharing, by 1 / (1 - arrival_rate), but no more
-    of them overtake it than if as many waited all the time as now: ``if_steady``.
-    """
-    quiet = ahead + own
-    return min(quiet / (1 - arrival_rate), max(quiet, if_steady))
+    def __init__(self, *, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = 0.0  # of late, one turn of the loop
+        self._metrics = metrics
+        self._clock = clock
+        self.is_beating = False
+        self._is_needed = False
+        self._due = 0.0
+
+    @property
+    def allowance_seconds(self) -> float:
+        """Seconds that the event loop takes of a request's time on its way in and out."""
+        return TURNS * self.seconds
+
+    def watch(self) -> None:
+        """Keep measuring, because a request came."""
+        self._is_needed = True
+        if not self.is_beating:
+            self.is_beating = True
+            self._sleep()
+
+    def _sleep(self) -> None:
+        self._due = self._clock() + BEAT_SECONDS
+        asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
+
+    def _beat(self) -> None:
+        late = max(0.0, self._clock() - self._due)
+        self._metrics.loop_lag_seconds.observe(late)
+        self.seconds += NEWEST * (late - self.seconds)
+        if self._is_needed or self.seconds > BEAT_SECONDS:
+            self._is_needed = False
+            self._sleep()
+        else:
+            self.is_beating = False

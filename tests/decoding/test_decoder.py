@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
 from service.decoding.search import Hypotheses
-from service.decoding.source import TURN_SECONDS
+from service.decoding.worker import TURN_SECONDS
 from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, OverloadedError
 from service.metrics import Metrics
 from service.scheduling.thread_pool import ThreadPool
-from tests.scheduling import reference
-from tests.scheduling.invented import search
-from tests.scheduling.paced import BROKEN, FOREVER, Bench, PacedModel, run
-from tests.scheduling.test_beam_search import any_search, assert_equal
+from tests.decoding import reference
+from tests.decoding.invented import search
+from tests.decoding.paced import BROKEN, FOREVER, Bench, PacedModel, run
+from tests.decoding.test_beam_search import any_search, assert_equal
 
 SHORT = search(5, 6, max_tokens=3)
 LONG = search(7, 8, 9, beam_size=2, max_tokens=30)

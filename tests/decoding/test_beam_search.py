@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from service.decoding.beam_search import AtEveryStep, BeamSearch, JoinPolicy, WhenEmpty
 from service.decoding.encoder_memory import EncoderMemory
 from service.decoding.search import Hypotheses, Search, StepInputs, StepOutputs
-from tests.scheduling import reference
-from tests.scheduling.invented import LOOP, TIE, InventedModel, search
+from tests.decoding import reference
+from tests.decoding.invented import LOOP, TIE, InventedModel, search
 
 
 @dataclass(slots=True, eq=False)

@@ -9,9 +9,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.scheduling.job import Job, Row
-from service.scheduling.queue import RowQueue
-from service.scheduling.virtual_time import Priority, VirtualClock
+from service.scheduling.fair_queue import VirtualClock
+from service.scheduling.job import Job, Priority, Row, offsets
+from service.scheduling.row_source import RowSource
+from service.scheduling.scheduler import no_run
 
 LENGTHS = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=8), min_size=1, max_size=20)
 MAX_CELLS = st.integers(1, 300)
@@ -21,17 +22,20 @@ def job_of(lengths: Sequence[int], priority: Priority = Priority.INTERACTIVE) ->
     ids = [np.ones(length, np.int32) for length in lengths]
     loop = asyncio.new_event_loop()
     try:
-        return Job(ids=ids, done=loop.create_future(), submitted_at=0.0, deadline=1.0, priority=priority)
+        job: Job[int] = Job(done=loop.create_future(), submitted_at=0.0, deadline=1.0, priority=priority)
     finally:
         loop.close()
+    each_row = enumerate(zip(ids, lengths, offsets(lengths, priority), strict=True))
+    job.start([Row(job, index, row, length, length, offset) for index, (row, length, offset) in each_row])
+    return job
 
 
 def cells_of(rows: Sequence[Row[int]]) -> int:
     return len(rows) * max(row.length for row in rows)
 
 
-def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowQueue[int], list[Job[int]]]:
-    queue: RowQueue[int] = RowQueue(VirtualClock())
+def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowSource[int], list[Job[int]]]:
+    queue: RowSource[int] = RowSource(VirtualClock(), is_long=False, work=no_run)
     made = [job_of(lengths) for lengths in jobs]
     for job in made:
         queue.push(job.rows)
@@ -42,19 +46,19 @@ def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowQueue[int], list[Job[int]]
 def test_every_row_comes_out_once_in_batches_within_the_limit(jobs: list[list[int]], max_cells: int) -> None:
     queue, made = filled(jobs)
     seen: list[Row[int]] = []
-    while batch := queue.take(max_cells):
+    while batch := queue.take_batch(max_cells):
         assert len(batch) == 1 or cells_of(batch) <= max_cells
         seen += batch
     assert len(seen) == len(set(seen)) == sum(map(len, jobs))
     assert set(seen) == {row for job in made for row in job.rows}
-    assert (len(queue), queue.cells, queue.oldest()) == (0, 0, None)
+    assert (queue.num_waiting, queue.cells, queue.oldest()) == (0, 0, None)
 
 
 @given(LENGTHS, MAX_CELLS)
 def test_every_batch_begins_with_the_least_virtual_time(jobs: list[list[int]], max_cells: int) -> None:
     queue, made = filled(jobs)
     waiting = sorted((row for job in made for row in job.rows), key=lambda row: row.offset)  # it is stable
-    while batch := queue.take(max_cells):
+    while batch := queue.take_batch(max_cells):
         assert batch[0] is waiting[0]
         waiting = [row for row in waiting if row not in set(batch)]
 
@@ -64,17 +68,17 @@ def test_dropped_jobs_are_gone_and_the_counts_are_true(
     jobs: list[list[int]], max_cells: int, data: st.DataObject
 ) -> None:
     queue, made = filled(jobs)
-    taken = set(queue.take(max_cells))
+    taken = set(queue.take_batch(max_cells))
     dropped = data.draw(st.sets(st.sampled_from(range(len(made)))))
     for index in dropped:
         queue.drop(made[index].rows)
         queue.drop(made[index].rows)  # twice is once
     left = [row for i, job in enumerate(made) if i not in dropped for row in job.rows if row not in taken]
-    assert (len(queue), queue.cells) == (len(left), sum(row.length for row in left))
+    assert (queue.num_waiting, queue.cells) == (len(left), sum(row.length for row in left))
     assert queue.oldest() is (left[0].job if left else None)
     assert queue.backlog.before(1e9) == queue.cells
     rest: list[Row[int]] = []
-    while batch := queue.take(max_cells):
+    while batch := queue.take_batch(max_cells):
         rest += batch
     assert set(rest) == set(left)
 
@@ -85,20 +89,20 @@ def lengths_of(rows: Sequence[Row[int]]) -> list[int]:
 
 def test_a_long_row_among_short_ones_runs_apart() -> None:
     queue, _ = filled([[16] * 31 + [128]])
-    assert lengths_of(queue.take(4096)) == [16] * 31
-    assert lengths_of(queue.take(4096)) == [128]
+    assert lengths_of(queue.take_batch(4096)) == [16] * 31
+    assert lengths_of(queue.take_batch(4096)) == [128]
 
 
 def test_the_nearest_in_length_come_first() -> None:
     queue, _ = filled([[20, 40, 22, 19, 5, 21]])
-    assert lengths_of(queue.take(4 * 22)) == [19, 20, 21, 22]
+    assert lengths_of(queue.take_batch(4 * 22)) == [19, 20, 21, 22]
 
 
 def test_a_few_rows_share_a_run_even_if_they_differ() -> None:
     queue, _ = filled([[10, 18]])
-    assert lengths_of(queue.take(100)) == [10, 18]
+    assert lengths_of(queue.take_batch(100)) == [10, 18]
 
 
 def test_of_one_length_each_request_has_its_first_before_any_its_second() -> None:
     queue, made = filled([[7, 7], [7, 7]])
-    assert queue.take(21) == [made[0].rows[0], made[1].rows[0], made[0].rows[1]]
+    assert queue.take_batch(21) == [made[0].rows[0], made[1].rows[0], made[0].rows[1]]

@@ -1,0 +1,203 @@
+"""Fair queue: rows of requests of any size wait in an order of virtual time.
+
+The clock goes as fast as each request would be served if all that wait shared the service evenly, whatever their number
+of rows. This is generalised processor sharing (Parekh & Gallager, "A generalized processor sharing approach to flow
+control", 1993): a request is a flow of its own, and its rows are served in the order of the times at which they would
+begin then (Greenberg & Madras, "How fair is fair queuing", 1992). A sentence that arrives beside a batch of hundreds
+stands before all but the first of them; the batch has its share however many sentences come, because the clock goes on
+with every one of them and those that come later stand behind what it has reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any, Generic, TypeVar
+
+from service.scheduling.job import Job, Priority, Row, Ticket
+
+MIN_CANCELLED_TO_SWEEP = 64
+BUCKET_TOKENS = 128  # size of a histogram's bins
+_TIME, _ROW = 0, 2
+
+AnyRow = TypeVar("AnyRow", bound=Row[Any])
+
+
+class VirtualClock:
+    """Clock that never goes back, and goes on by the served cost over the shares of all waiting requests."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.shares = 0.0  # of all that wait
+        self._numbers = count()
+
+    def ticket(self, offset: float, row: object) -> Ticket:
+        """Make the ticket of a row that arrives now. Of two at the same time the first to come is first."""
+        return [self.now + offset, next(self._numbers), row]
+
+    def joined(self, priority: Priority) -> None:
+        """Count a request that begins to wait."""
+        self.shares += priority.share
+
+    def left(self, priority: Priority) -> None:
+        """Count off a request of which nothing waits any more."""
+        self.shares -= priority.share
+
+    def serve(self, cost: float) -> None:
+        """Go on by the cost of rows that were begun; their requests still count as waiting."""
+        self.now += cost / (self.shares or 1.0)
+
+
+class TicketHeap(Generic[AnyRow]):
+    """Heap of tickets in which a cancelled one stays, empty, until it comes up."""
+
+    __slots__ = ("_num_cancelled", "_tickets")
+
+    def __init__(self) -> None:
+        self._tickets: list[Ticket] = []
+        self._num_cancelled = 0
+
+    def __len__(self) -> int:
+        return len(self._tickets) - self._num_cancelled
+
+    def push(self, ticket: Ticket) -> None:
+        heappush(self._tickets, ticket)
+
+    def first(self) -> AnyRow | None:
+        """Return the row that stands before all others; None if none waits."""
+        tickets = self._tickets
+        while tickets and tickets[0][_ROW] is None:
+            heappop(tickets)
+            self._num_cancelled -= 1
+        return tickets[0][_ROW] if tickets else None
+
+    def rank(self) -> tuple[float, int] | None:
+        """Return the time and number of the first ticket, to compare with other heaps of the same clock."""
+        if self.first() is None:
+            return None
+        time, number, _ = self._tickets[0]
+        return time, number
+
+    def count_cancelled(self) -> int:
+        """Count a ticket that was cancelled, and return how many are left. When more are cancelled than wait, they are
+        swept out."""
+        self._num_cancelled += 1
+        num_left = len(self._tickets) - self._num_cancelled
+        if self._num_cancelled > MIN_CANCELLED_TO_SWEEP and self._num_cancelled > num_left:
+            self._tickets = [ticket for ticket in self._tickets if ticket[_ROW] is not None]
+            heapify(self._tickets)
+            self._num_cancelled = 0
+        return num_left
+
+
+def cancel(ticket: Ticket) -> None:
+    """Cancel a ticket; each heap that holds it must be told by ``count_cancelled``."""
+    ticket[_ROW] = None
+
+
+class BacklogHistogram:
+    """Cost that stands before any moment of virtual time, in a few dozen bins at most."""
+
+    __slots__ = ("_buckets", "total")
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, int] = {}
+        self.total = 0
+
+    def add(self, ticket: Ticket, cost: int) -> None:
+        bucket = int(ticket[_TIME]) // BUCKET_TOKENS
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + cost
+        self.total += cost
+
+    def remove(self, ticket: Ticket, cost: int) -> None:
+        bucket = int(ticket[_TIME]) // BUCKET_TOKENS
+        self.total -= cost
+        left = self._buckets[bucket] - cost
+        if left:
+            self._buckets[bucket] = left
+        else:
+            del self._buckets[bucket]
+
+    def before(self, time: float) -> int:
+        """Return the cost before a moment, rounded up to its bin."""
+        if not self.total:
+            return 0
+        last = int(time) // BUCKET_TOKENS
+        return sum(cost for bucket, cost in self._buckets.items() if bucket <= last)
+
+
+class FairQueue(Generic[AnyRow]):
+    """Rows of jobs in the order of virtual time, with the counts that predictions and admission need.
+
+    Queues of one clock share its order. Not thread-safe.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.num_waiting = 0  # rows
+        self.cells = 0  # tokens
+        self.backlog = BacklogHistogram()  # cost
+        self._clock = clock
+        self._order: TicketHeap[AnyRow] = TicketHeap()
+        self._jobs: dict[Job[Any], int] = {}  # rows of each that wait, by arrival
+
+    @property
+    def rank(self) -> tuple[float, int] | None:
+        """Rank of the first row among all rows of the clock; None if none waits."""
+        return self._order.rank()
+
+    def push(self, rows: Iterable[AnyRow]) -> None:
+        """Queue rows of requests that arrive now, in the order of each request."""
+        for row in rows:
+            self._add(row)
+
+    def drop(self, rows: Iterable[AnyRow]) -> None:
+        """Drop those of these rows, which were pushed here, that still wait."""
+        for row in rows:
+            if row.ticket is not None:
+                self._remove(row)
+                self._count_off(row.job)
+
+    def first(self) -> AnyRow | None:
+        """Return the row of least virtual time; None if none waits."""
+        return self._order.first()
+
+    def oldest(self) -> Job[Any] | None:
+        """Return the job that arrived first of those with a row waiting."""
+        return next(iter(self._jobs), None)
+
+    def _add(self, row: AnyRow) -> None:
+        row.ticket = ticket = self._clock.ticket(row.offset, row)
+        self._order.push(ticket)
+        self.backlog.add(ticket, row.cost)
+        self.num_waiting += 1
+        self.cells += row.length
+        waiting = self._jobs.get(row.job, 0)
+        if not waiting:
+            self._clock.joined(row.job.priority)
+        self._jobs[row.job] = waiting + 1
+
+    def _remove(self, row: AnyRow) -> None:
+        """Take a row out of the queue; its job counts as waiting until it is served or counted off."""
+        ticket = row.ticket
+        assert ticket is not None  # noqa: S101  # it waits here
+        self.backlog.remove(ticket, row.cost)
+        self.num_waiting -= 1
+        self.cells -= row.length
+        cancel(ticket)
+        row.ticket = None
+        self._order.count_cancelled()
+
+    def _serve(self, rows: Sequence[AnyRow]) -> None:
+        """Let the clock go on by rows that were removed to be run."""
+        self._clock.serve(sum([row.cost for row in rows]))  # while those it is shared with still count as waiting
+        for row in rows:
+            self._count_off(row.job)
+
+    def _count_off(self, job: Job[Any]) -> None:
+        waiting = self._jobs[job] - 1
+        if waiting:
+            self._jobs[job] = waiting
+        else:
+            del self._jobs[job]
+            self._clock.left(job.priority)

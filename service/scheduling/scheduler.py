@@ -1,0 +1,145 @@
+"""Base of a model's scheduler: admission of its jobs, their end, and its place in the thread pool and the gauges."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from traceback import extract_tb
+from typing import Any, Generic
+
+from service.errors import CallerLeftError, ModelFailedError, ServiceError
+from service.metrics import Metrics
+from service.scheduling.admission import AdmissionControl
+from service.scheduling.fair_queue import FairQueue
+from service.scheduling.job import Answer, Done, Job, Priority, Row
+from service.scheduling.latency import Prediction, SafetyFactor
+from service.scheduling.thread_pool import ThreadPool, WorkSource
+
+_log = logging.getLogger(__name__)
+
+
+class BaseScheduler(ABC, Generic[Answer]):
+    """Base class of schedulers, which are registered with the thread pool and the gauges while they are open or have
+    jobs.
+
+    A request that found the model before it was closed may still bring a job: then the scheduler is registered again
+    for as long. Once it is unregistered nothing but such requests holds it, or the model it runs. All methods belong to
+    the event loop's thread.
+    """
+
+    def __init__(
+        self, *, thread_pool: ThreadPool, max_queued_cells: int, metrics: Metrics, clock: Callable[[], float]
+    ) -> None:
+        self._thread_pool = thread_pool
+        self._admission_control = AdmissionControl(max_queued_cells=max_queued_cells)
+        self._safety_factor = SafetyFactor()
+        self._metrics = metrics
+        self._clock = clock
+        self._num_open = 0
+        self._is_closed = False
+        self._is_registered = False
+
+    @property
+    @abstractmethod
+    def _queues(self) -> Sequence[FairQueue[Any]]:
+        """Queues in which rows wait."""
+
+    @property
+    @abstractmethod
+    def _sources(self) -> Sequence[WorkSource]:
+        """Work sources for the thread pool."""
+
+    @abstractmethod
+    def _work(self, source: Any, taken: Sequence[Any], loop: asyncio.AbstractEventLoop) -> None:
+        """Run what was taken from a source, on a worker thread, and have ``ThreadPool.release`` called."""
+
+    @abstractmethod
+    def _drop(self, job: Job[Answer]) -> None:
+        """Drop the waiting rows of a job that ended before all were answered."""
+
+    @property
+    def queued_rows(self) -> int:
+        """Number of rows that wait."""
+        return sum(queue.num_waiting for queue in self._queues)
+
+    @property
+    def queued_cells(self) -> int:
+        """Number of tokens that wait."""
+        return sum(queue.cells for queue in self._queues)
+
+    @property
+    def oldest_age_seconds(self) -> float:
+        """Seconds for which the oldest waiting row has waited; 0 if none waits."""
+        oldest = [job.submitted_at for queue in self._queues if (job := queue.oldest()) is not None]
+        return self._clock() - min(oldest) if oldest else 0.0
+
+    def withdraw(self, job: Job[Answer]) -> None:
+        """Drop the rows of a disconnected caller that have not been run; those being decoded go before the next
+        step."""
+        job.fail(CallerLeftError("the connection closed before the answer was ready"))
+
+    def close(self) -> None:
+        """Close the scheduler: the model is served no longer."""
+        self._is_closed = True
+        self._unregister_if_done()
+
+    def _new_job(self, *, deadline: float, priority: Priority) -> Job[Answer]:
+        done: asyncio.Future[Done[Answer]] = asyncio.get_running_loop().create_future()
+        return Job(done=done, submitted_at=self._clock(), deadline=deadline, priority=priority)
+
+    def _admit(self, job: Job[Answer], rows: Sequence[Row[Answer]], *, seconds: float) -> None:
+        """Count a job that will probably take so many seconds, before any of its rows is queued."""
+        job.start(rows)
+        job.prediction = Prediction(seconds=seconds, safety_factor=self._safety_factor)
+        job.done.add_done_callback(partial(self._end, job))
+        self._num_open += 1
+        if not self._is_registered:
+            self._register()
+
+    def _end(self, job: Job[Answer], _: asyncio.Future[Done[Answer]]) -> None:
+        """Count off a job that was answered, failed or withdrawn."""
+        if job.remaining:
+            self._drop(job)
+        job.end(self._clock())
+        self._num_open -= 1
+        if self._is_closed:
+            self._unregister_if_done()
+
+    def _with_reserve(self, seconds: float) -> float:
+        """Return the seconds within which nearly all requests are answered that are predicted to take so long."""
+        return self._safety_factor.factor * seconds + self._thread_pool.overhead_seconds
+
+    def _register(self) -> None:
+        self._is_registered = True
+        for source in self._sources:
+            source.work = self._work
+            self._thread_pool.add(source)
+        self._metrics.watch(self)
+
+    def _unregister_if_done(self) -> None:
+        if self._is_closed and self._is_registered and not self._num_open:
+            self._is_registered = False
+            self._unregister()
+
+    def _unregister(self) -> None:
+        """Leave the thread pool and the gauges without leaving a cycle of references: objects from the start of the
+        service are frozen out of the garbage collector."""
+        for source in self._sources:
+            self._thread_pool.remove(source)
+            source.work = no_run
+        self._metrics.unwatch(self)
+
+
+def no_run(*_: object) -> None:
+    """Stands for the work of a source that is not registered; it is never called."""
+
+
+def failure_of(error: Exception) -> ServiceError:
+    """Log where an error was raised, and return the error for all requests that had a part in the run. Its message is
+    left out of the log: it may quote the text."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+    _log.error("a model run failed", extra={"error": type(error).__name__, "frames": frames})
+    return error if isinstance(error, ServiceError) else ModelFailedError("the model's run failed")
