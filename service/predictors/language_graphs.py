@@ -14,6 +14,7 @@ from service.text.batch import Batch, Ids
 from service.text.subwords import EOS_ID
 from service.text.text_pieces import TextPieces
 
+SCORED_TOGETHER = 256  # tokens of a text, whose distributions over the vocabulary are in memory at once
 _NO_POSITION, _NO_TARGET = np.zeros(0, np.int64), np.zeros(0, np.int32)
 STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from what comes out
 
@@ -49,16 +50,33 @@ class LanguageGraphs:
         return self._read(batch, state, positions=_NO_POSITION, targets=_NO_TARGET)[NEXT_STATE]
 
     def score(self, batch: Batch) -> list[Floats]:
-        """Return the log-probabilities (time,) of each text's tokens but the first, which precedes the text."""
+        """Return the log-probabilities (time,) of each text's tokens but the first, which precedes the text. Long texts
+        are read in stretches, whose memory is bounded."""
         lengths = batch.lengths - 1
-        is_asked = np.arange(batch.ids.shape[1] - 1) < lengths[:, None]
+        logprobs = np.zeros((len(lengths), int(lengths.max())), np.float32)
+        rows, state = np.arange(len(lengths)), self.first_state(len(lengths))
+        for start in range(0, logprobs.shape[1], SCORED_TOGETHER):
+            is_left = lengths[rows] > start
+            rows, state = rows[is_left], state[is_left]
+            stretch = batch.ids[rows, start : start + SCORED_TOGETHER + 1]
+            found, state = self._score(stretch, np.minimum(lengths[rows] - start, SCORED_TOGETHER), state)
+            logprobs[rows, start : start + found.shape[1]] = found
+        return [row[:length] for row, length in zip(logprobs, lengths.tolist(), strict=True)]
+
+    def _score(self, ids: Ids, lengths: Ids, state: Floats) -> tuple[Floats, Floats]:
+        """Return the log-probabilities (row, time) of a stretch's tokens but the first, of which each row has so many,
+        and the next states."""
+        logprobs = np.zeros((len(lengths), int(lengths.max())), np.float32)
+        time = logprobs.shape[1]
+        is_asked = np.arange(time) < lengths[:, None]
         outputs = self._read(
-            Batch(ids=batch.ids[:, :-1], lengths=lengths),
-            self.first_state(len(lengths)),
+            Batch(ids=ids[:, :time], lengths=lengths),
+            state,
             positions=np.flatnonzero(is_asked),
-            targets=batch.ids[:, 1:][is_asked],
+            targets=ids[:, 1 : time + 1][is_asked],
         )
-        return np.split(outputs["log_probabilities"], lengths.cumsum()[:-1])
+        logprobs[is_asked] = outputs["log_probabilities"]
+        return logprobs, outputs[NEXT_STATE]
 
     def _read(self, batch: Batch, state: Floats, *, positions: npt.NDArray[np.int64], targets: Ids) -> Arrays:
         return self._reader.run(
