@@ -64,7 +64,7 @@ def choose(
     places = np.arange(scores.shape[1])
     weights = scores.astype(np.float64)
     weights[~is_text[candidates] | (places >= parameters.num_candidates[:, None])] = -np.inf
-    _penalise(weights, candidates, parameters.penalty, recent)
+    _penalise(weights, candidates, parameters.penalty, recent, num_tokens=len(is_text))
     order = np.argsort(-weights, axis=1, kind="stable")
     weights = np.take_along_axis(weights, order, axis=1)
     if not np.isfinite(weights[:, 0]).all():
@@ -81,8 +81,10 @@ def choose(
     return found
 
 
-def _penalise(weights: Weights, candidates: Ids, penalty: Weights, recent: Ids) -> None:
+def _penalise(weights: Weights, candidates: Ids, penalty: Weights, recent: Ids, *, num_tokens: int) -> None:
     rows = np.flatnonzero(penalty != 1.0)
     if len(rows):
-        is_recent = (candidates[rows][:, :, None] == recent[rows][:, None, :]).any(axis=2)
-        weights[rows] *= np.where(is_recent, penalty[rows, None], 1.0)
+        places = np.arange(len(rows))[:, None]
+        is_recent = np.zeros((len(rows), num_tokens + 1), np.bool_)  # NO_TOKEN is the last
+        is_recent[places, recent[rows]] = True
+        weights[rows] *= np.where(is_recent[places, candidates[rows]], penalty[rows, None], 1.0)
