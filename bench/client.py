@@ -73,10 +73,15 @@ class Answer:
 
 
 def text_request(
-    path: str, texts: Sequence[str], *, num_words: int, wishes: Mapping[str, str | int] = MappingProxyType({})
+    path: str,
+    texts: Sequence[str],
+    *,
+    num_words: int,
+    field: str = "text",
+    wishes: Mapping[str, str | int | float] = MappingProxyType({}),
 ) -> Request:
-    """A ``POST`` of these texts to a task's route; ``wishes`` are the other fields of the request."""
-    body = json.dumps({"text": list(texts), **wishes}, ensure_ascii=False).encode()
+    """A ``POST`` of these texts to a task's route, in this field; ``wishes`` are the other fields of the request."""
+    body = json.dumps({field: list(texts), **wishes}, ensure_ascii=False).encode()
     return Request(content=encode_request("POST", path, body), num_words=num_words, num_items=len(texts))
 
 

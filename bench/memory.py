@@ -104,7 +104,9 @@ def largest_taken(service: ServiceProcess, model: Model, write: Compose, *, num_
 
     def is_taken(num_words: int) -> bool:
         texts = [write(num_words) for _ in range(num_items)]
-        return answers(service, text_request(model.path, texts, num_words=0, wishes=model.wishes).content)
+        return answers(
+            service, text_request(model.path, texts, num_words=0, field=model.field, wishes=model.wishes).content
+        )
 
     taken, refused = 0, FIRST_NUM_WORDS
     while refused <= MOST_NUM_WORDS and is_taken(refused):

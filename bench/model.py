@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
 from bench.client import Request
 from service.bundle import Bundle, Task
 from service.decoding.beam_search import search_all
+from service.decoding.sampler import sample_all
+from service.decoding.sampling import Prompt, SamplingOptions
 from service.decoding.search import Search
 from service.errors import BundleError
 from service.models.loading import (
@@ -24,6 +27,7 @@ from service.models.loading import (
     precision_of,
 )
 from service.predictors.classifier import Classifier
+from service.predictors.language_model import GenerateOptions, LanguageModel
 from service.predictors.sentence_encoder import cap_of
 from service.predictors.tagger import Tagger
 from service.predictors.translation import TranslateOptions
@@ -35,6 +39,7 @@ from service.text.paragraphs import cut
 from service.text.tokenizer import split_sentences
 
 BEAM_SIZE = 4  # of translations: the service's default
+NEW_TOKENS, TEMPERATURE = 32, 0.8  # of continuations
 
 
 class BareSession:
@@ -61,7 +66,8 @@ class Model(ABC):
         self.name, self.task = manifest.name, manifest.task
         self.title = f"{manifest.name} {manifest.version}, {precision}"
         self.path = f"/{manifest.task}"
-        self.wishes: Mapping[str, str | int] = {}  # what a request says beside its texts
+        self.field = "text"  # of a request, that holds its texts
+        self.wishes: Mapping[str, str | int | float] = {}  # what a request says beside its texts
         self.default_variable = PREFIX + DEFAULT_SETTINGS[manifest.task].upper()
         self._session = BareSession(bundle.graph(precision))
 
@@ -147,7 +153,44 @@ class TranslatorModel(Model):
         return "texts were truncated" if any(result["truncated"] for result in results) else ""
 
 
-MODELS: Mapping[Task, type[Model]] = {"tag": TaggerModel, "classify": ClassifierModel, "translate": TranslatorModel}
+class GeneratorModel(Model):
+    """A row (time,) for each prompt, with a place for each token that is written; the engine continues it."""
+
+    bare = "raw engine"
+
+    def __init__(self, bundle: Bundle, *, precision: str) -> None:
+        super().__init__(bundle, precision=precision)
+        self._model = LanguageModel(bundle, reader=BareSession(bundle.encoder(precision)), step=self._session)
+        sampling = SamplingOptions(max_tokens=NEW_TOKENS, temperature=TEMPERATURE)
+        self._options = GenerateOptions(sampling=sampling, seed=1)
+        self.field = "prompt"
+        self.wishes = {"max_tokens": NEW_TOKENS, "temperature": TEMPERATURE, "seed": 1}
+
+    def run(self, batch: Batch) -> None:
+        """Continue every prompt to its end, and others in its place as long as there are some."""
+        lengths = (batch.lengths - NEW_TOKENS).tolist()
+        prompts = [
+            Prompt(before=self._model.first_state(), ids=ids[:length], seed=1, options=self._options.sampling)
+            for ids, length in zip(batch.ids, lengths, strict=True)
+        ]
+        sample_all(self._model.graphs, prompts)
+
+    def rows_of(self, text: str) -> list[Ids]:
+        prompt = self._model.encode_prompt(text, self._options, before=self._model.first_state()).search
+        return [np.concatenate((prompt.ids, np.zeros(NEW_TOKENS, np.int32)))]
+
+    def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
+        if len(results) != request.num_items:
+            return f"{request.num_items} prompts sent, {len(results)} results back"
+        return "" if all(len(result["samples"]) == 1 for result in results) else "a prompt without a sample"
+
+
+MODELS: Mapping[Task, type[Model]] = {
+    "tag": TaggerModel,
+    "classify": ClassifierModel,
+    "translate": TranslatorModel,
+    "generate": GeneratorModel,
+}
 
 
 def choose(models_dir: Path, *, name: str | None = None, precision: str | None = None) -> list[Bundle]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bench.translation import num_target_tokens
-from service.decoding.beam_search import JoinPolicy
+from service.decoding.beam_search import BeamSearch, JoinPolicy
 from service.decoding.decoder import Decoder
 from service.decoding.search import Hypotheses, Search, StepModel
 from service.metrics import Metrics
@@ -74,12 +74,10 @@ async def decoding(
     with ThreadPoolExecutor(num_threads) as executor:
         thread_pool = ThreadPool(executor, num_threads=num_threads, max_cells=MAX_CELLS)
         yield Decoder(
-            model,
+            lambda: BeamSearch(model, max_rows=max_rows, join_policy=join_policy),
             thread_pool=thread_pool,
-            max_rows=max_rows,
             max_queued_cells=NO_BOUND,
             metrics=Metrics(),
-            join_policy=join_policy,
         )
 
 

@@ -67,10 +67,19 @@ def reviews_for(model: Model) -> Workload:
     return Workload(noun="reviews", texts=texts, connections={1: 64, 8: 16}, idle_num_words=400)
 
 
+def openings_for(model: Model) -> Workload:
+    """The beginnings of those sentences, to be continued. What is written counts as words too."""
+    lines = [line.split() for line in SENTENCES.read_text("utf-8").splitlines()]
+    openings = [" ".join(words[: 1 + len(words) // 2]) for words in lines]
+    texts = [Text(text=text, rows=model.rows_of(text)) for text in openings]
+    return Workload(noun="openings", texts=texts, connections={1: 64, 8: 16}, idle_num_words=40)
+
+
 KINDS_OF_TEXT: Mapping[Task, Sequence[Callable[[Model], Workload]]] = {
     "tag": (sentences_for,),
     "classify": (sentences_for, reviews_for),
     "translate": (sentences_to_translate_for,),
+    "generate": (openings_for,),
 }
 
 
@@ -94,7 +103,8 @@ def requests_of(model: Model, texts: Sequence[Text], *, num_items: int, num_requ
 
 def request_of(model: Model, texts: Sequence[Text]) -> Request:
     num_words = sum(text.num_words for text in texts)
-    return text_request(model.path, [text.text for text in texts], num_words=num_words, wishes=model.wishes)
+    chosen = [text.text for text in texts]
+    return text_request(model.path, chosen, num_words=num_words, field=model.field, wishes=model.wishes)
 
 
 def batches_of(texts: Sequence[Text], *, num_rows: int) -> list[Batch]:

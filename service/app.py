@@ -16,6 +16,7 @@ from service.api.body import requests_within
 from service.api.classify import ClassifyEndpoint, classify
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
+from service.api.generate import GenerateEndpoint, generate
 from service.api.health import live, metrics, ready
 from service.api.middleware import ContextMiddleware
 from service.api.models import models
@@ -23,6 +24,7 @@ from service.api.openapi import describe_api
 from service.api.openapi_details import KEYS, NO_KEYS
 from service.api.problems import HANDLERS
 from service.api.request_log import RequestLog
+from service.api.score import ScoreEndpoint, score
 from service.api.security_headers import cross_origin
 from service.api.shutdown import ShutdownMiddleware
 from service.api.side_thread import SideThread
@@ -69,7 +71,7 @@ def create_app(
     )
     engine.metrics.device.labels(device).set(1)
     app = Litestar(
-        route_handlers=[tag, classify, translate, models, live, ready, *here_or_admin(settings)],
+        route_handlers=[tag, classify, translate, generate, score, models, live, ready, *here_or_admin(settings)],
         dependencies=dependencies(engine, access),
         exception_handlers=HANDLERS,
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
@@ -127,6 +129,8 @@ def dependencies(engine: Engine, access: AccessPolicy) -> dict[str, Provide]:
         "tag_endpoint": TagEndpoint(services),
         "classify_endpoint": ClassifyEndpoint(services),
         "translate_endpoint": TranslateEndpoint(services),
+        "generate_endpoint": GenerateEndpoint(services),
+        "score_endpoint": ScoreEndpoint(services),
         "registry": engine.registry,
         "lifecycle": engine.lifecycle,
         "metrics_of_app": engine.metrics,

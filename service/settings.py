@@ -93,6 +93,8 @@ class Settings(BaseModel):
     """the same for /classify. Cost: what that model costs"""
     default_translator: str | None = None
     """the same for /translate, where several models serve the languages asked for. Cost: what that model costs"""
+    default_language_model: str | None = None
+    """the same for /generate and /score. Cost: what that model costs"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where models run; `auto`: on a GPU if there is one that works, else on the CPU.
     Cost: `cuda` takes memory of the GPU, and does not start without one"""
@@ -118,7 +120,7 @@ class Settings(BaseModel):
     """rows x longest row in one model run.
     Cost: memory of each thread; a run cannot be interrupted, so others wait longer behind it"""
     max_decoder_rows: Annotated[int, Field(ge=MAX_BEAM_SIZE)] = 32
-    """hypotheses of a translation model decoded at once by one thread.
+    """hypotheses of a translator or samples of a language model decoded at once by one thread.
     Cost: slower steps for all that are decoded together; memory of their states"""
     max_queued_cells: Count = 65_536
     """tokens that may wait; above, 429. Cost: longer waits before anybody is refused, and the memory of what waits"""

@@ -81,7 +81,7 @@ class Contract:
                 part["then"] for part in described["allOf"] if part["if"]["properties"]["event"]["const"] == event
             ]
             self.validate(json.loads(data), schema["properties"]["data"]["contentSchema"])
-        last = [event not in ("sentence", "refused") for event, _ in found]
+        last = [event in ("done", "error") for event, _ in found]
         assert last == [False] * (len(found) - 1) + [True], found
 
     def validate(self, value: Any, schema: Json) -> None:

@@ -19,7 +19,13 @@ from bench.process import ROOT, ServiceProcess
 from bench.report import print_machine
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-USERS = {"/tag": "Reader", "/classify": "Critic", "/translate": "Traveller"}
+USERS = {
+    "/tag": "Reader",
+    "/classify": "Critic",
+    "/translate": "Traveller",
+    "/generate": "Writer",
+    "/score": "Editor",
+}
 FIRST_RATES = {"/tag": 200.0, "/classify": 200.0, "/translate": 20.0}
 
 

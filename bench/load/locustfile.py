@@ -1,7 +1,8 @@
-"""An open loop of requests to ``/tag``, ``/classify`` and ``/translate``. Needs the extra ``load``.
+"""An open loop of requests to every task's route. Needs the extra ``load``.
 
-``locust -f bench/load/locustfile.py --host http://127.0.0.1:8000 [Reader|Critic|Traveller]`` opens Locust's page;
-``--headless --pattern ramp`` runs without it. ``python -m bench.load`` starts the service too.
+``locust -f bench/load/locustfile.py --host http://127.0.0.1:8000`` opens Locust's page; behind it the users to be
+played may be named: Reader, Critic, Traveller, Writer, Editor. ``--headless --pattern ramp`` runs without the page.
+``python -m bench.load`` starts the service too.
 """
 
 from __future__ import annotations
@@ -53,6 +54,24 @@ class Traveller(Source):
         if texts.draw.random() < 0.05:
             return texts.letter("/translate", target=target)
         return texts.sentence("/translate", target=target)
+
+
+class Writer(Source):
+    """Has beginnings of sentences continued."""
+
+    weight = 1
+
+    def compose(self, texts: Texts) -> Message:
+        return texts.opening("/generate", max_tokens=24)
+
+
+class Editor(Source):
+    """Has sentences scored, and now and then a review."""
+
+    weight = 2
+
+    def compose(self, texts: Texts) -> Message:
+        return texts.review("/score") if texts.draw.random() < 0.05 else texts.sentence("/score")
 
 
 class Shape(LoadTestShape):

@@ -67,6 +67,12 @@ class Texts:
         chosen = self.draw.sample(self.sentences, self.draw.randint(*LETTER_SENTENCES))
         return _message(path, "1 letter", "\n\n".join(chosen), wishes)
 
+    def opening(self, path: str, **wishes: object) -> Message:
+        """The beginning of a sentence, as a prompt."""
+        words = self.draw.choice(self.sentences).split()
+        text = " ".join(words[: self.draw.randint(1, max(1, len(words) // 2))])
+        return Message(path=path, kind="1 opening", body={"prompt": text, **wishes}, num_words=len(text.split()))
+
     def target(self) -> str:
         return self.draw.choice(TARGETS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from panels import HERE, Panel, Query, RedAbove, RedBelow, Row, dashboard
 
 RATE = "[$__rate_interval]"
-WORK = 'route=~"/tag|/classify|/translate"'
+WORK = 'route=~"/tag|/classify|/translate|/generate|/score"'
 
 
 def mean(histogram: str) -> str:

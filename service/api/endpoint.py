@@ -148,6 +148,11 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         """Return the cost of a token, relative to one of a row that is run once."""
         return 1.0
 
+    def estimated_cost(self, data: Data, items: Sequence[InputItem], served: ServedModel[Model, Row, Answer]) -> int:
+        """Return the tokens that a request costs at least as a rule, before it is encoded."""
+        length = sum(item.length for item in items)
+        return max(1, int(ESTIMATED * self.cost_factor(data) * served.tokens_per_character.cost_of(length)))
+
     async def answer(self, data: Data, request: Request[Any, Any, Any]) -> bytes:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
         admitted, done = await self.run(await self.admit(data, request), request)
@@ -177,7 +182,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         items = self.read(data, services.limits)
         length, cost_factor = sum(item.length for item in items), self.cost_factor(data)
         if length > WORTH_A_LOOK or services.access.is_needed:  # requests that would be refused are not counted
-            tokens = max(1, int(ESTIMATED * cost_factor * served.tokens_per_character.cost_of(length)))
+            tokens = self.estimated_cost(data, items, served)
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
         services.side_thread.check(self.effort * length, deadline=deadline)
         services.access.take(context, len(items))

@@ -15,6 +15,14 @@ from typing import Any
 import msgspec
 
 from service.api.context import MAX_TIMEOUT_MS
+from service.api.language_schemas import (
+    GenerateRequest,
+    GenerateResponse,
+    SampleEvent,
+    ScoreRequest,
+    ScoreResponse,
+    TokenEvent,
+)
 from service.api.problems import PROBLEM_JSON, Problem
 from service.api.schemas import (
     ClassifyRequest,
@@ -45,11 +53,22 @@ TYPES = (
     SentenceEvent,
     RefusedEvent,
     DoneEvent,
+    GenerateRequest,
+    GenerateResponse,
+    TokenEvent,
+    SampleEvent,
+    ScoreRequest,
+    ScoreResponse,
     ModelsResponse,
     Health,
     Problem,
 )
-EVENTS = {"sentence": "SentenceEvent", "refused": "RefusedEvent", "done": "DoneEvent", "error": "Problem"}
+ENDS = {"refused": "RefusedEvent", "done": "DoneEvent", "error": "Problem"}
+# Types of the events of each stream.
+STREAMS: Mapping[str, Mapping[str, str]] = {
+    "/translate": {"sentence": "SentenceEvent", **ENDS},
+    "/generate": {"token": "TokenEvent", "sample": "SampleEvent", **ENDS},
+}
 NO_NUL = r"^[^\u0000]*$"
 # The characters that Python takes for white space: JavaScript's \s alone has fewer.
 NO_SPACE = r"^[^\s\u0000\u001c-\u001f\u0085]+$"
@@ -68,6 +87,18 @@ EXAMPLES: Mapping[str, Mapping[str, Json]] = {
         "hypotheses": {"text": "I love this book.", "target": "es", "num_hypotheses": 4, "attention": True},
         "stream": {"text": "I love this book. It was cheap.", "target": "es", "stream": True},
         "region": {"text": "Where is the station?", "source": "en-GB", "target": "es-MX"},
+    },
+    "/generate": {
+        "prompt": {"prompt": "Thank you for your message. I"},
+        "likeliest": {"prompt": ["The students opened their", ""], "temperature": 0, "max_tokens": 5, "logprobs": 3},
+        "samples": {"prompt": "The report", "num_samples": 3, "top_p": 0.9, "seed": 7, "stop": ["\n", "."]},
+        "stream": {"prompt": "The report", "stream": True},
+        "state": {"prompt": "My name is Alice.", "max_tokens": 8, "return_state": True},
+    },
+    "/score": {
+        "text": {"text": "The report is ready."},
+        "several": {"text": ["The keys are here.", "The keys is here."], "offset_unit": "utf16"},
+        "choices": {"text": "The keys on the table ___ here.", "choices": ["are", "is"]},
     },
 }
 
@@ -151,8 +182,9 @@ def schemas(limits: Limits) -> Json:
     _, types = msgspec.json.schema_components(TYPES, ref_template=REF)
     texts = _list_of({"type": "string", "maxLength": limits.max_text_length, "pattern": NO_NUL}, limits)
     tokens = _list_of({"type": "array", "items": {"type": "string", "pattern": NO_SPACE}}, limits)
-    for name in ("TagRequest", "ClassifyRequest", "TranslateRequest"):
+    for name in ("TagRequest", "ClassifyRequest", "TranslateRequest", "ScoreRequest"):
         types[name]["properties"]["text"]["anyOf"] = [texts["items"], texts]
+    types["GenerateRequest"]["properties"]["prompt"]["anyOf"] = [texts["items"], texts]
     tagged = types["TagRequest"]
     tagged["properties"]["text"]["anyOf"].append(NO_TEXT)
     tagged["properties"]["tokens"]["anyOf"] = [tokens, NO_TEXT]
@@ -174,8 +206,8 @@ def _complete_operation(path: str, operation: Json) -> None:
     if path in EXAMPLES:
         content = operation["requestBody"]["content"]["application/json"]
         content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
-    if path == "/translate":
-        operation["responses"]["200"]["content"][EVENT_STREAM] = _stream()
+    if path in STREAMS:
+        operation["responses"]["200"]["content"][EVENT_STREAM] = _stream(STREAMS[path])
     for status, response in operation["responses"].items():
         headers = (*EVERY_ANSWER, *ONLY_WITH.get(status, ()), *(EVERY_TASK_ANSWER if path in EXAMPLES else ()))
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
@@ -212,21 +244,21 @@ def _problem(status: int) -> Json:
     }
 
 
-def _stream() -> Json:
+def _stream(events: Mapping[str, str]) -> Json:
     """Describe one event of a stream: OpenAPI 3.2 will call it ``itemSchema``, which 3.1 does not know."""
     return {
         "schema": {
             "description": "One server-sent event; data is JSON of the type that belongs to the event",
             "type": "object",
             "required": ["event", "data"],
-            "properties": {"event": {"enum": list(EVENTS)}, "data": {"type": "string"}},
-            "allOf": [_event(name) for name in EVENTS],
+            "properties": {"event": {"enum": list(events)}, "data": {"type": "string"}},
+            "allOf": [_event(name, schema) for name, schema in events.items()],
         }
     }
 
 
-def _event(name: str) -> Json:
-    data = {"contentMediaType": "application/json", "contentSchema": {"$ref": REF.format(name=EVENTS[name])}}
+def _event(name: str, schema: str) -> Json:
+    data = {"contentMediaType": "application/json", "contentSchema": {"$ref": REF.format(name=schema)}}
     return {"if": {"properties": {"event": {"const": name}}}, "then": {"properties": {"data": data}}}
 
 

@@ -19,7 +19,7 @@ from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
-from service.api.validation import InputItem, read_texts
+from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
 from service.models.cards import Limits
@@ -51,14 +51,14 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         served = next((each for each in candidates if each.predictor.pair_for(data.source, data.target)), None)
         if served is None:
             raise _unknown_pair(data, [known for each in candidates for known in each.predictor.pairs])
-        _check_at_most(data.max_length, served.predictor.max_target_tokens, "max_length", "this model's limit")
+        check_at_most(data.max_length, served.predictor.max_target_tokens, "max_length", "this model's limit")
         return served
 
     def cost_factor(self, data: TranslateRequest) -> float:
         return data.beam_size
 
     def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
-        _check_at_most(data.num_hypotheses, data.beam_size, "num_hypotheses", "beam_size")
+        check_at_most(data.num_hypotheses, data.beam_size, "num_hypotheses", "beam_size")
         return read_texts(data.text, limits)
 
     def encode(self, item: InputItem, data: TranslateRequest, model: Translator) -> TranslatedItem:
@@ -147,9 +147,3 @@ def _unknown_pair(data: TranslateRequest, known: Sequence[LanguagePair]) -> Inva
     pairs = ", ".join(sorted({str(each) for each in known}))
     message = f"nothing here translates from {data.source!r} to {data.target!r}; known pairs: {pairs}"
     return InvalidRequestError(f"{path}: {message}", errors=[FieldError(path=path, message=message)])
-
-
-def _check_at_most(value: int | None, most: int, path: str, limit: str) -> None:
-    if value is not None and value > most:
-        message = f"is {value}, more than {limit} of {most}"
-        raise InvalidRequestError(f"{path} {message}", errors=[FieldError(path=path, message=message)])

@@ -28,9 +28,10 @@ class InputItem:
         return sum(map(len, self.tokens)) + max(0, len(self.tokens) - 1)
 
 
-def read_texts(text: str | list[str], limits: Limits) -> list[InputItem]:
-    """Return the items of texts. Raises InvalidRequestError or InputTooLongError, naming each item that is wrong."""
-    return checked(text_items(text, limits), limits)
+def read_texts(text: str | list[str], limits: Limits, *, path: str = "text") -> list[InputItem]:
+    """Return the items of the texts in a field. Raises InvalidRequestError or InputTooLongError, naming each item that
+    is wrong."""
+    return checked(text_items(text, limits, path=path), limits)
 
 
 def read_text_or_tokens(
@@ -55,17 +56,24 @@ def checked(items: list[InputItem], limits: Limits) -> list[InputItem]:
     return items
 
 
-def text_items(text: str | list[str], limits: Limits) -> list[InputItem]:
+def text_items(text: str | list[str], limits: Limits, *, path: str) -> list[InputItem]:
     """Return the items of a text or a list of texts."""
     if isinstance(text, str):
-        return [InputItem(path="text", text=text)]
-    check_count(len(text), "text", limits)
-    return [InputItem(path=f"text[{i}]", text=each) for i, each in enumerate(text)]
+        return [InputItem(path=path, text=text)]
+    check_count(len(text), path, limits)
+    return [InputItem(path=f"{path}[{i}]", text=each) for i, each in enumerate(text)]
 
 
 def token_items(tokens: list[list[str]], limits: Limits) -> list[InputItem]:
     check_count(len(tokens), "tokens", limits)
     return [InputItem(path=f"tokens[{i}]", tokens=words) for i, words in enumerate(tokens)]
+
+
+def check_at_most(value: int | None, most: int, path: str, limit: str) -> None:
+    """Raise InvalidRequestError if a field's value is above a limit."""
+    if value is not None and value > most:
+        message = f"is {value}, more than {limit} of {most}"
+        raise InvalidRequestError(f"{path} {message}", errors=[FieldError(path=path, message=message)])
 
 
 def check_count(count: int, path: str, limits: Limits) -> None:

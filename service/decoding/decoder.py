@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from service.decoding.beam_search import AtEveryStep, BeamSearch, JoinPolicy
 from service.decoding.forecast import DecodeRequest, Forecast
-from service.decoding.queue import DecodeQueue, OnFinished, PendingSentence, pending_sentences
-from service.decoding.search import Hypotheses, Search, StepModel
-from service.decoding.sentence_search import FinishedSentence
+from service.decoding.queue import DecodeQueue, OnFinished, OnProgress, PendingSentence, pending_sentences
+from service.decoding.strategy import DecodeSearch, DecodeStrategy, Finished
 from service.decoding.worker import TURN_SECONDS, DecodeSource, DecodeWorker, StepReport, share_of
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
@@ -23,36 +22,32 @@ from service.scheduling.thread_pool import ThreadPool
 RUNS_PER_TURN = 3.0
 
 
-class Decoder(BaseScheduler[Hypotheses]):
-    """Decodes one model's sentences on ``thread_pool``, off the event loop, iteration by iteration.
+class Decoder(BaseScheduler[Any]):
+    """Decodes one model's sentences on ``thread_pool``, off the event loop, iteration by iteration: translations, or
+    continuations of prompts, which are called sentences here too.
 
-    Several workers, one for each thread, share one queue. A worker that has a thread goes on until it is empty or, if
-    other work waits for the thread, for TURN_SECONDS; waiting sentences join it at its next step, up to ``max_rows``
-    rows. Sentences whose caller disconnected or whose deadline passed are gone before the next step. A run that fails
-    fails the sentences of its worker and no others. It is used as a Batcher is; all methods belong to the event loop's
-    thread.
+    Several workers, one for each thread, share one queue; ``new_strategy`` makes what each decodes with. A worker that
+    has a thread goes on until it is empty or, if other work waits for the thread, for TURN_SECONDS; waiting sentences
+    join it at its next step, as far as the strategy has room. Sentences whose caller disconnected or whose deadline
+    passed are gone before the next step. A run that fails fails the sentences of its worker and no others. It is used
+    as a Batcher is; all methods belong to the event loop's thread.
     """
 
     def __init__(
         self,
-        model: StepModel,
+        new_strategy: Callable[[], DecodeStrategy[PendingSentence]],
         *,
         thread_pool: ThreadPool,
-        max_rows: int,
         max_queued_cells: int,
         metrics: Metrics,
-        join_policy: JoinPolicy = AtEveryStep(),
         warm_up: WarmUp | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(thread_pool=thread_pool, max_queued_cells=max_queued_cells, metrics=metrics, clock=clock)
         self._queue = DecodeQueue()
         self._forecast = Forecast(num_workers=thread_pool.num_threads, warm_up=warm_up)
-        searches = (
-            BeamSearch[PendingSentence](model, max_rows=max_rows, join_policy=join_policy)
-            for _ in range(thread_pool.num_threads)
-        )
-        self._workers = [DecodeWorker(each, metrics=metrics, clock=clock) for each in searches]
+        strategies = (new_strategy() for _ in range(thread_pool.num_threads))
+        self._workers = [DecodeWorker(each, metrics=metrics, clock=clock) for each in strategies]
         self._source = DecodeSource(workers=self._workers, queue=self._queue, work=no_run)
         self._register()
 
@@ -75,17 +70,19 @@ class Decoder(BaseScheduler[Hypotheses]):
 
     def enqueue(
         self,
-        searches: Sequence[Search],
+        searches: Sequence[DecodeSearch],
         *,
         deadline: float,
         priority: Priority = Priority.INTERACTIVE,
         accepted: bool = False,
         on_finished: OnFinished | None = None,
-    ) -> Job[Hypotheses]:
-        """Queue one sentence per search and return its job; await ``job.done`` for the hypotheses.
+        on_progress: OnProgress | None = None,
+    ) -> Job[Any]:
+        """Queue one sentence per search and return its job; await ``job.done`` for the answers.
 
         ``on_finished`` is called on the event loop for each sentence as soon as it is finished, in the order in which
-        sentences finish and before any task that awaits ``done`` resumes. ``deadline`` is a reading of the clock.
+        sentences finish and before any task that awaits ``done`` resumes; ``on_progress`` before it for the tokens of
+        samples that are streamed. ``deadline`` is a reading of the clock.
         Raises OverloadedError or DeadlineExceededError at once, but nothing for want of room in the queue if the
         sentences belong to a request that was ``accepted`` before; ``done`` raises DeadlineExceededError,
         ModelFailedError or CallerLeftError.
@@ -94,7 +91,7 @@ class Decoder(BaseScheduler[Hypotheses]):
         if not searches:
             job.done.set_result(Done(answers=()))
             return job
-        sentences = pending_sentences(job, searches, on_finished)
+        sentences = pending_sentences(job, searches, on_finished, on_progress)
         request = DecodeRequest.of(sentences, priority)
         seconds = self._check(request, deadline=deadline, accepted=accepted)
         self._admit(job, sentences, seconds=seconds)
@@ -105,14 +102,17 @@ class Decoder(BaseScheduler[Hypotheses]):
 
     async def submit(
         self,
-        searches: Sequence[Search],
+        searches: Sequence[DecodeSearch],
         *,
         deadline: float,
         priority: Priority = Priority.INTERACTIVE,
         on_finished: OnFinished | None = None,
-    ) -> Done[Hypotheses]:
-        """Queue sentences and wait for their hypotheses. Cancelling this withdraws the sentences."""
-        return await self.enqueue(searches, deadline=deadline, priority=priority, on_finished=on_finished).done
+        on_progress: OnProgress | None = None,
+    ) -> Done[Any]:
+        """Queue sentences and wait for their answers. Cancelling this withdraws the sentences."""
+        return await self.enqueue(
+            searches, deadline=deadline, priority=priority, on_finished=on_finished, on_progress=on_progress
+        ).done
 
     def _check(self, request: DecodeRequest, *, deadline: float, accepted: bool = False) -> float:
         """Check admission and return the seconds that the request will probably take: for its own decoding, and for
@@ -131,7 +131,7 @@ class Decoder(BaseScheduler[Hypotheses]):
         )
         return seconds
 
-    def _drop(self, job: Job[Hypotheses]) -> None:
+    def _drop(self, job: Job[Any]) -> None:
         """Drop the waiting sentences of a job that ended early; those being decoded are seen to be closed."""
         self._queue.drop([row for row in job.rows if isinstance(row, PendingSentence)])
         reason = _reason(job)
@@ -182,20 +182,23 @@ class Decoder(BaseScheduler[Hypotheses]):
         """Handle a thread's report, on the event loop."""
         self._forecast.learn(row_steps=report.row_steps, num_steps=report.num_steps, seconds=now - report.since)
         for late in report.late:
-            late.job.fail(DeadlineExceededError("the deadline passed before the translation was finished"))
+            late.job.fail(DeadlineExceededError("the deadline passed before the work was finished"))
+        for sentence, new in report.progress:
+            if sentence.on_progress is not None and sentence.job.is_open:
+                asyncio.get_running_loop().call_soon(sentence.on_progress, sentence.index, new)
         for each in report.finished:
             self._put(each, now)
 
-    def _put(self, finished: FinishedSentence[PendingSentence], now: float) -> None:
-        sentence, hypotheses = finished.item, finished.hypotheses
+    def _put(self, finished: Finished[PendingSentence], now: float) -> None:
+        sentence, answer = finished.item, finished.answer
         job, on_finished = sentence.job, sentence.on_finished
         if on_finished is not None and job.is_open:  # called later: if it raises, no other caller suffers
-            asyncio.get_running_loop().call_soon(on_finished, sentence.index, hypotheses)
-        num_tokens = len(hypotheses[0].ids)
+            asyncio.get_running_loop().call_soon(on_finished, sentence.index, answer)
+        num_tokens = finished.num_tokens
         self._metrics.decoder_target_tokens.inc(num_tokens)
         sizes = {"sentences": 1, "steps": finished.num_steps, "target_tokens": num_tokens}
         work = ModelWork(stage="decode", began_at=sentence.started_at, ended_at=now, sizes=sizes)
-        job.put(sentence.index, hypotheses, work)
+        job.put(sentence.index, answer, work)
 
     def _fail(self, sentences: Sequence[PendingSentence], error: Exception) -> None:
         failure = failure_of(error)
@@ -203,7 +206,7 @@ class Decoder(BaseScheduler[Hypotheses]):
             each.job.fail(failure)
 
 
-def _reason(job: Job[Hypotheses]) -> str | None:
+def _reason(job: Job[Any]) -> str | None:
     """Return why the rest of a job is not wanted any more; None if the model failed."""
     error: BaseException | None = CallerLeftError("") if job.done.cancelled() else job.done.exception()
     if isinstance(error, CallerLeftError):

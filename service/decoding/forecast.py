@@ -20,7 +20,7 @@ class DecodeRequest:
 
     cells: int
     row_steps: int
-    longest: int  # tokens of one sentence
+    longest: int  # steps of one sentence
     offset: float  # by virtual time, of its last sentence
     priority: Priority
 
@@ -29,7 +29,7 @@ class DecodeRequest:
         return cls(
             cells=sum([each.length for each in sentences]),
             row_steps=sum([each.cost for each in sentences]),
-            longest=max([each.length for each in sentences]),
+            longest=max([each.search.num_steps for each in sentences]),
             offset=sentences[-1].offset,
             priority=priority,
         )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from service.decoding.encoder_memory import EncoderMemory
 from service.decoding.hypotheses import Attentions, Indices, LiveHypotheses
+from service.decoding.sampling import NewTokens
 from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
 from service.decoding.selection import Continuations, Selected, num_candidates
 from service.decoding.sentence_search import FinishedSentence, SentenceSearch, T
@@ -37,6 +38,7 @@ class StepResult(Generic[T]):
     num_rows: int
     model_seconds: float
     finished: Sequence[FinishedSentence[T]]
+    progress: Sequence[tuple[T, NewTokens]] = ()  # a sentence is told when it is finished
 
 
 class LengthBucket(Generic[T]):

@@ -7,20 +7,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.decoding.search import Hypotheses, Search
+from service.decoding.sampling import NewTokens
+from service.decoding.strategy import DecodeSearch
 from service.scheduling.fair_queue import FairQueue, VirtualClock
 from service.scheduling.job import Job, Row, offsets
 
-OnFinished = Callable[[int, Hypotheses], None]  # the sentence's place in its job, and its answer
+OnFinished = Callable[[int, Any], None]  # the sentence's place in its job, and its answer
+OnProgress = Callable[[int, NewTokens], None]  # the prompt's place in its job, and what is new of one of its samples
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class PendingSentence(Row[Hypotheses]):
+class PendingSentence(Row[Any]):
     """A sentence of a job on its way through the decoder. Its cost is the estimated rows of decoder steps that it
-    takes: a translation is about as long as its source."""
+    takes."""
 
-    search: Search
+    search: Any  # a DecodeSearch, of the kind that the strategy decodes
     on_finished: OnFinished | None = None
+    on_progress: OnProgress | None = None
     started_at: float = 0.0  # when it was taken
 
     @property
@@ -33,14 +36,27 @@ class PendingSentence(Row[Hypotheses]):
 
 
 def pending_sentences(
-    job: Job[Hypotheses], searches: Sequence[Search], on_finished: OnFinished | None
+    job: Job[Any],
+    searches: Sequence[DecodeSearch],
+    on_finished: OnFinished | None,
+    on_progress: OnProgress | None = None,
 ) -> list[PendingSentence]:
     """Make the rows of a job that these searches answer."""
     lengths = [len(search.ids) for search in searches]
-    costs = [length * search.beam_size for length, search in zip(lengths, searches, strict=True)]
+    costs = [search.row_steps for search in searches]
     each_row = enumerate(zip(searches, lengths, costs, offsets(costs, job.priority), strict=True))
     return [
-        PendingSentence(job, index, search.ids, length, cost, offset, search=search, on_finished=on_finished)
+        PendingSentence(
+            job,
+            index,
+            search.ids,
+            length,
+            cost,
+            offset,
+            search=search,
+            on_finished=on_finished,
+            on_progress=on_progress,
+        )
         for index, (search, length, cost, offset) in each_row
     ]
 
@@ -96,7 +112,7 @@ class DecodeQueue(FairQueue[PendingSentence]):
         late: list[PendingSentence] = []
         with self._lock:
             while (first := self.first()) is not None:
-                width = first.search.beam_size
+                width = first.search.num_rows
                 if not first.is_open:
                     super().drop([first])
                 elif first.is_late(now):
@@ -113,8 +129,8 @@ class DecodeQueue(FairQueue[PendingSentence]):
 
     def _add(self, row: PendingSentence) -> None:
         super()._add(row)
-        self.rows += row.search.beam_size
+        self.rows += row.search.num_rows
 
     def _remove(self, row: PendingSentence) -> None:
         super()._remove(row)
-        self.rows -= row.search.beam_size
+        self.rows -= row.search.num_rows

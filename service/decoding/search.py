@@ -26,6 +26,21 @@ class Search:
     max_tokens: int  # of the target, </s> counted; at least 1
     wants_attention: bool = False  # else hypotheses carry none
 
+    @property
+    def num_rows(self) -> int:
+        """Most rows of one step."""
+        return self.beam_size
+
+    @property
+    def num_steps(self) -> int:
+        """Estimated number of steps: a translation is about as long as its source."""
+        return len(self.ids)
+
+    @property
+    def row_steps(self) -> int:
+        """Estimated cost in rows of steps."""
+        return len(self.ids) * self.beam_size
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hypothesis:

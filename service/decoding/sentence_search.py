@@ -29,6 +29,15 @@ class FinishedSentence(Generic[T]):
     hypotheses: Hypotheses
     num_steps: int  # in which it took part
 
+    @property
+    def answer(self) -> Hypotheses:
+        return self.hypotheses
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens of the best hypothesis."""
+        return len(self.hypotheses[0].ids)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FinishedHypothesis:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from service.decoding.beam_search import BeamSearch
 from service.decoding.queue import DecodeQueue, PendingSentence
-from service.decoding.sentence_search import FinishedSentence
+from service.decoding.sampling import NewTokens
+from service.decoding.strategy import DecodeStrategy, Finished
 from service.metrics import Metrics
 
 # Most time that other work waits for a turn to end, besides one step. Changing over costs a tenth of a millisecond.
@@ -22,7 +22,8 @@ class StepReport:
     """Results of steps that a thread has not yet reported to the event loop."""
 
     since: float
-    finished: list[FinishedSentence[PendingSentence]] = field(default_factory=list)
+    finished: list[Finished[PendingSentence]] = field(default_factory=list)
+    progress: list[tuple[PendingSentence, NewTokens]] = field(default_factory=list)
     late: list[PendingSentence] = field(default_factory=list)
     num_steps: int = 0
     row_steps: int = 0
@@ -30,7 +31,7 @@ class StepReport:
     @property
     def is_urgent(self) -> bool:
         """Whether the report holds a result that a caller waits for."""
-        return bool(self.finished or self.late)
+        return bool(self.finished or self.late or self.progress)
 
 
 class DecodeWorker:
@@ -41,12 +42,12 @@ class DecodeWorker:
     """
 
     def __init__(
-        self, beam_search: BeamSearch[PendingSentence], *, metrics: Metrics, clock: Callable[[], float]
+        self, strategy: DecodeStrategy[PendingSentence], *, metrics: Metrics, clock: Callable[[], float]
     ) -> None:
         self.is_running = False
         self.paused_at = 0.0
         self.live_rows = 0
-        self._beam_search = beam_search
+        self._strategy = strategy
         self._metrics = metrics
         self._clock = clock
 
@@ -54,36 +55,37 @@ class DecodeWorker:
         """Drop sentences that are not wanted any more, admit waiting ones and make one step of all. Raises what the
         model raises."""
         began_at, now = time.perf_counter(), self._clock()
-        gone = self._beam_search.drop(lambda each: not each.is_open or each.is_late(now))
+        gone = self._strategy.drop(lambda each: not each.is_open or each.is_late(now))
         report.late += (each for each in gone if each.is_open)
         model_seconds = self._admit(queue, share=share, now=now, report=report)
-        for step in self._beam_search.step():
+        for step in self._strategy.step():
             report.finished += step.finished
+            report.progress += step.progress
             report.num_steps += 1
             report.row_steps += step.num_rows
             model_seconds += step.model_seconds
             self._metrics.decoder_steps.inc()
             self._metrics.decoder_step_rows.observe(step.num_rows)
             self._metrics.decoder_step_seconds.observe(step.model_seconds)
-        self.live_rows = self._beam_search.live_rows
+        self.live_rows = self._strategy.live_rows
         self._metrics.decoder_bookkeeping_seconds.observe(time.perf_counter() - began_at - model_seconds)
 
     def clear(self) -> list[PendingSentence]:
         """Drop all sentences and return them, after a failure."""
         self.live_rows = 0
-        return self._beam_search.clear()
+        return self._strategy.clear()
 
     def _admit(self, queue: DecodeQueue, *, share: int, now: float, report: StepReport) -> float:
         """Admit waiting sentences and return the seconds the encoder took."""
         if not queue.num_waiting:
             return 0.0
-        taken = queue.take(room=self._beam_search.room, share=share, is_empty=not len(self._beam_search), now=now)
+        taken = queue.take(room=self._strategy.room, share=share, is_empty=not len(self._strategy), now=now)
         report.late += taken.late
         for each in taken.admitted:
             each.started_at = now
-        self.live_rows += sum(each.search.beam_size for each in taken.admitted)  # other workers count on it
+        self.live_rows += sum(each.search.num_rows for each in taken.admitted)  # other workers count on it
         self._metrics.decoder_admitted.inc(len(taken.admitted))
-        return self._beam_search.admit(taken.admitted)
+        return self._strategy.admit(taken.admitted)
 
 
 def share_of(worker: DecodeWorker, running: Sequence[DecodeWorker], *, waiting_rows: int, num_idle: int) -> int:

@@ -11,10 +11,14 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
+from service.decoding.queue import PendingSentence
+from service.decoding.sampler import Sampler
+from service.decoding.strategy import DecodeStrategy
 from service.errors import ReloadFailedError, StartupError
 from service.lifecycle import Lifecycle, Phase
 from service.logs import error_fields
@@ -22,7 +26,8 @@ from service.metrics import Metrics
 from service.models.loading import AnyPredictor, LoadedModel, OpenSession, ReloadPlan, load_models, reload_models
 from service.models.registry import ModelRegistry, Scheduler, ServedModel
 from service.models.reloading import ReloadResponse, log_failure, log_reload, set_model_metrics
-from service.predictors.predictor import Bounds
+from service.predictors.language_model import LanguageModel
+from service.predictors.predictor import Bounds, RowPredictor
 from service.predictors.translator import Translator
 from service.runtime.resources import available_cores, lower_priority, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
@@ -195,7 +200,7 @@ class Engine:
         for name in {each.full_name for each in gone} - {each.full_name for each in now}:
             self.metrics.longest_run_seconds.labels(name).set(0)
         for each in gone:
-            each.scheduler.close()
+            each.close()
             when_gone(each.predictor, self._release_memory)
 
     def _release_memory(self) -> None:
@@ -203,25 +208,41 @@ class Engine:
             self.side_executor.submit(release_free_memory)
 
     def _served(self, loaded: LoadedModel, before: ServedModel[Any, Any, Any] | None) -> ServedModel[Any, Any, Any]:
-        scheduler = self._schedule(loaded.predictor) if before is None else before.scheduler
-        return ServedModel(card=loaded.card, predictor=loaded.predictor, scheduler=scheduler)
+        """Make the served model; one that was served before keeps its schedulers."""
+        predictor = loaded.predictor
+        if before is not None:
+            scorer = before.scorer and replace(before.scorer, card=loaded.card)
+            return ServedModel(card=loaded.card, predictor=predictor, scheduler=before.scheduler, scorer=scorer)
+        scorer = None
+        if isinstance(predictor, LanguageModel):
+            scorer = ServedModel(card=loaded.card, predictor=predictor, scheduler=self._batcher(predictor, None))
+        return ServedModel(card=loaded.card, predictor=predictor, scheduler=self._schedule(predictor), scorer=scorer)
 
     def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
-        """Make a predictor's scheduler: a decoder for translators, a batcher for all others."""
-        settings, warm_up = self.settings, self.warm_ups.get(predictor)
+        """Make a predictor's scheduler: a decoder for translators and language models, a batcher for all others."""
+        max_rows = self.settings.max_decoder_rows
         if isinstance(predictor, Translator):
-            return Decoder(
-                predictor.graphs,
-                thread_pool=self.thread_pool,
-                max_rows=settings.max_decoder_rows,
-                max_queued_cells=settings.max_queued_cells,
-                metrics=self.metrics,
-                warm_up=warm_up,
-            )
+            return self._decoder(predictor, lambda: BeamSearch(predictor.graphs, max_rows=max_rows))
+        if isinstance(predictor, LanguageModel):
+            return self._decoder(predictor, lambda: Sampler(predictor.graphs, max_rows=max_rows))
+        return self._batcher(predictor, self.warm_ups.get(predictor))
+
+    def _decoder(
+        self, predictor: AnyPredictor, new_strategy: Callable[[], DecodeStrategy[PendingSentence]]
+    ) -> Scheduler[Any, Any]:
+        return Decoder(
+            new_strategy,
+            thread_pool=self.thread_pool,
+            max_queued_cells=self.settings.max_queued_cells,
+            metrics=self.metrics,
+            warm_up=self.warm_ups.get(predictor),
+        )
+
+    def _batcher(self, predictor: RowPredictor[Any, Any], warm_up: WarmUp | None) -> Scheduler[Any, Any]:
         return Batcher(
             predictor.run,
             thread_pool=self.thread_pool,
-            max_queued_cells=settings.max_queued_cells,
+            max_queued_cells=self.settings.max_queued_cells,
             metrics=self.metrics,
             warm_up=warm_up,
         )

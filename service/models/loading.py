@@ -12,6 +12,7 @@ from service.bundle import MANIFEST, Bundle, Task, check_external_data, find_bun
 from service.errors import BundleError, SettingsError
 from service.models.cards import ModelCard, card_of, device_of, full_name, precision_of
 from service.predictors.classifier import Classifier
+from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import RowPredictor
 from service.predictors.self_test import replay
 from service.predictors.tagger import Tagger
@@ -24,6 +25,7 @@ DEFAULT_SETTINGS: Mapping[Task, str] = {
     "tag": "default_tagger",
     "classify": "default_classifier",
     "translate": "default_translator",
+    "generate": "default_language_model",
 }
 
 
@@ -33,7 +35,7 @@ class OpenSession(Protocol):
     def __call__(self, path: Path, *, device: Device) -> Session: ...
 
 
-AnyPredictor = Translator | RowPredictor[Any, Any]
+AnyPredictor = LanguageModel | Translator | RowPredictor[Any, Any]
 OpenGraph = Callable[[Path], Session]
 
 
@@ -50,10 +52,16 @@ def open_translator(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Tr
     return Translator(bundle, encoder=encoder, step=step)
 
 
+def open_language_model(bundle: Bundle, precision: str, open_graph: OpenGraph) -> LanguageModel:
+    reader, step = open_graph(bundle.encoder(precision)), open_graph(bundle.graph(precision))
+    return LanguageModel(bundle, reader=reader, step=step)
+
+
 OPENERS: Mapping[Task, Callable[[Bundle, str, OpenGraph], AnyPredictor]] = {
     "tag": open_tagger,
     "classify": open_classifier,
     "translate": open_translator,
+    "generate": open_language_model,
 }
 
 

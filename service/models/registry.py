@@ -56,6 +56,13 @@ class ServedModel(Generic[Model, Row, Answer]):
     predictor: Model
     scheduler: Scheduler[Row, Answer]
     tokens_per_character: TokensPerCharacter = field(default_factory=TokensPerCharacter)
+    scorer: ServedModel[Model, Any, Any] | None = None  # of a language model: the same model as it scores texts
+
+    def close(self) -> None:
+        """Stop serving the model once the last request is answered."""
+        self.scheduler.close()
+        if self.scorer is not None:
+            self.scorer.close()
 
     @property
     def name(self) -> ModelName:

@@ -69,6 +69,17 @@ class Subwords:
         rows = groupby(spelled, _is_byte)
         return [each for is_byte, row in rows for each in (_decoded(list(row)) if is_byte else row)]
 
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Return the ids of a text's pieces and the place of each in the text, in code points. Of the byte pieces of a
+        character the last has its place."""
+        found = self.processor.encode(_sendable(text), return_type="offset_mapping")
+        return list(found["ids"]), list(found["offsets"])
+
+    @property
+    def spelling(self) -> Sequence[str]:
+        """Text of each piece by id: empty for control symbols, the lone surrogate U+DC00 + n for the byte n."""
+        return self._spelling
+
     def tag(self, name: str) -> int:
         """The id of a control symbol such as ``<2es>``. Raises KeyError if there is none."""
         found = int(self.processor.piece_to_id(name))

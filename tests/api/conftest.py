@@ -20,12 +20,20 @@ from service.serving.protocol import ConnectionLimits
 from service.settings import Settings
 from tests.api.listening import Run, Running, start
 from tests.contract import Contract
-from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle, write_classifier, write_translator
+from tests.fakes import (
+    FakeSession,
+    OpenFake,
+    settings_for,
+    write_bundle,
+    write_classifier,
+    write_language_model,
+    write_translator,
+)
 
 Client = TestClient[Litestar]
 Serve = Callable[..., "Served"]
 # What a route needs besides a text.
-NEEDED: Mapping[str, Mapping[str, str]] = {"/tag": {}, "/classify": {}, "/translate": {"target": "es"}}
+NEEDED: Mapping[str, Mapping[str, str]] = {"/tag": {}, "/classify": {}, "/translate": {"target": "es"}, "/score": {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,7 @@ class Served:
 
     def post(self, path: str, *, headers: Mapping[str, Any] | None = None, **request: Any) -> Response:
         """Whatever comes back."""
-        return self.client.post(path, json={**NEEDED[path], **request}, headers=headers)
+        return self.client.post(path, json={**NEEDED.get(path, {}), **request}, headers=headers)
 
     def ask(self, path: str, **request: Any) -> Any:
         """The answer's body, which must be a good one."""
@@ -53,6 +61,12 @@ class Served:
 
     def translate(self, **request: Any) -> Any:
         return self.ask("/translate", **request)
+
+    def generate(self, **request: Any) -> Any:
+        return self.ask("/generate", **request)
+
+    def score(self, **request: Any) -> Any:
+        return self.ask("/score", **request)
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample from /metrics, 0 if it is not there yet."""
@@ -90,7 +104,7 @@ def contract_of(settings: Settings) -> Contract:
 
 def write_one_each(models: Path) -> None:
     """A bundle for every task."""
-    for write in (write_bundle, write_classifier, write_translator):
+    for write in (write_bundle, write_classifier, write_translator, write_language_model):
         write(models)
 
 

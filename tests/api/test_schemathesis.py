@@ -41,6 +41,8 @@ def test_nor_does_it_where_keys_are_asked_for(tmp_path: Path) -> None:
             {"text": "a", "target": "", "source": "x", "beam_size": 2, "num_hypotheses": 3, "max_length": 99},
             {"text": "a", "target": "es", "source": "en", "beam_size": 2, "num_hypotheses": 2, "max_length": 32},
         ),
+        ("/generate", {"prompt": "a", "state": "x"}, {"prompt": "a", "max_tokens": 32}),
+        ("/score", {"text": "a_b", "choices": ["c"]}, {"text": ["ab___"], "choices": ["c"]}),
     ],
 )
 def test_what_it_takes_for_good_is_given_a_meaning(path: str, body: dict[str, object], meant: object) -> None:

@@ -21,6 +21,7 @@ class FakeModel:
 
     task: Task = "classify"
     path = "/classify"
+    field = "text"
     wishes: ClassVar[dict[str, str]] = {}
 
     def rows_of(self, text: str) -> list[Ids]:
@@ -37,6 +38,15 @@ def test_a_classifier_reads_sentences_and_reviews_a_tagger_sentences(workloads: 
     tagger = FakeModel()
     tagger.task = "tag"
     assert [workload.noun for workload in workloads_of(tagger)] == ["sentences"]
+
+
+def test_a_language_model_is_sent_the_beginnings_of_sentences_as_prompts() -> None:
+    model = FakeModel()
+    model.task, model.field = "generate", "prompt"
+    [workload] = workloads_of(model)
+    assert workload.noun == "openings"
+    [request] = requests_of(model, workload.texts, num_items=3, num_requests=1)
+    assert len(json.loads(request.content.partition(b"\r\n\r\n")[2])["prompt"]) == 3
 
 
 def test_reviews_are_as_long_as_reviews(workloads: dict[str, Workload]) -> None:

@@ -42,8 +42,24 @@ def with_a_pair(body: Body) -> Body:
     return not_strict(found)
 
 
+def with_a_good_length(body: Body) -> Body:
+    """A length that every model writes, and no state: one is good for the model that has answered it."""
+    found = {name: value for name, value in body.items() if name != "state"}
+    return not_strict({**found, "max_tokens": min(body.get("max_tokens", MAX_LENGTH), MAX_LENGTH)})
+
+
+def with_a_gap(body: Body) -> Body:
+    """Texts with one gap for their choices."""
+    if body.get("choices") is None:
+        return not_strict(body)
+    texts = [body["text"]] if isinstance(body["text"], str) else body["text"]
+    return not_strict({**body, "text": [f"{text.replace('_', '')[:100]}___" for text in texts]})
+
+
 MEANT: Mapping[str, Callable[[Body], Body]] = {
     "/tag": not_strict,
     "/classify": not_strict,
     "/translate": with_a_pair,
+    "/generate": with_a_good_length,
+    "/score": with_a_gap,
 }

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
 from service.decoding.search import EncoderOutputs, Hypotheses, Search, StepInputs, StepOutputs
 from service.metrics import Metrics
@@ -93,9 +94,8 @@ def bench(*, num_threads: int = 1, max_rows: int = 64, max_queued_cells: int = 1
     with ThreadPoolExecutor(num_threads) as executor:
         thread_pool = ThreadPool(executor, num_threads=num_threads, max_cells=64, clock=model.clock)
         decoder = Decoder(
-            model,
+            lambda: BeamSearch(model, max_rows=max_rows),
             thread_pool=thread_pool,
-            max_rows=max_rows,
             max_queued_cells=max_queued_cells,
             metrics=metrics,
             clock=model.clock,

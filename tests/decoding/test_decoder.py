@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
 from service.decoding.search import Hypotheses
 from service.decoding.worker import TURN_SECONDS
@@ -253,7 +254,11 @@ def test_two_decoders_take_turns() -> None:
             thread_pool = ThreadPool(executor, num_threads=1, max_cells=64, clock=model.clock)
             one, other = (
                 Decoder(
-                    model, thread_pool=thread_pool, max_rows=8, max_queued_cells=99, metrics=metrics, clock=model.clock
+                    lambda: BeamSearch(model, max_rows=8),
+                    thread_pool=thread_pool,
+                    max_queued_cells=99,
+                    metrics=metrics,
+                    clock=model.clock,
                 )
                 for _ in range(2)
             )

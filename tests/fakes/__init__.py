@@ -11,6 +11,7 @@ from tests.fakes.bundles import (
     ENCODER,
     GRAPH,
     LANGUAGE_MODEL,
+    MAX_NEW_TOKENS,
     MAX_PROMPT_TOKENS,
     MAX_SOURCE_TOKENS,
     MAX_TARGET_TOKENS,
@@ -24,7 +25,6 @@ from tests.fakes.bundles import (
     VERSION,
     classified,
     classifier_manifest,
-    continued,
     damage,
     example,
     manifest,
@@ -40,7 +40,8 @@ from tests.fakes.bundles import (
 )
 from tests.fakes.clock import FakeClock
 from tests.fakes.graphs import lexicon_graph, multi_label_graph, sentiment_graph
-from tests.fakes.sessions import FakeEncoder, FakeMultiLabel, FakeReader, FakeSession, FakeStep, FakeUnitStep, OpenFake
+from tests.fakes.language import LIKELIEST, language_pieces, logprob_of_text
+from tests.fakes.sessions import FakeEncoder, FakeMultiLabel, FakeSession, FakeStep, OpenFake
 from tests.fakes.words import (
     CONFIDENCE,
     LABELS,

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-
-import numpy as np
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, VOCABULARIES, write_manifest
 from service.settings import Settings
-from service.text.subwords import EOS_ID
 from service.text.vocabulary import Vocabulary, dump_vocabularies
 from tests import letters
-from tests.fakes import alphabet
+from tests.fakes.language import STATE_SIZE, continued, language_subwords
 from tests.fakes.words import (
     CONFIDENCE,
     ENTITY,
@@ -34,12 +31,12 @@ from tests.fakes.words import (
 )
 
 NAME, CLASSIFIER, MULTI_LABEL, TRANSLATOR = "tiny-tagger", "tiny-sentiment", "tiny-several", "tiny-translator"
-LANGUAGE_MODEL = "tiny-alphabet"
+LANGUAGE_MODEL = "tiny-lm"
 VERSION = "1.2.3"
 GRAPH, ENCODER, STEP, MULTI_LABEL_GRAPH = "model.onnx", "encoder.onnx", "step.onnx", "multi_label.onnx"
-READER, UNIT_STEP = "reader.onnx", "unit_step.onnx"  # of a language model
 NO_GRAPH = b"\x12\x1bno graph: sessions are fake"  # an ONNX file that says who made it and nothing else
-MAX_TOKENS, MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS, MAX_PROMPT_TOKENS = 40, 64, 80, 200
+UNIT_STEP, READER = "unit_step.onnx", "reader.onnx"
+MAX_TOKENS, MAX_SOURCE_TOKENS, MAX_TARGET_TOKENS, MAX_PROMPT_TOKENS, MAX_NEW_TOKENS = 40, 64, 80, 200, 100
 
 
 def write_bundle(
@@ -117,31 +114,17 @@ def write_language_model(
     version: str = VERSION,
     folder: str | None = None,
     default: bool = False,
+    graphs: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
-    """A complete bundle of the model that says the alphabet; its folder, called after the model unless it is said."""
+    """A complete bundle of the tiny language model; its folder, called after the model unless it is said."""
     path = models_dir / (folder or name)
     path.mkdir(parents=True)
-    (path / SUBWORDS).write_bytes(alphabet.alphabet())
-    for graph in (READER, UNIT_STEP):
-        (path / graph).write_bytes(NO_GRAPH)
+    (path / SUBWORDS).write_bytes(language_subwords())
+    for graph in (UNIT_STEP, READER):
+        (path / graph).write_bytes(graphs.get(graph, NO_GRAPH))
+    examples = [continued("The"), continued("I smile"), continued("", num_units=2)]
     chosen = {"version": version, "default": default}
-    return _complete(path, language_model_manifest(name) | chosen, [continued("abc"), continued("w", num_units=4)])
-
-
-def continued(prompt: str, *, num_units: int = 5) -> dict[str, Any]:
-    """A prompt of small letters in the alphabet's order, and what the model says next."""
-    units = alphabet.units()
-    ids = [EOS_ID, *units.encode(prompt)]
-    score = float(sum(alphabet.table()[a, b] for a, b in pairwise(ids)))
-    following: list[int] = []
-    for _ in range(num_units):
-        following.append(int(alphabet.right()[(following or ids)[-1]]))
-    return {
-        "prompt": prompt,
-        "log_probability": score,
-        "continuation": "".join(units.spell(following)),
-        "scores": [float(np.log(alphabet.RIGHT))] * num_units,
-    }
+    return _complete(path, language_model_manifest(name) | chosen, examples)
 
 
 def translated(text: str, *, target: str = "es") -> dict[str, Any]:
@@ -263,17 +246,20 @@ def translator_manifest(name: str, *, targets: Sequence[str] = tuple(letters.LAN
 
 
 def language_model_manifest(name: str) -> dict[str, Any]:
-    """Of the model that says the alphabet, without its files."""
+    """Of the tiny language model, without its files."""
     return {
         **_common(name),
         "task": "generate",
         "features": {},
         "labels": {},
-        "limits": {"max_tokens": MAX_PROMPT_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS},
-        "inputs": [{"name": "tokens", "type": "int32", "shape": ["row"]}],
-        "outputs": [{"name": "log_probabilities", "type": "float32", "shape": ["row", len(alphabet.units())]}],
+        "limits": {"max_tokens": MAX_PROMPT_TOKENS, "max_target_tokens": MAX_NEW_TOKENS},
+        "inputs": [
+            {"name": "tokens", "type": "int32", "shape": ["row"]},
+            {"name": "state", "type": "float32", "shape": ["row", STATE_SIZE]},
+        ],
+        "outputs": [{"name": "scores", "type": "float32", "shape": ["row", "candidate"]}],
         "precisions": {"fp32": {"file": UNIT_STEP, "encoder": READER, "metrics": {}, "max_drift": 1e-5}},
-        "metrics": {"perplexity": 1.0},
+        "metrics": {"perplexity": 100.0},
     }
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from service.runtime.resources import Device
 from service.runtime.session import Arrays, Session
 from tests import letters
-from tests.fakes import alphabet
 from tests.fakes.bundles import ENCODER, MULTI_LABEL_GRAPH, READER, STEP, UNIT_STEP
+from tests.fakes.language import language_reader, language_step
 from tests.fakes.words import multi_weights, tables, weights
 
 
@@ -95,14 +95,14 @@ class FakeMultiLabel:
 
 
 class FakeReader:
-    """A language model's reader behind a session's doors."""
+    """A language model's reading graph behind a session's doors."""
 
     def __init__(self, session: FakeSession) -> None:
         self._session = session
 
     def run(self, inputs: Arrays) -> Arrays:
         self._session.pass_through(inputs["ids"].shape)
-        return alphabet.read(inputs)
+        return language_reader(inputs)
 
 
 class FakeUnitStep:
@@ -113,7 +113,7 @@ class FakeUnitStep:
 
     def run(self, inputs: Arrays) -> Arrays:
         self._session.pass_through(inputs["tokens"].shape)
-        return alphabet.step(inputs)
+        return language_step(inputs)
 
 
 class OpenFake:
@@ -132,7 +132,7 @@ class OpenFake:
 PARTS: Mapping[str, Callable[[FakeSession], Session]] = {
     ENCODER: FakeEncoder,
     STEP: FakeStep,
+    MULTI_LABEL_GRAPH: FakeMultiLabel,
     READER: FakeReader,
     UNIT_STEP: FakeUnitStep,
-    MULTI_LABEL_GRAPH: FakeMultiLabel,
 }

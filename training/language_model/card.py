@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from training.card import corpora_table, default_text, join_sections, layers_text, table
-from training.corpora.terms import LANGUAGE_MODEL_CORPORA
+from training.corpora.licences import LANGUAGE_MODEL_CORPORA
 from training.language_model.config import LanguageModelRun
 
 NOTES = Path(__file__).with_name("notes")  # NAME.md: what a model is for and where it fails, written by hand

@@ -26,6 +26,12 @@ def test_messages_are_counted_as_they_are():
     assert LETTER_SENTENCES[0] <= letter.body["text"].count("\n\n") + 1 <= LETTER_SENTENCES[1]
 
 
+def test_openings_are_prompts():
+    opening = texts().opening("/generate", max_tokens=24)
+    assert opening.num_words == len(opening.body["prompt"].split()) >= 1
+    assert opening.body["max_tokens"] == 24
+
+
 def test_reviews_are_as_long_as_reviews():
     made = texts()
     lengths = [made.review("/classify").num_words for _ in range(300)]

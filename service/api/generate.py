@@ -1,0 +1,117 @@
+"""POST /generate: continuations of prompts, all at once or streamed token by token."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+from litestar.response import Stream
+
+from service.api.answers import JsonResponse
+from service.api.endpoint import ESTIMATED, Refusal, TaskEndpoint, run_more_rows
+from service.api.generate_stream import AdmittedPrompts, SampleStream, ServedLanguageModel, sample_answer
+from service.api.language_schemas import MAX_SEED, GenerateRequest, GenerateResponse, GenerateResult
+from service.api.problems import PROBLEMS
+from service.api.validation import InputItem, check_at_most, read_texts
+from service.decoding.sampling import Prompt, Samples, SamplingOptions
+from service.models.cards import Limits
+from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
+from service.scheduling.job import Done
+
+EVENT_STREAM = "text/event-stream"
+ANSWER = ResponseSpec(
+    GenerateResponse,
+    description=f"One result per prompt, in order; with stream, {EVENT_STREAM}: an event per token",
+    generate_examples=False,
+)
+_UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come
+
+
+class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt, Prompt, Samples]):
+    """Endpoint of language models that continue prompts: one row per prompt."""
+
+    task = "generate"
+    response = GenerateResponse
+
+    def find(self, data: GenerateRequest) -> ServedLanguageModel:
+        """Return the model that will answer. Raises InvalidRequestError if more is asked for than it writes."""
+        served: ServedLanguageModel = super().find(data)
+        check_at_most(data.max_tokens, served.predictor.max_new_tokens, "max_tokens", "this model's limit")
+        return served
+
+    def estimated_cost(self, data: GenerateRequest, items: Sequence[InputItem], served: ServedLanguageModel) -> int:
+        """Return what the request costs at least as a rule: what it writes, whatever it reads."""
+        return max(1, int(ESTIMATED * len(items) * data.num_samples * data.max_tokens))
+
+    def read(self, data: GenerateRequest, limits: Limits) -> list[InputItem]:
+        return read_texts(data.prompt, limits, path="prompt")
+
+    def encode(self, item: InputItem, data: GenerateRequest, model: LanguageModel) -> EncodedPrompt:
+        before = model.first_state() if data.state is None else model.load_state(data.state)
+        return model.encode_prompt(item.text, _options_of(data), before=before)
+
+    async def run(self, admitted: AdmittedPrompts, request: Request[Any, Any, Any]) -> tuple[Any, Done[Samples]]:
+        """Continue all prompts. What they cost says nothing about their length."""
+        return admitted, await run_more_rows(admitted, request)
+
+    def decode(
+        self,
+        served: ServedLanguageModel,
+        data: GenerateRequest,
+        items: Sequence[EncodedPrompt],
+        answers: Sequence[Samples],
+    ) -> list[GenerateResult]:
+        return [
+            GenerateResult(
+                samples=[sample_answer(each, data, served.predictor) for each in samples], truncated=item.truncated
+            )
+            for item, samples in zip(items, answers, strict=True)
+        ]
+
+    def refuse(self, refusal: Refusal, data: GenerateRequest) -> GenerateResult:
+        return GenerateResult(samples=[], truncated=False, reason=refusal.reason, detail=refusal.detail)
+
+    async def stream(self, data: GenerateRequest, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+        """Return the stream's events. Errors that refuse the request are raised here, before the first event."""
+        return SampleStream.start(await self.admit(data, request), data).events(request)
+
+
+@post(
+    "/generate",
+    status_code=200,
+    summary="Text that goes on from a prompt",
+    responses={200: ANSWER, **PROBLEMS},
+)
+async def generate(
+    data: JSONBody[GenerateRequest],
+    request: Request[Any, Any, Any],
+    generate_endpoint: NamedDependency[GenerateEndpoint],
+) -> Response[Any]:
+    """Continue prompts, token by token, as a language model finds likely."""
+    if data.stream:
+        return Stream(await generate_endpoint.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
+    return JsonResponse(await generate_endpoint.answer(data, request))
+
+
+def _options_of(data: GenerateRequest) -> GenerateOptions:
+    sampling = SamplingOptions(
+        max_tokens=data.max_tokens,
+        temperature=data.temperature,
+        top_k=data.top_k,
+        top_p=data.top_p,
+        repetition_penalty=data.repetition_penalty,
+        stop=tuple(data.stop),
+        num_alternatives=data.logprobs,
+    )
+    return GenerateOptions(
+        sampling=sampling,
+        seed=random.randint(0, MAX_SEED) if data.seed is None else data.seed,  # noqa: S311  # it is no secret
+        num_samples=data.num_samples,
+        is_streamed=data.stream,
+        truncate=data.truncate,
+    )

@@ -1,0 +1,162 @@
+"""POST /score: how likely texts are, token by token, and which choice fits a gap best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp
+from typing import Any
+
+import numpy as np
+from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+
+from service.api.answers import PARTS, SCORE_DIGITS, JsonResponse, apportion
+from service.api.endpoint import Refusal, TaskEndpoint
+from service.api.generate_stream import logprob_of
+from service.api.language_schemas import GAP, ScoredChoice, ScoredToken, ScoreRequest, ScoreResponse, ScoreResult
+from service.api.problems import PROBLEMS
+from service.api.validation import MAX_REPORTED, InputItem, check_lengths, read_texts
+from service.errors import FieldError, InvalidRequestError
+from service.models.cards import Limits
+from service.models.registry import ServedModel
+from service.predictors.language_model import LanguageModel, ScoredText, TextScoring
+from service.text.batch import Ids
+from service.text.offsets import offset_table
+
+ANSWER = ResponseSpec(ScoreResponse, description="One result per text, in order", generate_examples=False)
+MOST_NATS = 700.0  # a token, in a perplexity: a float holds no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoredItem:
+    """A text, or one text for each choice, and the rows for the network."""
+
+    text: str
+    scorings: Sequence[TextScoring]
+
+    @property
+    def rows(self) -> list[Ids]:
+        return [each.ids for each in self.scorings]
+
+    @property
+    def num_tokens(self) -> int:
+        return sum(each.num_tokens for each in self.scorings)
+
+    @property
+    def truncated(self) -> bool:
+        return any(each.truncated for each in self.scorings)
+
+
+class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, ScoredText]):
+    """Endpoint of language models that score texts: one row per text, or per choice."""
+
+    task = "generate"
+    response = ScoreResponse
+
+    def find(self, data: ScoreRequest) -> ServedModel[LanguageModel, Ids, ScoredText]:
+        """Return the model that will answer, as it scores texts. Raises NotReadyError or UnknownModelError."""
+        scorer = super().find(data).scorer
+        assert scorer is not None  # noqa: S101  # every language model has one
+        return scorer
+
+    def cost_factor(self, data: ScoreRequest) -> float:
+        return len(data.choices or "_")
+
+    def read(self, data: ScoreRequest, limits: Limits) -> list[InputItem]:
+        items = read_texts(data.text, limits)
+        if data.choices is not None:
+            _check_gaps(items)
+            filled = [(item, _filled(item.text, data.choices)) for item in items]
+            check_lengths([InputItem(path=item.path, text=text) for item, texts in filled for text in texts], limits)
+        return items
+
+    def encode(self, item: InputItem, data: ScoreRequest, model: LanguageModel) -> ScoredItem:
+        texts = [item.text] if data.choices is None else _filled(item.text, data.choices)
+        encode = model.encode_beginning if data.truncate else model.encode
+        return ScoredItem(text=item.text, scorings=list(map(encode, texts)))
+
+    def decode(
+        self,
+        served: ServedModel[LanguageModel, Ids, ScoredText],
+        data: ScoreRequest,
+        items: Sequence[ScoredItem],
+        answers: Sequence[ScoredText],
+    ) -> list[ScoreResult]:
+        if data.choices is None:
+            return [_text_result(item, row, data) for item, row in zip(items, answers, strict=True)]
+        size = len(data.choices)
+        rows = [answers[first : first + size] for first in range(0, len(answers), size)]
+        return [_choice_result(item, scored, data.choices) for item, scored in zip(items, rows, strict=True)]
+
+    def refuse(self, refusal: Refusal, data: ScoreRequest) -> ScoreResult:
+        if data.choices is not None:
+            return ScoreResult(choices=[], truncated=False, reason=refusal.reason, detail=refusal.detail)
+        return ScoreResult(
+            logprob=None,
+            perplexity=None,
+            num_tokens=0,
+            tokens=[],
+            truncated=False,
+            reason=refusal.reason,
+            detail=refusal.detail,
+        )
+
+
+@post(
+    "/score",
+    status_code=200,
+    summary="How likely a text is",
+    responses={200: ANSWER, **PROBLEMS},
+)
+async def score(
+    data: JSONBody[ScoreRequest],
+    request: Request[Any, Any, Any],
+    score_endpoint: NamedDependency[ScoreEndpoint],
+) -> JsonResponse:
+    """Say how likely a language model finds each text and each of its tokens, or each choice for a gap."""
+    return JsonResponse(await score_endpoint.answer(data, request))
+
+
+def _check_gaps(items: Sequence[InputItem]) -> None:
+    """Raise InvalidRequestError unless each text has one gap."""
+    wrong = [
+        FieldError(path=item.path, message=f"must hold the gap {GAP} once, holds it {item.text.count(GAP)} times")
+        for item in items
+        if item.text.count(GAP) != 1
+    ]
+    if wrong:
+        raise InvalidRequestError(f"{wrong[0].path} {wrong[0].message}", errors=wrong[:MAX_REPORTED])
+
+
+def _filled(text: str, choices: Sequence[str]) -> list[str]:
+    return [text.replace(GAP, choice) for choice in choices]
+
+
+def _text_result(item: ScoredItem, row: ScoredText, data: ScoreRequest) -> ScoreResult:
+    (scoring,) = item.scorings
+    table = offset_table(item.text, data.offset_unit)
+    starts, ends = scoring.starts, scoring.ends
+    counted = (starts, ends) if table is None else (table[starts].tolist(), table[ends].tolist())
+    texts = [item.text[start:end] for start, end in zip(starts, ends, strict=True)]
+    return ScoreResult(
+        logprob=logprob_of(row.logprob),
+        perplexity=round(exp(min(MOST_NATS, -row.logprob / len(row.logprobs))), SCORE_DIGITS),
+        num_tokens=len(row.logprobs),
+        tokens=list(map(ScoredToken, texts, *counted, map(logprob_of, row.logprobs))),
+        truncated=scoring.truncated,
+    )
+
+
+def _choice_result(item: ScoredItem, rows: Sequence[ScoredText], choices: Sequence[str]) -> ScoreResult:
+    """Make the result of a gap: the texts' probabilities, divided by their sum."""
+    logprobs = np.array([row.logprob for row in rows])
+    shares = np.exp(logprobs - logprobs.max())
+    parts = apportion((shares / shares.sum()).tolist(), PARTS)
+    scored = zip(choices, parts, logprobs.tolist(), strict=True)
+    return ScoreResult(
+        choices=[ScoredChoice(text, part / PARTS, logprob_of(logprob)) for text, part, logprob in scored],
+        truncated=item.truncated,
+    )

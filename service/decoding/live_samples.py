@@ -1,0 +1,219 @@
+"""Live samples: texts that are being written, as rows of a step and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from service.decoding.sampling import (
+    NUM_RECENT,
+    Alternative,
+    FinishReason,
+    LanguageState,
+    NewTokens,
+    NextTokens,
+    Prompt,
+    Sample,
+    SampledToken,
+)
+from service.decoding.search import Floats
+from service.decoding.token_choice import NO_TOKEN, NUM_FORBIDDEN, ChoiceParameters, choose
+from service.text.batch import Ids
+from service.text.text_stream import TextStream
+
+
+class HasPrompt(Protocol):
+    """Item that brings a prompt."""
+
+    @property
+    def search(self) -> Prompt: ...
+
+
+T = TypeVar("T", bound=HasPrompt)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class LiveSample(Generic[T]):
+    """One sample: its text so far, and its random numbers."""
+
+    item: T
+    number: int  # among the samples of its prompt
+    random: np.random.Generator
+    stream: TextStream
+    logprobs: list[float] = field(default_factory=list)
+    alternatives: list[tuple[Alternative, ...]] = field(default_factory=list)
+    num_steps: int = 0
+    num_told: int = 0
+    finish_reason: FinishReason | None = None
+
+    @classmethod
+    def first(cls, item: T, number: int, spelling: Sequence[str]) -> Self:
+        """Make a sample without a token. Its random numbers are those of its seed and number, from its position on, so
+        that neither other samples nor where a text was interrupted change them."""
+        prompt = item.search
+        bits = np.random.PCG64(np.random.SeedSequence((prompt.seed, prompt.before.sample + number)))
+        return cls(
+            item=item,
+            number=number,
+            random=np.random.Generator(bits.advance(prompt.before.position)),
+            stream=TextStream(
+                spelling,
+                stop=prompt.options.stop,
+                before=[*prompt.before.recent.tolist(), *prompt.ids[1:].tolist()],
+                strips_space=prompt.strips_space,
+            ),
+        )
+
+    def add(self, token: int, logprob: float, alternatives: tuple[Alternative, ...], *, is_end: bool) -> None:
+        """Append a token, or end with it."""
+        self.num_steps += 1
+        if is_end:
+            self.finish_reason = "end"
+            return
+        self.stream.add(token)
+        self.logprobs.append(logprob)
+        self.alternatives.append(alternatives)
+        if self.stream.is_stopped:
+            self.finish_reason = "stop"
+        elif self.num_steps == self.item.search.options.max_tokens:
+            self.finish_reason = "length"
+
+    def new_tokens(self, finished: Sample | None) -> NewTokens | None:
+        """Return the tokens that may be sent now and have not been told before; None if there is nothing to tell, or
+        nobody listens."""
+        if not self.item.search.is_streamed:
+            return None
+        first = self.num_told
+        self.num_told = self.stream.num_ready if finished is None else len(self.stream.pieces)
+        found = self._tokens(first, self.num_told)
+        return NewTokens(sample=self.number, tokens=found, finished=finished) if found or finished else None
+
+    def finished(self, state: LanguageState) -> Sample:
+        assert self.finish_reason is not None  # noqa: S101  # it has ended
+        return Sample(
+            text=self.stream.text,
+            tokens=self._tokens(0, len(self.stream.pieces)),
+            num_steps=self.num_steps,
+            finish_reason=self.finish_reason,
+            state=state,
+        )
+
+    def _tokens(self, first: int, end: int) -> list[SampledToken]:
+        return [
+            SampledToken(text=text, logprob=logprob, alternatives=alternatives)
+            for text, logprob, alternatives in zip(
+                self.stream.pieces[first:end], self.logprobs[first:end], self.alternatives[first:end], strict=True
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LiveSamples(Generic[T]):
+    """Samples as rows of the next step."""
+
+    samples: Sequence[LiveSample[T]]
+    tokens: Ids  # (row,), the last of each, which is read next
+    state: Floats  # (row, state), before that token
+    recent: Ids  # (row, NUM_RECENT), newest last, filled up with NO_TOKEN
+    parameters: ChoiceParameters
+
+    @classmethod
+    def none(cls) -> Self:
+        return cls.of([], np.zeros((0, 0), np.float32))
+
+    @classmethod
+    def of(cls, samples: Sequence[LiveSample[T]], state: Floats) -> Self:
+        """Make the rows of samples without a token; ``state`` (row, state) is that before their prompts' last
+        tokens."""
+        recent = np.full((len(samples), NUM_RECENT), NO_TOKEN, np.int32)
+        for row, each in enumerate(samples):
+            prompt = each.item.search
+            last = np.concatenate((prompt.before.recent, prompt.ids[1:]))[-NUM_RECENT:]
+            recent[row, NUM_RECENT - len(last) :] = last
+        return cls(
+            samples=samples,
+            tokens=recent[:, -1].copy(),
+            state=state,
+            recent=recent,
+            parameters=ChoiceParameters.of([each.item.search.options for each in samples]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def num_candidates(self) -> int:
+        """Return how many next tokens to ask for of each row."""
+        told = max(each.item.search.options.num_alternatives for each in self.samples)
+        return max(int(self.parameters.num_candidates.max()), told + NUM_FORBIDDEN if told else 0)
+
+    def after(self, outputs: NextTokens, *, eos_id: int, is_text: npt.NDArray[np.bool_]) -> LiveSamples[T]:
+        """Choose the next token of every sample; those that have ended are still among the rows."""
+        draws = np.fromiter((each.random.random() for each in self.samples), np.float64, len(self))
+        columns = choose(
+            outputs.scores, outputs.candidates, self.parameters, is_text=is_text, recent=self.recent, draws=draws
+        )
+        rows = np.arange(len(self))
+        tokens, logprobs = outputs.candidates[rows, columns], outputs.scores[rows, columns]
+        for row, (each, token, logprob) in enumerate(
+            zip(self.samples, tokens.tolist(), logprobs.tolist(), strict=True)
+        ):
+            wanted = each.item.search.options.num_alternatives
+            alternatives = _alternatives(outputs, row, wanted, is_text) if wanted else ()
+            each.add(token, logprob, alternatives, is_end=token == eos_id)
+        recent = np.concatenate((self.recent[:, 1:], tokens[:, None]), axis=1)
+        return LiveSamples(
+            samples=self.samples, tokens=tokens, state=outputs.state, recent=recent, parameters=self.parameters
+        )
+
+    def finished(self, row: int) -> Sample | None:
+        """Return the sample of a row that has ended; None if it has not."""
+        live = self.samples[row]
+        return None if live.finish_reason is None else live.finished(self._state_of(row))
+
+    def _state_of(self, row: int) -> LanguageState:
+        """Return the state behind a sample; its last token has not been read."""
+        live, recent = self.samples[row], self.recent[row]
+        before = live.item.search.before
+        return LanguageState(
+            vector=self.state[row].copy(),
+            recent=recent[recent != NO_TOKEN],
+            position=before.position + live.num_steps,
+            sample=before.sample + live.number,
+        )
+
+    def joined(self, newer: LiveSamples[T]) -> LiveSamples[T]:
+        if not len(self):
+            return newer
+        return self._with(
+            [*self.samples, *newer.samples],
+            tokens=np.concatenate((self.tokens, newer.tokens)),
+            state=np.concatenate((self.state, newer.state)),
+            recent=np.concatenate((self.recent, newer.recent)),
+        )
+
+    def only(self, is_kept: Sequence[bool]) -> LiveSamples[T]:
+        kept = np.array(is_kept, np.bool_)
+        return self._with(
+            [each for each, keep in zip(self.samples, is_kept, strict=True) if keep],
+            tokens=self.tokens[kept],
+            state=self.state[kept],
+            recent=self.recent[kept],
+        )
+
+    @staticmethod
+    def _with(samples: Sequence[LiveSample[T]], *, tokens: Ids, state: Floats, recent: Ids) -> LiveSamples[T]:
+        parameters = ChoiceParameters.of([each.item.search.options for each in samples])
+        return LiveSamples(samples=samples, tokens=tokens, state=state, recent=recent, parameters=parameters)
+
+
+def _alternatives(
+    outputs: NextTokens, row: int, wanted: int, is_text: npt.NDArray[np.bool_]
+) -> tuple[Alternative, ...]:
+    candidates, scores = outputs.candidates[row], outputs.scores[row]
+    kept = np.flatnonzero(is_text[candidates])[:wanted]
+    return tuple(map(Alternative, candidates[kept].tolist(), scores[kept].tolist()))
