@@ -13,7 +13,7 @@ from service.api.schemas import ClassifyResult, EntityAnswer, SentenceAnswer, Ta
 from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
 from service.text.batch import Ids
-from service.text.offsets import OffsetTable, OffsetUnit, offset_table
+from service.text.offsets import OffsetUnit, offset_table
 from service.text.pipeline import Encoding
 from service.text.sentence import Sentence
 
@@ -59,23 +59,19 @@ def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) ->
     sentences: list[SentenceAnswer] = []
     entities: list[EntityAnswer] = []
     for encoding, row in zip(item.encodings, rows, strict=False):  # in this order: no row is read for nothing
-        starts, ends = _counted(encoding.sentence, table)
-        sentences.append(_sentence(encoding.sentence.words, starts, ends, row, options))
+        sentence = encoding.sentence
+        starts, ends = sentence.starts, sentence.ends
+        if table is not None:  # another unit than code points
+            starts, ends = table[starts].tolist(), table[ends].tolist()
+        sentences.append(_sentence(sentence.words, starts, ends, row, options))
         if options.ner and row.spans:
-            entities += _entities(item.text, encoding.sentence, starts, ends, row)
+            entities += _entities(item.text, sentence, starts, ends, row)
     return TagResult(
         sentences,
         entities if options.ner else UNSET,
         item.truncated if options.truncated else UNSET,
         UNSET if sentences else "no_words",
     )
-
-
-def _counted(sentence: Sentence, table: OffsetTable | None) -> tuple[list[int], list[int]]:
-    """Return the tokens' starts and ends in the caller's unit."""
-    if table is None:
-        return sentence.starts, sentence.ends
-    return table[sentence.starts].tolist(), table[sentence.ends].tolist()
 
 
 def _sentence(
