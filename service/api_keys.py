@@ -53,6 +53,11 @@ class ApiKeys:
     def names(self) -> list[str]:
         return [key.name for key in self._keys]
 
+    def presented(self, headers: Iterable[tuple[bytes, bytes]]) -> ApiKey | None:
+        """Return the key that was sent in these headers; None if there is none or it is not known."""
+        key = presented_key(headers)
+        return None if key is None else self.find(key)
+
     def find(self, presented: bytes) -> ApiKey | None:
         """Find the key. It takes the same time whichever key it is, and if it is none."""
         digest, found = hashlib.sha256(presented).digest(), None

@@ -86,7 +86,7 @@ def create_app(
         settings, open_session, preloaded, Metrics(exposition), reload_signal or ReloadSignal(), access.reread_keys
     )
     engine.metrics.device.labels(device).set(1)
-    request_log = RequestLog(metrics=engine.metrics, find_key=access.find_key, tracer=tracer)
+    request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer)
     limits = request_limits(settings)
     app = Litestar(
         route_handlers=[

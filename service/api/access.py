@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from litestar import Request
 
 from service.api.context import RequestContext, context_of
 from service.api.rate_limit import Allowance, RateLimiter, Terms
-from service.api_keys import ApiKey, ApiKeys, presented_key
+from service.api_keys import ApiKey, ApiKeys
 from service.errors import UnauthorizedError
 from service.settings import Settings
 
@@ -42,11 +42,6 @@ class AccessPolicy:
         if (allowance := self._allowance(context.caller.key)) is not None:
             standing = self.limiter.take(context.caller.bucket, allowance, items)
             context.more_headers = [(name.encode(), value.encode()) for name, value in standing.headers().items()]
-
-    def find_key(self, headers: Sequence[tuple[bytes, bytes]]) -> ApiKey | None:
-        """Return the key that was sent; None if it is not known, and where no key is asked for."""
-        presented = None if self.keys is None else presented_key(headers)
-        return None if self.keys is None or presented is None else self.keys.find(presented)
 
     def reread_keys(self) -> Callable[[], None]:
         """Read the key file again and return a function that puts the new keys in force. Raises SettingsError if the

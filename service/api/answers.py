@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Self
 
 from msgspec import UNSET
 
@@ -18,7 +19,7 @@ from service.text.pipeline import Encoding
 from service.text.sentence import Sentence
 
 SCORE_DIGITS = 4
-PARTS = 1_000_000  # a class's score is told in parts of a million
+PARTS = 1_000_000  # scores of classes and weights of attention are given in millionths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,14 @@ class TaggedItem:
 
     text: str
     encodings: Sequence[Encoding]
+    rows: Sequence[Ids]  # of the encodings
+    num_tokens: int
     truncated: bool = False
 
-    @property
-    def rows(self) -> list[Ids]:
-        return [encoding.ids for encoding in self.encodings]
-
-    @property
-    def num_tokens(self) -> int:
-        return sum(len(encoding.ids) for encoding in self.encodings)
+    @classmethod
+    def of(cls, text: str, encodings: Sequence[Encoding], *, truncated: bool = False) -> Self:
+        rows = [encoding.ids for encoding in encodings]
+        return cls(text=text, encodings=encodings, rows=rows, num_tokens=sum(map(len, rows)), truncated=truncated)
 
 
 def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], options: TagOptions) -> list[TagResult]:
@@ -114,7 +114,8 @@ def classify_result(item: TextEncoding, row: ClassifiedRow) -> ClassifyResult:
 
 
 def apportion(shares: Sequence[float], whole: int) -> list[int]:
-    """Round shares that sum to 1 to integers that sum to ``whole`` exactly, the larger share never behind the smaller.
+    """Round shares that sum to 1 to integers that sum to ``whole`` exactly, the larger share never behind the smaller:
+    the API promises that scores sum to 1 as they are written.
 
     What rounding down leaves over goes to the largest remainders (Hamilton 1792).
     """

@@ -64,9 +64,10 @@ class JsonRequest(Request[Any, Any, Any]):
         return body
 
     async def json(self) -> Any:
-        """Decode the body. Raises UnsupportedMediaTypeError, MalformedRequestError or InvalidRequestError."""
+        """Decode the body, which Litestar asks for before. Raises UnsupportedMediaTypeError, MalformedRequestError or
+        InvalidRequestError."""
         _check_media_type(self)
-        body, field, rules = await self.body(), self.route_handler.parsed_data_field, self.rules
+        body, field, rules = await super().body(), self.route_handler.parsed_data_field, self.rules
         form = field.annotation if field else Any
         if len(body) <= LARGE:
             try:

@@ -26,7 +26,7 @@ from service.errors import DeadlineExceededError, FieldError, InputTooLongError,
 from service.models.limits import Limits
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Done, Job
+from service.scheduling.job import Answer, Done
 from service.scheduling.virtual_time import Priority
 
 Row = TypeVar("Row")
@@ -175,8 +175,13 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     async def run(
         self, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], request: Request[Any, Any, Any]
     ) -> tuple[AdmittedRequest[Model, ItemEncoding, Row, Answer], Done[Answer]]:
-        """Run the rows of a request; return the request as it was answered, and the rows' outcome."""
-        return admitted, await run_rows(admitted, request)
+        """Run the rows of a request; return the request as it was answered, and the rows' outcome. They are withdrawn
+        if the caller disconnects."""
+        scheduler = admitted.served.scheduler
+        job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+        admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
+        with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
+            return admitted, await job.done
 
     async def admit(
         self, data: Data, request: Request[Any, Any, Any]
@@ -238,27 +243,15 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         return _encoder.encode(self.response(admitted.served.name, results))
 
 
-async def run_rows(admitted: AdmittedRequest[Any, Any, Any, Answer], request: Request[Any, Any, Any]) -> Done[Answer]:
-    """Run all rows and return their answers, in order; withdraws them if the caller disconnects."""
-    job = enqueue(admitted)
-    admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
-    with watching_for_disconnect(request.receive, lambda: admitted.served.scheduler.withdraw(job)):
-        return await job.done
-
-
 async def run_more_rows(
     admitted: AdmittedRequest[Any, Any, Any, Answer], request: Request[Any, Any, Any]
 ) -> Done[Answer]:
     """Run further rows of a text that has been run before. Nothing is learned from them: their number says nothing
     about the text's length."""
-    job = enqueue(admitted)
-    with watching_for_disconnect(request.receive, lambda: admitted.served.scheduler.withdraw(job)):
+    scheduler = admitted.served.scheduler
+    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+    with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
         return await job.done
-
-
-def enqueue(admitted: AdmittedRequest[Any, Any, Any, Answer]) -> Job[Answer]:
-    """Queue the rows of a request. Raises OverloadedError or DeadlineExceededError."""
-    return admitted.served.scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
 
 
 @contextmanager

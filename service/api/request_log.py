@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
 from service.api.context import OTHER_METHOD, Caller, RequestContext, request_id_of
-from service.api_keys import ApiKey
+from service.api_keys import ApiKeys
 from service.logs import log_request
 from service.metrics import Metrics
 from service.models.cards import ModelName
@@ -19,16 +20,15 @@ _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # aske
 _KINDS_WITH_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whose senders an operator looks for
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-FindKey = Callable[[Sequence[tuple[bytes, bytes]]], ApiKey | None]
 _log = logging.getLogger("service.requests")
 
 
 class RequestLog:
     """Begins request contexts, and records their outcome."""
 
-    def __init__(self, *, metrics: Metrics, find_key: FindKey, tracer: Tracer) -> None:
+    def __init__(self, *, metrics: Metrics, keys: ApiKeys | None, tracer: Tracer) -> None:
         self.metrics = metrics
-        self._find_key = find_key
+        self._keys = keys
         self._tracer = tracer
 
     def begin(self, scope: Any) -> RequestContext:
@@ -36,14 +36,14 @@ class RequestLog:
         headers, method, client = scope["headers"], scope["method"], scope.get("client")
         return RequestContext(
             request_id=request_id_of(headers),
-            caller=Caller(client[0] if client else None, self._find_key(headers)),
+            caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(headers)),
             method=method if method in _METHODS else OTHER_METHOD,
             trace=NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers),
         )
 
     def record(self, context: RequestContext, route: str) -> None:
         """Record a request that has been answered or given up."""
-        metrics, total = self.metrics, context.total_seconds
+        metrics, total = self.metrics, time.monotonic() - context.started_at
         metrics.requests.labels(route, str(context.status)).inc()
         if context.kind is not None:
             metrics.errors.labels(context.kind).inc()

@@ -40,7 +40,7 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         text, sentences = split(item)
         kept = [model.shorten(sentence) for sentence in sentences] if data.truncate else sentences
         encodings = [model.encode(sentence) for sentence in kept]
-        return TaggedItem(text=text, encodings=encodings, truncated=kept != sentences)
+        return TaggedItem.of(text, encodings, truncated=kept != sentences)
 
     def decode(
         self,

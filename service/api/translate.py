@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
-from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows, run_rows
+from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
@@ -71,7 +71,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
         that, or it fails, the first results are answered."""
         translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
-        done = await run_rows(admitted, request)
+        _, done = await super().run(admitted, request)
         first = await self.services.side_thread(work, answered, admitted.items, done.answers, translator)
         second = replace(admitted, items=await self.services.side_thread(work, to_search_again, first, translator))
         items = first

@@ -38,7 +38,8 @@ def read_texts(text: str | list[str], limits: Limits) -> list[InputItem]:
         for item in items
         if NUL in item.text
     ]
-    _check_none(problems)
+    if problems:
+        raise _error_of(problems)
     return items
 
 
@@ -75,7 +76,8 @@ def _read_tokens(tokens: list[list[str]], limits: Limits) -> list[InputItem]:
         for place, token in enumerate(words)
         if NUL in token or token.split() != [token]
     )
-    _check_none(list(islice(problems, MAX_REPORTED)))
+    if found := list(islice(problems, MAX_REPORTED)):
+        raise _error_of(found)
     return items
 
 
@@ -94,10 +96,8 @@ def _check_lengths(items: Sequence[InputItem], limits: Limits) -> None:
         raise InputTooLongError(f"the request {message}", errors=[FieldError(path=path, message=message)])
 
 
-def _check_none(problems: Sequence[FieldError]) -> None:
-    """Raise InvalidRequestError for these problems, if there are any."""
-    if problems:
-        raise InvalidRequestError(f"{problems[0].path} {problems[0].message}", errors=problems[:MAX_REPORTED])
+def _error_of(problems: Sequence[FieldError]) -> InvalidRequestError:
+    return InvalidRequestError(f"{problems[0].path} {problems[0].message}", errors=problems[:MAX_REPORTED])
 
 
 def _token_problem(token: str) -> str:

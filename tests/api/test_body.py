@@ -74,9 +74,9 @@ def hostile() -> Iterator[bytes]:
     yield b'{"text": "' + "é".encode() * (SIZE // 2) + b'\xc3"}'
 
 
-@pytest.mark.parametrize("body", hostile(), ids=lambda body: f"{bytes(body[:24])!r}…{bytes(body[-12:])!r}")
-def test_refusing_a_body_takes_at_most_four_times_its_size(body: bytes) -> None:
-    assert peak_of(body) <= 4 * len(body) + SLACK
+def test_refusing_a_body_takes_at_most_four_times_its_size() -> None:
+    for body in hostile():
+        assert peak_of(body) <= 4 * len(body) + SLACK, f"{body[:40]!r} … {body[-40:]!r}"
 
 
 def test_a_path_through_long_keys_is_shortened_and_no_other_is_made() -> None:
