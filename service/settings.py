@@ -140,7 +140,7 @@ class Settings(BaseModel):
     """texts at once of a caller who was quiet; default: those of a second, at least `RIBBON_MAX_ITEMS`.
     Cost: longer waits for others behind one caller"""
     trusted_proxies: Networks | None = None
-    """addresses and networks, comma-separated, whose X-Forwarded-For or Forwarded is believed.
+    """addresses and networks, comma-separated, whose X-Forwarded-For is believed.
     Cost: whoever can send from these addresses passes for anybody"""
     cors_origins: Origins | None = None
     """origins, comma-separated, whose pages may call the service from a browser, or `*`.

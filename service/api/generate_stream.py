@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from service.api.answers import SCORE_DIGITS
 from service.api.context import context_of
-from service.api.endpoint import AdmittedRequest, record
+from service.api.endpoint import AdmittedRequest
 from service.api.language_schemas import (
     AlternativeAnswer,
     GeneratedToken,
@@ -22,7 +22,8 @@ from service.api.language_schemas import (
     SampleEvent,
     TokenEvent,
 )
-from service.api.problems import problem_of
+from service.api.problems import problem_event
+from service.api.request_log import record_work
 from service.api.schemas import DoneEvent, RefusedEvent
 from service.decoding.decoder import Decoder
 from service.decoding.sampling import NewTokens, Prompt, Sample, SampledToken, Samples
@@ -96,10 +97,12 @@ class SampleStream:
                     yield event
             if isinstance(arrived, Exception):
                 raise arrived
-            record(context_of(request), self.admitted, cast("Done[Samples]", arrived))
+            admitted, done = self.admitted, cast("Done[Samples]", arrived)
+            numbers = {"items": admitted.num_items, "tokens": admitted.num_tokens}
+            record_work(context_of(request), admitted.served.name, done, **numbers)
             yield _event("done", DoneEvent(self.admitted.served.name))
         except Exception as error:  # the status is sent: all that can be done is to say it
-            yield _event("error", problem_of(request, error))
+            yield b"event: error\ndata: %b\n\n" % problem_event(error, context_of(request))
         finally:
             if not self.job.done.done():
                 context_of(request).kind = CallerLeftError.kind

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter
 
 from service.api.access import build_access_policy
-from service.api.admin import AskSupervisor, Reload, ReloadHere
-from service.app import create_admin_app, create_app
+from service.api.operations import AskSupervisor, Reload, ReloadHere
+from service.app import App, create_admin_app, create_app
 from service.errors import StartupError
 from service.logs import configure_logging, name_worker
 from service.metrics import count_reloads, count_worker_restarts
@@ -82,8 +82,8 @@ def serve_alone(settings: Settings, sockets: BoundSockets, stop: StopSignal, *, 
     app = create_app(settings, reloads_on_sighup=True)
     listen(sockets.all)
     server = Server(
-        listeners_of(app, settings, sockets, ReloadHere(app.state.engine.reload)),
-        lifecycle=app.state.lifecycle,
+        listeners_of(app, settings, sockets, ReloadHere(app.engine.reload)),
+        lifecycle=app.lifecycle,
         drain_timeouts=drain_timeouts_of(settings),
         stop=stop,
     )
@@ -134,8 +134,8 @@ def serve_as_worker(settings: Settings, sockets: BoundSockets, shared: SharedSta
     app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reloads_on_sighup=True)
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     server = WorkerServer(
-        listeners_of(app, settings, sockets, AskSupervisor(context.supervisor, app.state.lifecycle)),
-        lifecycle=app.state.lifecycle,
+        listeners_of(app, settings, sockets, AskSupervisor(context.supervisor, app.lifecycle)),
+        lifecycle=app.lifecycle,
         drain_timeouts=drain_timeouts_of(settings),
         context=context,
     )
@@ -203,9 +203,9 @@ def share_memory() -> None:
     gc.freeze()
 
 
-def listeners_of(app: Any, settings: Settings, sockets: BoundSockets, reload: Reload) -> list[Listener]:
+def listeners_of(app: App, settings: Settings, sockets: BoundSockets, reload: Reload) -> list[Listener]:
     """Return the applications and their sockets, that of the operators too if they have a port."""
-    limits, count = ConnectionLimits.of(settings), app.state.count_problem
+    limits, count = ConnectionLimits.of(settings), app.engine.metrics.count_problem
     listeners = [Listener(app=app, sockets=sockets.main, limits=limits, count=count)]
     if sockets.admin:
         admin_app = create_admin_app(app, reload)

@@ -63,8 +63,8 @@ def start(stack: ExitStack, models: Path, limits: ConnectionLimits | None = None
     listen(sockets)
     limits = limits or ConnectionLimits.of(settings)
     server = Server(
-        [Listener(app=app, sockets=sockets, limits=limits, count=app.state.count_problem)],
-        lifecycle=app.state.lifecycle,
+        [Listener(app=app, sockets=sockets, limits=limits, count=app.engine.metrics.count_problem)],
+        lifecycle=app.lifecycle,
         drain_timeouts=DrainTimeouts(lame_duck_seconds=0, grace_seconds=1),
         stop=stop,
     )

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.keys import line_for
+from service.api_keys import line_for
 from service.serving import protocol
 from service.serving.protocol import MAX_CONNECTIONS, MAX_HEAD_BYTES, ConnectionLimits
 from service.settings import Settings
@@ -213,7 +213,7 @@ def test_an_answer_that_nobody_reads_ends_the_connection(run: Run, sent: bytes) 
     with running.call(sent):
         wait_until(lambda: running.errors("answer_unread") == 1)
         wait_until(lambda: not running.connections)
-        wait_until(lambda: running.app.state.lifecycle.in_flight == 0)
+        wait_until(lambda: running.app.lifecycle.in_flight == 0)
 
 
 def test_an_answer_that_is_read_slowly_but_in_time_arrives_whole(run: Run) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.api.keys import line_for
+from service.api_keys import line_for
 from service.logs import JsonFormatter
 from service.scheduling.job import Priority
 from tests.api.conftest import Serve, Served, wait_until
@@ -124,7 +124,7 @@ def full(running: Running, headers: bytes = b"") -> Iterator[None]:
     """One run does not end before the block does, the queue is full, and somebody has been told so."""
     running.session.gate.clear()
     running.session.shapes.clear()
-    metrics = running.app.state.engine.metrics  # asked directly: where keys are needed they are for /metrics too
+    metrics = running.app.engine.metrics  # asked directly: where keys are needed they are for /metrics too
 
     def ask(text: str) -> int:
         with running.call(with_headers(request("/tag", text=text), headers)) as caller:

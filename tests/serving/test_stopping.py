@@ -56,7 +56,7 @@ def in_thread(
     listen(sockets)
     server = Server(
         [Listener(app=app, sockets=sockets)],
-        lifecycle=app.state.lifecycle,
+        lifecycle=app.lifecycle,
         drain_timeouts=DrainTimeouts(lame_duck_seconds=lame_duck_seconds, grace_seconds=grace_seconds),
         stop=stop,
     )
@@ -64,9 +64,8 @@ def in_thread(
     with ThreadPoolExecutor(1) as pool:
         try:
             status = pool.submit(server.run, lambda: None)
-            state = app.state
             yield InThread(
-                url=url, engine=state.engine, lifecycle=state.lifecycle, stop=stop, session=session, status=status
+                url=url, engine=app.engine, lifecycle=app.lifecycle, stop=stop, session=session, status=status
             )
         finally:
             session.gate.set()
