@@ -22,7 +22,7 @@ from service.settings import Settings
 from tests.api.conftest import NEEDED, Serve, Served
 from tests.api.test_bad_input import JSON, JSON_VALUES, every_route, post, problem_of
 
-SIZE = 4 * 1024 * 1024  # bytes, the default limit of a body
+SIZE = 1024 * 1024  # bytes
 SLACK = 8_000_000
 MAX_VALUES = request_limits(Settings()).max_values
 MEMBERS = [b'""', b'"a"', b'"ab"', b"[]", b'["a"]', b"{}", b'{"":0}', b'{"a":{}}', b"1", b"1.5", b"null", rb'"\ud800"']
@@ -51,10 +51,9 @@ def repeated(member: bytes, size: int = SIZE) -> bytes:
 
 def hostile() -> Iterator[bytes]:
     """Bodies that would take many times their size if they were parsed into objects."""
-    for field in (b"text", b"tokens", b"x"):
-        for member in MEMBERS:
-            for last in (b"5", SURROGATE, b"nul"):
-                yield b'{"%b": [%b, %b]}' % (field, repeated(member, SIZE // 8), last)
+    for member in MEMBERS:
+        for last in (b"5", SURROGATE):
+            yield b'{"tokens": [%b, %b]}' % (repeated(member, SIZE // 4), last)
     yield b'{"tokens": [[%b, 5]]}' % repeated(b'"a"', SIZE)
     yield b'{"tokens": [%b]}' % repeated(b"[]", SIZE)
     yield b"{%b}" % repeated(b'"":0', SIZE)
@@ -66,7 +65,7 @@ def hostile() -> Iterator[bytes]:
     yield ('{"text": "' + "a" * SIZE + '😀", "x": 1}').encode()
     yield b'{"text": "%b"}' % (rb"\ud800" * (SIZE // 6))
     yield b'{"text": "%b"}' % (rb"\n" * (SIZE // 2) + rb"\ud800")
-    yield b'{"text": "%b"}' % (b"\\" * SIZE)
+    yield b'{"text": "%b"}' % (b"\\" * (SIZE - 1))
     yield b'{"%b": 1}' % (b"k" * SIZE)
     yield b'{"%b": %b}' % (b"k" * SIZE, SURROGATE)
     yield b'{"text": %b}' % (b"1" * SIZE)
