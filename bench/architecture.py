@@ -1,26 +1,32 @@
 """Draws the pictures of ``docs/architecture.md`` from the code: rooms and their imports, and the life of a request.
 
-    python -m bench.architecture docs/architecture.md
+    python -m bench.architecture
 
 Both are Mermaid diagrams, which GitHub and most editors show. ``tests/test_architecture.py`` holds that the document
-says what the code does.
+shows what the code does.
 """
 
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
-from collections import Counter
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from types import FrameType
+
+from bench.path import BODIES, open_app
 
 ROOT = Path(__file__).parents[1]
-# From the sockets to the errors: a room may import itself and what stands after it.
+DOCUMENT = ROOT / "docs/architecture.md"
+# From the sockets to the errors: a room may import itself and those after it.
 ROOMS = (
     "serving", "app", "api", "models", "predictors", "decoding", "scheduling", "runtime", "bundle", "text", "errors",
 )  # fmt: skip
-LEAVES = ("settings", "metrics", "telemetry", "lifecycle", "logs", "api_keys")  # any room may import them
 BLOCK = re.compile(r"(<!-- drawn: (\w+) -->\n```mermaid\n).*?(```\n)", re.DOTALL)
 
 
@@ -38,7 +44,7 @@ class Import:
 
     @property
     def room(self) -> str:
-        """Room that is imported: ``text`` of ``service.text.spans``."""
+        """Room that is imported: ``text`` of ``service.text.spans``. The importing file's own is :func:`room_of`."""
         return [*self.module.split("."), "", ""][1]
 
     def __str__(self) -> str:
@@ -78,21 +84,64 @@ def _modules_named(node: ast.AST, package: tuple[str, ...]) -> list[str]:
 
 
 def rooms_picture() -> str:
-    """Return the rooms of the service, with their sizes, and an arrow for each pair of which one imports the other."""
-    arrows = Counter(
+    """Return the rooms of the service and an arrow for each pair of which one imports the other; the errors, which all
+    rooms import, are left out."""
+    arrows = {
         (room_of(each.path), each.room)
         for each in imports_under("service")
-        if each.top == "service" and {room_of(each.path), each.room} <= set(ROOMS) and room_of(each.path) != each.room
-    )
-    lines = ["flowchart LR"]
-    lines += [f'    {room}["{room}<br/>{_size_of(room)}"]' for room in ROOMS]
-    lines += [f"    {one} --> {other}" for one, other in sorted(arrows, key=lambda pair: tuple(map(ROOMS.index, pair)))]
+        if each.top == "service" and {room_of(each.path), each.room} <= set(ROOMS[:-1]) and room_of(each.path) != each.room
+    }
+    ordered = sorted(arrows, key=lambda pair: [ROOMS.index(room) for room in pair])
+    return "\n".join(["flowchart LR", *(f"    {one} --> {other}" for one, other in ordered)]) + "\n"
+
+
+def request_picture() -> str:
+    """Return the files that ``POST /tag`` with one short text passes, in the order in which they are first entered,
+    those of one room that follow each other in one box."""
+    files = [path for path in asyncio.run(_files_of("/tag")) if room_of(f"service/{path}") in ROOMS]
+    boxes = [(room, list(group)) for room, group in groupby(files, key=lambda path: room_of(f"service/{path}"))]
+    lines = ["flowchart TB", '    0["serving: protocol"]']
+    for place, (room, paths) in enumerate(boxes, 1):
+        names = ", ".join(Path(path).stem for path in paths)
+        lines.append(f'    {place - 1} --> {place}["{room}: {names}"]')
     return "\n".join(lines) + "\n"
 
 
-def _size_of(room: str) -> str:
-    """Return the number of files and lines of a room, the lines rounded to hundreds."""
-    place = ROOT / "service" / room
-    files = list(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
-    lines = sum(file.read_text("utf-8").count("\n") for file in files)
-    return f"{len(files)} file{'s' * (len(files) > 1)}, {max(100, round(lines, -2)):,} lines"
+async def _files_of(route: str) -> Sequence[str]:
+    """Return the files of the service that a request to a running application enters, in order."""
+    service, entered = f"{ROOT / 'service'}/", dict[str, None]()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        path = frame.f_code.co_filename
+        if is_on and event == "call" and path.startswith(service):
+            entered.setdefault(path.removeprefix(service))
+
+    is_on = False
+    threading.setprofile(note)  # for the threads that run models, which begin with the first request
+    try:
+        async with open_app() as ask:
+            await ask(route, BODIES[route])
+            is_on = True
+            sys.setprofile(note)
+            await ask(route, BODIES[route])
+            is_on = False
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return list(entered)
+
+
+PICTURES = {"rooms": rooms_picture, "request": request_picture}
+
+
+def drawn(document: str) -> str:
+    """Return the document with its pictures drawn anew."""
+    return BLOCK.sub(lambda block: block[1] + PICTURES[block[2]]() + block[3], document)
+
+
+def main() -> None:
+    DOCUMENT.write_text(drawn(DOCUMENT.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
