@@ -157,7 +157,7 @@ def test_nothing_in_the_service_can_load_a_pickle() -> None:
         ("onnxruntime", ("service/runtime/session.py",)),
         ("opentelemetry", ("service/tracing/otlp.py",)),
         ("litestar", ("service/api/", "service/app.py")),
-        ("uvicorn", "service/serving/"),
+        ("uvicorn", ("service/serving/",)),
     ],
 )
 def test_a_heavy_package_has_one_door(package: str, doors: tuple[str, ...]) -> None:
