@@ -241,11 +241,13 @@ async def run_more_rows(
 ) -> Done[Answer]:
     """Run further rows of a text that has been run before. Nothing is learned from them: their number says nothing
     about the text's length."""
-    return await _finished(admitted, _enqueue(admitted), request)
+    return await _finished(admitted, _enqueue(admitted, accepted=True), request)
 
 
-def _enqueue(admitted: AdmittedRequest[Any, Any, Any, Answer]) -> Job[Answer]:
-    return admitted.served.scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+def _enqueue(admitted: AdmittedRequest[Any, Any, Any, Answer], *, accepted: bool = False) -> Job[Answer]:
+    return admitted.served.scheduler.enqueue(
+        admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=accepted
+    )
 
 
 async def _finished(

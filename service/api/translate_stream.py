@@ -112,7 +112,7 @@ class SentenceStream:
         finally:
             self._withdraw(request)
 
-    def _enqueue(self, pending: Sequence[_Pending]) -> Job[Hypotheses]:
+    def _enqueue(self, pending: Sequence[_Pending], *, accepted: bool = False) -> Job[Hypotheses]:
         """Queue these sentences' searches. Raises OverloadedError or DeadlineExceededError."""
         rows = [(each, number) for each in pending for number in range(len(each.source.searches))]
 
@@ -125,6 +125,7 @@ class SentenceStream:
             [search for each in pending for search in each.source.searches],
             deadline=self.admitted.deadline,
             priority=self.admitted.priority,
+            accepted=accepted,
             on_finished=on_finished,
         )
         job.done.add_done_callback(partial(self._end, pending))
@@ -168,7 +169,7 @@ class SentenceStream:
         if second is None:
             return False
         try:
-            self._enqueue([replace(pending, source=second, first=source)])
+            self._enqueue([replace(pending, source=second, first=source)], accepted=True)
         except CapacityError:
             return False
         return True

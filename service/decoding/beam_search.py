@@ -100,10 +100,10 @@ class BeamSearch(Generic[T]):
     def step(self) -> Iterator[StepResult[T]]:
         """Make one step of each bucket in use, each when its result is asked for."""
         for bucket in self._occupied():
-            run = bucket.step()
-            for each in run.finished:
+            result = bucket.step()
+            for each in result.finished:
                 del self._items[each.item]
-            yield run
+            yield result
 
     def drop(self, is_gone: Callable[[T], bool]) -> list[T]:
         """Drop the sentences whose items are gone, and return these items."""
@@ -152,17 +152,17 @@ class _NumberedSearch:
 def search_all(model: StepModel, searches: Sequence[Search], *, max_rows: int = MAX_ROWS) -> list[Hypotheses]:
     """Search on the calling thread, without queue or clock, and return the hypotheses of each search, in order; as many
     are decoded together as there is room for."""
-    beams: BeamSearch[_NumberedSearch] = BeamSearch(model, max_rows=max_rows)
+    beam_search: BeamSearch[_NumberedSearch] = BeamSearch(model, max_rows=max_rows)
     waiting = deque(map(_NumberedSearch, searches, range(len(searches))))
     answers: list[Hypotheses] = [()] * len(searches)
-    while waiting or len(beams):
-        room, joining = beams.room, list[_NumberedSearch]()
-        while waiting and (room >= waiting[0].search.beam_size or not (len(beams) or joining)):
+    while waiting or len(beam_search):
+        room, joining = beam_search.room, list[_NumberedSearch]()
+        while waiting and (room >= waiting[0].search.beam_size or not (len(beam_search) or joining)):
             joining.append(waiting.popleft())
             room -= joining[-1].search.beam_size
-        beams.admit(joining)
-        for run in beams.step():
-            for finished in run.finished:
+        beam_search.admit(joining)
+        for step in beam_search.step():
+            for finished in step.finished:
                 answers[finished.item.place] = finished.hypotheses
     return answers
 

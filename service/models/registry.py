@@ -28,9 +28,16 @@ class Scheduler(Protocol[Row_contra, Answer]):
         ...
 
     def enqueue(
-        self, rows: Sequence[Row_contra], /, *, deadline: float, priority: Priority = Priority.INTERACTIVE
+        self,
+        rows: Sequence[Row_contra],
+        /,
+        *,
+        deadline: float,
+        priority: Priority = Priority.INTERACTIVE,
+        accepted: bool = False,
     ) -> Job[Answer]:
-        """Queue rows and return their job; await the job's ``done``."""
+        """Queue rows and return their job; await the job's ``done``. Rows of a request that was ``accepted`` before are
+        never refused for want of room."""
         ...
 
     def withdraw(self, job: Job[Answer]) -> None:

@@ -84,7 +84,7 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         lengths = list(map(len, rows))
         each_row = enumerate(zip(rows, lengths, offsets(lengths, priority), strict=True))
         all_rows = [Row(job, index, ids, length, length, offset) for index, (ids, length, offset) in each_row]
-        parts = self._parts(all_rows)
+        parts = self._parts(all_rows, lengths)
         if sum(lengths) > LONG_ROW_TOKENS:
             self._expects_long = parts[-1][0].is_long
         seconds = 0.0
@@ -110,10 +110,14 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         for source, speed in ((self._short, warm_up.short), (self._long, warm_up.long or warm_up.short)):
             source.throughput.learn(tokens=speed.tokens, seconds=speed.seconds)
 
-    def _parts(self, rows: Sequence[Row[Answer]]) -> list[tuple[RowSource[Answer], Sequence[Row[Answer]], int]]:
+    def _parts(
+        self, rows: Sequence[Row[Answer]], lengths: Sequence[int]
+    ) -> list[tuple[RowSource[Answer], Sequence[Row[Answer]], int]]:
         """Split rows into the short and the long ones, each with their source and their cells."""
+        if max(lengths) <= LONG_ROW_TOKENS:
+            return [(self._short, rows, sum(lengths))]
+        short = [row for row in rows if row.length <= LONG_ROW_TOKENS]
         long = [row for row in rows if row.length > LONG_ROW_TOKENS]
-        short = [row for row in rows if row.length <= LONG_ROW_TOKENS] if long else rows
         parts = ((self._short, short), (self._long, long))
         return [(source, part, sum([row.length for row in part])) for source, part in parts if part]
 

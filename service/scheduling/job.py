@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
-from service.errors import DeadlineExceededError, ServiceError
-from service.scheduling.latency import Prediction
+from service.errors import ServiceError
 from service.text.batch import Ids
 
 Answer = TypeVar("Answer")
@@ -25,9 +24,8 @@ class Priority(Enum):
     INTERACTIVE = "interactive"
     BULK = "bulk"
 
-    @property
-    def share(self) -> float:
-        return BULK_SHARE if self is Priority.BULK else 1.0
+    def __init__(self, name: str) -> None:
+        self.share = BULK_SHARE if name == "bulk" else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,15 +89,16 @@ class Job(Generic[Answer]):
     submitted_at: float
     deadline: float
     priority: Priority = Priority.INTERACTIVE
-    prediction: Prediction | None = None
     rows: Sequence[Row[Answer]] = ()  # until the job is over
     cost: int = 0  # of all rows
+    predicted_seconds: float = 0.0  # without reserve
     remaining: int = 0  # rows without an answer
     answers: list[Answer | None] = field(default_factory=list)
     work: list[ModelWork] = field(default_factory=list)
 
-    def start(self, rows: Sequence[Row[Answer]]) -> None:
-        """Set the job's rows, in order."""
+    def start(self, rows: Sequence[Row[Answer]], *, predicted_seconds: float = 0.0) -> None:
+        """Set the job's rows, in order, and how long they will probably take."""
+        self.predicted_seconds = predicted_seconds
         self.rows = rows
         self.cost = sum([row.cost for row in rows])
         self.remaining = len(rows)
@@ -122,16 +121,6 @@ class Job(Generic[Answer]):
         self.remaining -= 1
         if self.remaining == 0 and not self.done.done():
             self.done.set_result(self._finished(work.ended_at))
-
-    def end(self, now: float) -> None:
-        """Compare the time of a job that is over with its prediction, and forget its rows. Jobs that were cancelled or
-        failed say nothing about predictions, those that were late do."""
-        self.rows = ()  # they name the job: without this only the garbage collector would free both
-        if self.prediction is None or self.done.cancelled():
-            return
-        error = self.done.exception()
-        if error is None or isinstance(error, DeadlineExceededError):
-            self.prediction.settle(now - self.submitted_at)
 
     def _finished(self, at: float) -> Done[Answer]:
         began_at = min([each.began_at for each in self.work])

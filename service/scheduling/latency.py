@@ -92,18 +92,18 @@ class ArrivalRate:
 
     def record(self, seconds: float, *, offset: float, now: float) -> None:
         """Record an admitted request that takes so long, whose last row has this offset in virtual time."""
-        kept = self._kept(now)
-        self._seconds = {size: kept * each for size, each in self._seconds.items()}
+        kept = exp((self._at - now) / ARRIVAL_SECONDS)
+        size = int(offset).bit_length()
         self._at = now
-        size = _size(offset)
+        self._seconds = {each: kept * before for each, before in self._seconds.items()}
         self._seconds[size] = self._seconds.get(size, 0.0) + seconds
 
     def share_before(self, offset: float, *, now: float) -> float:
         """Return the share of arrivals that is served before a row at this offset: small requests whole, half of those
         of its own size, less of larger ones."""
-        own = _size(offset)
+        own = int(offset).bit_length()
         seconds = sum(each * min(1.0, 2.0 ** (own - size - 1)) for size, each in self._seconds.items())
-        return min(FULL, self._kept(now) * seconds / ARRIVAL_SECONDS)
+        return min(FULL, exp((self._at - now) / ARRIVAL_SECONDS) * seconds / ARRIVAL_SECONDS)
 
     def completion_seconds(self, *, ahead: float, own: float, if_steady: float, offset: float, now: float) -> float:
         """Predict the seconds until a request is answered: ``ahead`` is the work that stands before its last row, at
@@ -117,13 +117,6 @@ class ArrivalRate:
         if if_steady <= quiet:
             return quiet
         return min(quiet / (1 - self.share_before(offset, now=now)), if_steady)
-
-    def _kept(self, now: float) -> float:
-        return exp((self._at - now) / ARRIVAL_SECONDS)
-
-
-def _size(offset: float) -> int:
-    return int(offset).bit_length()
 
 
 class LengthMix:
@@ -159,18 +152,6 @@ class SafetyFactor:
             self.factor = min(MOST_OFF, self.factor * (1 + STEP * HELD_SHARE))
         else:
             self.factor = max(LEAST_OFF, self.factor * (1 - STEP * (1 - HELD_SHARE)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """Predicted time of an admitted request, to be compared with the real one."""
-
-    seconds: float  # without the safety factor
-    safety_factor: SafetyFactor
-
-    def settle(self, seconds: float) -> None:
-        """Learn from the time that the request really took, or took at least."""
-        self.safety_factor.learn(predicted=self.seconds, real=seconds)
 
 
 class EventLoopLag:

@@ -59,7 +59,7 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
         for row in rows:
             if row.job.deadline <= now:
                 row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
-        return [row for row in rows if not row.job.done.done()]
+        return [row for row in rows if row.job.is_open]
 
     def take_batch(self, max_cells: int) -> list[Row[Answer]]:
         """Take at most ``max_cells`` padded cells, or one row that is longer; or no row if none waits."""

@@ -10,12 +10,12 @@ from functools import partial
 from traceback import extract_tb
 from typing import Any, Generic
 
-from service.errors import CallerLeftError, ModelFailedError, ServiceError
+from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, ServiceError
 from service.metrics import Metrics
 from service.scheduling.admission import AdmissionControl
 from service.scheduling.fair_queue import FairQueue
 from service.scheduling.job import Answer, Done, Job, Priority, Row
-from service.scheduling.latency import Prediction, SafetyFactor
+from service.scheduling.latency import SafetyFactor
 from service.scheduling.thread_pool import ThreadPool, WorkSource
 
 _log = logging.getLogger(__name__)
@@ -92,18 +92,20 @@ class BaseScheduler(ABC, Generic[Answer]):
 
     def _admit(self, job: Job[Answer], rows: Sequence[Row[Answer]], *, seconds: float) -> None:
         """Count a job that will probably take so many seconds, before any of its rows is queued."""
-        job.start(rows)
-        job.prediction = Prediction(seconds=seconds, safety_factor=self._safety_factor)
+        job.start(rows, predicted_seconds=seconds)
         job.done.add_done_callback(partial(self._end, job))
         self._num_open += 1
         if not self._is_registered:
             self._register()
 
-    def _end(self, job: Job[Answer], _: asyncio.Future[Done[Answer]]) -> None:
-        """Count off a job that was answered, failed or withdrawn."""
+    def _end(self, job: Job[Answer], done: asyncio.Future[Done[Answer]]) -> None:
+        """Count off a job that was answered, failed or withdrawn, and compare its time with what was predicted. Jobs
+        that were cancelled or failed say nothing about predictions, those that were late do."""
         if job.remaining:
             self._drop(job)
-        job.end(self._clock())
+        job.rows = ()  # they name the job: without this only the garbage collector would free both
+        if not done.cancelled() and (done.exception() is None or isinstance(done.exception(), DeadlineExceededError)):
+            self._safety_factor.learn(predicted=job.predicted_seconds, real=self._clock() - job.submitted_at)
         self._num_open -= 1
         if self._is_closed:
             self._unregister_if_done()

@@ -140,6 +140,8 @@ class ThreadPool:
     def wait_seconds(self, *, is_long: bool, offset: float = 0.0) -> float:
         """Estimate how long a row waits that arrives now with this offset in virtual time, if nothing arrived after
         it."""
+        if not self._waiting and self._busy < self.num_threads:
+            return 0.0
         time = self.clock.now + offset
         running = self._running_seconds() if self._busy >= self.num_threads else 0.0
         short_seconds = long_seconds = 0.0
@@ -197,7 +199,8 @@ class ThreadPool:
         ends = self._running.get(source)
         if ends is not None:  # else it has left meanwhile
             ends.popleft()
-            self._waiting[source] = None  # what ran may wait again
+            if source.num_waiting:  # what ran may wait again
+                self._waiting[source] = None
         self._fill()
 
     def _fill(self) -> None:
@@ -205,6 +208,8 @@ class ThreadPool:
         while self._waiting and (source := self._next()) is not None:
             now, cells = self._clock(), source.cells
             taken = source.take(self._share(source), now=now)
+            if not source.num_waiting:
+                self._waiting.pop(source, None)
             if taken:
                 self._running[source].append(now + source.seconds_for(cells - source.cells))
                 self._busy += 1
@@ -216,13 +221,12 @@ class ThreadPool:
     def _next(self) -> WorkSource | None:
         """Return the source whose turn it is of all that may run now; if both kinds wait, one of the kind that did not
         start last."""
-        for source in [each for each in self._waiting if not each.num_waiting]:
-            del self._waiting[source]
-        allowed = [
-            (source.takes_turns == self._was_turn, rank, source)
-            for source in self._ready()
-            if (rank := source.rank) is not None
-        ]
+        allowed = []
+        for source in list(self._waiting):
+            if not source.num_waiting:  # its rows were dropped
+                del self._waiting[source]
+            elif self._has_room(source) and (rank := source.rank) is not None:
+                allowed.append((source.takes_turns == self._was_turn, rank, source))
         return min(allowed, key=itemgetter(0, 1))[2] if allowed else None
 
     def _is_thread_wanted(self) -> bool:

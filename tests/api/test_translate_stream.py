@@ -159,12 +159,21 @@ class RecordingScheduler:
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None: ...
 
     def enqueue(
-        self, rows: Any, /, *, deadline: float, priority: Priority = Priority.INTERACTIVE, on_finished: Any = None
+        self,
+        rows: Any,
+        /,
+        *,
+        deadline: float,
+        priority: Priority = Priority.INTERACTIVE,
+        accepted: bool = False,
+        on_finished: Any = None,
     ) -> Any:
         if self.error is not None:
             raise self.error
         done = asyncio.get_running_loop().create_future()
-        self.jobs.append(SimpleNamespace(rows=rows, deadline=deadline, done=done, cost=1, on_finished=on_finished))
+        self.jobs.append(
+            SimpleNamespace(rows=rows, deadline=deadline, done=done, cost=1, accepted=accepted, on_finished=on_finished)
+        )
         return self.jobs[-1]
 
     def withdraw(self, job: Any) -> None:
@@ -254,6 +263,7 @@ def test_a_caller_who_leaves_while_a_sentence_is_searched_again_ends_that_too(tm
         await scene.leave(events)
         first, second = scene.scheduler.jobs
         assert first.deadline == second.deadline == 7.0
+        assert (first.accepted, second.accepted) == (False, True)
         assert scene.scheduler.withdrawn == [second]
         assert scene.context.kind == "caller_left"
 
@@ -326,6 +336,7 @@ def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Pat
         await asyncio.sleep(0.01)
         _, _, second = scene.scheduler.jobs
         assert len(second.rows) == 2
+        assert (first.accepted, second.accepted) == (False, True)
         leaves.set()
         with suppress(CallerLeftError):
             await running

@@ -183,8 +183,11 @@ def test_a_full_queue_refuses() -> None:
         assert each.decoder.queued_cells == 20
         with pytest.raises(OverloadedError):
             each.decoder.check(deadline=FOREVER)
+        with pytest.raises(OverloadedError):
+            each.decoder.enqueue([search(4)], deadline=FOREVER)
+        further = each.decoder.enqueue([search(4)], deadline=FOREVER, accepted=True)
         each.let_go()
-        await asyncio.gather(first.done, second.done)
+        await asyncio.gather(first.done, second.done, further.done)
 
     run(scenario, max_queued_cells=20)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 
 import pytest
 
-from service.errors import DeadlineExceededError, NotReadyError, OverloadedError
-from service.lifecycle import Lifecycle, Phase
+from service.errors import DeadlineExceededError, OverloadedError
 from service.scheduling.admission import LONGEST_RETRY_SECONDS, AdmissionControl
 
 
@@ -85,51 +83,14 @@ def test_the_time_to_come_back_is_when_it_would_have_been_accepted(seconds: floa
     assert raised.value.retry_after_seconds == retry
 
 
+def test_further_rows_of_an_accepted_request_find_room_but_keep_its_deadline() -> None:
+    assert refuses(queued=100, own=50)
+    assert not refuses(queued=100, own=50, accepted=True)
+    assert refuses(queued=100, own=50, seconds=0.5, left=0.49, accepted=True)
+    with pytest.raises(DeadlineExceededError):
+        check(queued=100, left=0, accepted=True)
+
+
 def test_a_deadline_in_the_past_is_not_an_overload() -> None:
     with pytest.raises(DeadlineExceededError):
         check(left=0)
-
-
-def test_a_door_opens_once_and_closes_for_good() -> None:
-    lifecycle = Lifecycle()
-    with pytest.raises(NotReadyError, match="starting") as raised:
-        lifecycle.check()
-    assert raised.value.retry_after_seconds
-    lifecycle.open()
-    lifecycle.check()
-    lifecycle.check_ready()
-    lifecycle.close()
-    lifecycle.open()
-    with pytest.raises(NotReadyError, match="draining"):
-        lifecycle.check()
-
-
-def test_a_door_that_is_left_lets_in_who_has_not_noticed() -> None:
-    lifecycle = Lifecycle()
-    lifecycle.open()
-    assert not lifecycle.is_ending
-    lifecycle.leave()
-    lifecycle.check()
-    assert lifecycle.is_ending
-    with pytest.raises(NotReadyError, match="leaving"):
-        lifecycle.check_ready()
-    lifecycle.close()
-    with pytest.raises(NotReadyError, match="draining"):
-        lifecycle.check()
-
-
-def test_a_door_that_is_left_while_it_is_shut_stays_shut() -> None:
-    lifecycle = Lifecycle()
-    lifecycle.leave()
-    lifecycle.open()
-    assert lifecycle.phase is Phase.DRAINING
-
-
-def test_a_start_that_failed_stays_failed() -> None:
-    async def scenario() -> Phase:
-        lifecycle = Lifecycle()
-        lifecycle.fail()
-        lifecycle.close()
-        return await lifecycle.decided()
-
-    assert asyncio.run(scenario()) is Phase.FAILED

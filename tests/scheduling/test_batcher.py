@@ -246,6 +246,7 @@ def test_a_full_queue_refuses_and_an_empty_one_never() -> None:
         for rows in ([row(1)], [row(1)] * 50):
             with pytest.raises(OverloadedError):
                 each.batcher.enqueue(rows, deadline=FOREVER)
+        jobs.append(each.batcher.enqueue([row(1)] * 50, deadline=FOREVER, accepted=True))
         each.model.gate.set()
         await asyncio.gather(*(job.done for job in jobs))
         assert (await each.batcher.submit([row(1)], deadline=FOREVER)).answers == [1]
