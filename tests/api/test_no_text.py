@@ -78,6 +78,10 @@ def of_all() -> Iterator[bytes]:
     for path in NEEDED:
         yield from of_a_route(path)
     yield request("/translate", text=f"{MARK} plays. {MARK} too.", target="es", stream=True, attention=True)
+    yield request("/score", text=f"{MARK} ___ here", choices=[MARK, "is"])
+    yield request("/score", text=MARK, choices=[MARK])
+    for wishes in ({}, {"stream": True}, {"logprobs": 5}, {"stop": [MARK], "model": MARK}, {"state": MARK}, {MARK: 1}):
+        yield request("/generate", prompt=[f"{MARK} plays", MARK * 100], **wishes)
     for path in ("/models", "/metrics", "/health/live", "/health/ready", "/schema", "/schema/openapi.json", "/"):
         for method in ("GET", "HEAD", "PUT", "OPTIONS"):
             yield f"{method} {path}?{MARK}={MARK} HTTP/1.1\r\nHost: x\r\n\r\n".encode()

@@ -15,6 +15,9 @@ from tests.fakes import (
     CLASSIFIER,
     GRAPH,
     LABELS,
+    LANGUAGE_MODEL,
+    MAX_NEW_TOKENS,
+    MAX_PROMPT_TOKENS,
     MAX_SOURCE_TOKENS,
     MAX_TARGET_TOKENS,
     MAX_TOKENS,
@@ -30,10 +33,10 @@ from tests.fakes import (
 
 
 def test_models_are_described(served: Served) -> None:
-    classifier, tagger, translator = sorted(
+    classifier, writer, tagger, translator = sorted(
         served.client.get("/models").json()["models"], key=lambda model: model["task"]
     )
-    for model in (classifier, tagger, translator):
+    for model in (classifier, writer, tagger, translator):
         assert re.fullmatch("[0-9a-f]{64}", model.pop("checksum"))
     common = {
         "version": VERSION,
@@ -73,6 +76,13 @@ def test_models_are_described(served: Served) -> None:
         "limits": common["limits"] | limits,
         "metrics": {"bleu": 100.0},
     }
+    assert writer == common | {
+        "name": LANGUAGE_MODEL,
+        "task": "generate",
+        "labels": {},
+        "limits": common["limits"] | {"max_tokens": MAX_PROMPT_TOKENS, "max_target_tokens": MAX_NEW_TOKENS},
+        "metrics": {"perplexity": 100.0},
+    }
 
 
 def test_the_process_lives_and_is_ready(served: Served) -> None:
@@ -101,12 +111,14 @@ def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
         "/tag",
         "/classify",
         "/translate",
+        "/generate",
+        "/score",
         "/models",
         "/health/live",
         "/health/ready",
         "/metrics",
     }
-    for path in ("/tag", "/classify", "/translate"):
+    for path in ("/tag", "/classify", "/translate", "/generate", "/score"):
         responses = schema["paths"][path]["post"]["responses"]
         assert set(responses) >= {"200", "400", "404", "413", "415", "422", "429", "503", "504"}
         assert "application/problem+json" in responses["422"]["content"]

@@ -14,6 +14,7 @@ from service.errors import ReloadFailedError
 from tests.api.reloading import LABELS, reloadable, run, until, write_second
 from tests.fakes import (
     CLASSIFIER,
+    LANGUAGE_MODEL,
     NAME,
     TRANSLATOR,
     VERSION,
@@ -33,20 +34,22 @@ def exchange(folder: Path, write: Callable[[Path], Path]) -> None:
 def test_what_is_new_is_served_what_is_gone_is_not_and_the_rest_is_kept(models: Path) -> None:
     async def test() -> None:
         async with reloadable(models, OpenFake(FakeSession())) as served:
-            tagger = served.engine.registry.find("tag", None)
+            tagger, writer = (served.engine.registry.find(task, None) for task in ("tag", "generate"))
             write_second(models)
             shutil.rmtree(models / TRANSLATOR)
             response = await served.engine.reload()
             assert (response.result, response.added, response.changed) == ("ok", [f"{CLASSIFIER}@2.0.0"], [])
             assert response.removed == [f"{TRANSLATOR}@{VERSION}"]
-            assert response.kept == [f"{CLASSIFIER}@{VERSION}", f"{NAME}@{VERSION}"]
-            assert await served.listed() == [f"{CLASSIFIER}@2.0.0", f"{CLASSIFIER}@{VERSION}", f"{NAME}@{VERSION}"]
+            assert response.kept == [f"{name}@{VERSION}" for name in (CLASSIFIER, NAME, LANGUAGE_MODEL)]
+            assert await served.listed() == [f"{CLASSIFIER}@2.0.0", *response.kept]
             assert (await served.ask("/classify"))["model"]["version"] == "2.0.0"
             assert (await served.ask("/classify", model=f"{CLASSIFIER}@{VERSION}"))["model"]["version"] == VERSION
             gone = await served.client.post("/translate", json={"text": "x", "target": "es"})
             assert gone.status_code == 404
             kept = served.engine.registry.find("tag", None)
             assert (kept.predictor, kept.scheduler) == (tagger.predictor, tagger.scheduler)
+            kept = served.engine.registry.find("generate", None)
+            assert (kept.scheduler, kept.scorer.scheduler) == (writer.scheduler, writer.scorer.scheduler)
 
     run(test)
 

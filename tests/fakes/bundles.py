@@ -31,7 +31,7 @@ from tests.fakes.words import (
 )
 
 NAME, CLASSIFIER, MULTI_LABEL, TRANSLATOR = "tiny-tagger", "tiny-sentiment", "tiny-several", "tiny-translator"
-LANGUAGE_MODEL = "tiny-lm"
+LANGUAGE_MODEL = "tiny-writer"
 VERSION = "1.2.3"
 GRAPH, ENCODER, STEP, MULTI_LABEL_GRAPH = "model.onnx", "encoder.onnx", "step.onnx", "multi_label.onnx"
 NO_GRAPH = b"\x12\x1bno graph: sessions are fake"  # an ONNX file that says who made it and nothing else
