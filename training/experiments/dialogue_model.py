@@ -23,6 +23,7 @@ MASTERED, ENOUGH = 0.9, 0.995  # shares of values right: to go on to longer dial
 END_SHOWN = 0.7  # of dialogues show the ends of answers before the last
 BREAK = "\n"
 USERS, BOTS, TOLD, ASKED = range(4)  # kinds of tokens
+LONGEST_KEPT = 100  # steps, at the start of training
 EMBEDDING_DEVIATION = 0.4  # at the start; large, so that words can be told apart in the first steps
 
 
@@ -116,8 +117,9 @@ class DialogueNetwork(nn.Module):
         self.model = LanguageModel(vocabulary_size=num_words, config=config)
         nn.init.normal_(self.model.embedding.weight, std=EMBEDDING_DEVIATION)
         self.direction = self.model.directions[FORWARDS]
-        if cell == "lstm":  # the forget gate is open at first: Jozefowicz et al. 2015
-            self.direction.encoder.forwards[0].bias_hh_l0.data[hidden_size : 2 * hidden_size] = 1.0
+        if cell == "lstm":  # forget gates that keep for 1 to LONGEST_KEPT steps: Tallec and Ollivier 2018
+            keep = self.direction.encoder.forwards[0].bias_hh_l0.data[hidden_size : 2 * hidden_size]
+            keep.copy_(torch.empty(hidden_size).uniform_(1, LONGEST_KEPT).log())
         self.keys = nn.Linear(hidden_size, hidden_size) if attention else None
         self.mix = nn.Linear(2 * hidden_size, hidden_size) if attention else None
 
