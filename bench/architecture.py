@@ -89,7 +89,9 @@ def rooms_picture() -> str:
     arrows = {
         (room_of(each.path), each.room)
         for each in imports_under("service")
-        if each.top == "service" and {room_of(each.path), each.room} <= set(ROOMS[:-1]) and room_of(each.path) != each.room
+        if each.top == "service"
+        and {room_of(each.path), each.room} <= set(ROOMS[:-1])
+        and room_of(each.path) != each.room
     }
     ordered = sorted(arrows, key=lambda pair: [ROOMS.index(room) for room in pair])
     return "\n".join(["flowchart LR", *(f"    {one} --> {other}" for one, other in ordered)]) + "\n"
