@@ -86,14 +86,10 @@ def _modules_named(node: ast.AST, package: tuple[str, ...]) -> list[str]:
 def rooms_picture() -> str:
     """Return the rooms of the service and an arrow for each pair of which one imports the other; the errors, which all
     rooms import, are left out."""
-    arrows = {
-        (room_of(each.path), each.room)
-        for each in imports_under("service")
-        if each.top == "service"
-        and {room_of(each.path), each.room} <= set(ROOMS[:-1])
-        and room_of(each.path) != each.room
-    }
-    ordered = sorted(arrows, key=lambda pair: [ROOMS.index(room) for room in pair])
+    arrows = {(room_of(each.path), each.room) for each in imports_under("service") if each.top == "service"}
+    drawn_rooms = set(ROOMS) - {"errors"}
+    pairs = [pair for pair in arrows if pair[0] != pair[1] and set(pair) <= drawn_rooms]
+    ordered = sorted(pairs, key=lambda pair: [ROOMS.index(room) for room in pair])
     return "\n".join(["flowchart LR", *(f"    {one} --> {other}" for one, other in ordered)]) + "\n"
 
 
