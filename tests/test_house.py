@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bench.architecture import ROOMS, imports_of, imports_under, room_of
+
 ROOT = Path(__file__).parents[1]
 
 # Each room may use itself and those after it.
-ROOMS = ("app", "api", "models", "predictors", "decoding", "scheduling", "runtime", "bundle", "text", "errors")
 # What starts, binds, forks and ends; no room knows of it.
 FRONT = ("__main__", "keys", "serving")
 # Anybody may use them, and they use the errors.
@@ -30,58 +30,6 @@ TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
 # Files of training, or of a task's folder there, that make or prove a model.
 PROOFS = re.compile(r"training/(\w+/)?(evaluate(_\w+)?|examples|export|predict|publish|(\w+_)?report)\.py")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
-    """One imported module: ``service/api/tag.py`` line 3 uses ``service.errors``."""
-
-    path: str
-    line: int
-    module: str
-
-    @property
-    def top(self) -> str:
-        return self.module.partition(".")[0]
-
-    @property
-    def room(self) -> str:
-        """``tagger`` in ``service.tagger.x``; the importing file's own room is :func:`room_of`."""
-        return [*self.module.split("."), "", ""][1]
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line} imports {self.module}"
-
-
-def room_of(path: str) -> str:
-    """``service/api/tag.py`` is in ``api``; ``service/app.py`` is ``app``."""
-    return path.split("/")[1].removesuffix(".py")
-
-
-def modules_named(node: ast.AST, package: tuple[str, ...]) -> list[str]:
-    """Every module an import may bring in, relative ones resolved; ``from service import text`` names two."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        above = package[: len(package) - node.level + 1] if node.level else ()
-        base = ".".join([*above, *filter(None, [node.module])])
-        inner = [f"{base}.{alias.name}" for alias in node.names] if base in {"service", "training"} else []
-        return [base, *inner]
-    return []
-
-
-def imports_of(source: str, path: str) -> Iterator[Import]:
-    """Every import of a file, those inside functions and under ``TYPE_CHECKING`` included."""
-    package = tuple(Path(path).parent.parts)
-    for node in ast.walk(ast.parse(source, path)):
-        for module in modules_named(node, package):
-            yield Import(path=path, line=getattr(node, "lineno", 0), module=module)
-
-
-def imports_under(folder: str) -> list[Import]:
-    files = sorted((ROOT / folder).rglob("*.py"))
-    paths = {file: file.relative_to(ROOT).as_posix() for file in files}
-    return [found for file, path in paths.items() for found in imports_of(file.read_text("utf-8"), path)]
 
 
 def allowed_rooms(path: str) -> set[str]:
