@@ -98,7 +98,7 @@ def compose(texts: Sequence[str], kilobytes: int, draw: random.Random) -> Work:
 def label(text: str, draw: random.Random) -> Work:
     sentences = split_sentences(text)
     encodings = [Encoding(sentence, np.zeros((len(sentence), 1), np.int32)) for sentence in sentences]
-    return Work(item=TaggedItem(text=text, encodings=encodings), rows=[row_of(len(each), draw) for each in sentences])
+    return Work(item=TaggedItem.of(text, encodings), rows=[row_of(len(each), draw) for each in sentences])
 
 
 def row_of(num_tokens: int, draw: random.Random) -> TaggedRow:

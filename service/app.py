@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 from litestar import Litestar
-from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy, build_access_policy
-from service.api.admin import Reload, reload
-from service.api.body import requests_within
-from service.api.classify import ClassifyEndpoint, classify
+from service.api.body import BodyRules, requests_by
+from service.api.classify import ClassifyEndpoint, classify_route
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
 from service.api.first_look import FirstLook
-from service.api.generate import GenerateEndpoint, generate
-from service.api.health import live, metrics, ready
+from service.api.generate import GenerateEndpoint, generate_route
 from service.api.load_shedding import LoadShedder
 from service.api.middleware import ContextMiddleware
-from service.api.models import models
 from service.api.openapi import describe_api
-from service.api.openapi_details import KEYS, NO_KEYS
+from service.api.operations import Reload, live, metrics_route, models_route, ready_route, reload_route
 from service.api.problems import HANDLERS
 from service.api.request_log import RequestLog
-from service.api.score import ScoreEndpoint, score
+from service.api.score import ScoreEndpoint, score_route
 from service.api.security_headers import cross_origin
 from service.api.shutdown import ShutdownMiddleware
 from service.api.side_thread import SideThread
-from service.api.tag import TagEndpoint, tag
-from service.api.translate import TranslateEndpoint, translate
+from service.api.tag import TagEndpoint, tag_route
+from service.api.translate import TranslateEndpoint, translate_route
+from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.metrics_exposition import Exposition
 from service.models.engine import Engine, create_engine
@@ -43,7 +43,25 @@ from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
 from service.tracing.trace import Tracer, choose_tracer, tracing
 
-_log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class App:
+    """The service as an ASGI application, with the parts that its server and the operators' application use."""
+
+    litestar: Litestar
+    requests: ASGIApp  # the same inside its middlewares
+    engine: Engine
+    request_log: RequestLog
+    first_look: FirstLook | None  # none where nothing is refused by its head
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        return self.engine.lifecycle
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request; start and stop with the server."""
+        app = self.requests if scope["type"] == "http" else self.litestar
+        await app(scope, receive, send)
 
 
 def create_app(
@@ -55,7 +73,7 @@ def create_app(
     exposition: Exposition | None = None,
     tracer: Tracer | None = None,
     reload_signal: ReloadSignal | None = None,
-) -> Litestar:
+) -> App:
     """Build the service as an ASGI application.
 
     Tests pass a session, a device and a tracer of their own, and processes that share memory the models that were
@@ -70,88 +88,94 @@ def create_app(
         settings, open_session, preloaded, Metrics(exposition), reload_signal or ReloadSignal(), access.reread_keys
     )
     engine.metrics.device.labels(device).set(1)
+    request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer)
+    limits = request_limits(settings)
     app = Litestar(
-        route_handlers=[tag, classify, translate, generate, score, models, live, ready, *here_or_admin(settings)],
-        dependencies=dependencies(engine, access),
+        route_handlers=[
+            *task_routes(engine, access),
+            *operation_routes(engine, with_metrics=settings.admin_port is None),
+        ],
         exception_handlers=HANDLERS,
         lifespan=[engine.running, partial(tracing, tracer)],
         before_request=access if access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
-        request_class=requests_within(settings.body_timeout_seconds),
+        request_class=requests_by(
+            BodyRules(
+                timeout_seconds=settings.body_timeout_seconds,
+                max_values=limits.max_values,
+                executor=engine.side_executor,
+            )
+        ),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(settings), KEYS if access.keys else NO_KEYS),
+        openapi_config=describe_api(limits, needs_key=access.keys is not None),
         logging_config=None,
     )
-    app.state.lifecycle = engine.lifecycle
-    app.state.engine = engine
-    app.state.access = access
-    app.state.count_problem = engine.metrics.count_problem
     load_shedder = LoadShedder(registry=engine.registry, default_timeout_ms=settings.default_timeout_ms)
-    request_log = RequestLog(metrics=engine.metrics, callers=access.callers(settings), tracer=tracer)
-    app.state.first_look = FirstLook(
+    limited = ConcurrencyLimit(app, load_shedder=load_shedder, lag=engine.lag, max_in_flight=settings.max_requests)
+    first_look = FirstLook(
         load_shedder=load_shedder,
         request_log=request_log,
         lag=engine.lag,
         lifecycle=engine.lifecycle,
         needs_key=access.keys is not None,
     )
-    app.state.outermost = partial(ContextMiddleware, request_log=request_log, lifecycle=engine.lifecycle)
-    app.asgi_handler = ConcurrencyLimit(
-        app.asgi_handler, load_shedder=load_shedder, lag=engine.lag, max_in_flight=settings.max_requests
+    return App(
+        litestar=app,
+        requests=in_middlewares(limited, engine, request_log),
+        engine=engine,
+        request_log=request_log,
+        first_look=first_look,
     )
-    app.asgi_handler = app.state.outermost(ShutdownMiddleware(app.asgi_handler, lifecycle=engine.lifecycle))
-    return app
 
 
-def here_or_admin(settings: Settings) -> list[HTTPRouteHandler]:
-    """Return the operators' routes for the main port; none if they have a port of their own."""
-    return [metrics] if settings.admin_port is None else []
-
-
-def create_admin_app(app: Litestar, reload_models: Reload) -> Litestar:
+def create_admin_app(app: App, reload_models: Reload) -> App:
     """Build the operators' application, for a port of its own in the same event loop. No key is asked for."""
-    engine: Engine = app.state.engine
-    parts = {"reload_models": reload_models}
+    engine = app.engine
     admin = Litestar(
-        route_handlers=[metrics, live, ready, models, reload],
-        dependencies=dependencies(engine, app.state.access) | provided(parts),
+        route_handlers=[*operation_routes(engine, with_metrics=True), reload_route(reload_models)],
         exception_handlers=HANDLERS,
         request_max_body_size=engine.settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(engine.settings), NO_KEYS),
+        openapi_config=describe_api(request_limits(engine.settings), needs_key=False),
         logging_config=None,
     )
-    admin.state.count_problem = app.state.count_problem
-    admin.state.first_look = None  # operators are never turned away
-    admin.asgi_handler = app.state.outermost(ShutdownMiddleware(admin.asgi_handler, lifecycle=engine.lifecycle))
-    return admin
+    return App(
+        litestar=admin,
+        requests=in_middlewares(admin, engine, app.request_log),
+        engine=engine,
+        request_log=app.request_log,
+        first_look=None,  # operators are never turned away
+    )
 
 
-def dependencies(engine: Engine, access: AccessPolicy) -> dict[str, Provide]:
-    """Return the objects that handlers ask for by name."""
+def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog) -> ASGIApp:
+    """Wrap an application in what every request passes, from the inside to the outside."""
+    app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
+    wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle)
+    if trusted := engine.settings.trusted_proxies:
+        wrapped = ProxyHeadersMiddleware(wrapped, trusted_hosts=[str(network) for network in trusted])
+    return cast("ASGIApp", wrapped)
+
+
+def task_routes(engine: Engine, access: AccessPolicy) -> list[HTTPRouteHandler]:
+    """Make the routes that models answer."""
     settings = engine.settings
     services = Services(
         registry=engine.registry,
         limits=request_limits(settings),
         side_thread=SideThread(engine.side_executor),
         default_timeout_ms=settings.default_timeout_ms,
-        access=access,
+        access=access if access.is_needed else None,
     )
-    parts = {
-        "tag_endpoint": TagEndpoint(services),
-        "classify_endpoint": ClassifyEndpoint(services),
-        "translate_endpoint": TranslateEndpoint(services),
-        "generate_endpoint": GenerateEndpoint(services),
-        "score_endpoint": ScoreEndpoint(services),
-        "registry": engine.registry,
-        "lifecycle": engine.lifecycle,
-        "metrics_of_app": engine.metrics,
-    }
-    return provided(parts)
+    return [
+        tag_route(TagEndpoint(services)),
+        classify_route(ClassifyEndpoint(services)),
+        translate_route(TranslateEndpoint(services)),
+        generate_route(GenerateEndpoint(services)),
+        score_route(ScoreEndpoint(services)),
+    ]
 
 
-def provided(parts: Mapping[str, object]) -> dict[str, Provide]:
-    return {name: Provide(_giving(part), sync_to_thread=False) for name, part in parts.items()}
-
-
-def _giving(part: object) -> Callable[[], object]:
-    return lambda: part
+def operation_routes(engine: Engine, *, with_metrics: bool) -> list[HTTPRouteHandler]:
+    """Make the routes that operators and probes ask."""
+    metrics = [metrics_route(engine.metrics)] if with_metrics else []
+    return [models_route(engine.registry), live, ready_route(engine.lifecycle), *metrics]

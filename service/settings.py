@@ -155,7 +155,7 @@ class Settings(BaseModel):
     )
     trusted_proxies: Networks | None = setting(
         None,
-        meaning="addresses and networks, comma-separated, whose X-Forwarded-For or Forwarded is believed",
+        meaning="addresses and networks, comma-separated, whose X-Forwarded-For is believed",
         cost="whoever can send from these addresses passes for anybody",
     )
     cors_origins: Origins | None = setting(

@@ -49,7 +49,7 @@ def test_draining_refuses_new_work(models: Path) -> None:
     app = create_app(settings_for(models), open_session=OpenFake(FakeSession()))
     with TestClient(app) as client:
         wait_until(lambda: is_ready(client))
-        app.state.lifecycle.close()
+        app.lifecycle.close()
         problem_of(client.get("/health/ready"), 503, "not_ready")
         problem_of(client.post("/tag", json={"text": "a"}), 503, "not_ready")
         assert client.get("/health/live").status_code == 200

@@ -26,6 +26,7 @@ LEAVES = (
     "metrics_exposition",
     "tracing",
     "lifecycle",
+    "api_keys",
     "logs",
 )
 TRAINING_USES = {"text", "bundle", "errors"}
@@ -157,7 +158,7 @@ def test_nothing_in_the_service_can_load_a_pickle() -> None:
         ("onnxruntime", ("service/runtime/session.py",)),
         ("opentelemetry", ("service/tracing/otlp.py",)),
         ("litestar", ("service/api/", "service/app.py")),
-        ("uvicorn", ("service/serving/server.py", "service/api/connections.py")),
+        ("uvicorn", ("service/app.py", "service/serving/server.py", "service/api/connections.py")),
     ],
 )
 def test_a_heavy_package_has_one_door(package: str, doors: tuple[str, ...]) -> None:

@@ -26,7 +26,7 @@ def build() -> Any:
     settings = Settings.from_environment({"RIBBON_THREADS": "1", **os.environ})
     configure_logging(level=settings.log_level, format=settings.log_format)
     app = create_app(settings)
-    return ReadyFirst(app, app.state.lifecycle)
+    return ReadyFirst(app, app.lifecycle)
 
 
 class ReadyFirst:

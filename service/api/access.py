@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from litestar import Request
 
-from service.api.callers import Callers
 from service.api.context import RequestContext, context_of
-from service.api.keys import ApiKeys
-from service.api.rates import Allowance, Rates, Terms
+from service.api.rate_limit import Allowance, RateLimiter, Terms
+from service.api_keys import ApiKey, ApiKeys
 from service.errors import UnauthorizedError
 from service.settings import Settings
 
@@ -23,23 +22,25 @@ class AccessPolicy:
     """Checks a request's key and rate limit; Litestar calls it before the handler, so before anything reads the
     body."""
 
-    keys: ApiKeys | None
-    usual: Allowance | None
-    rates: Rates
+    terms: Terms
+    keys: ApiKeys | None = None
+    usual: Allowance | None = None  # of callers whose key has none of its own
+    limiter: RateLimiter = field(default_factory=RateLimiter)
 
     async def __call__(self, request: Request[Any, Any, Any]) -> None:
         """Let a request pass. Raises UnauthorizedError or RateLimitedError."""
         method, context = request.scope["method"], context_of(request)
-        if self.keys is not None and context.caller.key is None and not self._is_open(request, method):
+        is_open = method == "OPTIONS" or "open" in request.route_handler.opt
+        if self.keys is not None and context.caller.key is None and not is_open:
             raise _unauthorized(request)
-        if method == "POST" and (allowance := self._allowance(context)) is not None:
-            self.rates.check(context.caller.bucket, allowance)
+        if method == "POST" and (allowance := self._allowance(context.caller.key)) is not None:
+            self.limiter.check(context.caller.bucket, allowance)
 
     def take(self, context: RequestContext, items: int) -> None:
         """Count a request's items against its caller. Raises RateLimitedError, or InvalidRequestError if so many can
         never pass at once."""
-        if (allowance := self._allowance(context)) is not None:
-            standing = self.rates.take(context.caller.bucket, allowance, items)
+        if (allowance := self._allowance(context.caller.key)) is not None:
+            standing = self.limiter.take(context.caller.bucket, allowance, items)
             context.more_headers = [(name.encode(), value.encode()) for name, value in standing.headers().items()]
 
     def reread_keys(self) -> Callable[[], None]:
@@ -47,19 +48,14 @@ class AccessPolicy:
         file is bad."""
         return _nothing if self.keys is None else self.keys.reread()
 
-    def callers(self, settings: Settings) -> Callers:
-        return Callers(trusted=settings.trusted_proxies or (), keys=self.keys)
-
     @property
     def is_needed(self) -> bool:
         return self.keys is not None or self.usual is not None
 
-    def _is_open(self, request: Request[Any, Any, Any], method: str) -> bool:
-        return method == "OPTIONS" or "open" in request.route_handler.opt
-
-    def _allowance(self, context: RequestContext) -> Allowance | None:
-        key = context.caller.key
-        return (key.allowance if key else None) or self.usual
+    def _allowance(self, key: ApiKey | None) -> Allowance | None:
+        if key is None or key.items_per_second is None:
+            return self.usual
+        return self.terms.allowance(key.items_per_second, key.burst)
 
 
 def _nothing() -> None:
@@ -69,11 +65,11 @@ def _nothing() -> None:
 def build_access_policy(settings: Settings) -> AccessPolicy:
     """Build the policy that the settings describe. Raises SettingsError if the key file is bad."""
     terms = Terms(workers=settings.workers, least_burst=settings.max_items)
-    items, burst, file = settings.rate_limit_items, settings.rate_limit_burst, settings.api_keys_file
+    items, file = settings.rate_limit_items, settings.api_keys_file
     return AccessPolicy(
-        keys=None if file is None else ApiKeys(file, terms=terms),
-        usual=None if items is None else terms.allowance(items, burst),
-        rates=Rates(),
+        terms=terms,
+        keys=None if file is None else ApiKeys(file),
+        usual=None if items is None else terms.allowance(items, settings.rate_limit_burst),
     )
 
 

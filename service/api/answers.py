@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Self
 
 from msgspec import UNSET
 
@@ -13,12 +14,12 @@ from service.api.schemas import ClassifyResult, EntityAnswer, SentenceAnswer, Ta
 from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
 from service.text.batch import Ids
-from service.text.offsets import OffsetTable, OffsetUnit, offset_table
+from service.text.offsets import OffsetUnit, offset_table
 from service.text.pipeline import Encoding
 from service.text.sentence import Sentence
 
 SCORE_DIGITS = 4
-PARTS = 1_000_000  # a class's score is told in parts of a million
+PARTS = 1_000_000  # scores of classes and weights of attention are given in millionths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,14 @@ class TaggedItem:
 
     text: str
     encodings: Sequence[Encoding]
+    rows: Sequence[Ids]  # of the encodings
+    num_tokens: int
     truncated: bool = False
 
-    @property
-    def rows(self) -> list[Ids]:
-        return [encoding.ids for encoding in self.encodings]
-
-    @property
-    def num_tokens(self) -> int:
-        return sum(len(encoding.ids) for encoding in self.encodings)
+    @classmethod
+    def of(cls, text: str, encodings: Sequence[Encoding], *, truncated: bool = False) -> Self:
+        rows = [encoding.ids for encoding in encodings]
+        return cls(text=text, encodings=encodings, rows=rows, num_tokens=sum(map(len, rows)), truncated=truncated)
 
 
 def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], options: TagOptions) -> list[TagResult]:
@@ -59,23 +59,19 @@ def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) ->
     sentences: list[SentenceAnswer] = []
     entities: list[EntityAnswer] = []
     for encoding, row in zip(item.encodings, rows, strict=False):  # in this order: no row is read for nothing
-        starts, ends = _counted(encoding.sentence, table)
-        sentences.append(_sentence(encoding.sentence.words, starts, ends, row, options))
+        sentence = encoding.sentence
+        starts, ends = sentence.starts, sentence.ends
+        if table is not None:  # another unit than code points
+            starts, ends = table[starts].tolist(), table[ends].tolist()
+        sentences.append(_sentence(sentence.words, starts, ends, row, options))
         if options.ner and row.spans:
-            entities += _entities(item.text, encoding.sentence, starts, ends, row)
+            entities += _entities(item.text, sentence, starts, ends, row)
     return TagResult(
         sentences,
         entities if options.ner else UNSET,
         item.truncated if options.truncated else UNSET,
         UNSET if sentences else "no_words",
     )
-
-
-def _counted(sentence: Sentence, table: OffsetTable | None) -> tuple[list[int], list[int]]:
-    """Return the tokens' starts and ends in the caller's unit."""
-    if table is None:
-        return sentence.starts, sentence.ends
-    return table[sentence.starts].tolist(), table[sentence.ends].tolist()
 
 
 def _sentence(
@@ -118,7 +114,8 @@ def classify_result(item: TextEncoding, row: ClassifiedRow) -> ClassifyResult:
 
 
 def apportion(shares: Sequence[float], whole: int) -> list[int]:
-    """Round shares that sum to 1 to integers that sum to ``whole`` exactly, the larger share never behind the smaller.
+    """Round shares that sum to 1 to integers that sum to ``whole`` exactly, the larger share never behind the smaller:
+    the API promises that scores sum to 1 as they are written.
 
     What rounding down leaves over goes to the largest remainders (Hamilton 1792).
     """

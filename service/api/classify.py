@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Request, post
-from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
+from litestar.response.base import ASGIResponse
 
 from service.api.answers import classify_result
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
-from service.api.written import WrittenJson
 from service.models.limits import Limits
 from service.models.registry import ServedModel
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
@@ -51,16 +51,12 @@ class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding, I
         )
 
 
-@post(
-    "/classify",
-    status_code=200,
-    summary="The class of each text",
-    responses={200: ANSWER, **PROBLEMS},
-)
-async def classify(
-    data: JSONBody[ClassifyRequest],
-    request: Request[Any, Any, Any],
-    classify_endpoint: NamedDependency[ClassifyEndpoint],
-) -> WrittenJson:
-    """Say which class each text belongs to, or which classes, and how probable every class is."""
-    return WrittenJson(await classify_endpoint.answer(data, request))
+def classify_route(endpoint: ClassifyEndpoint) -> HTTPRouteHandler:
+    """Make the route of the endpoint."""
+
+    @post("/classify", status_code=200, summary="The class of each text", responses={200: ANSWER, **PROBLEMS})
+    async def classify(data: JSONBody[ClassifyRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Say which class each text belongs to, or which classes, and how probable every class is."""
+        return await endpoint.answer(data, request)
+
+    return classify

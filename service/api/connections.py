@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.api.body import ARRIVAL
 from service.api.connection_limits import ConnectionLimits
 from service.api.connection_table import ConnectionTable, IdleTimer
 from service.api.context import new_request_id
@@ -133,7 +131,6 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         super().on_headers_complete()
         answer = OneWrite(self.transport, self.cycle.on_response)
-        self.scope["state"][ARRIVAL] = weakref.ref(self.cycle)  # it holds the scope
         self.cycle.transport, self.cycle.on_response = answer, answer.complete  # type: ignore[assignment]
         if self.expect_100_continue or self.parser.should_upgrade():
             # A caller who was not told to go on may send the body or not: bytes that follow could not be told apart.

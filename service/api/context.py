@@ -7,11 +7,13 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
 
-from service.api.callers import NOBODY, Caller
+from service.api_keys import ApiKey
 from service.errors import FieldError, InvalidRequestError
 from service.models.cards import ModelName
 from service.scheduling.job import Priority
@@ -23,6 +25,38 @@ MAX_TIMEOUT_MS = 3_600_000
 _NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")  # as in JSON
 OTHER_METHOD = "_OTHER"  # whatever else a caller makes up
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
+MAX_ADDRESS_LENGTH = 64  # a zone's name included; a trusted proxy may hand on anything
+NETWORK_BITS = 64  # of an IPv6 address: the rest is the caller's to choose
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A request's sender. ``address`` is None on a unix socket; ``key`` is None if no key or a wrong one was sent, or
+    none is asked for."""
+
+    address: str | None
+    key: ApiKey | None = None
+
+    @property
+    def bucket(self) -> str:
+        """Name the rate-limit bucket: one per key, IPv4 address or IPv6 /64 network."""
+        return f"key {self.key.name}" if self.key else network_of((self.address or "")[:MAX_ADDRESS_LENGTH])
+
+
+NOBODY = Caller(None)
+
+
+@lru_cache(4096)
+def network_of(text: str) -> str:
+    """Return the /64 network of an IPv6 address, and any other text as it is. An IPv4 address that came through an
+    IPv6 socket counts as IPv4."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((int(address), NETWORK_BITS), strict=False))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -45,14 +79,11 @@ class RequestContext:
     answer_bytes: int = 0  # likewise sent
     model: ModelName | None = None  # that was found for it
 
-    @property
-    def total_seconds(self) -> float:
-        return time.monotonic() - self.started_at
-
     def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers of the answer that tell the request's id and where its time went."""
         timing = (
             f"queue;dur={1000 * self.queue_seconds:.2f}, model;dur={1000 * self.model_seconds:.2f}, "
-            f"total;dur={1000 * self.total_seconds:.2f}"
+            f"total;dur={1000 * (time.monotonic() - self.started_at):.2f}"
         )
         return [(b"x-request-id", self.request_id.encode()), (b"server-timing", timing.encode()), *self.more_headers]
 
@@ -71,23 +102,13 @@ def new_request_id() -> str:
 
 
 def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> RequestContext:
+    """Return the context that the middleware has made for a request."""
     return cast("RequestContext", connection.scope["state"]["context"])
-
-
-def deadline_of(connection: ASGIConnection[Any, Any, Any, Any], *, default_timeout_ms: int) -> float:
-    """Return the reading of ``time.monotonic`` until which the caller waits. Raises InvalidRequestError."""
-    value = connection.headers.get(TIMEOUT_HEADER)
-    return context_of(connection).started_at + timeout_of(value, default_timeout_ms=default_timeout_ms)
 
 
 def timeout_of(value: str | None, *, default_timeout_ms: int) -> float:
     """Return the seconds that the timeout header names, or the default without a header. Raises InvalidRequestError."""
     return (default_timeout_ms if value is None else _milliseconds(value)) / 1000
-
-
-def priority_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Priority:
-    """Return the priority that a request's headers ask for. Raises InvalidRequestError."""
-    return priority_named(connection.headers.get(PRIORITY_HEADER))
 
 
 def priority_named(value: str | None) -> Priority:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
-from litestar import Request
+from litestar import MediaType, Request
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive
 
 from service.api.access import AccessPolicy
-from service.api.context import RequestContext, context_of, deadline_of, priority_of
-from service.api.disconnect import watching_for_disconnect
+from service.api.context import PRIORITY_HEADER, TIMEOUT_HEADER, context_of, priority_named, timeout_of
+from service.api.request_log import record_work
 from service.api.schemas import Reason
-from service.api.side_thread import SideThread
+from service.api.side_thread import LONG_TEXT, SideThread
 from service.api.validation import MAX_REPORTED, InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
-from service.models.cards import ModelName
 from service.models.limits import Limits
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Done, Job, ModelWork, Priority
-from service.tracing.trace import NO_TRACE, Trace
+from service.scheduling.job import Answer, Done, Job, Priority
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
@@ -60,7 +61,8 @@ _encoder = msgspec.json.Encoder()
 # Share of a request's cost, estimated from its characters, that is certain enough to refuse it before it is encoded:
 # encoding takes longer than all else that the event loop does for it.
 ESTIMATED = 0.9
-WORTH_A_LOOK = 500  # characters: fewer are encoded in the time that it takes
+WORTH_A_CHECK = 500  # characters: fewer are encoded in the time that it takes
+WATCH_AFTER_SECONDS = 0.05  # a watch costs a task; most answers are there before it would be worth one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +73,7 @@ class Services:
     limits: Limits
     side_thread: SideThread
     default_timeout_ms: int
-    access: AccessPolicy
+    access: AccessPolicy | None  # None where everybody may send as much as they like
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +102,19 @@ class AdmittedRequest(Generic[Model, ItemEncoding, Row, Answer]):
         return [row for item in self.items for row in item.rows]
 
     @property
+    def num_items(self) -> int:
+        """Number of the request's items, those that are refused included."""
+        return len(self.items) + len(self.refused)
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of tokens of all items that are answered."""
+        return sum([item.num_tokens for item in self.items])
+
+    @property
     def places(self) -> list[int]:
         """Place of each of ``items`` in the request."""
-        return [place for place in range(len(self.items) + len(self.refused)) if place not in self.refused]
+        return [place for place in range(self.num_items) if place not in self.refused]
 
 
 class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
@@ -151,44 +163,54 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
 
     def estimated_cost(self, data: Data, items: Sequence[InputItem], served: ServedModel[Model, Row, Answer]) -> int:
         """Return the tokens that a request costs at least as a rule, before it is encoded."""
-        length = sum(item.length for item in items)
+        length = sum([item.length for item in items])
         return max(1, int(ESTIMATED * self.cost_factor(data) * served.tokens_per_character.cost_of(length)))
 
-    async def answer(self, data: Data, request: Request[Any, Any, Any]) -> bytes:
+    async def answer(self, data: Data, request: Request[Any, Any, Any]) -> ASGIResponse:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
         admitted, done = await self.run(await self.admit(data, request), request)
-        record(context_of(request), admitted, done)
+        context, work = context_of(request), self.effort * admitted.length
+        record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
         answered_at = time.monotonic()
-        written = await self.services.side_thread(
-            self.effort * admitted.length, self._write, data, admitted, done.answers
-        )
-        context_of(request).trace.add("write", since=answered_at, until=time.monotonic())
-        return written
+        written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
+        context.trace.add("write", since=answered_at, until=time.monotonic())
+        return ASGIResponse(body=written, media_type=MediaType.JSON)
 
     async def run(
         self, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], request: Request[Any, Any, Any]
     ) -> tuple[AdmittedRequest[Model, ItemEncoding, Row, Answer], Done[Answer]]:
-        """Run the rows of a request; return the request as it was answered, and the rows' outcome."""
-        return admitted, await run_rows(admitted, request)
+        """Run the rows of a request; return the request as it was answered, and the rows' outcome. They are withdrawn
+        if the caller disconnects."""
+        scheduler = admitted.served.scheduler
+        job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+        self.learn_from(admitted, job)
+        with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
+            return admitted, await job.done
+
+    def learn_from(self, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], job: Job[Answer]) -> None:
+        """Learn from a job what texts cost, to estimate those that come after it."""
+        admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
 
     async def admit(
         self, data: Data, request: Request[Any, Any, Any]
     ) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
         """Check a request and encode its items. Raises the errors that refuse it."""
-        services, context = self.services, context_of(request)
-        deadline = deadline_of(request, default_timeout_ms=services.default_timeout_ms)
-        priority = priority_of(request)
+        services, context, headers = self.services, context_of(request), request.headers
+        timeout = timeout_of(headers.get(TIMEOUT_HEADER), default_timeout_ms=services.default_timeout_ms)
+        deadline, priority = context.started_at + timeout, priority_named(headers.get(PRIORITY_HEADER))
         served = self.find(data)
         context.model = served.name
         items = self.read(data, services.limits)
-        length, cost_factor = sum(item.length for item in items), self.cost_factor(data)
-        if length > WORTH_A_LOOK or services.access.is_needed:  # requests that would be refused are not counted
+        length, cost_factor = sum([item.length for item in items]), self.cost_factor(data)
+        if length > WORTH_A_CHECK or services.access is not None:  # requests that would be refused are not counted
             tokens = self.estimated_cost(data, items, served)
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
-        services.side_thread.check(self.effort * length, deadline=deadline)
-        services.access.take(context, len(items))
-        began_at = time.monotonic()
         work = self.effort * length
+        if work > LONG_TEXT:
+            services.side_thread.check(work, deadline=deadline)
+        if services.access is not None:
+            services.access.take(context, len(items))
+        began_at = time.monotonic()
         encoded, refused = await services.side_thread(work, self._encode_all, items, data, served.predictor, deadline)
         context.trace.add("encode", since=began_at, until=time.monotonic())
         return AdmittedRequest(
@@ -197,7 +219,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             refused={place: _refusal_of(error) for place, error in refused.items()},
             deadline=deadline,
             priority=priority,
-            length=length - sum(items[place].length for place in refused),
+            length=length - sum([items[place].length for place in refused]),
             cost_factor=cost_factor,
         )
 
@@ -229,32 +251,37 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         return _encoder.encode(self.response(admitted.served.name, results))
 
 
-async def run_rows(admitted: AdmittedRequest[Any, Any, Any, Answer], request: Request[Any, Any, Any]) -> Done[Answer]:
-    """Run all rows and return their answers, in order; withdraws them if the caller disconnects."""
-    job = _enqueue(admitted)
-    admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
-    return await _finished(admitted, job, request)
-
-
 async def run_more_rows(
     admitted: AdmittedRequest[Any, Any, Any, Answer], request: Request[Any, Any, Any]
 ) -> Done[Answer]:
     """Run further rows of a text that has been run before. Nothing is learned from them: their number says nothing
     about the text's length."""
-    return await _finished(admitted, _enqueue(admitted, accepted=True), request)
-
-
-def _enqueue(admitted: AdmittedRequest[Any, Any, Any, Answer], *, accepted: bool = False) -> Job[Answer]:
-    return admitted.served.scheduler.enqueue(
-        admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=accepted
-    )
-
-
-async def _finished(
-    admitted: AdmittedRequest[Any, Any, Any, Answer], job: Job[Answer], request: Request[Any, Any, Any]
-) -> Done[Answer]:
-    with watching_for_disconnect(request.receive, lambda: admitted.served.scheduler.withdraw(job)):
+    scheduler = admitted.served.scheduler
+    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=True)
+    with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
         return await job.done
+
+
+@contextmanager
+def watching_for_disconnect(receive: Receive, on_left: Callable[[], None]) -> Iterator[None]:
+    """Context manager that calls ``on_left`` if the connection closes meanwhile. The body must have been read."""
+    watch: list[asyncio.Task[None]] = []
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(
+        WATCH_AFTER_SECONDS, lambda: watch.append(loop.create_task(_wait_for_disconnect(receive, on_left)))
+    )
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in watch:
+            task.cancel()
+
+
+async def _wait_for_disconnect(receive: Receive, on_left: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    on_left()
 
 
 def _refusal_of(error: InvalidRequestError) -> Refusal:
@@ -266,29 +293,3 @@ def _error_of(refused: Sequence[tuple[InputItem, InvalidRequestError]]) -> Inval
     errors = [FieldError(path=item.path, message=error.detail) for item, error in refused]
     kind = type(refused[0][1])
     return kind(f"{errors[0].path}: {errors[0].message}", errors=errors)
-
-
-def record(context: RequestContext, admitted: AdmittedRequest[Any, Any, Any, Any], done: Done[Any]) -> None:
-    """Record what was done for a request in its context, for headers, metrics, log and trace."""
-    context.items = len(admitted.items) + len(admitted.refused)
-    context.tokens = sum(item.num_tokens for item in admitted.items)
-    context.queue_seconds, context.model_seconds = done.queue_seconds, done.model_seconds
-    if context.trace is not NO_TRACE:
-        trace_work(context.trace, admitted.served.name, done)
-
-
-def trace_work(trace: Trace, model: ModelName, done: Done[Any]) -> None:
-    """Add the queue's and the model's time to the trace."""
-    if done.work:
-        began_at = min(each.began_at for each in done.work)
-        trace.add("queue", since=began_at - done.queue_seconds, until=began_at)
-    for each in merged_work(done.work):
-        name = f"{model.name}@{model.version}"
-        trace.add(each.stage, since=each.began_at, until=each.ended_at, model=name, **each.sizes)
-
-
-def merged_work(work: Sequence[ModelWork]) -> list[ModelWork]:
-    """Return each run of a batch, and all decoded sentences merged into one: there may be hundreds."""
-    runs = [each for each in work if each.stage == "model"]
-    decoded = [each for each in work if each.stage == "decode"]
-    return [*runs, reduce(ModelWork.joined, decoded)] if decoded else runs

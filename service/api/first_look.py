@@ -48,15 +48,14 @@ class FirstLook:
         if refusal is None:
             return None
         scope: dict[str, Any] = {"method": "POST", "path": path, "headers": head.headers, "client": head.client}
-        caller = self.request_log.caller_of(scope)
-        if self.needs_key and caller.key is None:
+        context = self.request_log.begin(scope)
+        if self.needs_key and context.caller.key is None:
             return None
-        context = self.request_log.begin(scope, caller)
         self.lag.watch()
         context.status, context.kind = refusal.status, refusal.kind
         answer = problem_bytes(refusal, context.request_id, [*server_headers, *context.headers()])
         context.answer_bytes = len(answer) - answer.index(b"\r\n\r\n") - 4
-        self.request_log.write_down(context, path)
+        self.request_log.record(context, path)
         return answer
 
     @property

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request, Response, post
-from litestar.di import NamedDependency
+from litestar import Request, post
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
-from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 
-from service.api.endpoint import ESTIMATED, Refusal, TaskEndpoint, run_more_rows
+from service.api.endpoint import ESTIMATED, Refusal, TaskEndpoint
 from service.api.generate_stream import AdmittedPrompts, SampleStream, ServedLanguageModel, sample_answer
 from service.api.language_schemas import MAX_SEED, GenerateRequest, GenerateResponse, GenerateResult
 from service.api.problems import PROBLEMS
 from service.api.validation import InputItem, check_at_most, read_texts
-from service.api.written import WrittenJson
 from service.decoding.sampling import Prompt, Samples, SamplingOptions
 from service.models.limits import Limits
 from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
-from service.scheduling.job import Done
+from service.scheduling.job import Job
 
 EVENT_STREAM = "text/event-stream"
 ANSWER = ResponseSpec(
@@ -29,7 +29,6 @@ ANSWER = ResponseSpec(
     description=f"One result per prompt, in order; with stream, {EVENT_STREAM}: an event per token",
     generate_examples=False,
 )
-_UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come
 
 
 class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt, Prompt, Samples]):
@@ -55,9 +54,8 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         before = model.first_state() if data.state is None else model.load_state(data.state)
         return model.encode_prompt(item.text, _options_of(data), before=before)
 
-    async def run(self, admitted: AdmittedPrompts, request: Request[Any, Any, Any]) -> tuple[Any, Done[Samples]]:
-        """Continue all prompts. What they cost says nothing about their length."""
-        return admitted, await run_more_rows(admitted, request)
+    def learn_from(self, admitted: AdmittedPrompts, job: Job[Samples]) -> None:
+        """Learn nothing: what a request costs is what it writes, however long its prompts are."""
 
     def decode(
         self,
@@ -76,26 +74,23 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
     def refuse(self, refusal: Refusal, data: GenerateRequest) -> GenerateResult:
         return GenerateResult(samples=[], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
-    async def stream(self, data: GenerateRequest, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-        """Return the stream's events. Errors that refuse the request are raised here, before the first event."""
-        return SampleStream.start(await self.admit(data, request), data).events(request)
+    async def stream(self, data: GenerateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Answer with a stream of events. Errors that refuse the request are raised here, before the first event."""
+        stream = SampleStream.start(await self.admit(data, request), data)
+        return ASGIStreamingResponse(
+            iterator=stream.events(request), media_type=EVENT_STREAM, headers={"x-accel-buffering": "no"}
+        )
 
 
-@post(
-    "/generate",
-    status_code=200,
-    summary="Text that goes on from a prompt",
-    responses={200: ANSWER, **PROBLEMS},
-)
-async def generate(
-    data: JSONBody[GenerateRequest],
-    request: Request[Any, Any, Any],
-    generate_endpoint: NamedDependency[GenerateEndpoint],
-) -> Response[Any]:
-    """Continue prompts, token by token, as a language model finds likely."""
-    if data.stream:
-        return Stream(await generate_endpoint.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
-    return WrittenJson(await generate_endpoint.answer(data, request))
+def generate_route(endpoint: GenerateEndpoint) -> HTTPRouteHandler:
+    """Make the route of the endpoint."""
+
+    @post("/generate", status_code=200, summary="Text that goes on from a prompt", responses={200: ANSWER, **PROBLEMS})
+    async def generate(data: JSONBody[GenerateRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Continue prompts, token by token, as a language model finds likely."""
+        return await (endpoint.stream(data, request) if data.stream else endpoint.answer(data, request))
+
+    return generate
 
 
 def _options_of(data: GenerateRequest) -> GenerateOptions:

@@ -12,8 +12,8 @@ from litestar import Request
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import SCORE_DIGITS
-from service.api.context import context_of
-from service.api.endpoint import AdmittedRequest, record
+from service.api.context import RequestContext, context_of
+from service.api.endpoint import AdmittedRequest
 from service.api.language_schemas import (
     AlternativeAnswer,
     GeneratedToken,
@@ -22,7 +22,8 @@ from service.api.language_schemas import (
     SampleEvent,
     TokenEvent,
 )
-from service.api.problems import problem_of
+from service.api.problems import problem_event
+from service.api.request_log import record_work
 from service.api.schemas import DoneEvent, RefusedEvent
 from service.decoding.decoder import Decoder
 from service.decoding.sampling import NewTokens, Prompt, Sample, SampledToken, Samples
@@ -96,14 +97,18 @@ class SampleStream:
                     yield event
             if isinstance(arrived, Exception):
                 raise arrived
-            record(context_of(request), self.admitted, cast("Done[Samples]", arrived))
+            self._record(context_of(request), cast("Done[Samples]", arrived))
             yield _event("done", DoneEvent(self.admitted.served.name))
         except Exception as error:  # the status is sent: all that can be done is to say it
-            yield _event("error", problem_of(request, error))
+            yield b"event: error\ndata: %b\n\n" % problem_event(error, context_of(request))
         finally:
             if not self.job.done.done():
                 context_of(request).kind = CallerLeftError.kind
                 self.admitted.served.scheduler.withdraw(self.job)
+
+    def _record(self, context: RequestContext, done: Done[Samples]) -> None:
+        admitted = self.admitted
+        record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
 
     def _end(self, done: asyncio.Future[Done[Samples]]) -> None:
         """Pass on the job's end. A failure then counts as seen, whether or not the stream is still read."""

@@ -1,61 +1,175 @@
 """GET /schema: the API's description, OpenAPI 3.1 as JSON and YAML, and a page to read it on and try it.
 
-Nothing is fetched from elsewhere: the page's script is served from here too.
+Litestar writes down the paths; msgspec, which reads every request and writes every answer, their types, so that the
+description cannot drift from what is done. Added here are the limits that an operator set, the headers, the problems of
+each status, the events of a stream, and examples. Nothing is fetched from elsewhere: the page's script is served too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, Router, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
+from litestar.types import Method
 
-from service.api.openapi_details import Json, complete
-from service.errors import UnknownPathError
+from service.api import language_schemas, schemas
+from service.api.context import MAX_TIMEOUT_MS
+from service.api.problems import PROBLEM_JSON, Problem
+from service.errors import ServiceError, UnknownPathError
+from service.models.cards import ModelsResponse
 from service.models.limits import Limits
+from service.scheduling.job import Priority
 
+Json = dict[str, Any]
 VERSION = "0.1.0"
 WEB = Path(__file__).parents[1] / "web"
 SCRIPT = "rapidoc-min.js"
+REF = "#/components/schemas/{name}"
+EVENT_STREAM = "text/event-stream"
+TASKS: Mapping[str, type[Any]] = {
+    "/tag": schemas.TagRequest,
+    "/classify": schemas.ClassifyRequest,
+    "/translate": schemas.TranslateRequest,
+    "/generate": language_schemas.GenerateRequest,
+    "/score": language_schemas.ScoreRequest,
+}
+TEXT_FIELDS = {"/generate": "prompt"}  # of other tasks it is "text"
+ENDS: Mapping[str, type[Any]] = {"refused": schemas.RefusedEvent, "done": schemas.DoneEvent, "error": Problem}
+STREAMS: Mapping[str, Mapping[str, type[Any]]] = {
+    "/translate": {"sentence": schemas.SentenceEvent, **ENDS},
+    "/generate": {"token": language_schemas.TokenEvent, "sample": language_schemas.SampleEvent, **ENDS},
+}
+ANSWERS = (
+    schemas.TagResponse,
+    schemas.ClassifyResponse,
+    schemas.TranslateResponse,
+    language_schemas.GenerateResponse,
+    language_schemas.ScoreResponse,
+    schemas.Health,
+    ModelsResponse,
+)
+NO_NUL = r"^[^\u0000]*$"
+NO_SPACE = r"^[^\s\u0000\u001c-\u001f\u0085]+$"  # Python takes more for white space than JavaScript's \s
+NO_TEXT = {"type": "null"}
+
+EXAMPLES: Mapping[str, Mapping[str, Json]] = {
+    "/tag": {
+        "text": {"text": "Alice moved to Hong Kong."},
+        "tokens": {"tokens": [["Alice", "plays", "well"], ["Bob", "too"]], "tasks": ["pos"]},
+        "several": {"text": ["Alice moved to Hong Kong.", ""], "truncate": True, "offset_unit": "utf16"},
+    },
+    "/classify": {"text": {"text": "It was not bad at all."}, "several": {"text": ["It was good.", "It was not."]}},
+    "/translate": {
+        "text": {"text": "I love this book.", "target": "es"},
+        "several": {"text": ["I love this book. It was cheap.", "Where is it?"], "target": "es", "beam_size": 1},
+        "hypotheses": {"text": "I love this book.", "target": "es", "num_hypotheses": 4, "attention": True},
+        "stream": {"text": "I love this book. It was cheap.", "target": "es", "stream": True},
+        "region": {"text": "Where is the station?", "source": "en-GB", "target": "es-MX"},
+    },
+    "/generate": {
+        "prompt": {"prompt": "Thank you for your message. I"},
+        "likeliest": {"prompt": ["The students opened their", ""], "temperature": 0, "max_tokens": 5, "logprobs": 3},
+        "samples": {"prompt": "The report", "num_samples": 3, "top_p": 0.9, "seed": 7, "stop": ["\n", "."]},
+        "stream": {"prompt": "The report", "stream": True},
+        "state": {"prompt": "My name is Alice.", "max_tokens": 8, "return_state": True},
+    },
+    "/score": {
+        "text": {"text": "The report is ready."},
+        "several": {"text": ["The keys are here.", "The keys is here."], "offset_unit": "utf16"},
+        "choices": {"text": "The keys on the table ___ here.", "choices": ["are", "is"]},
+    },
+}
 
 
-class Description:
-    """The OpenAPI document, made once when it is first asked for."""
-
-    def __init__(self, limits: Limits, keys: Mapping[str, Json]) -> None:
-        self._limits = limits
-        self._keys = keys
-        self._document: Json = {}
-
-    def of(self, generated: Json) -> Json:
-        if not self._document:
-            self._document = complete(generated, self._limits, self._keys)
-        return self._document
+def _header(description: str, *, required: bool = True, **schema: Any) -> Json:
+    return {"required": required, "description": description, "schema": {"type": "string"} | schema}
 
 
-class JsonPlugin(JsonRenderPlugin):
-    def __init__(self, description: Description) -> None:
-        super().__init__()
-        self._description = description
+_PRIORITIES = {"enum": [each.value for each in Priority], "default": Priority.INTERACTIVE.value}
+REQUEST_HEADERS = {
+    "RequestId": {"name": "X-Request-ID"}
+    | _header(
+        "Echoed if it has at most 128 plain characters (letters, digits, ._~:/+=-); else one is made", required=False
+    ),
+    "RequestTimeout": {"name": "X-Request-Timeout-Ms"}
+    | _header(
+        "How long the caller waits, in milliseconds. What cannot be done by then is refused or dropped",
+        required=False,
+        type="number",
+        exclusiveMinimum=0,
+        maximum=MAX_TIMEOUT_MS,
+    ),
+    "Priority": {"name": "X-Priority"}
+    | _header(
+        "bulk work has a quarter of the share of what is interactive while both wait", required=False, **_PRIORITIES
+    ),
+}
+ANSWER_HEADERS = {
+    "X-Request-ID": _header("The same id as in the logs", pattern="^[A-Za-z0-9._~:/+=-]{1,128}$"),
+    "Server-Timing": _header(
+        "Milliseconds: queue, model, total", pattern=r"^queue;dur=[\d.]+, model;dur=[\d.]+, total;dur=[\d.]+$"
+    ),
+    "Retry-After": _header("Seconds until it is worth another try", type="integer", minimum=1),
+    "WWW-Authenticate": _header("How to send a key", const="Bearer"),
+    "RateLimit": _header(
+        "Items left, and seconds until all are; where this caller has a limit",
+        required=False,
+        pattern=r'^"items";r=\d+;t=\d+$',
+    ),
+    "RateLimit-Policy": _header(
+        "Items, and the seconds in which so many may come (draft-ietf-httpapi-ratelimit-headers-10)",
+        required=False,
+        pattern=r'^"items";q=\d+;w=\d+$',
+    ),
+}
+HEADERS_OF_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
+KEYS: Mapping[str, Json] = {
+    "Bearer": {"type": "http", "scheme": "bearer"},
+    "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def describe_api(limits: Limits, *, needs_key: bool) -> OpenAPIConfig:
+    """Configure the API's description, with the limits that hold here."""
+    completing = partial(complete, limits=limits, needs_key=needs_key)
+    return OpenAPIConfig(
+        title="Ribbon",
+        version=VERSION,
+        description="Small recurrent networks for language. Failures are problem documents (RFC 9457).",
+        render_plugins=[
+            PagePlugin(),
+            CompletingPlugin(JsonRenderPlugin(), completing),
+            CompletingPlugin(YamlRenderPlugin(), completing),
+        ],
+        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, before_request=_refuse_unknown),
+        use_handler_docstrings=True,
+        operation_id_creator=_operation_id,
+    )
+
+
+class CompletingPlugin(OpenAPIRenderPlugin):
+    """Completes the description that Litestar made, and leaves the rest to another plugin."""
+
+    def __init__(self, renderer: OpenAPIRenderPlugin, complete: Callable[[Json], None]) -> None:
+        super().__init__(path=renderer.paths, media_type=renderer.media_type)
+        self._renderer = renderer
+        self._complete = complete
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
-        return super().render(request, self._description.of(openapi_schema))
-
-
-class YamlPlugin(YamlRenderPlugin):
-    def __init__(self, description: Description) -> None:
-        super().__init__()
-        self._description = description
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
-        return super().render(request, self._description.of(openapi_schema))
+        if "headers" not in openapi_schema["components"]:  # Litestar keeps it: it is completed once
+            self._complete(openapi_schema)
+        return self._renderer.render(request, openapi_schema)
 
 
 class PagePlugin(OpenAPIRenderPlugin):
-    """Serves RapiDoc's page and its script, which is a file of ours."""
+    """Serves RapiDoc's page and its script, which is a file of ours: Litestar's own page would fetch fonts."""
 
     def __init__(self) -> None:
         super().__init__(path="/")
@@ -74,20 +188,101 @@ def script() -> Response[bytes]:
     return Response((WEB / "rapidoc" / SCRIPT).read_bytes(), media_type="text/javascript", headers=headers)
 
 
-def describe_api(limits: Limits, keys: Mapping[str, Json]) -> OpenAPIConfig:
-    """Configure the API's description; ``keys`` are the ways to send a key, where one is needed."""
-    description = Description(limits, keys)
-    return OpenAPIConfig(
-        title="Ribbon",
-        version=VERSION,
-        description="Small recurrent networks for language. Failures are problem documents (RFC 9457).",
-        render_plugins=[PagePlugin(), JsonPlugin(description), YamlPlugin(description)],
-        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, before_request=_refuse_unknown),
-        use_handler_docstrings=True,
-    )
+def _operation_id(handler: HTTPRouteHandler, method: Method, path: Sequence[object]) -> str:
+    """Name an operation by its path and handler; that of HEAD is named after GET's."""
+    name = "".join(str(part).title() for part in (*path, handler.handler_name))
+    return f"Head{name}" if method == "HEAD" else name
 
 
 def _refuse_unknown(request: Request[Any, Any, Any]) -> None:
     """Raise UnknownPathError for paths below /schema: Litestar would answer with a page of its own."""
     if request.path_params:
         raise UnknownPathError("nothing lives at this path; GET /schema lists what there is")
+
+
+def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
+    """Complete the description that Litestar made, in place."""
+    parts = document["components"]
+    parts["schemas"] = parts.get("schemas", {}) | types(limits)
+    parts["parameters"] = {name: {"in": "header", **header} for name, header in REQUEST_HEADERS.items()}
+    parts["headers"] = ANSWER_HEADERS
+    if needs_key:
+        parts["securitySchemes"] = dict(KEYS)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete_operation(path, operation, has_content=method != "head")
+            if needs_key:
+                operation["security"] = [] if path.startswith("/health/") else [{name: []} for name in KEYS]
+
+
+def types(limits: Limits) -> Json:
+    """Return the schema of every type by name; those of requests with the limits that hold here."""
+    events = [data for stream in STREAMS.values() for data in stream.values()]
+    every = (*TASKS.values(), *ANSWERS, *events)
+    _, found = msgspec.json.schema_components(every, ref_template=REF)
+    many = {"type": "array", "minItems": 1, "maxItems": limits.max_items}
+    text = {"type": "string", "maxLength": limits.max_text_length, "pattern": NO_NUL}
+    tokens = many | {"items": {"type": "array", "items": {"type": "string", "pattern": NO_SPACE}}}
+    for path, request in TASKS.items():
+        field = TEXT_FIELDS.get(path, "text")
+        found[request.__name__]["properties"][field]["anyOf"] = [text, many | {"items": text}]
+    tagged = found["TagRequest"]
+    tagged["properties"]["text"]["anyOf"].append(NO_TEXT)
+    tagged["properties"]["tokens"]["anyOf"] = [tokens, NO_TEXT]
+    tagged["oneOf"] = [
+        {"required": ["text"], "properties": {"text": {"type": ["string", "array"]}, "tokens": NO_TEXT}},
+        {"required": ["tokens"], "properties": {"tokens": {"type": "array"}, "text": NO_TEXT}},
+    ]
+    found["Problem"]["properties"]["kind"]["enum"] = sorted({error.kind for error in _errors()})
+    return found
+
+
+def _complete_operation(path: str, operation: Json, *, has_content: bool) -> None:
+    is_task = path in TASKS
+    named = ["RequestId", "RequestTimeout", "Priority"] if is_task else ["RequestId"]
+    operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in named)
+    if is_task:
+        content = operation["requestBody"]["content"]["application/json"]
+        content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
+    if path in STREAMS:
+        operation["responses"]["200"]["content"][EVENT_STREAM] = {"schema": _event_schema(STREAMS[path])}
+    for status, response in operation["responses"].items():
+        headers = ["X-Request-ID", "Server-Timing", *HEADERS_OF_STATUS.get(status, ())]
+        headers += ["RateLimit", "RateLimit-Policy"] if is_task else []
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+        if PROBLEM_JSON in response.get("content", {}):
+            response["content"][PROBLEM_JSON]["schema"] = _problem_schema(int(status))
+        if not has_content:
+            response.pop("content", None)
+
+
+def _problem_schema(status: int) -> Json:
+    """Describe a problem of this status, which has one of the kinds that belong to it."""
+    kinds = sorted({error.kind for error in _errors() if error.status == status})
+    properties = {"status": {"const": status}, "kind": {"enum": kinds}}
+    return {"allOf": [{"$ref": REF.format(name="Problem")}, {"properties": properties}]}
+
+
+def _event_schema(events: Mapping[str, type[Any]]) -> Json:
+    """Describe one event of a stream: OpenAPI 3.2 will call it ``itemSchema``, which 3.1 does not know."""
+    return {
+        "description": "One server-sent event; data is JSON of the type that belongs to the event",
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {"event": {"enum": list(events)}, "data": {"type": "string"}},
+        "allOf": [
+            {"if": {"properties": {"event": {"const": name}}}, "then": {"properties": {"data": _data_schema(data)}}}
+            for name, data in events.items()
+        ],
+    }
+
+
+def _data_schema(data: type[Any]) -> Json:
+    return {"contentMediaType": "application/json", "contentSchema": {"$ref": REF.format(name=data.__name__)}}
+
+
+def _errors(root: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    """Yield every class of the error tree."""
+    yield root
+    for branch in root.__subclasses__():
+        yield from _errors(branch)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
-from service.api.context import context_of
+from service.api.context import RequestContext, context_of
 from service.errors import (
     BodyTooLargeError,
-    FieldError,
-    InvalidRequestError,
     MethodNotAllowedError,
     RequestError,
     ServiceError,
@@ -79,94 +75,44 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 PROBLEMS = problems(400, 401, 404, 408, 413, 415, 422, 429, 431, 500, 503, 504)  # of every task
 
 
-def on_service_error(request: Request[Any, Any, Any], error: ServiceError) -> Response[bytes]:
-    return _respond(request, error, headers_of(error))
+def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer any failure of a handler, and what Litestar itself refuses: unknown paths, wrong methods, large bodies."""
+    failure, body = _write(error, context_of(request))
+    headers = headers_of(failure) | ({"allow": _allowed(error)} if isinstance(error, MethodNotAllowedException) else {})
+    return Response(body, status_code=failure.status, media_type=PROBLEM_JSON, headers=headers)
+
+
+HANDLERS: ExceptionHandlersMap = {Exception: on_exception}
 
 
 async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> None:
     """Send a problem where no handler of Litestar's can: before anything is read, or after the application has
     ended."""
-    body = msgspec.json.encode(_write(ASGIConnection(scope), error))
-    headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **headers_of(error)}
+    failure, body = _write(error, scope["state"]["context"])
+    headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **headers_of(failure)}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": raw})
+    await send({"type": "http.response.start", "status": failure.status, "headers": raw})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Answer what Litestar itself refuses: unknown paths, wrong methods, bodies over the limit."""
-    return _respond(request, _translate(error), _headers(error))
+def problem_event(error: Exception, context: RequestContext) -> bytes:
+    """Return the problem that ends a stream which has begun, as JSON. Any error but a ServiceError is a bug."""
+    return _write(error, context)[1]
 
 
-def on_any_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Answer a bug: the caller learns the request's id, and the log has the rest."""
-    return _respond(request, _report(request, error), {})
-
-
-def problem_of(request: Request[Any, Any, Any], error: Exception) -> Problem:
-    """Make the problem that ends a stream which has begun. Any error but a ServiceError is a bug."""
-    return _write(request, error if isinstance(error, ServiceError) else _report(request, error))
-
-
-HANDLERS: ExceptionHandlersMap = {
-    ServiceError: on_service_error,
-    HTTPException: on_http_exception,
-    Exception: on_any_exception,
-}
-
-
-def _report(request: Request[Any, Any, Any], error: Exception) -> ServiceError:
-    _log.error("unexpected error", extra={"request_id": context_of(request).request_id, **error_fields(error)})
-    return ServiceError("something unexpected happened; the log has more under this id")
-
-
-def _translate(error: HTTPException) -> ServiceError:
-    if error.status_code >= 500:
-        return ServiceError("something unexpected happened; the log has more under this id")
-    if isinstance(error, ValidationException):
-        return InvalidRequestError(error.detail, errors=_field_errors(error.extra))
-    match error.status_code:
-        case 404:
-            return UnknownPathError("nothing lives at this path; GET /schema lists what there is")
-        case 405:
-            allowed = _headers(error).get("allow", "other methods")
-            return MethodNotAllowedError(f"this path takes {allowed}")
-        case 413:
-            return BodyTooLargeError("the body has more bytes than the service reads")
-        case 415:
-            return UnsupportedMediaTypeError(error.detail)
-    return RequestError(error.detail)
-
-
-def _headers(error: HTTPException) -> dict[str, str]:
-    """Return Litestar's headers with HEAD among the allowed methods: it is answered wherever GET is."""
-    headers = dict(error.headers or {})
-    if "GET" in headers.get("allow", ""):
-        headers["allow"] = headers["allow"].replace("GET", "GET, HEAD")
-    return headers
-
-
-def _field_errors(extra: Any) -> list[FieldError]:
-    found = extra if isinstance(extra, list) else []
-    return [FieldError(path=str(each.get("key", "")), message=str(each.get("message", ""))) for each in found]
-
-
-def _respond(request: Request[Any, Any, Any], error: ServiceError, headers: Mapping[str, str]) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(_write(request, error)),
-        status_code=error.status,
-        media_type=PROBLEM_JSON,
-        headers=dict(headers),
+def document_bytes(error: ServiceError, request_id: str) -> bytes:
+    """Return the problem document of an error as JSON."""
+    errors = [FieldProblem(_sendable(each.path), _sendable(each.message)) for each in error.errors]
+    problem = Problem(
+        type=f"urn:ribbon:problem:{error.kind}",
+        title=error.title,
+        status=error.status,
+        detail=_sendable(error.detail),
+        kind=error.kind,
+        request_id=request_id,
+        errors=errors or msgspec.UNSET,
     )
-
-
-def _write(request: ASGIConnection[Any, Any, Any, Any], error: ServiceError) -> Problem:
-    """Make the document and record its kind in the context. The traceback is dropped: its frames hold the error and all
-    of the request."""
-    error.with_traceback(None)
-    context = context_of(request)
-    context.kind = error.kind
-    return document(error, context.request_id)
+    return msgspec.json.encode(problem)
 
 
 def headers_of(error: ServiceError) -> dict[str, str]:
@@ -177,21 +123,40 @@ def headers_of(error: ServiceError) -> dict[str, str]:
     return headers
 
 
-def document(error: ServiceError, request_id: str) -> Problem:
-    errors = [FieldProblem(_sendable(each.path), _sendable(each.message)) for each in error.errors]
-    return Problem(
-        type=f"urn:ribbon:problem:{error.kind}",
-        title=error.title,
-        status=error.status,
-        detail=_sendable(error.detail),
-        kind=error.kind,
-        request_id=request_id,
-        errors=errors or msgspec.UNSET,
-    )
+def _write(error: Exception, context: RequestContext) -> tuple[ServiceError, bytes]:
+    """Return the failure that an exception is answered with and its document, and record its kind in the context. The
+    traceback is dropped: its frames hold the error and all of the request."""
+    failure = _translate(error, context)
+    error.with_traceback(None)
+    context.kind = failure.kind
+    return failure, document_bytes(failure, context.request_id)
 
 
-def document_bytes(error: ServiceError, request_id: str) -> bytes:
-    return msgspec.json.encode(document(error, request_id))
+def _translate(error: Exception, context: RequestContext) -> ServiceError:
+    """Return a service error as it is, one for what Litestar refuses, and for a bug one that tells no more than that:
+    the log has the rest under the request's id."""
+    if isinstance(error, ServiceError):
+        return error
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = str(getattr(error, "detail", ""))
+    match status:
+        case 404:
+            return UnknownPathError("nothing lives at this path; GET /schema lists what there is")
+        case 405:
+            return MethodNotAllowedError(f"this path takes {_allowed(error)}")
+        case 413:
+            return BodyTooLargeError("the body has more bytes than the service reads")
+        case 415:
+            return UnsupportedMediaTypeError(detail)
+        case _ if status < 500:
+            return RequestError(detail)
+    _log.error("unexpected error", extra={"request_id": context.request_id, **error_fields(error)})
+    return ServiceError("something unexpected happened; the log has more under this id")
+
+
+def _allowed(error: Any) -> str:
+    """Return the methods that a path takes, as Litestar's error lists them."""
+    return ", ".join(sorted((error.headers or {}).get("allow", "").split(", ")))
 
 
 def _sendable(text: str) -> str:

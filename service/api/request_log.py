@@ -1,18 +1,23 @@
-"""Request log: counters, a line in the log and the end of the trace for every request."""
+"""Request log: counters, a line in the log and the trace of every request."""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
-from service.api.callers import Caller, Callers
-from service.api.context import OTHER_METHOD, RequestContext, request_id_of
+from service.api.context import OTHER_METHOD, Caller, RequestContext, request_id_of
+from service.api_keys import ApiKeys
 from service.logs import log_request
 from service.metrics import Metrics
+from service.models.cards import ModelName
+from service.scheduling.job import Done, ModelWork
 from service.tracing.trace import NO_TRACE, Tracer
 
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
-_WORTH_AN_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whom to look at
+_KINDS_WITH_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whose senders an operator looks for
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _log = logging.getLogger("service.requests")
@@ -21,29 +26,24 @@ _log = logging.getLogger("service.requests")
 class RequestLog:
     """Begins request contexts, and records their outcome."""
 
-    def __init__(self, *, metrics: Metrics, callers: Callers, tracer: Tracer) -> None:
+    def __init__(self, *, metrics: Metrics, keys: ApiKeys | None, tracer: Tracer) -> None:
         self.metrics = metrics
-        self._callers = callers
+        self._keys = keys
         self._tracer = tracer
 
-    def caller_of(self, scope: Any) -> Caller:
-        """Return the caller of an ASGI scope, by its client and headers."""
-        return self._callers.of(scope)
-
-    def begin(self, scope: Any, caller: Caller) -> RequestContext:
-        """Make the context of an ASGI scope, or of the parts that are known: method, path, headers."""
-        headers, method = scope["headers"], scope["method"]
-        trace = NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers)
+    def begin(self, scope: Any) -> RequestContext:
+        """Make the context of an ASGI scope, or of the parts that are known: method, path, headers, client."""
+        headers, method, client = scope["headers"], scope["method"], scope.get("client")
         return RequestContext(
             request_id=request_id_of(headers),
-            caller=caller,
+            caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(headers)),
             method=method if method in _METHODS else OTHER_METHOD,
-            trace=trace,
+            trace=NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers),
         )
 
-    def write_down(self, context: RequestContext, route: str) -> None:
+    def record(self, context: RequestContext, route: str) -> None:
         """Record a request that has been answered or given up."""
-        metrics, total = self.metrics, context.total_seconds
+        metrics, total = self.metrics, time.monotonic() - context.started_at
         metrics.requests.labels(route, str(context.status)).inc()
         if context.kind is not None:
             metrics.errors.labels(context.kind).inc()
@@ -56,15 +56,15 @@ class RequestLog:
                 metrics.key_items.labels(context.caller.key.name).inc(context.items)
         is_logged = route not in _QUIET_ROUTES and _log.isEnabledFor(logging.INFO)
         if is_logged or context.trace is not NO_TRACE:
-            facts = _facts(context, route, total)
-            context.trace.end(facts)
+            fields = log_fields(context, route, total)
+            context.trace.end(fields)
             if is_logged:
-                log_request(_log, facts)
+                log_request(_log, fields)
 
 
-def _facts(context: RequestContext, route: str, total_seconds: float) -> dict[str, Any]:
+def log_fields(context: RequestContext, route: str, total_seconds: float) -> dict[str, Any]:
     """Return what is logged about a request: sizes, times and names of our own, and no word of anybody's text."""
-    facts: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "request_id": context.request_id,
         "method": context.method,
         "route": route,
@@ -78,13 +78,34 @@ def _facts(context: RequestContext, route: str, total_seconds: float) -> dict[st
         "total_ms": round(1000 * total_seconds, 2),
     }
     if context.model is not None:
-        facts["model"] = f"{context.model.name}@{context.model.version}"
+        fields["model"] = f"{context.model.name}@{context.model.version}"
     if context.caller.key is not None:
-        facts["key"] = context.caller.key.name
+        fields["key"] = context.caller.key.name
     if context.kind is not None:
-        facts["kind"] = context.kind
-    if context.kind in _WORTH_AN_ADDRESS:
-        facts["address"] = context.caller.address
+        fields["kind"] = context.kind
+    if context.kind in _KINDS_WITH_ADDRESS:
+        fields["address"] = context.caller.address
     if context.trace.id is not None:
-        facts["trace_id"] = context.trace.id
-    return facts
+        fields["trace_id"] = context.trace.id
+    return fields
+
+
+def record_work(context: RequestContext, model: ModelName, done: Done[Any], *, items: int, tokens: int) -> None:
+    """Record what was done for a request in its context, for headers, metrics, log and trace."""
+    context.items, context.tokens = items, tokens
+    context.queue_seconds, context.model_seconds = done.queue_seconds, done.model_seconds
+    if context.trace is NO_TRACE:
+        return
+    if done.work:
+        began_at = min(each.began_at for each in done.work)
+        context.trace.add("queue", since=began_at - done.queue_seconds, until=began_at)
+    for each in merged_work(done.work):
+        name = f"{model.name}@{model.version}"
+        context.trace.add(each.stage, since=each.began_at, until=each.ended_at, model=name, **each.sizes)
+
+
+def merged_work(work: Sequence[ModelWork]) -> list[ModelWork]:
+    """Return each run of a batch, and all decoded sentences merged into one: there may be hundreds."""
+    runs = [each for each in work if each.stage == "model"]
+    decoded = [each for each in work if each.stage == "decode"]
+    return [*runs, reduce(ModelWork.joined, decoded)] if decoded else runs

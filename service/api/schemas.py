@@ -13,7 +13,7 @@ from service.text.markup.documents import Format
 from service.text.offsets import OffsetUnit
 
 TagTask = Literal["pos", "ner"]
-TAG_TASKS: tuple[TagTask, ...] = ("pos", "ner")
+TAG_TASKS: list[TagTask] = ["pos", "ner"]
 Strict = Annotated[
     bool,
     Meta(description="Refuse the whole request (422) if a text of it has no word or is over the model's limit"),
@@ -35,7 +35,7 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = None
     model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
     tasks: Annotated[list[TagTask], Meta(description="What to answer: pos, ner or both", min_length=1)] = field(
-        default_factory=lambda: list(TAG_TASKS)
+        default_factory=TAG_TASKS.copy
     )
     truncate: Annotated[bool, Meta(description="Read the beginning of a sentence over the model's limit")] = False
     strict: Strict = False

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from litestar import Request, post
-from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
+from litestar.response.base import ASGIResponse
 
 from service.api.answers import PARTS, SCORE_DIGITS, apportion
 from service.api.endpoint import Refusal, TaskEndpoint
@@ -19,7 +20,6 @@ from service.api.generate_stream import logprob_of
 from service.api.language_schemas import GAP, ScoredChoice, ScoredToken, ScoreRequest, ScoreResponse, ScoreResult
 from service.api.problems import PROBLEMS
 from service.api.validation import MAX_REPORTED, InputItem, check_lengths, read_texts
-from service.api.written import WrittenJson
 from service.errors import FieldError, InvalidRequestError
 from service.models.limits import Limits
 from service.models.registry import ServedModel
@@ -71,7 +71,10 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
         if data.choices is not None:
             _check_gaps(items)
             filled = [(item, _filled(item.text, data.choices)) for item in items]
-            check_lengths([InputItem(path=item.path, text=text) for item, texts in filled for text in texts], limits)
+            check_lengths(
+                [InputItem(path=item.path, text=each, length=len(each)) for item, texts in filled for each in texts],
+                limits,
+            )
         return items
 
     def encode(self, item: InputItem, data: ScoreRequest, model: LanguageModel) -> ScoredItem:
@@ -106,19 +109,15 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
         )
 
 
-@post(
-    "/score",
-    status_code=200,
-    summary="How likely a text is",
-    responses={200: ANSWER, **PROBLEMS},
-)
-async def score(
-    data: JSONBody[ScoreRequest],
-    request: Request[Any, Any, Any],
-    score_endpoint: NamedDependency[ScoreEndpoint],
-) -> WrittenJson:
-    """Say how likely a language model finds each text and each of its tokens, or each choice for a gap."""
-    return WrittenJson(await score_endpoint.answer(data, request))
+def score_route(endpoint: ScoreEndpoint) -> HTTPRouteHandler:
+    """Make the route of the endpoint."""
+
+    @post("/score", status_code=200, summary="How likely a text is", responses={200: ANSWER, **PROBLEMS})
+    async def score(data: JSONBody[ScoreRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Say how likely a language model finds each text and each of its tokens, or each choice for a gap."""
+        return await endpoint.answer(data, request)
+
+    return score
 
 
 def _check_gaps(items: Sequence[InputItem]) -> None:

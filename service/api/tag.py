@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from litestar import Request, post
-from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
+from litestar.response.base import ASGIResponse
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import TaggedItem, TagOptions, tag_results
@@ -16,7 +17,6 @@ from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.validation import InputItem, read_text_or_tokens
-from service.api.written import WrittenJson
 from service.models.limits import Limits
 from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
@@ -40,7 +40,7 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         text, sentences = split(item)
         kept = [model.shorten(sentence) for sentence in sentences] if data.truncate else sentences
         encodings = [model.encode(sentence) for sentence in kept]
-        return TaggedItem(text=text, encodings=encodings, truncated=kept != sentences)
+        return TaggedItem.of(text, encodings, truncated=kept != sentences)
 
     def decode(
         self,
@@ -62,17 +62,15 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         return TagResult([], entities, reason=refusal.reason, detail=refusal.detail)
 
 
-@post(
-    "/tag",
-    status_code=200,
-    summary="Parts of speech and entities",
-    responses={200: ANSWER, **PROBLEMS},
-)
-async def tag(
-    data: JSONBody[TagRequest], request: Request[Any, Any, Any], tag_endpoint: NamedDependency[TagEndpoint]
-) -> WrittenJson:
-    """Split text into sentences and tokens and say what each one is."""
-    return WrittenJson(await tag_endpoint.answer(data, request))
+def tag_route(endpoint: TagEndpoint) -> HTTPRouteHandler:
+    """Make the route of the endpoint."""
+
+    @post("/tag", status_code=200, summary="Parts of speech and entities", responses={200: ANSWER, **PROBLEMS})
+    async def tag(data: JSONBody[TagRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Split text into sentences and tokens and say what each one is."""
+        return await endpoint.answer(data, request)
+
+    return tag
 
 
 def split(item: InputItem) -> tuple[str, list[Sentence]]:

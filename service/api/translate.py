@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from litestar import Request, Response, post
-from litestar.di import NamedDependency
+from litestar import Request, post
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
-from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 
-from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows, run_rows
+from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
 from service.api.validation import InputItem, check_at_most, read_texts
-from service.api.written import WrittenJson
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
 from service.models.limits import Limits
@@ -62,7 +62,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         return read_texts(data.text, limits)
 
     def encode(self, item: InputItem, data: TranslateRequest, model: Translator) -> TranslatedItem:
-        passage, options = cut_format(item.text, data.format), _wish(data, model)
+        passage, options = cut_format(item.text, data.format), _options_of(data, model)
         return TranslatedItem.of(passage, [model.encode(each, options) for each in passage.sentences], data.offset_unit)
 
     async def run(
@@ -71,7 +71,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
         that, or it fails, the first results are answered."""
         translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
-        done = await run_rows(admitted, request)
+        _, done = await super().run(admitted, request)
         first = await self.services.side_thread(work, answered, admitted.items, done.answers, translator)
         second = replace(admitted, items=await self.services.side_thread(work, to_search_again, first, translator))
         items = first
@@ -94,29 +94,23 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     def refuse(self, refusal: Refusal, data: TranslateRequest) -> TranslateResult:
         return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
-    async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
-        """Return the stream's events. Errors that refuse the request are raised here, before the first event."""
-        return SentenceStream.start(await self.admit(data, request), self.services.side_thread).events(request)
+    async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Answer with a stream of events. Errors that refuse the request are raised here, before the first event."""
+        stream = SentenceStream.start(await self.admit(data, request), self.services.side_thread)
+        return ASGIStreamingResponse(
+            iterator=stream.events(request), media_type=EVENT_STREAM, headers={"x-accel-buffering": "no"}
+        )
 
 
-@post(
-    "/translate",
-    status_code=200,
-    summary="Text in another language",
-    responses={200: ANSWER, **PROBLEMS},
-)
-async def translate(
-    data: JSONBody[TranslateRequest],
-    request: Request[Any, Any, Any],
-    translate_endpoint: NamedDependency[TranslateEndpoint],
-) -> Response[Any]:
-    """Split text into sentences, translate them, and join them again with its line breaks kept."""
-    if data.stream:
-        return Stream(await translate_endpoint.stream(data, request), media_type=EVENT_STREAM, headers=_UNBUFFERED)
-    return WrittenJson(await translate_endpoint.answer(data, request))
+def translate_route(endpoint: TranslateEndpoint) -> HTTPRouteHandler:
+    """Make the route of the endpoint."""
 
+    @post("/translate", status_code=200, summary="Text in another language", responses={200: ANSWER, **PROBLEMS})
+    async def translate(data: JSONBody[TranslateRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Split text into sentences, translate them, and join them again with its line breaks kept."""
+        return await (endpoint.stream(data, request) if data.stream else endpoint.answer(data, request))
 
-_UNBUFFERED = {"x-accel-buffering": "no"}  # proxies pass events on as they come
+    return translate
 
 
 def _better_of(
@@ -128,7 +122,7 @@ def _better_of(
     return better(first, answered(second, answers, translator), translator)
 
 
-def _wish(data: TranslateRequest, model: Translator) -> TranslateOptions:
+def _options_of(data: TranslateRequest, model: Translator) -> TranslateOptions:
     """Make the translation options of a request in a pair that the model serves."""
     return TranslateOptions(
         pair=model.pair_for(data.source, data.target) or LanguagePair(data.source, data.target),

@@ -12,9 +12,10 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 import msgspec
 from litestar import Request
 
-from service.api.context import context_of
-from service.api.endpoint import AdmittedRequest, record
-from service.api.problems import problem_of
+from service.api.context import RequestContext, context_of
+from service.api.endpoint import AdmittedRequest
+from service.api.problems import problem_event
+from service.api.request_log import record_work
 from service.api.schemas import DoneEvent, RefusedEvent
 from service.api.side_thread import SideThread
 from service.api.translations import TranslatedItem, sentence_event
@@ -105,10 +106,10 @@ class SentenceStream:
                 async for event in self._finished(await self._ended.get()):
                     self.num_open -= 1
                     yield event
-            record(context_of(request), self.admitted, self._done())
+            self._record(context_of(request))
             yield _event("done", DoneEvent(self.admitted.served.name))
         except Exception as error:  # the status is sent: all that can be done is to say it
-            yield _event("error", problem_of(request, error))
+            yield b"event: error\ndata: %b\n\n" % problem_event(error, context_of(request))
         finally:
             self._withdraw(request)
 
@@ -195,14 +196,15 @@ class SentenceStream:
         translations = item.decode(self.admitted.served.predictor, sentence, source)
         return _event("sentence", sentence_event(item, translations, number=pending.place, sentence=sentence))
 
-    def _done(self) -> Done[Hypotheses]:
-        """Return the outcome of all searches, except those that failed."""
+    def _record(self, context: RequestContext) -> None:
+        """Record the outcome of all searches, except those that failed."""
+        admitted = self.admitted
         first, *more = self._jobs
         done = first.done.result()
         for job in more:
             if job.done.done() and job.done.exception() is None:
                 done = done.joined(job.done.result())
-        return done
+        record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
 
     def _withdraw(self, request: Request[Any, Any, Any]) -> None:
         for job in self._jobs:

@@ -15,6 +15,12 @@ class Limits:
     max_text_length: int  # characters
     max_request_length: int  # characters of all its texts
 
+    @property
+    def max_values(self) -> int:
+        """Number of texts, tokens and lists that a request within the limits holds at most: every token counts as two
+        characters, with the space before it."""
+        return self.max_request_length // 2 + 2 * self.max_items + 16
+
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 

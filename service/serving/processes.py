@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Self
 
 from prometheus_client import Counter
 
 from service.api.access import build_access_policy
-from service.api.admin import AskSupervisor, Reload, ReloadHere
 from service.api.connection_limits import ConnectionLimits
 from service.api.connections import connections_within
-from service.app import create_admin_app, create_app
+from service.api.operations import AskSupervisor, Reload, ReloadHere
+from service.app import App, create_admin_app, create_app
 from service.errors import StartupError
 from service.logs import configure_logging, name_worker
 from service.metrics import count_reloads
@@ -96,8 +96,8 @@ def serve_alone(settings: Settings, ports: Ports, stop: StopSignal, *, started_a
     reload_signal.heed()
     app = create_app(settings, reload_signal=reload_signal)
     listen(ports.all)
-    listeners = listeners_of(app, settings, ports, accept_all, ReloadHere(app.state.engine.reload))
-    server = Server(listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=stop)
+    listeners = listeners_of(app, settings, ports, accept_all, ReloadHere(app.engine.reload))
+    server = Server(listeners, lifecycle=app.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=stop)
     return server.run(ready_line(ports, started_at, workers=1))
 
 
@@ -142,9 +142,9 @@ def serve_as_worker(settings: Settings, ports: Ports, shared: Shared, context: W
     app = create_app(settings, preloaded=shared.loaded, exposition=exposition, reload_signal=reload_signal)
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     accept = partial(take_turns, loads=shared.loads, number=context.number)
-    listeners = listeners_of(app, settings, ports, accept, AskSupervisor(context.supervisor, app.state.lifecycle))
+    listeners = listeners_of(app, settings, ports, accept, AskSupervisor(context.supervisor, app.lifecycle))
     server = WorkerServer(
-        listeners, lifecycle=app.state.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=context.stop
+        listeners, lifecycle=app.lifecycle, drain_timeouts=drain_timeouts_of(settings), stop=context.stop
     )
     status = server.run(context.say_ready, pipes=[context.pipe])
     if context.is_orphan:
@@ -196,7 +196,7 @@ def reload_to_share(settings: Settings, shared: Shared) -> bool:
     return True
 
 
-def listeners_of(app: Any, settings: Settings, ports: Ports, accept: Accept, reload: Reload) -> list[Listener]:
+def listeners_of(app: App, settings: Settings, ports: Ports, accept: Accept, reload: Reload) -> list[Listener]:
     """Return the applications and their sockets. Operators are few, so any worker may accept their connections."""
     listeners = [listener_of(app, settings, ports.main, accept)]
     if ports.admin:
@@ -204,8 +204,8 @@ def listeners_of(app: Any, settings: Settings, ports: Ports, accept: Accept, rel
     return listeners
 
 
-def listener_of(app: Any, settings: Settings, sockets: Sockets, accept: Accept) -> Listener:
-    connections = connections_within(ConnectionLimits.of(settings), app.state.count_problem, app.state.first_look)
+def listener_of(app: App, settings: Settings, sockets: Sockets, accept: Accept) -> Listener:
+    connections = connections_within(ConnectionLimits.of(settings), app.engine.metrics.count_problem, app.first_look)
     return Listener(app=app, sockets=sockets, accept=accept, connections=connections)
 
 

@@ -8,15 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from httpx import Response
-from litestar import Litestar
 from litestar.testing import TestClient
 
 from service.api.connection_limits import ConnectionLimits
-from service.app import create_app
+from service.app import App, create_app
 from service.settings import Settings
 from tests.api.listening import Run, Running, start
 from tests.contract import Contract
@@ -30,7 +29,7 @@ from tests.fakes import (
     write_translator,
 )
 
-Client = TestClient[Litestar]
+Client = TestClient[Any]
 Serve = Callable[..., "Served"]
 # What a route needs besides a text.
 NEEDED: Mapping[str, Mapping[str, str]] = {"/tag": {}, "/classify": {}, "/translate": {"target": "es"}, "/score": {}}
@@ -42,6 +41,10 @@ class Served:
 
     client: Client
     session: FakeSession
+
+    @property
+    def app(self) -> App:
+        return cast("App", self.client.app)
 
     def post(self, path: str, *, headers: Mapping[str, Any] | None = None, **request: Any) -> Response:
         """Whatever comes back."""
@@ -88,7 +91,7 @@ def is_ready(client: Client) -> bool:
     return client.get("/health/ready").status_code == 200
 
 
-def client_of(app: Litestar, settings: Settings) -> Client:
+def client_of(app: App, settings: Settings) -> Client:
     """Every answer it gets is held against the description that the service gives of itself."""
     client = TestClient(app)
     client.event_hooks["response"].append(contract_of(settings.model_copy(update={"models_dir": Path("models")})).check)

@@ -59,11 +59,11 @@ def start(stack: ExitStack, models: Path, limits: ConnectionLimits | None = None
     app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), StopSignal()
     listen(sockets)
     connections = connections_within(
-        limits or ConnectionLimits.of(settings), app.state.count_problem, app.state.first_look
+        limits or ConnectionLimits.of(settings), app.engine.metrics.count_problem, app.first_look
     )
     server = Server(
         [Listener(app=app, sockets=sockets, connections=connections)],
-        lifecycle=app.state.lifecycle,
+        lifecycle=app.lifecycle,
         drain_timeouts=DrainTimeouts(lame_duck_seconds=0, grace_seconds=1),
         stop=stop,
     )

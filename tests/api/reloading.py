@@ -53,7 +53,7 @@ class Service:
 async def reloadable(models: Path, open_session: OpenSession, **choices: Any) -> AsyncIterator[Service]:
     """Ready, and gone after the block."""
     app = create_app(settings_for(models, **choices), open_session=open_session)
-    engine = app.state.engine
+    engine = app.engine
     async with engine.running(app), caller_of(app) as client:
         await engine.lifecycle.decided()
         yield Service(client=client, engine=engine, models=models)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.admin import AskSupervisor, ReloadHere
+from service.api.operations import AskSupervisor, ReloadHere
 from service.app import Engine, create_admin_app, create_app
 from service.errors import ReloadFailedError
 from service.lifecycle import Lifecycle
@@ -45,7 +45,7 @@ class Service:
 @asynccontextmanager
 async def service(models: Path, **choices: Any) -> AsyncIterator[Service]:
     app = create_app(settings_for(models, **{"admin_port": 0, **choices}), open_session=OpenFake(FakeSession()))
-    engine: Engine = app.state.engine
+    engine: Engine = app.engine
     admin = create_admin_app(app, ReloadHere(engine.reload))
     async with engine.running(app), caller_of(app) as on_main, caller_of(admin) as on_admin:
         await engine.lifecycle.decided()

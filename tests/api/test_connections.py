@@ -15,7 +15,7 @@ import pytest
 
 from service.api.connection_limits import FILES_KEPT_FREE, MAX_CONNECTIONS, ConnectionLimits, most_connections
 from service.api.connections import MAX_HEAD_BYTES, Connection
-from service.api.keys import line_for
+from service.api_keys import line_for
 from service.settings import Settings
 from tests.api.conftest import wait_until
 from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, request
@@ -208,7 +208,7 @@ def test_an_answer_that_nobody_reads_ends_the_connection(run: Run, sent: bytes) 
     with running.call(sent):
         wait_until(lambda: running.errors("answer_unread") == 1)
         wait_until(lambda: not running.table.connections)
-        wait_until(lambda: running.app.state.lifecycle.in_flight == 0)
+        wait_until(lambda: running.app.lifecycle.in_flight == 0)
 
 
 def test_an_answer_that_is_read_slowly_but_in_time_arrives_whole(run: Run) -> None:

@@ -16,7 +16,7 @@ import uvicorn
 
 from bench.client import Address, Request, text_request
 from bench.departure import vanish
-from service.api.disconnect import WATCH_AFTER_SECONDS, watching_for_disconnect
+from service.api.endpoint import WATCH_AFTER_SECONDS, watching_for_disconnect
 from service.app import create_app
 from service.metrics import Metrics
 from tests.api.conftest import wait_until
@@ -32,8 +32,8 @@ class Listening:
     def __init__(self, models: Path, session: FakeSession) -> None:
         app = create_app(settings_for(models), open_session=OpenFake(session))
         config = uvicorn.Config(app, port=0, lifespan="on", log_config=None, access_log=False)
-        self.metrics: Metrics = app.state.engine.metrics
-        self.lifecycle = app.state.lifecycle
+        self.metrics: Metrics = app.engine.metrics
+        self.lifecycle = app.lifecycle
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run)
         self.tasks = 0

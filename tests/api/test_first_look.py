@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from service.api.keys import line_for
+from service.api_keys import line_for
 from service.logs import JsonFormatter
 from tests.api.conftest import wait_until
 from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, request
@@ -43,7 +43,7 @@ def full(running: Running, headers: bytes = b"") -> Iterator[None]:
     """One run does not end before the block does, the queue is full, and somebody has been told so."""
     running.session.gate.clear()
     running.session.shapes.clear()
-    metrics = running.app.state.engine.metrics  # asked directly: where keys are needed they are for /metrics too
+    metrics = running.app.engine.metrics  # asked directly: where keys are needed they are for /metrics too
 
     def head(text: str) -> int:
         with running.call(with_headers(request("/tag", text=text), headers)) as caller:
@@ -157,7 +157,7 @@ def test_nothing_is_said_after_the_refusal_to_a_body_that_turns_out_bad(run: Run
 def test_a_look_that_fails_leaves_the_request_to_the_application(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     running = run(**FULL)
     with full(running), running.call() as caller:
-        load_shedder = running.app.state.first_look.load_shedder
+        load_shedder = running.app.first_look.load_shedder
         load_shedder.refusal = None  # not to be called
         caller.sendall(ASK)
         assert read_answer(caller)[0] == 429

@@ -9,16 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
-from service import keys as program
-from service.api.keys import ApiKeys, line_for, new_key
-from service.api.rates import Terms
+from service import api_keys as program
+from service.api_keys import ApiKeys, line_for, new_key
 from service.app import create_app
 from service.errors import ReloadFailedError, SettingsError
 from service.logs import JsonFormatter
-from tests.api.conftest import Serve, Served, is_ready, wait_until
+from tests.api.conftest import Client, Serve, Served, is_ready, wait_until
 from tests.api.test_bad_input import every_route, problem_of
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
 
@@ -126,7 +124,7 @@ def test_a_limit_is_that_of_each_key(serve: Serve, write: Write) -> None:
 
 
 def test_the_file_can_be_read_again_and_a_bad_one_changes_nothing(write: Write) -> None:
-    keys = ApiKeys(write(), terms=Terms())
+    keys = ApiKeys(write())
     write(line_for("new", "rbn_new"))
     adopt = keys.reread()
     assert keys.names == ["shop", "archive"]
@@ -142,17 +140,17 @@ def test_a_reload_lets_in_whom_the_file_names_now_or_changes_nothing(tmp_path: P
     write_bundle(tmp_path / "models")
     app = create_app(settings_for(tmp_path / "models", api_keys_file=write()), open_session=OpenFake(FakeSession()))
 
-    def status(client: TestClient[Litestar], key: str) -> int:
+    def status(client: Client, key: str) -> int:
         return client.get("/models", headers=bearer(key)).status_code
 
     with TestClient(app) as client, client.portal() as portal:
         wait_until(lambda: is_ready(client))
         write(line_for("new", "rbn_new"))
-        portal.call(app.state.engine.reload)
+        portal.call(app.engine.reload)
         assert (status(client, "rbn_new"), status(client, KEY)) == (200, 401)
         write("shop")
         with pytest.raises(ReloadFailedError, match="keys:1"):
-            portal.call(app.state.engine.reload)
+            portal.call(app.engine.reload)
         assert status(client, "rbn_new") == 200
 
 
@@ -180,7 +178,7 @@ def test_a_reload_lets_in_whom_the_file_names_now_or_changes_nothing(tmp_path: P
 )
 def test_a_bad_file_is_refused_by_line_and_never_quoted(write: Write, lines: list[str], said: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        ApiKeys(write(*lines), terms=Terms())
+        ApiKeys(write(*lines))
     assert said in str(raised.value)
     assert KEY not in str(raised.value)
     assert HASH[:-1] not in str(raised.value)
@@ -188,10 +186,10 @@ def test_a_bad_file_is_refused_by_line_and_never_quoted(write: Write, lines: lis
 
 def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"RIBBON_API_KEYS_FILE=.*nowhere: No such file"):
-        ApiKeys(tmp_path / "nowhere", terms=Terms())
+        ApiKeys(tmp_path / "nowhere")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="not a text in UTF-8"):
-        ApiKeys(tmp_path / "bytes", terms=Terms())
+        ApiKeys(tmp_path / "bytes")
 
 
 @pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o440, 0), (0o644, 1), (0o660, 1)])
@@ -200,7 +198,7 @@ def test_a_file_that_others_may_read_or_change_is_worth_a_warning(
 ) -> None:
     path = write()
     path.chmod(mode)
-    ApiKeys(path, terms=Terms())
+    ApiKeys(path)
     assert len(caplog.records) == warnings
 
 
@@ -212,7 +210,7 @@ def test_the_program_shows_a_new_key_once_and_its_line(write: Write, capsys: pyt
     out, err = capsys.readouterr()
     [line] = out.splitlines()
     [key] = [word for word in err.split() if word.startswith("rbn_")]
-    found = ApiKeys(write(line), terms=Terms()).find(key.encode())
+    found = ApiKeys(write(line)).find(key.encode())
     assert found is not None
     assert found.name == "shop"
     assert shown != key

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.api.keys import line_for
+from service.api_keys import line_for
 from service.logs import JsonFormatter, TextFormatter
 from tests.api.conftest import NEEDED, wait_until
 from tests.api.listening import Run, Running, everything, request
@@ -129,7 +129,7 @@ def test_marked_text_is_in_no_log_line_and_no_metric(
     assert send_all(running, line=b"") >= {200, 401}
     running.session.error = ValueError(MARK)
     assert 500 in send_all(running, line=GOOD_KEY)
-    wait_until(lambda: running.app.state.lifecycle.in_flight == 0)
+    wait_until(lambda: running.app.lifecycle.in_flight == 0)
     records = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
     assert len(records) > 200
     formatters = (JsonFormatter(), TextFormatter())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.testing import TestClient
 
-from service.api.rates import Allowance, Rates, Terms
+from service.api.rate_limit import Allowance, RateLimiter, Terms
 from service.app import create_app
 from service.errors import InvalidRequestError, RateLimitedError
 from tests.api.conftest import Serve, Served, is_ready, wait_until
@@ -32,7 +32,7 @@ def passes(take: Callable[[], Any]) -> bool:
 
 def test_a_burst_passes_then_the_rate() -> None:
     clock = FakeClock()
-    rates = Rates(clock=clock)
+    rates = RateLimiter(clock=clock)
     assert rates.take("a", TEN, 20).remaining == 0
     with pytest.raises(RateLimitedError) as raised:
         rates.take("a", TEN, 5)
@@ -46,13 +46,13 @@ def test_a_burst_passes_then_the_rate() -> None:
 
 
 def test_callers_do_not_share() -> None:
-    rates = Rates(clock=FakeClock())
+    rates = RateLimiter(clock=FakeClock())
     rates.take("a", TEN, 20)
     assert rates.take("b", TEN, 20)
 
 
 def test_what_is_refused_costs_nothing() -> None:
-    rates = Rates(clock=FakeClock())
+    rates = RateLimiter(clock=FakeClock())
     rates.take("a", TEN, 15)
     assert not passes(lambda: rates.take("a", TEN, 6))
     assert rates.take("a", TEN, 5)
@@ -60,7 +60,7 @@ def test_what_is_refused_costs_nothing() -> None:
 
 def test_an_empty_bucket_is_seen_before_items_are_counted() -> None:
     clock = FakeClock()
-    rates = Rates(clock=clock)
+    rates = RateLimiter(clock=clock)
     rates.check("a", TEN)
     rates.take("a", TEN, 20)
     assert not passes(lambda: rates.check("a", TEN))
@@ -71,11 +71,11 @@ def test_an_empty_bucket_is_seen_before_items_are_counted() -> None:
 
 def test_more_than_ever_fits_is_the_callers_mistake() -> None:
     with pytest.raises(InvalidRequestError, match="21 items; the rate limit never lets more than 20 through"):
-        Rates().take("a", TEN, 21)
+        RateLimiter().take("a", TEN, 21)
 
 
 def test_memory_is_bounded_and_the_longest_unseen_is_forgotten() -> None:
-    rates = Rates(max_callers=3, clock=FakeClock())
+    rates = RateLimiter(max_callers=3, clock=FakeClock())
     for bucket in "abcad":
         rates.take(bucket, TEN, 1)
     assert len(rates) == 3
@@ -89,7 +89,7 @@ def test_memory_is_bounded_and_the_longest_unseen_is_forgotten() -> None:
 )
 def test_no_more_than_burst_and_rate_ever_pass(asked: list[tuple[float, int]], rate: float, burst: int) -> None:
     clock, allowance = FakeClock(), Allowance(items_per_second=rate, burst=burst)
-    rates, began, passed = Rates(clock=clock), clock.now, 0
+    rates, began, passed = RateLimiter(clock=clock), clock.now, 0
     for pause, items in asked:
         clock.now += pause
         standing = rates.standing("a", allowance)

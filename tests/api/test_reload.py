@@ -114,7 +114,7 @@ def test_a_reload_during_the_start_waits_for_it_and_at_the_end_is_refused(models
         session = FakeSession()
         session.gate.clear()
         app = create_app(settings_for(models), open_session=OpenFake(session))
-        engine = app.state.engine
+        engine = app.engine
         async with engine.running(app):
             early = asyncio.create_task(engine.reload())
             await asyncio.sleep(0.05)

@@ -183,7 +183,7 @@ def test_an_application_may_start_with_models_that_are_loaded_already(models: Pa
 
         app = create_app(settings_for(models), open_session=no_session, preloaded=loaded)
         loaded.clear()
-        engine = app.state.engine
+        engine = app.engine
         async with engine.running(app):
             await engine.lifecycle.decided()
             engine.lifecycle.check()

@@ -53,7 +53,7 @@ def in_thread(
     listen(sockets)
     server = Server(
         [Listener(app=app, sockets=sockets)],
-        lifecycle=app.state.lifecycle,
+        lifecycle=app.lifecycle,
         drain_timeouts=DrainTimeouts(lame_duck_seconds=lame_duck_seconds, grace_seconds=grace_seconds),
         stop=stop,
     )
@@ -61,7 +61,7 @@ def in_thread(
     with ThreadPoolExecutor(1) as pool:
         try:
             status = pool.submit(server.run, lambda: None)
-            yield InThread(url=url, lifecycle=app.state.lifecycle, stop=stop, session=session, status=status)
+            yield InThread(url=url, lifecycle=app.lifecycle, stop=stop, session=session, status=status)
         finally:
             session.gate.set()
             stop.tell()

@@ -66,7 +66,7 @@ class Standing:
         }
 
 
-class Rates:
+class RateLimiter:
     """Buckets of all callers in this process."""
 
     def __init__(self, *, max_callers: int = MAX_CALLERS, clock: Callable[[], float] = time.monotonic) -> None:

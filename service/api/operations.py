@@ -1,0 +1,154 @@
+"""Routes for operators: health, metrics, the models that are served, and their reload."""
+
+from __future__ import annotations
+
+import os
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Response, post
+from litestar.handlers import HTTPRouteHandler, route
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import Method
+
+from service.api.access import OPEN
+from service.api.problems import PROBLEM_JSON, Problem, problems
+from service.api.schemas import Health, ReloadAccepted
+from service.api.security_headers import refuse_cross_origin
+from service.errors import ReloadFailedError
+from service.lifecycle import Lifecycle
+from service.metrics import CONTENT_TYPE, Metrics
+from service.models.cards import ModelsResponse
+from service.models.registry import ModelRegistry
+from service.models.reloading import ReloadResponse
+
+READ: list[Method] = ["GET", "HEAD"]
+
+
+class Reload(ABC):
+    """Base class of the ways to reload models from a request."""
+
+    @abstractmethod
+    async def __call__(self) -> ReloadResponse | ReloadAccepted:
+        """Reload, or ask another process to. Raises ReloadFailedError."""
+
+
+class ReloadHere(Reload):
+    """Reloads in this process, which serves alone, and answers with the result."""
+
+    def __init__(self, reload: Callable[[], Awaitable[ReloadResponse]]) -> None:
+        self._reload = reload
+
+    async def __call__(self) -> ReloadResponse:
+        return await self._reload()
+
+
+class AskSupervisor(Reload):
+    """Asks the supervisor of several workers to reload: it loads first and then passes the signal to all of them."""
+
+    def __init__(self, supervisor: int, lifecycle: Lifecycle) -> None:
+        self._supervisor = supervisor  # its process id
+        self._lifecycle = lifecycle
+
+    async def __call__(self) -> ReloadAccepted:
+        if self._lifecycle.is_ending:
+            raise ReloadFailedError(f"the service is {self._lifecycle.phase.value}")
+        if os.getppid() != self._supervisor:
+            raise ReloadFailedError("the supervisor of this worker has died")
+        os.kill(self._supervisor, signal.SIGHUP)
+        return ReloadAccepted("the supervisor is told; the log and ribbon_reloads_total tell what comes of it")
+
+
+ACCEPTED = ResponseSpec(
+    ReloadAccepted, description="With several workers: the supervisor is told", generate_examples=False
+)
+DONE = ResponseSpec(ReloadResponse, description="What it changed; all of it is served", generate_examples=False)
+FOREIGN = ResponseSpec(
+    Problem,
+    description="A browser sent it for a page of another origin",
+    media_type=PROBLEM_JSON,
+    generate_examples=False,
+)
+
+
+@route("/health/live", http_method=READ, summary="The process runs", opt=OPEN, sync_to_thread=False)
+def live() -> Health:
+    """Answer 200 as long as the process runs."""
+    return Health("live")
+
+
+def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
+    """Make the route of readiness."""
+
+    @route(
+        "/health/ready",
+        http_method=READ,
+        summary="Every model is loaded and warm",
+        responses=problems(503),
+        opt=OPEN,
+        sync_to_thread=False,
+    )
+    def ready() -> Health:
+        """Answer 200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
+        lifecycle.check_ready()
+        return Health(lifecycle.phase.value)
+
+    return ready
+
+
+def metrics_route(served: Metrics) -> HTTPRouteHandler:
+    """Make the route of the metrics."""
+
+    @route(
+        "/metrics",
+        http_method=READ,
+        summary="Prometheus metrics",
+        responses=problems(401),
+        sync_to_thread=False,
+        media_type=CONTENT_TYPE,
+    )
+    def metrics() -> Response[bytes]:
+        """The Prometheus text format."""
+        return Response(served.render(), media_type=CONTENT_TYPE)
+
+    return metrics
+
+
+def models_route(registry: ModelRegistry) -> HTTPRouteHandler:
+    """Make the route of the models that are served."""
+
+    @route(
+        "/models",
+        http_method=READ,
+        summary="Models that are served",
+        responses=problems(401, 503),
+        sync_to_thread=False,
+    )
+    def models() -> ModelsResponse:
+        """Name, version, task, labels, limits, licence and measured quality of every model."""
+        return ModelsResponse(registry.cards())
+
+    return models
+
+
+def reload_route(reload_models: Reload) -> HTTPRouteHandler:
+    """Make the route of the reload, for the operators' own port."""
+
+    @post(
+        "/admin/reload",
+        status_code=200,
+        summary="Look for models again",
+        before_request=refuse_cross_origin,
+        responses={200: DONE, 202: ACCEPTED, 403: FOREIGN, **problems(409)},
+    )
+    async def reload() -> Response[Any]:
+        """Load what is new or changed, prove it, warm it up and switch to it; drop what is gone. Whatever is wrong, all
+        stays as it was."""
+        answer = await reload_models()
+        status = 202 if isinstance(answer, ReloadAccepted) else 200
+        return Response(msgspec.json.encode(answer), status_code=status, media_type=MediaType.JSON)
+
+    return reload
