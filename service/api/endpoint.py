@@ -181,9 +181,15 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     ) -> tuple[AdmittedRequest[Model, ItemEncoding, Row, Answer], Done[Answer]]:
         """Run the rows of a request; return the request as it was answered, and the rows' outcome. They are withdrawn
         if the caller disconnects."""
-        job = enqueue(admitted)
+        scheduler = admitted.served.scheduler
+        job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+        self.learn_from(admitted, job)
+        with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
+            return admitted, await job.done
+
+    def learn_from(self, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], job: Job[Answer]) -> None:
+        """Learn from a job what texts cost, to estimate those that come after it."""
         admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
-        return admitted, await finished(admitted, job, request)
 
     async def admit(
         self, data: Data, request: Request[Any, Any, Any]
@@ -245,19 +251,13 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         return _encoder.encode(self.response(admitted.served.name, results))
 
 
-def enqueue(admitted: AdmittedRequest[Any, Any, Any, Answer], *, accepted: bool = False) -> Job[Answer]:
-    """Queue the rows of a request; ``accepted`` is true of further rows of one that was queued before. Raises
-    OverloadedError or DeadlineExceededError."""
-    return admitted.served.scheduler.enqueue(
-        admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=accepted
-    )
-
-
-async def finished(
-    admitted: AdmittedRequest[Any, Any, Any, Answer], job: Job[Answer], request: Request[Any, Any, Any]
+async def run_more_rows(
+    admitted: AdmittedRequest[Any, Any, Any, Answer], request: Request[Any, Any, Any]
 ) -> Done[Answer]:
-    """Wait for the answers of a request's rows. They are withdrawn if the caller disconnects."""
+    """Run further rows of a text that has been run before. Nothing is learned from them: their number says nothing
+    about the text's length."""
     scheduler = admitted.served.scheduler
+    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=True)
     with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
         return await job.done
 

@@ -13,7 +13,7 @@ from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
-from service.api.endpoint import ESTIMATED, Refusal, TaskEndpoint, enqueue, finished
+from service.api.endpoint import ESTIMATED, Refusal, TaskEndpoint
 from service.api.generate_stream import AdmittedPrompts, SampleStream, ServedLanguageModel, sample_answer
 from service.api.language_schemas import MAX_SEED, GenerateRequest, GenerateResponse, GenerateResult
 from service.api.problems import PROBLEMS
@@ -21,7 +21,7 @@ from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.sampling import Prompt, Samples, SamplingOptions
 from service.models.cards import Limits
 from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
-from service.scheduling.job import Done
+from service.scheduling.job import Job
 
 EVENT_STREAM = "text/event-stream"
 ANSWER = ResponseSpec(
@@ -54,9 +54,8 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         before = model.first_state() if data.state is None else model.load_state(data.state)
         return model.encode_prompt(item.text, _options_of(data), before=before)
 
-    async def run(self, admitted: AdmittedPrompts, request: Request[Any, Any, Any]) -> tuple[Any, Done[Samples]]:
-        """Continue all prompts. What they cost says nothing about their length."""
-        return admitted, await finished(admitted, enqueue(admitted), request)
+    def learn_from(self, admitted: AdmittedPrompts, job: Job[Samples]) -> None:
+        """Learn nothing: what a request costs is what it writes, however long its prompts are."""
 
     def decode(
         self,

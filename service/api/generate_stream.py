@@ -12,7 +12,7 @@ from litestar import Request
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import SCORE_DIGITS
-from service.api.context import context_of
+from service.api.context import RequestContext, context_of
 from service.api.endpoint import AdmittedRequest
 from service.api.language_schemas import (
     AlternativeAnswer,
@@ -97,9 +97,7 @@ class SampleStream:
                     yield event
             if isinstance(arrived, Exception):
                 raise arrived
-            admitted, done = self.admitted, cast("Done[Samples]", arrived)
-            numbers = {"items": admitted.num_items, "tokens": admitted.num_tokens}
-            record_work(context_of(request), admitted.served.name, done, **numbers)
+            self._record(context_of(request), cast("Done[Samples]", arrived))
             yield _event("done", DoneEvent(self.admitted.served.name))
         except Exception as error:  # the status is sent: all that can be done is to say it
             yield b"event: error\ndata: %b\n\n" % problem_event(error, context_of(request))
@@ -107,6 +105,10 @@ class SampleStream:
             if not self.job.done.done():
                 context_of(request).kind = CallerLeftError.kind
                 self.admitted.served.scheduler.withdraw(self.job)
+
+    def _record(self, context: RequestContext, done: Done[Samples]) -> None:
+        admitted = self.admitted
+        record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
 
     def _end(self, done: asyncio.Future[Done[Samples]]) -> None:
         """Pass on the job's end. A failure then counts as seen, whether or not the stream is still read."""

@@ -39,8 +39,9 @@ TASKS: Mapping[str, type[Any]] = {
     "/generate": language_schemas.GenerateRequest,
     "/score": language_schemas.ScoreRequest,
 }
+TEXT_FIELDS = {"/generate": "prompt"}  # of other tasks it is "text"
 ENDS: Mapping[str, type[Any]] = {"refused": schemas.RefusedEvent, "done": schemas.DoneEvent, "error": Problem}
-STREAMS: Mapping[str, Mapping[str, type[Any]]] = {  # types of the events of each stream
+STREAMS: Mapping[str, Mapping[str, type[Any]]] = {
     "/translate": {"sentence": schemas.SentenceEvent, **ENDS},
     "/generate": {"token": language_schemas.TokenEvent, "sample": language_schemas.SampleEvent, **ENDS},
 }
@@ -215,13 +216,14 @@ def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
 
 def types(limits: Limits) -> Json:
     """Return the schema of every type by name; those of requests with the limits that hold here."""
-    every = {*TASKS.values(), *ANSWERS, *(event for events in STREAMS.values() for event in events.values())}
+    events = [data for stream in STREAMS.values() for data in stream.values()]
+    every = (*TASKS.values(), *ANSWERS, *events)
     _, found = msgspec.json.schema_components(every, ref_template=REF)
     many = {"type": "array", "minItems": 1, "maxItems": limits.max_items}
     text = {"type": "string", "maxLength": limits.max_text_length, "pattern": NO_NUL}
     tokens = many | {"items": {"type": "array", "items": {"type": "string", "pattern": NO_SPACE}}}
-    for request in TASKS.values():
-        field = "prompt" if request is language_schemas.GenerateRequest else "text"
+    for path, request in TASKS.items():
+        field = TEXT_FIELDS.get(path, "text")
         found[request.__name__]["properties"][field]["anyOf"] = [text, many | {"items": text}]
     tagged = found["TagRequest"]
     tagged["properties"]["text"]["anyOf"].append(NO_TEXT)

@@ -72,7 +72,7 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
             _check_gaps(items)
             filled = [(item, _filled(item.text, data.choices)) for item in items]
             check_lengths(
-                [InputItem(path=item.path, text=text, length=len(text)) for item, texts in filled for text in texts],
+                [InputItem(path=item.path, text=each, length=len(each)) for item, texts in filled for each in texts],
                 limits,
             )
         return items

@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
-from service.api.endpoint import Refusal, TaskEndpoint, enqueue, finished
+from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
@@ -77,7 +77,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         items = first
         if second.rows:
             with suppress(CapacityError, ModelFailedError):
-                more = await finished(second, enqueue(second, accepted=True), request)
+                more = await run_more_rows(second, request)
                 items = await self.services.side_thread(work, _better_of, first, second.items, more.answers, translator)
                 done = done.joined(more)
         return replace(admitted, items=items), done

@@ -25,8 +25,8 @@ class InputItem:
 
 
 def read_texts(text: str | list[str], limits: Limits, *, path: str = "text") -> list[InputItem]:
-    """Return the items of the text or the texts in a field. Raises InvalidRequestError or InputTooLongError, naming
-    each item that is wrong."""
+    """Return the items of a text or a list of texts, the field ``path``. Raises InvalidRequestError or
+    InputTooLongError, naming each item that is wrong."""
     if isinstance(text, str):
         items = [InputItem(path=path, text=text, length=len(text))]
     else:

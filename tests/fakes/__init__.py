@@ -41,6 +41,7 @@ from tests.fakes.bundles import (
 from tests.fakes.clock import FakeClock
 from tests.fakes.graphs import lexicon_graph, multi_label_graph, sentiment_graph
 from tests.fakes.language import LIKELIEST, language_pieces, logprob_of_text
+from tests.fakes.language_graphs import language_graphs
 from tests.fakes.sessions import FakeEncoder, FakeMultiLabel, FakeSession, FakeStep, OpenFake
 from tests.fakes.words import (
     CONFIDENCE,

@@ -31,6 +31,7 @@ from service.text.tokenizer import join_words, split_sentences
 from tests.fakes import (
     FakeSession,
     OpenFake,
+    language_graphs,
     lexicon_graph,
     multi_label_graph,
     sentiment_graph,
@@ -155,6 +156,7 @@ TINY: dict[str, Open] = {
     "multi-label classifier, fake": lambda folder: open_fake(write_multi_label(folder)),
     "translator, fake": lambda folder: open_fake(write_translator(folder)),
     "language model, fake": lambda folder: open_fake(write_language_model(folder)),
+    "language model, onnx": lambda folder: open_onnx(write_language_model(folder, graphs=language_graphs())),
     "tagger, onnx": lambda folder: open_onnx(write_bundle(folder, graph=lexicon_graph())),
     "classifier, onnx": lambda folder: open_onnx(write_classifier(folder, graph=sentiment_graph())),
     "multi-label classifier, onnx": lambda folder: open_onnx(write_multi_label(folder, graph=multi_label_graph())),
