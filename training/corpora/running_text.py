@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from training.corpora.columns import blocks, open_text
@@ -9,6 +10,9 @@ from training.corpora.sources import locate
 
 PTB, DIALOGUES, TATOEBA = "ptb", "dialogue-sgd", "tatoeba"
 BOOKS = ("shakespeare/input", "war-and-peace/warandpeace")  # of one text each
+# What Project Gutenberg sets around a book, its terms among it.
+_BEFORE_BOOK = re.compile(r"^\*\*\* ?START OF .*$", re.MULTILINE)
+_BEHIND_BOOK = re.compile(r"^\*\*\* ?END OF .*$", re.MULTILINE)
 
 
 def read_texts(source: str, data_dir: Path | None) -> list[str]:
@@ -22,13 +26,20 @@ def read_texts(source: str, data_dir: Path | None) -> list[str]:
         return [_turns(block) for block in blocks(path)]
     with open_text(path) as lines:
         if source in BOOKS:
-            return [lines.read().removeprefix("\ufeff").replace("\r\n", "\n").strip("\n")]
+            return [_book(lines.read())]
         texts = [line.strip() for line in lines]
     if corpus == PTB:
         return ["\n".join(texts)]
     if corpus == TATOEBA:
         texts = list(dict.fromkeys(text.partition("\t")[0] for text in texts))
     return [text for text in texts if text]
+
+
+def _book(text: str) -> str:
+    """The book itself, no more than one blank line in a row."""
+    begin, end = _BEFORE_BOOK.search(text), _BEHIND_BOOK.search(text)
+    body = text[begin.end() if begin else 0 : end.start() if end else len(text)]
+    return re.sub(r"\n{3,}", "\n\n", body.removeprefix("\ufeff").replace("\r\n", "\n")).strip("\n")
 
 
 def _turns(block: list[str]) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +18,28 @@ from training.command_line import publishing_parser
 from training.config import load_config
 from training.language_model.batches import StreamBatch, stream_batches
 from training.language_model.config import LanguageModelRun
-from training.language_model.corpora import Split, read_splits
+from training.language_model.corpora import read_splits
 from training.language_model.perplexity import stream_perplexity
-from training.language_model.units import Units, units_of_run
+from training.language_model.units import PIECES, Units, units_of_run
 from training.loop import fit, seed_everything
 from training.networks.language_model import LanguageModel
 from training.word_vectors import start_from_vectors
 
 
 def main() -> None:
-    arguments = publishing_parser(__doc__).parse_args()
+    parser = publishing_parser(__doc__)
+    parser.add_argument("--test", action="store_true", help="print the perplexity of the test texts, too")
+    arguments = parser.parse_args()
     config = load_config(LanguageModelRun, arguments.config)
+    if arguments.bundle and config.units not in PIECES:
+        parser.error(f"{config.units} cannot be published: they do not spell every text; {', '.join(PIECES)} do")
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
     splits = read_splits(config.sources, arguments.data_dir)
     units = units_of_run(config, folder, [text for split in splits.values() for text in split.train])
-    train, dev = encode_parts(splits, units, config)
+    train = [units.encode(text) for split in splits.values() for text in split.train]
+    dev = drawn([text for split in splits.values() for text in split.dev], units, config.dev_tokens)
     network = LanguageModel(vocabulary_size=units.size, config=config.network)
     if config.word_vectors:
         start_from_vectors(network.embedding, load_vocabularies(folder / VOCABULARIES)["words"], arguments.data_dir)
@@ -52,6 +57,10 @@ def main() -> None:
     )
     for name, value in scored(best, dev, units.end_id).items():
         print(f"dev {name:24} {value:8.2f}")
+    if arguments.test:
+        test = [units.encode(text) for split in splits.values() for text in split.test]
+        for name, value in stream_perplexity(best, test, units.end_id).items():
+            print(f"test {name:23} {value:8.2f}")
     if arguments.bundle:
         # It needs the service's packages, which training alone does not.
         from training.language_model.publish import publish
@@ -91,16 +100,14 @@ class Epochs:
         return (time.perf_counter() - self._began_at) / 60
 
 
-def encode_parts(splits: Mapping[str, Split], units: Units, config: LanguageModelRun) -> tuple[list[Ids], list[Ids]]:
-    """The training texts in ids, and as many dev texts, drawn at random, as have ``dev_tokens``."""
-    train = [units.encode(text) for split in splits.values() for text in split.train]
-    texts = [text for split in splits.values() for text in split.dev]
-    dev: list[Ids] = []
+def drawn(texts: Sequence[str], units: Units, num_tokens: int) -> list[Ids]:
+    """Texts in random order, in ids, up to so many units; the last is cut."""
+    found: list[Ids] = []
     for place in np.random.default_rng(0).permutation(len(texts)):
-        if sum(map(len, dev)) >= config.dev_tokens:
+        if sum(map(len, found)) >= num_tokens:
             break
-        dev.append(units.encode(texts[place])[: config.dev_tokens])
-    return train, dev
+        found.append(units.encode(texts[place])[:num_tokens])
+    return found
 
 
 def scored(network: LanguageModel, dev: Sequence[Ids], end_id: int) -> dict[str, float]:

@@ -22,6 +22,7 @@ from training.vocabularies import count_words, vocabularies_of_run, vocabulary_o
 
 END = "</s>"  # between texts; no word that the tokenizer cuts
 NEWLINE = "\n"
+PIECES = ("subwords", "characters")  # kinds that a sentencepiece model spells any text with
 CHARACTER_COVERAGE = {"unigram": 0.9999, "char": 0.99999}  # what is rarer is spelled in bytes
 SAMPLE_CHARACTERS = 6_000_000  # of text that subwords are learned from
 # Typographic quotes are read as those of keyboards, and a space that does not break as a space.
@@ -39,7 +40,7 @@ class Units:
 
 def units_of_run(config: LanguageModelRun, folder: Path, texts: Sequence[str]) -> Units:
     """Those that the run in ``folder`` began with, else new ones from its training texts, kept there."""
-    if config.units in ("subwords", "characters"):
+    if config.units in PIECES:
         path = folder / SUBWORDS
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)

@@ -36,6 +36,13 @@ def test_a_book_and_the_penn_treebank_are_one_text(data_dir):
     assert text.split("\n")[:2] == ["it was <unk>"] * 2
 
 
+def test_what_project_gutenberg_sets_around_a_book_is_no_part_of_it(tmp_path):
+    (tmp_path / "war-and-peace").mkdir()
+    book = "\ufeffTerms.\r\n*** START OF IT ***\r\n\r\nWell,\r\nPrince.\n\n\n\nSo.\n*** END OF IT ***\nTerms."
+    (tmp_path / "war-and-peace" / "warandpeace.txt").write_bytes(book.encode())
+    assert read_texts("war-and-peace/warandpeace", tmp_path) == ["Well,\nPrince.\n\nSo."]
+
+
 def test_an_unknown_source_is_named(data_dir):
     with pytest.raises(UnknownCorpusError, match="imaginary/text"):
         read_texts("imaginary/text", data_dir)

@@ -58,12 +58,23 @@ def test_a_language_model_is_trained_and_its_perplexity_told(
         MODEL.format(units=units, sources=sources, epoch_tokens=epoch_tokens, bidirectional=bidirectional),
         encoding="utf-8",
     )
-    run(train.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", tmp_path / "run")
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("dev perplexity_")]
-    assert len(lines) == 1 + (bidirectional == "true")
+    run(train.main, monkeypatch, config, "--data-dir", data_dir, "--run-dir", tmp_path / "run", "--test")
+    printed = capsys.readouterr().out.splitlines()
+    lines = [line for line in printed if line.startswith(("dev perplexity_", "test perplexity_"))]
+    assert len(lines) == 2 + 2 * (bidirectional == "true")
     assert all(1 < float(line.split()[-1]) < 330 for line in lines)
     state = torch.load(tmp_path / "run" / "best.pt", weights_only=True)["network"]
     assert state["embedding.weight"].shape[1] == 6
+
+
+def test_units_that_do_not_spell_every_text_are_not_published(tmp_path, monkeypatch, capsys):
+    config = tmp_path / "config.toml"
+    config.write_text(
+        MODEL.format(units="tokens", sources='"ptb/train"', epoch_tokens=0, bidirectional="false"), encoding="utf-8"
+    )
+    with pytest.raises(SystemExit):
+        run(train.main, monkeypatch, config, "--bundle", tmp_path / "bundle")
+    assert "tokens cannot be published" in capsys.readouterr().err
 
 
 TEXTS = [np.arange(start, start + length, dtype=np.int32) for start, length in ((4, 7), (5, 1), (3, 12), (7, 0))]
