@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-texts", type=int, default=25_000, help="training texts at most")
     parser.add_argument("--vocabulary-size", type=int, default=8000)
     parser.add_argument("--hidden-size", type=int, default=128)
-    parser.add_argument("--batches", type=int, default=3000, help=f"of {NUM_STREAMS} x {NUM_STEPS} words")
+    parser.add_argument("--batches", type=int, default=2000, help=f"of {NUM_STREAMS} x {NUM_STEPS} words")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,7 +116,7 @@ def norms_by_length(lengths: list[int], hidden_size: int) -> dict[str, list[floa
 
 def draw(norms: dict[str, list[float]], copied: dict[str, list[float]], distances: list[int], record: Record) -> None:
     """Left: gradient against distance. Right: what is copied over each distance."""
-    figure = blank_figure(11, 4.2)
+    figure = blank_figure(10, 4)
     left, right = figure.subplots(1, 2)
     for name, values in norms.items():
         kind, label = KINDS.get(name, EXPLODING), name.removesuffix(", clipped")

@@ -151,14 +151,14 @@ def draw(results: dict[str, dict[str, dict[str, float]]], record: Record) -> Non
         axes.grid(axis="y", color="0.92")
         axes.set_axisbelow(True)
     figure.axes[0].set_ylabel("macro F1 on test, %")
-    figure.axes[0].legend(fontsize=8, loc="lower right")
+    figure.axes[0].legend(fontsize=8, loc="upper right")
     save_figure(figure, record.folder / "order.png")
 
 
 def main() -> None:
     parser = experiment_parser(__doc__, "word-order")
     parser.add_argument("--hidden-size", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--train-texts", type=int, default=20_000, help="of each task at most")
     arguments = parser.parse_args()
     record = Record(arguments, "Does order matter?")
