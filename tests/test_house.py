@@ -13,7 +13,6 @@ from bench.architecture import ROOMS, imports_of, imports_under, room_of
 
 ROOT = Path(__file__).parents[1]
 
-# Each room may use itself and those after it.
 # What starts, binds, forks and ends; no room knows of it.
 FRONT = ("__main__", "keys", "serving")
 # Anybody may use them, and they use the errors.
@@ -72,13 +71,8 @@ def words_in(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-# Files that a language model of its own folder is to replace.
-REPLACED_SOON = {"training/streams.py", "training/train_language_model.py", "training/networks/language_model.py"}
-
-
 def files_under(folder: str) -> list[Path]:
-    files = sorted((ROOT / folder).rglob("*.py"))
-    return [path for path in files if path.relative_to(ROOT).as_posix() not in REPLACED_SOON]
+    return sorted((ROOT / folder).rglob("*.py"))
 
 
 def defined_under(*folders: str) -> list[tuple[Path, str, Definition]]:

@@ -168,7 +168,7 @@ class Subgraph:
         self._nodes = nodes
 
     def finish(self, *, inputs: Sequence[onnx.ValueInfoProto], results: Sequence[str]) -> None:
-        """``results``, float32 of any shape, become its outputs."""
+        """End the subgraph with ``results``, float32 of any shape, as its outputs."""
         outputs = [helper.make_tensor_value_info(f"{each}_out", TensorProto.FLOAT, None) for each in results]
         for value, output in zip(results, outputs, strict=True):
             self._nodes.append(helper.make_node("Identity", [value], [output.name]))

@@ -189,7 +189,7 @@ def draw_states(network: DialogueNetwork, reader: DialogueReader, record: Record
 
 @torch.inference_mode()
 def draw_attention(network: DialogueNetwork, reader: DialogueReader, record: Record) -> None:
-    """Where an lstm with attention looks while it writes its answers: a row for each token of the bot."""
+    """Draw where an lstm with attention looks while it writes its answers: a row for each token of the bot."""
     random.seed(0)
     batch = reader.batch([conversation("Alice")])
     _, weights = network.states(batch.ids[:, :-1])

@@ -124,7 +124,8 @@ class DialogueNetwork(nn.Module):
         self.mix = nn.Linear(2 * hidden_size, hidden_size) if attention else None
 
     def states(self, ids: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(batch, time) -> states (batch, time, hidden), and with attention its weights (batch, time, time)."""
+        """Return states (batch, time, hidden) of ids (batch, time), and with attention its weights (batch, time,
+        time)."""
         states, _ = self.direction.encoder.advance(self.model.input_norm(self.model.embedding(ids)), None)
         if self.keys is None or self.mix is None:
             return states, None

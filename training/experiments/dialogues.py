@@ -18,7 +18,7 @@ SPELLED = ("name", "town")  # kinds of facts whose values may be made up
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What a user says and the bot answers; the value of the fact that is told or asked for (none if it was never
+    """A user's words and the bot's answer; the value of the fact that is told or asked for (none if it was never
     told). If the user asks for it: its kind, how many turns ago it was told, and whether that was a correction."""
 
     user: str

@@ -87,14 +87,14 @@ def train(network: Predictor, text: list[int], epochs: int) -> list[float]:
 
 @torch.inference_mode()
 def word_states(network: Predictor, text: list[int]) -> Vectors:
-    """(word, hidden): the mean state behind each word over all places where it stands, as Elman's."""
+    """Return (word, hidden): the mean state behind each word over all places where it stands, as Elman's."""
     ids = torch.tensor(text)
     states = network.cell(network.words(ids[None]))[0][0]
     return torch.stack([states[ids == word].mean(0) for word in range(len(WORDS))]).numpy()
 
 
 def neighbours_of_same_category(vectors: Vectors) -> float:
-    """Of the words whose category has others: the share whose nearest word is of their category."""
+    """Return the share of the words, of categories with several, whose nearest word is of their category."""
     distances = np.linalg.norm(vectors[:, None] - vectors[None], axis=-1)
     np.fill_diagonal(distances, np.inf)
     categories = [CATEGORY_OF[word] for word in WORDS]

@@ -28,7 +28,7 @@ NEVER = (0, 1, 2)  # padding, unknown and mask are not written
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """How the next word is drawn."""
+    """A way to draw the next word."""
 
     temperature: float = 1.0
     top_k: int = 0  # of the likeliest words; 0: of all

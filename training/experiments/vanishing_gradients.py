@@ -62,7 +62,7 @@ class Copier(nn.Module):
             bias[hidden_size : 2 * hidden_size] = kind.forget_bias
 
     def forward(self, ids: Tensor) -> Tensor:
-        """(batch, time) symbols -> (batch, time, symbol) logits."""
+        """Return logits (batch, time, symbol) of symbols (batch, time)."""
         return self.head(self.cell(self.symbols(ids))[0])
 
 

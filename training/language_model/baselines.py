@@ -1,4 +1,4 @@
-"""What a language model must beat, on the same units and texts: Kneser-Ney models of several orders.
+"""Measure baselines on the same units and texts: Kneser-Ney models of several orders.
 
 ``python -m training.language_model.baselines CONFIG`` writes ``baselines.json`` into the run's folder; the report shows
 it. Units are the run's, so that every text has a probability and unknown words count alike.

@@ -99,7 +99,7 @@ def network_text(config: LanguageModelRun, network: nn.Module) -> str:
 
 
 def recipe_text(config: LanguageModelRun, history: list[dict[str, float]]) -> str:
-    """How the model was made, and the commands that make and measure it again."""
+    """Describe how the model was made, and the commands that make and measure it again."""
     tokens = config.epoch_tokens * len(history)  # 0: an epoch is all text
     return RECIPE.format(
         streams=config.num_streams,

@@ -131,7 +131,7 @@ def samples(
 
 
 def as_json(found: Sequence[NextWord] | Sequence[Sample]) -> list[dict[str, Any]]:
-    """As a report's figures hold them."""
+    """Return the figures as a report holds them."""
     return [
         {name: round(value, 5) if isinstance(value, float) else value for name, value in asdict(each).items()}
         for each in found

@@ -134,7 +134,7 @@ def _read_alone(
 
 
 def step_difference(found: Arrays, state: torch.Tensor, expected: torch.Tensor) -> float:
-    """Of states, of all log-probabilities, and of the best ones."""
+    """Return the largest difference of states, of all log-probabilities, and of the best ones."""
     best = expected.topk(found["scores"].shape[1], dim=-1).values
     chosen = expected.gather(1, torch.from_numpy(found["candidates"]).long())
     pairs = [
@@ -153,7 +153,7 @@ def flat_state(state: State) -> torch.Tensor:
 
 
 def unflat_state(network: LanguageModel, flat: torch.Tensor) -> State:
-    """(row, state) -> a network's state."""
+    """Return a network's state of a matrix (row, state)."""
     size, layers = network.config.hidden_size, network.config.num_layers
     parts = flat.view(len(flat), layers, -1, size)  # (row, layer, part, hidden)
     return tuple(parts[:, :, i].transpose(0, 1).contiguous() for i in range(parts.shape[2]))

@@ -75,7 +75,7 @@ def reader_graph(network: LanguageModel, kind: ProductKind) -> onnx.ModelProto:
 
 
 def step_inputs(network: LanguageModel) -> list[onnx.ValueInfoProto]:
-    """What a step reads."""
+    """Return the inputs of a step."""
     return [
         _tensor("tokens", TensorProto.INT32, "row"),
         _tensor(STATE, TensorProto.FLOAT, "row", state_size(network)),
@@ -84,7 +84,7 @@ def step_inputs(network: LanguageModel) -> list[onnx.ValueInfoProto]:
 
 
 def step_outputs(network: LanguageModel) -> list[onnx.ValueInfoProto]:
-    """What a step gives; ``scores`` are the log-probabilities of ``candidates``, falling."""
+    """Return the outputs of a step; ``scores`` are the log-probabilities of ``candidates``, falling."""
     return [
         _tensor(NEXT_STATE, TensorProto.FLOAT, "row", state_size(network)),
         _tensor("log_probabilities", TensorProto.FLOAT, "row", len(network.output_bias)),
@@ -94,7 +94,7 @@ def step_outputs(network: LanguageModel) -> list[onnx.ValueInfoProto]:
 
 
 def reader_inputs(network: LanguageModel) -> list[onnx.ValueInfoProto]:
-    """What the reader reads; a position is a row times the padded length plus the place in the row."""
+    """Return the inputs of the reader; a position is a row times the padded length plus the place in the row."""
     return [
         _tensor("ids", TensorProto.INT32, "batch", "time"),
         _tensor("lengths", TensorProto.INT32, "batch"),
@@ -105,7 +105,7 @@ def reader_inputs(network: LanguageModel) -> list[onnx.ValueInfoProto]:
 
 
 def reader_outputs(network: LanguageModel) -> list[onnx.ValueInfoProto]:
-    """What the reader gives: the log-probability of each target behind its position."""
+    """Return the outputs of the reader: the log-probability of each target behind its position."""
     return [
         _tensor(NEXT_STATE, TensorProto.FLOAT, "batch", state_size(network)),
         _tensor("log_probabilities", TensorProto.FLOAT, "position"),
@@ -143,7 +143,7 @@ class _Layers:
         return after[-per_layer], after
 
     def split(self, state: str) -> list[str]:
-        """(row, state) -> each layer's states."""
+        """Split a matrix (row, state) into each layer's states."""
         count = NUM_STATES[self._network.config.cell] * len(self._cells)
         sizes = self._builder.integers(*[self.size] * count)
         return self._builder.nodes("Split", state, sizes, num_outputs=count, axis=1)

@@ -17,7 +17,7 @@ MOST_OTHERS = 0.05  # of a text's characters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextFigures:
-    """How likely texts are. A text's end is predicted, too: it counts as a unit, a word and a character."""
+    """Figures of how likely texts are. A text's end is predicted, too: it counts as a unit, a word and a character."""
 
     unit_perplexity: float
     word_perplexity: float  # of what stands between white space, however many units spell it

@@ -67,7 +67,7 @@ class KneserNey:
             self.orders.append(_order_of(keys[n - 1], count, size, num_contexts=len(keys[n - 2]) if n > 1 else 1))
 
     def log_likelihoods(self, texts: Sequence[Ids]) -> list[Floats]:
-        """Of each text: the natural log-probability of every unit, that of the end last."""
+        """Return for each text the natural log-probability of every unit, that of the end last."""
         running, places = self._run_on(texts)
         probabilities = np.full(len(running), 1 / self.size)
         contexts = np.zeros(len(running), np.int64)

@@ -1,4 +1,4 @@
-"""How likely texts are to a network: each alone, or as one stream."""
+"""Perplexity of texts by a network: each alone, or as one stream."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def stream_perplexity(network: LanguageModel, texts: Sequence[Ids], end_id: int)
 def log_likelihoods(
     network: LanguageModel, texts: Sequence[Ids], end_id: int, *, with_end: bool = True
 ) -> list[npt.NDArray[np.float64]]:
-    """Of each text alone, its state zero before the first ``end_id``: the log-probability of every unit, that of the
+    """Return for each text alone, its state zero before the first ``end_id``, the log-probability of every unit, that
+    of the
     end last unless it is left out."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     found: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(texts)

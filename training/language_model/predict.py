@@ -26,7 +26,7 @@ Choose = Callable[[Floats], int]  # log-probabilities of all units to the one th
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Continuation:
-    """What a model writes, and how likely each of its units was; the last may be the end."""
+    """Units that a model writes, and how likely each of its units was; the last may be the end."""
 
     ids: tuple[int, ...]
     scores: tuple[float, ...]
@@ -52,11 +52,11 @@ class LanguageModelBundle:
         return np.array(self.subwords.encode(text), dtype=np.int32)
 
     def text_of(self, ids: Sequence[int]) -> str:
-        """What units spell, spaces at the edges included; an end is nothing."""
+        """Return the text that units spell, spaces at the edges included; an end is nothing."""
         return "".join(self.subwords.spell(ids))
 
     def log_likelihoods(self, texts: Sequence[Ids]) -> list[npt.NDArray[np.float64]]:
-        """Of each text: the log-probability of every unit, that of the end last."""
+        """Return for each text the log-probability of every unit, that of the end last."""
         found: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(texts)
         for rows in _runs(texts):
             batch = _batch([np.concatenate([[EOS_ID], texts[row]]) for row in rows])

@@ -1,4 +1,5 @@
-"""What a language model reads and writes: subwords, characters, words or tokens, and how text becomes their ids."""
+"""Units that a language model reads and writes: subwords, characters, words or tokens, and how text becomes their
+ids."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class Units:
 
 
 def units_of_run(config: LanguageModelRun, folder: Path, texts: Sequence[str]) -> Units:
-    """Those that the run in ``folder`` began with, else new ones from its training texts, kept there."""
+    """Return the units that the run in ``folder`` began with, else new ones from its training texts, kept there."""
     if config.units in PIECES:
         path = folder / SUBWORDS
         if not path.exists():
@@ -65,7 +66,7 @@ def word_units(vocabulary: Vocabulary) -> Units:
 
 
 def token_units(vocabulary: Vocabulary) -> Units:
-    """What stands between spaces; a line ends with :data:`END`."""
+    """Return the tokens between spaces; a line ends with :data:`END`."""
 
     def encode(text: str) -> Ids:
         tokens = text.replace(NEWLINE, f" {END} ").split()

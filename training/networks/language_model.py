@@ -59,12 +59,14 @@ class LanguageModel(nn.Module):
         self._states: dict[str, State] = {}
 
     def forward(self, ids: Tensor, state: State = None, direction: str = FORWARDS) -> tuple[Tensor, State]:
-        """(batch, time) ids -> (batch, time, unit) logits of each next unit in that direction, and the state."""
+        """Return logits (batch, time, unit) of ids (batch, time) for each next unit in that direction, and the
+        state."""
         readouts, state = self.read(ids, state, direction)
         return functional.linear(readouts, self.embedding.weight, self.output_bias), state
 
     def read(self, ids: Tensor, state: State = None, direction: str = FORWARDS) -> tuple[Tensor, State]:
-        """(batch, time) ids -> what is multiplied with the table, (batch, time, embedding), and the state."""
+        """Return for ids (batch, time) the readouts that are multiplied with the table, (batch, time, embedding), and
+        the state."""
         rows = self.input_norm(self.embedding(ids))
         if self.training and self.config.token_dropout:
             kept = 1 - self.config.token_dropout
@@ -86,7 +88,8 @@ class LanguageModel(nn.Module):
 
     @torch.inference_mode()
     def log_likelihoods(self, ids: Tensor, state: State = None, direction: str = FORWARDS) -> tuple[Tensor, State]:
-        """(batch, time + 1) ids -> the log-probability of each but the first, exact, (batch, time), and the state."""
+        """Return for ids (batch, time + 1) the log-probability of each but the first, exact, (batch, time), and the
+        state."""
         logits, state = self(ids[:, :-1], state, direction)
         loss = functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
         return -loss.view(len(ids), -1), state
@@ -129,7 +132,8 @@ class Direction(nn.Module):
         self.readout = nn.Linear(config.hidden_size, config.embedding_size)
 
     def forward(self, rows: Tensor, state: State) -> tuple[Tensor, State]:
-        """(batch, time, embedding) -> the same shape, and the state of every layer behind the last unit."""
+        """Return outputs of the same shape for (batch, time, embedding), and the state of every layer behind the last
+        unit."""
         rows, state = self.encoder.advance(self.input_dropout(rows), state)
         return torch.tanh(self.readout(self.output_dropout(rows))), state
 
@@ -143,7 +147,8 @@ class WindowEncoder(nn.Module):
         self.layer = nn.Linear(config.window_size * config.embedding_size, config.hidden_size)
 
     def advance(self, rows: Tensor, state: State) -> tuple[Tensor, State]:
-        """(batch, time, embedding) -> (batch, time, hidden); the state is the embeddings that the next step sees."""
+        """Return (batch, time, hidden) for (batch, time, embedding); the state is the embeddings that the next step
+        sees."""
         batch, time, size = rows.shape
         if state is None:
             state = (rows.new_zeros(self.num_before, batch, size),)
