@@ -1,6 +1,6 @@
 """External data of ONNX files: the other files that a graph reads its weights from, which onnxruntime opens by itself.
 
-Why they are not given to it from memory is in docs/adr/0030-weights-are-opened-by-onnxruntime.md.
+Why they are not given to it from memory is in docs/adr/0012-weights-are-opened-by-onnxruntime.md.
 """
 
 from __future__ import annotations

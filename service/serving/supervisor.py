@@ -1,7 +1,7 @@
 """Supervisor: forks worker processes on one port, replaces those that die or hang, and stops them together.
 
 Workers share the memory of the process that has loaded the models, which uvicorn's and gunicorn's do not
-(docs/adr/0020-a-supervisor-of-our-own.md).
+(docs/adr/0010-a-supervisor-of-our-own.md).
 """
 
 from __future__ import annotations
