@@ -11,6 +11,8 @@ from training.language_model.corpora import Split
 from training.language_model.minimal_pairs import SETS, Encode, Score, every, judge, read_pairs
 
 ALL = "all"
+LAST_LATIN = 0x24F  # the end of Unicode's block Latin Extended-B
+MOST_OTHERS = 0.05  # of a text's characters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +34,20 @@ class TextFigures:
 
 
 def held_out(splits: Mapping[str, Split], split: str, *, max_words: int | None = None) -> dict[str, list[str]]:
-    """The dev or test texts by source, those of all together as ``all``; at most so many words of a source."""
-    found = {source: _first(getattr(part, split), max_words) for source, part in splits.items()}
+    """The dev or test texts by source, those of all together as ``all``; at most so many words of a source. Texts in
+    other scripts, such as quotations of interviews in Hindi, are left out: bytes spell them."""
+    found = {
+        source: _first([text for text in getattr(part, split) if is_latin(text)], max_words)
+        for source, part in splits.items()
+    }
     texts = {source: part for source, part in found.items() if part}
     return {ALL: [text for part in texts.values() for text in part], **texts}
+
+
+def is_latin(text: str) -> bool:
+    """Whether hardly a character is a letter of another script."""
+    others = sum(ord(character) > LAST_LATIN and character.isalpha() for character in text)
+    return others <= MOST_OTHERS * len(text)
 
 
 def measure_texts(texts: Mapping[str, Sequence[str]], score: Score, encode: Encode) -> dict[str, TextFigures]:

@@ -61,7 +61,7 @@ EXAMPLE_PROMPTS = {
 }
 EXAMPLE_UNITS = {"subwords": 6, "characters": 20}
 MARGIN = 0.15  # of the likeliest unit over the next, at every step of an example
-FIGURES_WORDS = 20_000  # of each source, on dev, in both precisions
+FIGURES_WORDS = 8_000  # of each source, on dev, in both precisions
 
 
 def main() -> None:

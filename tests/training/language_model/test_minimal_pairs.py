@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from tests.training.language_model.made_up_text import write_running_text
+from training.language_model.corpora import Split, read_splits
 from training.language_model.measure import held_out, measure_texts
 from training.language_model.minimal_pairs import Pair, every, judge, read_pairs
 
@@ -76,8 +77,15 @@ def test_perplexities_count_the_end_as_unit_word_and_character():
     assert found["all"].unit_perplexity == pytest.approx(np.e)
 
 
-def test_texts_that_are_held_out_are_gathered_by_source(data_dir):
-    from training.language_model.corpora import read_splits
+def test_texts_in_other_scripts_are_not_measured():
+    texts = [
+        "Zürich is a city.",
+        "अशोदया जो एक है",
+        "The word кот means cat, and there is more to say of it than that alone.",
+    ]
+    assert held_out({"a": Split(train=[], dev=[], test=texts)}, "test")["a"] == [texts[0], texts[2]]
 
+
+def test_texts_that_are_held_out_are_gathered_by_source(data_dir):
     splits = read_splits(["shakespeare/input", "tatoeba/en-es/train"], data_dir)
     assert list(held_out(splits, "test")) == ["all", "shakespeare/input"]
