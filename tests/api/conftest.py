@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from httpx import Response
@@ -41,10 +41,7 @@ class Served:
 
     client: Client
     session: FakeSession
-
-    @property
-    def app(self) -> App:
-        return cast("App", self.client.app)
+    app: App | None = None
 
     def post(self, path: str, *, headers: Mapping[str, Any] | None = None, **request: Any) -> Response:
         """Whatever comes back."""
@@ -133,7 +130,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             stack.callback(session.gate.set)
             wait_until(lambda: is_ready(client))
             session.shapes.clear()
-            return Served(client=client, session=session)
+            return Served(client=client, session=session, app=app)
 
         yield start
 

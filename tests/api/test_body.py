@@ -166,8 +166,8 @@ def test_bodies_of_any_size_are_read_and_explained_alike(serve: Serve, size: int
 def test_a_large_bad_body_does_not_hold_up_others(serve: Serve) -> None:
     """While the side thread is busy, a bad body that is large waits for it, and a small one is answered."""
     served, gate = serve(), threading.Event()
-    engine = served.app.engine
-    busy: Future[bool] = engine.side_executor.submit(gate.wait, 20)
+    assert served.app is not None
+    busy: Future[bool] = served.app.engine.side_executor.submit(gate.wait, 20)
     with ThreadPoolExecutor(1) as pool:
         large = pool.submit(served.client.post, "/tag", content=b"{" + b" " * LARGE, headers=JSON)
         problem_of(post(served, b"{"), 400, "malformed_json")
