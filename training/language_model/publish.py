@@ -57,9 +57,9 @@ EXAMPLE_PROMPTS = {
         "In the beginning of the",
         "Is there anything else I can",
     ),
-    "characters": ("ROMEO:", "Prince Andrew said", "To be, or not to", "", "The emperor", "My lord, "),
+    "characters": ("ROM", "Prince And", "To be, or not to", "", "The emper", "My lord, ", "the countess sa", "Nat"),
 }
-EXAMPLE_UNITS = {"subwords": 6, "characters": 20}
+EXAMPLE_UNITS = {"subwords": 6, "characters": 6}
 MARGIN = 0.15  # of the likeliest unit over the next, at every step of an example
 FIGURES_WORDS = 8_000  # of each source, on dev, in both precisions
 
