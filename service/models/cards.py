@@ -119,7 +119,7 @@ def card_of(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCar
         labels={kind: plain_labels(tags) for kind, tags in manifest.labels.items()},
         default=is_default,
         precision=precision_of(bundle, settings),
-        device=device_of(settings),
+        device=device_of(bundle, settings),
         limits={**manifest.limits, **request_limits(settings).as_dict()},
         licence=manifest.licence,
         commercial_use=manifest.commercial_use,
@@ -153,11 +153,12 @@ def precision_of(bundle: Bundle, settings: Settings) -> str:
     """Return the configured precision if this model has it; else the model's own, or on a GPU the one that has kernels
     there."""
     manifest = bundle.manifest
-    wanted = settings.precision or PRECISIONS.get(device_of(settings))
+    wanted = settings.precision or PRECISIONS.get(device_of(bundle, settings))
     return wanted if wanted in manifest.precisions else manifest.default_precision
 
 
-def device_of(settings: Settings) -> Device:
-    """Return the device on which models run. The setting ``auto`` has been resolved by the time a model is loaded on a
-    GPU, in service.app."""
-    return "cuda" if settings.device == "cuda" else "cpu"
+def device_of(bundle: Bundle, settings: Settings) -> Device:
+    """Return the device on which a model runs: a language model always on the CPU, because its reader's positions count
+    the padding, and a GPU pads further. The setting ``auto`` has been resolved in service.app by the time a model is
+    loaded."""
+    return "cuda" if settings.device == "cuda" and bundle.manifest.task != "generate" else "cpu"

