@@ -81,10 +81,10 @@ def create_app(
     engine = create_engine(settings, open_session, preloaded, worker_metrics or Metrics(), access.reread_keys)
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer)
-    limits = request_limits(settings)
+    limits, tasks = request_limits(settings), task_routes(engine, access)
     app = Litestar(
         route_handlers=[
-            *task_routes(engine, access),
+            *tasks,
             *operation_routes(engine, with_metrics=settings.admin_port is None),
         ],
         exception_handlers=HANDLERS,
@@ -102,7 +102,8 @@ def create_app(
         openapi_config=describe_api(limits, needs_key=access.keys is not None),
         logging_config=None,
     )
-    limited = ConcurrencyLimit(app, lag=engine.lag, max_in_flight=settings.max_requests)
+    paths = frozenset(path for task in tasks for path in task.paths)
+    limited = ConcurrencyLimit(app, paths=paths, lag=engine.lag, max_in_flight=settings.max_requests)
     return App(
         litestar=app,
         requests=in_middlewares(limited, engine, request_log),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, cast
 
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
@@ -11,21 +12,21 @@ from service.api.problems import send_problem
 from service.errors import OverloadedError
 from service.scheduling.latency import EventLoopLag
 
-TASK_PATHS = frozenset({"/tag", "/classify", "/translate"})
-
 
 class ConcurrencyLimit:
-    """Counts the task requests in flight and refuses those beyond the limit, before their bodies are read."""
+    """Counts the requests in flight to the tasks' ``paths`` and refuses those beyond the limit, before their bodies are
+    read."""
 
-    def __init__(self, app: ASGIApp, *, lag: EventLoopLag, max_in_flight: int) -> None:
+    def __init__(self, app: ASGIApp, *, paths: Collection[str], lag: EventLoopLag, max_in_flight: int) -> None:
         self._app = app
+        self._paths = paths
         self._lag = lag
         self._max_in_flight = max_in_flight
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = cast("HTTPScope", scope)
-        if request["method"] != "POST" or not _is_task(request["path"]):
+        if request["method"] != "POST" or not self._is_task(request["path"]):
             await self._app(scope, receive, send)
             return
         self._lag.watch()
@@ -40,7 +41,6 @@ class ConcurrencyLimit:
         finally:
             self._in_flight -= 1
 
-
-def _is_task(path: str) -> bool:
-    """Whether a path is a task's, however it is written: ``//tag/`` is answered like ``/tag``."""
-    return path in TASK_PATHS or normalize_path(path) in TASK_PATHS
+    def _is_task(self, path: str) -> bool:
+        """Whether a path is a task's, however it is written: ``//tag/`` is answered like ``/tag``."""
+        return path in self._paths or normalize_path(path) in self._paths
