@@ -61,7 +61,7 @@ def test_no_more_are_inside_than_may_be(serve: Serve) -> None:
     with busy(served) as pool:
         waiting = pool.submit(served.tag, text="well")
         queued(served, 1)
-        for path in ("/classify", "/tag/", "/tag//"):
+        for path in ("/classify", "/translate", "/generate", "/score", "/tag/", "/tag//"):
             problem_of(served.client.post(path, json={"text": "a"}), 429, "overloaded")
     assert waiting.result()
     assert served.classify(text="good")
