@@ -17,7 +17,7 @@ from service.api.classify import ClassifyEndpoint, classify_route
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
 from service.api.generate import GenerateEndpoint, generate_route
-from service.api.middleware import ContextMiddleware
+from service.api.middleware import ContextMiddleware, with_plain_addresses
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live, metrics_route, models_route, ready_route, reload_route
 from service.api.problems import HANDLERS
@@ -135,7 +135,9 @@ def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog) -> ASG
     app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
     wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle)
     if trusted := engine.settings.trusted_proxies:
-        wrapped = ProxyHeadersMiddleware(wrapped, trusted_hosts=[str(network) for network in trusted])
+        wrapped = ProxyHeadersMiddleware(
+            with_plain_addresses(wrapped), trusted_hosts=[str(network) for network in trusted]
+        )
     return cast("ASGIApp", wrapped)
 
 

@@ -161,6 +161,14 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         """Return the cost of a token, relative to one of a row that is run once."""
         return 1.0
 
+    def work(self, data: Data, length: int) -> int:
+        """Return what reading so many characters costs, in characters of a tagger's text."""
+        return self.effort * length
+
+    def answer_work(self, data: Data, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer]) -> int:
+        """Return what writing the answer costs, likewise."""
+        return self.work(data, admitted.length)
+
     def estimated_cost(self, data: Data, items: Sequence[InputItem], served: ServedModel[Model, Row, Answer]) -> int:
         """Return the tokens that a request costs at least as a rule, before it is encoded."""
         length = sum([item.length for item in items])
@@ -169,7 +177,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     async def answer(self, data: Data, request: Request[Any, Any, Any]) -> ASGIResponse:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
         admitted, done = await self.run(await self.admit(data, request), request)
-        context, work = context_of(request), self.effort * admitted.length
+        context, work = context_of(request), self.answer_work(data, admitted)
         record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
         answered_at = time.monotonic()
         written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
@@ -205,7 +213,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         if length > WORTH_A_CHECK or services.access is not None:  # requests that would be refused are not counted
             tokens = self.estimated_cost(data, items, served)
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
-        work = self.effort * length
+        work = self.work(data, length)
         if work > LONG_TEXT:
             services.side_thread.check(work, deadline=deadline)
         if services.access is not None:

@@ -19,11 +19,13 @@ from service.api.language_schemas import MAX_SEED, GenerateRequest, GenerateResp
 from service.api.problems import PROBLEMS
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.sampling import Prompt, Samples, SamplingOptions
+from service.errors import FieldError, InvalidRequestError
 from service.models.cards import Limits
 from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
 from service.scheduling.job import Job
 
 EVENT_STREAM = "text/event-stream"
+MAX_ANSWER_TOKENS = 2**18  # of all samples of a request, alternatives included: some 9 MB of JSON
 ANSWER = ResponseSpec(
     GenerateResponse,
     description=f"One result per prompt, in order; with stream, {EVENT_STREAM}: an event per token",
@@ -48,7 +50,18 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         return max(1, int(ESTIMATED * len(items) * data.num_samples * data.max_tokens))
 
     def read(self, data: GenerateRequest, limits: Limits) -> list[InputItem]:
-        return read_texts(data.prompt, limits, path="prompt")
+        items = read_texts(data.prompt, limits, path="prompt")
+        if (asked := len(items) * _answer_tokens(data)) > MAX_ANSWER_TOKENS:
+            message = (
+                f"prompts x num_samples x max_tokens x (1 + logprobs) are {asked}, the limit is {MAX_ANSWER_TOKENS}: "
+                "send fewer at once"
+            )
+            raise InvalidRequestError(message, errors=[FieldError(path="max_tokens", message=message)])
+        return items
+
+    def answer_work(self, data: GenerateRequest, admitted: AdmittedPrompts) -> int:
+        """Return what writing the answer costs: a token about as much as a character of a tagger's text."""
+        return len(admitted.items) * _answer_tokens(data)
 
     def encode(self, item: InputItem, data: GenerateRequest, model: LanguageModel) -> EncodedPrompt:
         before = model.first_state() if data.state is None else model.load_state(data.state)
@@ -91,6 +104,11 @@ def generate_route(endpoint: GenerateEndpoint) -> HTTPRouteHandler:
         return await (endpoint.stream(data, request) if data.stream else endpoint.answer(data, request))
 
     return generate
+
+
+def _answer_tokens(data: GenerateRequest) -> int:
+    """Return the tokens that the answer to one prompt holds at most, alternatives included."""
+    return data.num_samples * data.max_tokens * (1 + data.logprobs)
 
 
 def _options_of(data: GenerateRequest) -> GenerateOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +11,8 @@ from service.api.request_log import RequestLog
 from service.api.security_headers import security_headers
 from service.lifecycle import Lifecycle
 
+UNKNOWN_ADDRESS = "unknown"
+_ADDRESS = re.compile(r"[0-9a-fA-F.:]{2,45}(%\w{1,16})?")
 UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
 CLOSE_CONNECTION = ((b"connection", b"close"),)  # the next request should go to another process
 
@@ -50,3 +53,16 @@ class ContextMiddleware:
             self._lifecycle.in_flight -= 1
             self._in_flight.dec()
             self._request_log.record(context, cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE)
+
+
+def with_plain_addresses(app: ASGIApp) -> ASGIApp:
+    """Wrap an application behind uvicorn's ProxyHeadersMiddleware, which takes any text of X-Forwarded-For for the
+    caller's address: what is no address becomes ``unknown``, so that no text of a caller's is logged."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        if client and not _ADDRESS.fullmatch(client[0]):
+            scope["client"] = (UNKNOWN_ADDRESS, 0)
+        await app(scope, receive, send)
+
+    return call

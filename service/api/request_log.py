@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Sequence
 from functools import reduce
@@ -21,8 +20,6 @@ _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # aske
 _KINDS_WITH_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whose senders an operator looks for
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_ADDRESS = re.compile(r"[0-9a-fA-F.:]{2,45}(%\w{1,16})?")
-
 _log = logging.getLogger("service.requests")
 
 
@@ -39,7 +36,7 @@ class RequestLog:
         headers, method, client = scope["headers"], scope["method"], scope.get("client")
         return RequestContext(
             request_id=request_id_of(headers),
-            caller=Caller(_address_of(client), None if self._keys is None else self._keys.presented(headers)),
+            caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(headers)),
             method=method if method in _METHODS else OTHER_METHOD,
             trace=NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers),
         )
@@ -63,11 +60,6 @@ class RequestLog:
             context.trace.end(fields)
             if is_logged:
                 log_request(_log, fields)
-
-
-def _address_of(client: tuple[str, int] | None) -> str | None:
-    """Return the caller's address. A proxy's X-Forwarded-For may hold any text, which is none of the log's business."""
-    return client[0] if client and _ADDRESS.fullmatch(client[0]) else None
 
 
 def log_fields(context: RequestContext, route: str, total_seconds: float) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Any
 
@@ -20,7 +20,7 @@ from service.api.generate_stream import logprob_of
 from service.api.language_schemas import GAP, ScoredChoice, ScoredToken, ScoreRequest, ScoreResponse, ScoreResult
 from service.api.problems import PROBLEMS
 from service.api.validation import MAX_REPORTED, InputItem, check_lengths, read_texts
-from service.errors import FieldError, InvalidRequestError
+from service.errors import FieldError, InputTooLongError, InvalidRequestError
 from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.language_model import LanguageModel, ScoredText, TextScoring
@@ -63,6 +63,9 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
         assert scorer is not None  # noqa: S101  # every language model has one
         return scorer
 
+    def work(self, data: ScoreRequest, length: int) -> int:
+        return length * len(data.choices or "_")
+
     def cost_factor(self, data: ScoreRequest) -> float:
         return len(data.choices or "_")
 
@@ -70,17 +73,18 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
         items = read_texts(data.text, limits)
         if data.choices is not None:
             _check_gaps(items)
-            filled = [(item, _filled(item.text, data.choices)) for item in items]
-            check_lengths(
-                [InputItem(path=item.path, text=each, length=len(each)) for item, texts in filled for each in texts],
-                limits,
-            )
+            read_texts(data.choices, limits, path="choices")  # for its errors
+            sizes = [len(choice) - len(GAP) for choice in data.choices]
+            check_lengths([replace(item, length=item.length + size) for item in items for size in sizes], limits)
         return items
 
     def encode(self, item: InputItem, data: ScoreRequest, model: LanguageModel) -> ScoredItem:
         texts = [item.text] if data.choices is None else _filled(item.text, data.choices)
         encode = model.encode_beginning if data.truncate else model.encode
-        return ScoredItem(text=item.text, scorings=list(map(encode, texts)))
+        scored = ScoredItem(text=item.text, scorings=list(map(encode, texts)))
+        if data.choices is not None and scored.truncated:
+            raise InputTooLongError("a text with a choice in it is over the model's limit: its gap may be cut off")
+        return scored
 
     def decode(
         self,

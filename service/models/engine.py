@@ -212,7 +212,7 @@ class Engine:
         predictor = loaded.predictor
         if before is not None:
             scorer = before.scorer and replace(before.scorer, card=loaded.card)
-            return ServedModel(card=loaded.card, predictor=predictor, scheduler=before.scheduler, scorer=scorer)
+            return replace(before, card=loaded.card, scorer=scorer)  # it keeps what it has learned
         scorer = None
         if isinstance(predictor, LanguageModel):
             scorer = ServedModel(card=loaded.card, predictor=predictor, scheduler=self._batcher(predictor, None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -139,10 +139,6 @@ class ModelRegistry:
         if name not in task_models.named:
             raise UnknownModelError(f"/{task} has no model named {name!r}; known: {', '.join(task_models.full_names)}")
         return [task_models.named[name]]
-
-    def of_task(self, task: Task) -> Iterator[ServedModel[Any, Any, Any]]:
-        """Return all models of a task; none while they load."""
-        return (served for served in self._snapshot.models if served.card.task == task)
 
     def cards(self) -> list[ModelCard]:
         """Return the cards of all models. Raises NotReadyError while they load."""

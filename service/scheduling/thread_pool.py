@@ -197,10 +197,10 @@ class ThreadPool:
         self._busy -= 1
         self._num_long -= source.is_long
         ends = self._running.get(source)
-        if ends is not None:  # else it has left meanwhile
+        if ends:  # else it has left meanwhile, and may have come back
             ends.popleft()
-            if source.num_waiting:  # what ran may wait again
-                self._waiting[source] = None
+        if ends is not None and source.num_waiting:  # what ran may wait again
+            self._waiting[source] = None
         self._fill()
 
     def _fill(self) -> None:

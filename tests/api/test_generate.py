@@ -257,6 +257,13 @@ def test_a_field_that_is_out_of_range_is_refused_and_named(served: Served, field
     assert any(error["path"].startswith(field) for error in document["errors"]) or field in document["detail"]
 
 
+def test_an_answer_of_millions_of_tokens_is_refused(served: Served) -> None:
+    asked = {"prompt": ["a"] * 128, "num_samples": 16, "max_tokens": 8, "logprobs": 20}
+    document = problem_of(served.client.post("/generate", json=asked), 422, "invalid_request")
+    assert [each["path"] for each in document["errors"]] == ["max_tokens"]
+    assert "344064" in document["detail"]
+
+
 def test_what_is_written_counts(served: Served) -> None:
     served.generate(prompt=["The", "The"], temperature=0)
     assert served.metric("ribbon_requests_total", route="/generate", status="200") == 1

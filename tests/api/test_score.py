@@ -68,6 +68,16 @@ def test_a_text_needs_one_gap_for_its_choices(served: Served) -> None:
     assert served.score(text="a ___ b")["results"][0]["logprob"] < 0
 
 
+def test_choices_are_texts_like_any(served: Served) -> None:
+    document = problem_of(served.post("/score", text="a ___", choices=["b", "\0"]), 422, "invalid_request")
+    assert [each["path"] for each in document["errors"]] == ["choices[1]"]
+
+
+def test_a_gap_that_may_be_cut_off_is_told(served: Served) -> None:
+    [result] = served.ask("/score", text="a" * 5000 + "___", choices=["b", "c"], truncate=True)["results"]
+    assert (result["reason"], result["choices"]) == ("input_too_long", [])
+
+
 def test_texts_without_an_answer_have_a_reason(served: Served) -> None:
     empty, long, good = served.score(text=["", "x " * MAX_PROMPT_TOKENS, "The"])["results"]
     assert (empty["reason"], empty["logprob"], empty["tokens"]) == ("no_words", None, [])

@@ -117,6 +117,20 @@ def test_slots_are_shared_and_of_single_rows_the_oldest_goes_first_whichever_its
     run(scenario, num_threads=1)
 
 
+def test_a_closed_model_that_comes_back_while_its_last_run_ends_is_run_again() -> None:
+    async def scenario(bench: Bench) -> None:
+        withdrawn = bench.come("a", SHORT)
+        await bench.turn()
+        bench.models[0].close()
+        bench.models[0].withdraw(withdrawn)  # its run goes on, and nothing else holds the model
+        await bench.turn()
+        job = bench.come("b", SHORT)  # of a request that had found the model before
+        await bench.end_all()
+        assert job.done.result().answers == [ord("b")]
+
+    run(scenario, num_threads=1)
+
+
 def test_long_rows_leave_a_slot_to_the_short_ones() -> None:
     async def scenario(bench: Bench) -> None:
         for letter, length in (("A", LONG), ("c", SHORT), ("B", LONG)):
