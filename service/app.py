@@ -135,9 +135,8 @@ def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog) -> ASG
     app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
     wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle)
     if trusted := engine.settings.trusted_proxies:
-        wrapped = ProxyHeadersMiddleware(
-            with_plain_addresses(wrapped), trusted_hosts=[str(network) for network in trusted]
-        )
+        inner: Any = with_plain_addresses(wrapped)
+        wrapped = ProxyHeadersMiddleware(inner, trusted_hosts=[str(network) for network in trusted])
     return cast("ASGIApp", wrapped)
 
 
