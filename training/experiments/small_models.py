@@ -84,6 +84,7 @@ def train_network(text: Text, cell: str, arguments: Any) -> tuple[LanguageModel,
         stream = stream_batches(
             text.train, num_streams=NUM_STREAMS, num_steps=NUM_STEPS, end_id=text.units.end_id, rng=rng
         )
+        before = done
         for batch in islice(stream, arguments.batches - done):
             loss = network.loss(batch)
             optimizer.zero_grad()
@@ -94,6 +95,8 @@ def train_network(text: Text, cell: str, arguments: Any) -> tuple[LanguageModel,
             done += 1
             if done % 500 == 0:
                 print(f"  {cell}, batch {done}: loss {loss.item():.2f}", flush=True)
+        if done == before:
+            raise ValueError(f"the texts are too short for a batch of {NUM_STREAMS} streams")
     network.num_sampled = 0
     return network.eval(), time.process_time() - began
 

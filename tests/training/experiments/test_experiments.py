@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import random
 import re
 from pathlib import Path
 
@@ -37,7 +38,9 @@ NEED_A_RUN_DIR = ("agreement", "sampling")
 def data_dir(tmp_path) -> Path:
     folder = tmp_path / "data"
     write_corpora(folder)
-    write(folder / "lm-english" / "help.txt", "".join(f"{line} {line}\n" for line in WORDS * 600))
+    rng = random.Random(1)
+    lines = (" ".join(rng.choices(WORDS, k=2)) + f" There are {number} of them .\n" for number in range(1500))
+    write(folder / "lm-english" / "help.txt", "".join(lines))
     rows = [f"attractors={n}\tthe dogs near the house\trun\truns\n" for n in (0, 1)]
     write(folder / "lm-minimal-pairs" / "linzen-natural.tsv", "".join(rows))
     return folder
