@@ -14,7 +14,7 @@ from training.experiments.dialogues import BOT, USER, DialogueMaker, Turn
 from training.experiments.memory_bundle import prompt_of, questions
 from training.language_model.predict import LanguageModelBundle
 
-SMALL = "--hidden-size 8 --word-size 8 --subwords 700 --steps 40 --max-turns 3 --num-questions 2"
+SMALL = "--hidden-size 8 --word-size 8 --subwords 700 --steps 400 --max-turns 3 --num-questions 2"
 
 
 def test_it_is_trained_once_and_published(tmp_path, monkeypatch):
