@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol
@@ -11,6 +10,7 @@ from typing import Generic, Protocol
 import numpy as np
 
 from service.decoding.length_bucket import LengthBucket, StepResult
+from service.decoding.offline import MAX_ROWS, NumberedSearch, decode_all
 from service.decoding.search import Hypotheses, Search, StepModel
 from service.decoding.sentence_search import T
 from service.text.batch import Batch, Ids
@@ -20,7 +20,6 @@ from service.text.batch import Batch, Ids
 SHORTEST = 64
 ENCODED_TOGETHER = 8  # sources are padded to a multiple of so many tokens, and those of one multiple share a run
 MAX_ENCODED_CELLS = 1024  # of one run
-MAX_ROWS = 128  # of a search on the calling thread
 
 
 class JoinPolicy(Protocol):
@@ -141,30 +140,10 @@ class BeamSearch(Generic[T]):
         return seconds
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _NumberedSearch:
-    """A search and its place among the answers."""
-
-    search: Search
-    place: int
-
-
 def search_all(model: StepModel, searches: Sequence[Search], *, max_rows: int = MAX_ROWS) -> list[Hypotheses]:
-    """Search on the calling thread, without queue or clock, and return the hypotheses of each search, in order; as many
-    are decoded together as there is room for."""
-    beam_search: BeamSearch[_NumberedSearch] = BeamSearch(model, max_rows=max_rows)
-    waiting = deque(map(_NumberedSearch, searches, range(len(searches))))
-    answers: list[Hypotheses] = [()] * len(searches)
-    while waiting or len(beam_search):
-        room, joining = beam_search.room, list[_NumberedSearch]()
-        while waiting and (room >= waiting[0].search.beam_size or not (len(beam_search) or joining)):
-            joining.append(waiting.popleft())
-            room -= joining[-1].search.beam_size
-        beam_search.admit(joining)
-        for step in beam_search.step():
-            for finished in step.finished:
-                answers[finished.item.place] = finished.hypotheses
-    return answers
+    """Search on the calling thread and return the hypotheses of each search, in order."""
+    strategy: BeamSearch[NumberedSearch[Search]] = BeamSearch(model, max_rows=max_rows)
+    return decode_all(strategy, searches)
 
 
 def _rounded(length: int) -> int:

@@ -4,15 +4,14 @@ another."""
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
 import numpy as np
 
-from service.decoding.beam_search import AtEveryStep, JoinPolicy
 from service.decoding.live_samples import LiveSample, LiveSamples, T
+from service.decoding.offline import MAX_ROWS, NumberedSearch, decode_all
 from service.decoding.sampling import (
     READ_COST,
     READ_TOGETHER,
@@ -26,7 +25,6 @@ from service.decoding.search import Floats
 from service.text.batch import Batch, Ids, pad
 
 MAX_READ_CELLS = 512  # of the prompts that are read between two steps
-MAX_ROWS = 128  # of samples that are taken without a scheduler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,12 +93,10 @@ class Sampler(Generic[T]):
         model: LanguageStepModel,
         *,
         max_rows: int,
-        join_policy: JoinPolicy = AtEveryStep(),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._model = model
         self._max_rows = max_rows
-        self._join_policy = join_policy
         self._clock = clock
         self._answers: dict[T, _Answer] = {}  # of every prompt that was admitted and is neither finished nor dropped
         self._reading: list[_Reading[T]] = []
@@ -111,11 +107,6 @@ class Sampler(Generic[T]):
         return len(self._answers)
 
     @property
-    def items(self) -> Collection[T]:
-        """Return the item of every prompt."""
-        return self._answers.keys()
-
-    @property
     def live_rows(self) -> int:
         """Return the number of samples that have not ended, those of prompts that are being read too."""
         return len(self._live) + sum(each.item.search.num_samples for each in self._reading)
@@ -123,7 +114,7 @@ class Sampler(Generic[T]):
     @property
     def room(self) -> int:
         """Return how many more rows there may be now; below 1 if none."""
-        return self._join_policy.room(live_rows=self.live_rows, max_rows=self._max_rows)
+        return self._max_rows - self.live_rows
 
     def admit(self, items: Sequence[T]) -> float:
         """Add prompts, which are read from the next step on, even if there is no room. Returns the seconds that this
@@ -215,30 +206,10 @@ class Sampler(Generic[T]):
                     yield FinishedPrompt(item=each.item, answer=[one for one in answer.samples if one is not None])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _NumberedPrompt:
-    """A prompt and its place among the answers."""
-
-    search: Prompt
-    place: int
-
-
 def sample_all(model: LanguageStepModel, prompts: Sequence[Prompt], *, max_rows: int = MAX_ROWS) -> list[Samples]:
-    """Sample on the calling thread, without queue or clock, and return the samples of each prompt, in order; as many
-    are taken together as there is room for."""
-    sampler: Sampler[_NumberedPrompt] = Sampler(model, max_rows=max_rows)
-    waiting = deque(map(_NumberedPrompt, prompts, range(len(prompts))))
-    answers: list[Samples] = [()] * len(prompts)
-    while waiting or len(sampler):
-        room, joining = sampler.room, list[_NumberedPrompt]()
-        while waiting and (room >= waiting[0].search.num_samples or not (len(sampler) or joining)):
-            joining.append(waiting.popleft())
-            room -= joining[-1].search.num_samples
-        sampler.admit(joining)
-        for run in sampler.step():
-            for finished in run.finished:
-                answers[finished.item.place] = finished.answer
-    return answers
+    """Sample on the calling thread and return the samples of each prompt, in order."""
+    strategy: Sampler[NumberedSearch[Prompt]] = Sampler(model, max_rows=max_rows)
+    return decode_all(strategy, prompts)
 
 
 def _rows_of(batch: Batch) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Sample, Samples, SamplingOptions
+from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
 from service.decoding.worker import TURN_SECONDS
 from service.errors import BundleError, InputTooLongError, NoWordsError
 from service.predictors.language_graphs import STATE, LanguageGraphs
@@ -198,11 +198,6 @@ class LanguageModel:
     def run(self, batch: Batch) -> list[ScoredText]:
         """Score each row as if it had been run alone."""
         return [ScoredText(logprobs=tuple(row.tolist())) for row in self.graphs.score(batch)]
-
-    def generate(self, prompts: Sequence[str], options: GenerateOptions) -> list[Samples]:
-        """Continue prompts on this thread, without a queue: for self-tests and evaluation. Raises InputTooLongError."""
-        encoded = [self.encode_prompt(each, options, before=self.first_state()) for each in prompts]
-        return sample_all(self.graphs, [each.search for each in encoded])
 
     def answer(self, examples: Sequence[LanguageExample]) -> list[LanguageAnswer]:
         """Answer examples together. Raises InvalidRequestError."""
