@@ -9,7 +9,7 @@ import logging
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,51 @@ def write_graphs(
         (folder / WEIGHTS).unlink(missing_ok=True)  # left by an older bundle
         for path in graphs["fp32"].parent.iterdir():
             shutil.copyfile(path, folder / path.name)
+    return difference
+
+
+def write_graph_sets(
+    folder: Path,
+    build: Callable[[str], Mapping[str, onnx.ModelProto]],
+    *,
+    precisions: Sequence[str],
+    replaced: Sequence[str],
+    check: Callable[[Path], float],
+) -> float:
+    """Write several graphs a precision and their shared weights; returns the largest difference of fp32 from torch.
+
+    ``build`` makes the graphs of a precision by file, ``check`` compares the fp32 graphs in a folder with torch;
+    ``replaced`` are files of an older bundle that are removed. Raises ExportError, before anything is written, if the
+    graphs do not give the output of the network.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        made, proof = Path(scratch) / "made", Path(scratch) / "proof"
+        _save_graphs(proof, [build("fp32")])
+        difference = check(proof)
+        _save_graphs(made, map(build, precisions))
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (WEIGHTS, *replaced):
+            (folder / name).unlink(missing_ok=True)
+        for path in made.iterdir():
+            shutil.copyfile(path, folder / path.name)
+    return difference
+
+
+def _save_graphs(folder: Path, sets: Iterable[Mapping[str, onnx.ModelProto]]) -> None:
+    folder.mkdir()
+    paths = []
+    for graphs in sets:
+        for name, graph in graphs.items():
+            save_graph(graph, folder / name)
+            paths.append(folder / name)
+    share_weights(paths)
+
+
+def largest_difference(differences: Iterable[float]) -> float:
+    """Return the largest difference between torch and onnxruntime. Raises ExportError if it is too large or NaN."""
+    difference = float(np.max(list(differences)))  # NaN if any difference is NaN
+    if not difference <= TOLERANCE:
+        raise ExportError(f"torch and onnxruntime differ by {difference:.2e}, more than {TOLERANCE:.0e}")
     return difference
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +16,11 @@ from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from training.export import (
     GRAPHS,
     SHAPES,
-    TOLERANCE,
-    WEIGHTS,
     Arrays,
-    ExportError,
+    largest_difference,
     random_lengths,
     round_weights,
-    save_graph,
-    share_weights,
+    write_graph_sets,
 )
 from training.language_model.graphs import NEXT_STATE, STATE, reader_graph, state_size, step_graph
 from training.matmul_variants import ByteProducts, FloatProducts
@@ -66,34 +61,22 @@ def write_language_model(network: LanguageModel, folder: Path, precisions: Seque
     The network is the final one already. Raises ExportError, before anything is written, if the graphs do not do what
     the network does.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        made, proof = Path(scratch) / "made", Path(scratch) / "proof"
-        write_graphs_of(network, proof, ["fp32"])
-        difference = check_language_model(network, LanguageModelSessions.open(proof, "fp32"))
-        write_graphs_of(network, made, precisions)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (WEIGHTS, *GRAPHS.values(), *READERS.values()):  # of an older bundle
-            (folder / name).unlink(missing_ok=True)
-        for path in made.iterdir():
-            shutil.copyfile(path, folder / path.name)
-    return difference
-
-
-def write_graphs_of(network: LanguageModel, folder: Path, precisions: Sequence[str]) -> None:
-    folder.mkdir()
-    for precision in precisions:
-        save_graph(reader_graph(network, PRODUCTS[precision]), folder / READERS[precision])
-        save_graph(step_graph(network, PRODUCTS[precision]), folder / GRAPHS[precision])
-    share_weights([folder / file for precision in precisions for file in (READERS[precision], GRAPHS[precision])])
+    return write_graph_sets(
+        folder,
+        lambda precision: {
+            READERS[precision]: reader_graph(network, PRODUCTS[precision]),
+            GRAPHS[precision]: step_graph(network, PRODUCTS[precision]),
+        },
+        precisions=precisions,
+        replaced=(*GRAPHS.values(), *READERS.values()),
+        check=lambda proof: check_language_model(network, LanguageModelSessions.open(proof, "fp32")),
+    )
 
 
 def check_language_model(network: LanguageModel, sessions: LanguageModelSessions) -> float:
-    """Torch against onnxruntime. Raises ExportError if they differ; returns by how much."""
+    """Compare torch with onnxruntime and return the largest difference. Raises ExportError if it is too large."""
     batches = [random_batch(shape, len(network.output_bias), seed) for seed, shape in enumerate(SHAPES)]
-    difference = float(np.max([each for batch in batches for each in walk(network, sessions, batch)]))  # NaN if one is
-    if not difference <= TOLERANCE:
-        raise ExportError(f"torch and onnxruntime differ by {difference:.2e}, more than {TOLERANCE:.0e}")
-    return difference
+    return largest_difference(each for batch in batches for each in walk(network, sessions, batch))
 
 
 @torch.inference_mode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +16,11 @@ from service.text.subwords import BOS_ID, PAD_ID
 from training.export import (
     GRAPHS,
     SHAPES,
-    TOLERANCE,
-    WEIGHTS,
     Arrays,
-    ExportError,
+    largest_difference,
     random_lengths,
-    save_graph,
-    share_weights,
     torch_inputs,
+    write_graph_sets,
 )
 from training.matmul_variants import ByteProducts, FloatProducts
 from training.networks.translator import Step, Translator
@@ -63,36 +58,22 @@ def write_translator(network: Translator, folder: Path, precisions: Sequence[str
     The network's weights are rounded already. Raises ExportError, before anything is written, if the graphs do not give
     the output of the network.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        made, proof = Path(scratch) / "made", Path(scratch) / "proof"
-        write_graphs_of(network, proof, ["fp32"])
-        difference = check_translator(network, TranslatorSessions.open(proof, "fp32"))
-        write_graphs_of(network, made, precisions)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (WEIGHTS, *GRAPHS.values(), *ENCODERS.values()):  # left by an older bundle
-            (folder / name).unlink(missing_ok=True)
-        for path in made.iterdir():
-            shutil.copyfile(path, folder / path.name)
-    return difference
-
-
-def write_graphs_of(network: Translator, folder: Path, precisions: Sequence[str]) -> None:
-    folder.mkdir()
-    for precision in precisions:
-        save_graph(encoder_graph(network, PRODUCTS[precision]), folder / ENCODERS[precision])
-        save_graph(step_graph(network, PRODUCTS[precision]), folder / GRAPHS[precision])
-    share_weights([folder / file for precision in precisions for file in (ENCODERS[precision], GRAPHS[precision])])
+    return write_graph_sets(
+        folder,
+        lambda precision: {
+            ENCODERS[precision]: encoder_graph(network, PRODUCTS[precision]),
+            GRAPHS[precision]: step_graph(network, PRODUCTS[precision]),
+        },
+        precisions=precisions,
+        replaced=(*GRAPHS.values(), *ENCODERS.values()),
+        check=lambda proof: check_translator(network, TranslatorSessions.open(proof, "fp32")),
+    )
 
 
 def check_translator(network: Translator, sessions: TranslatorSessions) -> float:
     """Compare torch with onnxruntime and return the largest difference. Raises ExportError if it is too large."""
     batches = check_batches(network.embedding.num_embeddings)
-    difference = float(
-        np.max([each for batch in batches for each in walk(network, sessions, batch)])
-    )  # NaN if any difference is NaN
-    if not difference <= TOLERANCE:
-        raise ExportError(f"torch and onnxruntime differ by {difference:.2e}, more than {TOLERANCE:.0e}")
-    return difference
+    return largest_difference(each for batch in batches for each in walk(network, sessions, batch))
 
 
 @torch.inference_mode()
