@@ -3,11 +3,12 @@ unit that was asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Self
 
+from litestar.response.streaming import ASGIStreamingResponse
 from msgspec import UNSET
 
 from service.api.schemas import ClassifyResult, EntityAnswer, SentenceAnswer, TagResult, TokenAnswer
@@ -18,8 +19,14 @@ from service.text.offsets import OffsetUnit, offset_table
 from service.text.pipeline import Encoding
 from service.text.sentence import Sentence
 
+EVENT_STREAM = "text/event-stream"
 SCORE_DIGITS = 4
 PARTS = 1_000_000  # scores of classes and weights of attention are given in millionths
+
+
+def event_stream(events: AsyncIterator[bytes]) -> ASGIStreamingResponse:
+    """Return the answer that sends these events one by one, through proxies too."""
+    return ASGIStreamingResponse(iterator=events, media_type=EVENT_STREAM, headers={"x-accel-buffering": "no"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

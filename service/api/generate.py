@@ -11,8 +11,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
-from litestar.response.streaming import ASGIStreamingResponse
 
+from service.api.answers import EVENT_STREAM, event_stream
 from service.api.endpoint import ESTIMATED, Refusal, TaskEndpoint
 from service.api.generate_stream import AdmittedPrompts, SampleStream, ServedLanguageModel, sample_answer
 from service.api.language_schemas import MAX_SEED, GenerateRequest, GenerateResponse, GenerateResult
@@ -24,7 +24,6 @@ from service.models.cards import Limits
 from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
 from service.scheduling.job import Job
 
-EVENT_STREAM = "text/event-stream"
 MAX_ANSWER_TOKENS = 2**18  # of all samples of a request, alternatives included: some 9 MB of JSON
 ANSWER = ResponseSpec(
     GenerateResponse,
@@ -90,9 +89,7 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
     async def stream(self, data: GenerateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
         """Answer with a stream of events. Errors that refuse the request are raised here, before the first event."""
         stream = SampleStream.start(await self.admit(data, request), data)
-        return ASGIStreamingResponse(
-            iterator=stream.events(request), media_type=EVENT_STREAM, headers={"x-accel-buffering": "no"}
-        )
+        return event_stream(stream.events(request))
 
 
 def generate_route(endpoint: GenerateEndpoint) -> HTTPRouteHandler:

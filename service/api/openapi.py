@@ -20,6 +20,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, Yaml
 from litestar.types import Method
 
 from service.api import language_schemas, schemas
+from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
 from service.api.problems import PROBLEM_JSON, Problem
 from service.errors import ServiceError, UnknownPathError
@@ -31,7 +32,6 @@ VERSION = "0.1.0"
 WEB = Path(__file__).parents[1] / "web"
 SCRIPT = "rapidoc-min.js"
 REF = "#/components/schemas/{name}"
-EVENT_STREAM = "text/event-stream"
 TASKS: Mapping[str, type[Any]] = {
     "/tag": schemas.TagRequest,
     "/classify": schemas.ClassifyRequest,

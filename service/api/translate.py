@@ -12,8 +12,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
-from litestar.response.streaming import ASGIStreamingResponse
 
+from service.api.answers import EVENT_STREAM, event_stream
 from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
@@ -29,7 +29,6 @@ from service.scheduling.job import Done
 from service.text.languages import match_language
 from service.text.markup.documents import cut_format
 
-EVENT_STREAM = "text/event-stream"
 ANSWER = ResponseSpec(
     TranslateResponse,
     description=f"One result per text, in order; with stream, {EVENT_STREAM}: an event per sentence",
@@ -97,9 +96,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
         """Answer with a stream of events. Errors that refuse the request are raised here, before the first event."""
         stream = SentenceStream.start(await self.admit(data, request), self.services.side_thread)
-        return ASGIStreamingResponse(
-            iterator=stream.events(request), media_type=EVENT_STREAM, headers={"x-accel-buffering": "no"}
-        )
+        return event_stream(stream.events(request))
 
 
 def translate_route(endpoint: TranslateEndpoint) -> HTTPRouteHandler:
