@@ -86,6 +86,13 @@ class RemoteTranslator:
         """Return the model that answers. Raises RefusedError if the service does not know it or the direction."""
         return ServedModel(**self._post(["Hello."], direction)["model"])
 
+    def threshold_of(self, model: ServedModel) -> float | None:
+        """Return the threshold of a model's confidences as ``GET /models`` says it, None if it has none."""
+        with urllib.request.urlopen(f"{self.url.rstrip('/')}/models", timeout=60) as answer:
+            cards = {(card["name"], card["version"]): card for card in json.load(answer)["models"]}
+        confidence = cards.get((model.name, model.version), {}).get("confidence")
+        return None if confidence is None else float(confidence["threshold"])
+
     def _answers(self, texts: Sequence[str], direction: str) -> list[Answer]:
         """Halve a refused request until only the refused text remains."""
         try:

@@ -20,10 +20,11 @@ EVALUATION = Path(__file__).with_name("evaluation")  # our own evaluation data
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A translator to be measured: a function that translates, and its name and version."""
+    """A translator to be measured: a function that translates, its name and version, its threshold of confidence."""
 
     translate: Translate
     model: ServedModel
+    threshold: float | None = None  # None of a model without confidences
 
     @property
     def title(self) -> str:
@@ -59,9 +60,11 @@ def open_system(arguments: argparse.Namespace, **options: Any) -> System:
 
         bundle = load_bundle(arguments.bundle)
         model = ServedModel(name=bundle.manifest.name, version=bundle.manifest.version)
-        return System(translate=answers_here(open_translator(bundle), **options), model=model)
+        threshold = (bundle.manifest.confidence or {}).get("threshold")
+        return System(translate=answers_here(open_translator(bundle), **options), model=model, threshold=threshold)
     remote = RemoteTranslator(url=arguments.url, model=arguments.model, options=options)
-    return System(translate=remote, model=remote.served(f"en-{arguments.languages[0]}"))
+    model = remote.served(f"en-{arguments.languages[0]}")
+    return System(translate=remote, model=model, threshold=remote.threshold_of(model))
 
 
 def output_folder(arguments: argparse.Namespace, system: System) -> Path:

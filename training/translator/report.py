@@ -42,7 +42,10 @@ Omissions: two parts of a sentence or a number are missing, or the translation i
 words recurs that does not in the source. Both are signs, not proofs; every translation is in
 [examples.md](examples.md). "Not told": the answer does not say that it is incomplete.
 """
-JUDGED = "A reader judges 60 sentences, with the source before them: usable as it is, or after a change of a word.\n"
+JUDGED = """
+A reader judges translations, with the source before them: usable as it is, or after a change of a word. 60 sentences
+are judged whatever their confidence is, and of a pool up to 60 whose confidence is at or above the threshold.
+"""
 
 Result = TypeVar("Result")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from training.corpora.parallel_files import FLORES, NEWSTEST
 from training.translator.domains import TATOEBA, TOGETHER, DomainFigures
 from training.translator.scores import Score
+from training.translator.usable import LanguageUse
 
 if TYPE_CHECKING:
     from training.translator.report import TranslatorFigures
@@ -37,9 +38,10 @@ def _other_rows(figures: TranslatorFigures) -> list[list[str]]:
             *(f"{each.either} of {each.sentences}" for each in figures.long_sentences.languages),
         ],
         [
-            "judged usable",
+            "usable, of any confidence",
             *(f"{each.usable} of {each.judged}" if each.judged else "not judged" for each in figures.usable.languages),
         ],
+        ["usable, of the pool's at or above the threshold", *map(_confident, figures.usable.languages)],
         [
             "small inputs right",
             *(
@@ -48,6 +50,11 @@ def _other_rows(figures: TranslatorFigures) -> list[list[str]]:
             ),
         ],
     ]
+
+
+def _confident(use: LanguageUse) -> str:
+    count = use.at_threshold
+    return f"{count.usable} of {count.above}" if count is not None and count.above else "not judged"
 
 
 def _domain_row(name: str, figures: DomainFigures, domain: str, directions: Sequence[str], measure: str) -> list[str]:

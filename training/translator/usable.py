@@ -3,9 +3,10 @@
     python -m training.translator.usable --url http://127.0.0.1:8123 --output runs/en-xx/evaluation
     python -m training.translator.usable --url http://127.0.0.1:8123 --judgements runs/en-xx/evaluation/usable.tsv
 
-The first writes ``usable.tsv``: language, number, an empty judgement, English, translation. A reader fills in ``yes``
-or ``no``. The second counts usable translations at and above thresholds of confidence; a judgement counts only while
-the translation is still the one that was judged.
+The first writes ``usable.tsv``: language, number, an empty judgement, English, translation. It holds 60 translations
+of any confidence and, of a pool of sentences, the first 60 of each language whose confidence is at or above the
+model's threshold. A reader fills in ``yes`` or ``no``. The second counts the usable ones of both, and by steps of
+confidence; a judgement counts only while the translation is still the one that was judged.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from training.report import table
@@ -28,7 +30,8 @@ from training.translator.options import (
     shortened,
 )
 
-THRESHOLDS = tuple(step / 10 for step in range(10))
+STEPS = tuple(step / 10 for step in range(10))
+NUM_CONFIDENT = 60  # judged at or above the threshold, of each language
 VERDICTS = {"yes": True, "no": False, "": None}
 
 Judgements = Mapping[tuple[str, str], bool]  # by language and translation
@@ -40,6 +43,7 @@ class Sentence:
 
     domain: str
     text: str
+    always: bool = True  # judged whatever the confidence of its translation is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class Judged:
 
     number: int
     domain: str
+    always: bool
     source: str
     translation: str
     confidence: float | None
@@ -68,10 +73,13 @@ class LanguageUse:
     """The translations of one language and their counts."""
 
     language: str
-    sentences: Sequence[Judged]
-    judged: int
+    sentences: Sequence[Judged]  # those to be judged
+    judged: int  # of those that are judged whatever their confidence is
     usable: int
-    thresholds: Sequence[ThresholdCount]  # none where there is no confidence
+    translated: int  # sentences, those of the pool among them
+    confident: int  # of these, those at or above the model's threshold
+    at_threshold: ThresholdCount | None  # None where there is no threshold
+    steps: Sequence[ThresholdCount]  # none where there is no confidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +91,14 @@ class UseFigures:
 
 
 def read_sentences() -> list[Sentence]:
-    """Return the sentences of ``evaluation/usable.toml``."""
+    """Return the sentences of ``evaluation/usable.toml``; those of the pool come from all domains in turn."""
     listing = tomllib.loads((EVALUATION / "usable.toml").read_text(encoding="utf-8"))
-    return [Sentence(domain=domain, text=text) for domain, texts in listing.items() for text in texts]
+    always = [Sentence(domain=domain, text=text) for domain, texts in listing["always"].items() for text in texts]
+    columns = [
+        [Sentence(domain=domain, text=text, always=False) for text in texts]
+        for domain, texts in listing["pool"].items()
+    ]
+    return [*always, *(each for row in zip_longest(*columns) for each in row if each is not None)]
 
 
 def read_judgements(path: Path | None) -> Judgements:
@@ -117,18 +130,27 @@ def measure(
 ) -> UseFigures:
     """Translate the sentences and join them with a reader's judgements of the translations."""
     texts = [each.text for each in sentences]
-    found = [of_language(language, sentences, system.answers(texts, language), judgements) for language in languages]
+    found = [
+        of_language(language, sentences, system.answers(texts, language), judgements, threshold=system.threshold)
+        for language in languages
+    ]
     return UseFigures(model=system.title, languages=found)
 
 
 def of_language(
-    language: str, sentences: Sequence[Sentence], answers: Sequence[Answer], judgements: Judgements
+    language: str,
+    sentences: Sequence[Sentence],
+    answers: Sequence[Answer],
+    judgements: Judgements,
+    *,
+    threshold: float | None,
 ) -> LanguageUse:
     """Return the figures of answers in one language."""
     found = [
         Judged(
             number=number,
             domain=sentence.domain,
+            always=sentence.always,
             source=sentence.text,
             translation=answer.translation,
             confidence=answer.confidence,
@@ -136,33 +158,46 @@ def of_language(
         )
         for number, (sentence, answer) in enumerate(zip(sentences, answers, strict=True), 1)
     ]
-    judged = [each for each in found if each.usable is not None]
+    confident = [each for each in found if threshold is not None and (each.confidence or 0.0) >= threshold]
+    of_pool = [each for each in confident if not each.always][:NUM_CONFIDENT]
+    always = [each for each in found if each.always]
+    shown = [*always, *of_pool]
+    judged = [each for each in shown if each.usable is not None]
     return LanguageUse(
         language=language,
-        sentences=found,
-        judged=len(judged),
-        usable=sum(each.usable is True for each in judged),
-        thresholds=_by_threshold(judged),
+        sentences=shown,
+        judged=sum(each.usable is not None for each in always),
+        usable=sum(each.usable is True for each in always),
+        translated=len(found),
+        confident=len(confident),
+        at_threshold=None if threshold is None else _count(threshold, of_pool),
+        steps=[_count(step, judged) for step in STEPS if _above(step, judged)],
     )
 
 
-def _by_threshold(judged: Sequence[Judged]) -> list[ThresholdCount]:
-    counts = []
-    for threshold in THRESHOLDS:
-        above = [each for each in judged if each.confidence is not None and each.confidence >= threshold]
-        if above:
-            usable = sum(each.usable is True for each in above)
-            counts.append(ThresholdCount(threshold=threshold, above=len(above), usable=usable))
-    return counts
+def _above(threshold: float, found: Sequence[Judged]) -> list[Judged]:
+    return [each for each in found if each.confidence is not None and each.confidence >= threshold]
+
+
+def _count(threshold: float, found: Sequence[Judged]) -> ThresholdCount:
+    judged = [each for each in _above(threshold, found) if each.usable is not None]
+    return ThresholdCount(threshold=threshold, above=len(judged), usable=sum(each.usable is True for each in judged))
 
 
 def as_markdown(figures: UseFigures) -> list[str]:
     """Return the counts as lines of Markdown."""
     rows = [
-        [LANGUAGE_NAMES[each.language], str(len(each.sentences)), str(each.judged), str(each.usable)]
+        [
+            LANGUAGE_NAMES[each.language],
+            f"{each.usable} of {each.judged}",
+            f"{each.confident} of {each.translated}",
+            "" if each.at_threshold is None else f"{each.at_threshold.threshold:.2f}",
+            "" if each.at_threshold is None else f"{each.at_threshold.usable} of {each.at_threshold.above}",
+        ]
         for each in figures.languages
     ]
-    lines = table(["language", "sentences", "judged", "usable"], rows)
+    header = ["language", "usable of any confidence", "confident", "threshold", "usable of the pool's confident ones"]
+    lines = table(header, rows)
     rows = [
         [
             f"{LANGUAGE_NAMES[part.language]}, {each.threshold:.1f}",
@@ -171,7 +206,7 @@ def as_markdown(figures: UseFigures) -> list[str]:
             f"{each.usable / each.above:.0%}",
         ]
         for part in figures.languages
-        for each in part.thresholds
+        for each in part.steps
     ]
     return [*lines, *(table(["confidence of at least", "judged", "usable", "share"], rows) if rows else [])]
 

@@ -16,6 +16,7 @@ def system(
     confidence: float | None = None,
     complete: bool | None = None,
     known: Mapping[str, str] | None = None,
+    threshold: float | None = None,
 ) -> System:
     """Answer each text with what ``known`` has for it, or with what ``say`` makes of it in a direction."""
 
@@ -25,4 +26,4 @@ def system(
             for text in texts
         ]
 
-    return System(translate=translate, model=ServedModel(name="made-up", version="0.0.1"))
+    return System(translate=translate, model=ServedModel(name="made-up", version="0.0.1"), threshold=threshold)

@@ -35,6 +35,13 @@ class Handler(BaseHTTPRequestHandler):
         results = [{"translation": text.upper()} for text in request["text"]]
         return self.answer(200, {"model": {"name": "m", "version": "1"}, "results": results})
 
+    def do_GET(self) -> None:
+        cards = [
+            {"name": "m", "version": "1", "confidence": {"what": "that it is right", "threshold": 0.7}},
+            {"name": "m", "version": "2"},
+        ]
+        return self.answer(200, {"models": cards})
+
     def answer(self, status: int, content: dict, *, retry_after: str | None = None) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
@@ -94,6 +101,12 @@ def test_the_served_model_is_told_and_an_unknown_direction_refused(url):
     assert remote.served("en-es") == ServedModel(name="m", version="1")
     with pytest.raises(RefusedError, match="422"):
         remote.served("en-xx")
+
+
+def test_the_threshold_is_that_of_the_served_models_card(url):
+    remote = RemoteTranslator(url=url)
+    assert remote.threshold_of(ServedModel(name="m", version="1")) == 0.7
+    assert remote.threshold_of(ServedModel(name="m", version="2")) is None
 
 
 def test_an_answer_is_as_sure_and_as_complete_as_its_weakest_sentence():

@@ -70,10 +70,24 @@ def test_of_few_sentences_none_is_shown_twice():
     assert len({each.source for each in examples_of(part).examples}) == len(examples_of(part).examples) == 5
 
 
-def test_there_are_sixty_sentences_to_judge():
+def test_sixty_sentences_are_always_judged_and_the_pool_is_larger():
     sentences = usable.read_sentences()
-    assert len({each.text for each in sentences}) == 60
-    assert {each.domain for each in sentences} == {"business", "software", "news"}
+    assert len({each.text for each in sentences}) == len(sentences) > 250
+    assert sum(each.always for each in sentences) == 60
+    assert {each.domain for each in sentences[60:63]} == {"business", "software", "news"}
+
+
+def test_of_the_pool_those_at_or_above_the_threshold_are_judged(tmp_path):
+    pool = [*SENTENCES, *(Sentence(domain="news", text=f"Text {n}.", always=False) for n in range(70))]
+    surely = usable.measure(system(confidence=0.75, threshold=0.75), ("es",), pool, {}).languages[0]
+    assert (len(surely.sentences), surely.confident, surely.translated) == (63, 73, 73)
+    judgements = {("es", each.translation): each.number % 4 > 0 for each in surely.sentences}
+    judged = usable.measure(system(confidence=0.75, threshold=0.75), ("es",), pool, judgements)
+    count = judged.languages[0].at_threshold
+    assert (count.threshold, count.above, count.usable) == (0.75, 60, 45)
+    assert "| Spanish | 3 of 3 | 73 of 73 | 0.75 | 45 of 60 |" in usable.as_markdown(judged)
+    hardly = usable.measure(system(confidence=0.7, threshold=0.75), ("es",), pool, {}).languages[0]
+    assert (len(hardly.sentences), hardly.confident) == (3, 0)
 
 
 def test_judgements_are_kept_while_the_translation_stays(tmp_path):
@@ -85,7 +99,7 @@ def test_judgements_are_kept_while_the_translation_stays(tmp_path):
     figures = usable.measure(system(confidence=0.75), ("es",), SENTENCES, read_judgements(path))
     (same,) = figures.languages
     assert (same.judged, same.usable) == (2, 1)
-    assert [(each.threshold, each.above, each.usable) for each in same.thresholds][-1] == (0.7, 2, 1)
+    assert [(each.threshold, each.above, each.usable) for each in same.steps][-1] == (0.7, 2, 1)
     other = usable.measure(system(lambda text, _: text.upper()), ("es",), SENTENCES, read_judgements(path))
     assert other.languages[0].judged == 0
     assert "50%" in "".join(
@@ -101,5 +115,5 @@ def test_a_judgement_is_yes_or_no(tmp_path):
 
 def test_without_judgements_nothing_is_counted():
     figures = usable.measure(system(confidence=0.5), LANGUAGES, SENTENCES, read_judgements(None))
-    assert all(each.judged == 0 and not each.thresholds for each in figures.languages)
+    assert all(each.judged == 0 and not each.steps for each in figures.languages)
     assert sum("| 0.50 |" in line for line in usable.to_read(figures)) == 9
