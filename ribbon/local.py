@@ -40,6 +40,7 @@ def open_local(
     *,
     task: str | None = None,
     models_dir: Path | None = None,
+    batch_size: int | None = None,
     open_session: OpenSession | None = None,
 ) -> Client:
     """Load a model, or the default one of a task, and return a client of it.
@@ -55,7 +56,7 @@ def open_local(
         settings = local_settings(os.environ, models_dir)
         loaded = load_chosen(settings, model, task, open_session or open_onnx)
         app = create_app(settings, preloaded=loaded)
-        return Client(URL, transport=LocalTransport(app))
+        return Client(URL, batch_size=batch_size, transport=LocalTransport(app))
     except StartupError as error:
         raise ModelError(str(error)) from error
 
@@ -91,7 +92,11 @@ def load_chosen(
     from service.models.loading import LoadedModel, find_versions, name_of, open_predictor
 
     bundles = find_versions(settings.models_dir)
-    chosen = bundles_for_task(bundles, task, settings) if model is None else [bundle_named(bundles, model, settings)]
+    chosen = (
+        bundles_for_task(bundles, task, settings)
+        if model is None
+        else [bundle_named(bundles, model, settings.models_dir)]
+    )
     return [
         LoadedModel(
             card=card_of(bundle, settings, is_default=name_of(bundle) == name_of(chosen[0])),
@@ -101,7 +106,7 @@ def load_chosen(
     ]
 
 
-def bundle_named(bundles: Sequence[Bundle], name: str, settings: Settings) -> Bundle:
+def bundle_named(bundles: Sequence[Bundle], name: str, models_dir: Path) -> Bundle:
     """Return the bundle called ``name``, the highest version of it, or ``name@version``. Raises ModelError."""
     from service.models.loading import name_of
 
@@ -109,7 +114,7 @@ def bundle_named(bundles: Sequence[Bundle], name: str, settings: Settings) -> Bu
         if name in (bundle.manifest.name, name_of(bundle)):
             return bundle
     known = ", ".join(dict.fromkeys(bundle.manifest.name for bundle in bundles))
-    raise ModelError(f"{settings.models_dir}: no model named {name!r}; known: {known}")
+    raise ModelError(f"{models_dir}: no model named {name!r}; known: {known}")
 
 
 def bundles_for_task(bundles: Sequence[Bundle], task: str | None, settings: Settings) -> list[Bundle]:
