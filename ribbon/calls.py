@@ -228,7 +228,8 @@ def _error_of(outcome: Outcome, deadline_seconds: float | None) -> RibbonError:
                 request_id="",
             )
         )
-    return UnreachableError(f"no answer: {str(outcome) or type(outcome).__name__}")
+    where = f"{outcome.request.url}: " if outcome is not None else ""
+    return UnreachableError(f"{where}no answer ({str(outcome) or type(outcome).__name__})")
 
 
 def _problem_of(response: httpx.Response) -> Problem:

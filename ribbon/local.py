@@ -89,9 +89,9 @@ def load_chosen(
     """Load and prove the bundles that were asked for: one by its name, or the default of a task; of translators all,
     because their languages differ. Raises StartupError or ModelError."""
     from service.models.cards import card_of
-    from service.models.loading import LoadedModel, find_versions, name_of, open_predictor
+    from service.models.loading import LoadedModel, name_of, open_predictor
 
-    bundles = find_versions(settings.models_dir)
+    bundles = bundles_in(settings.models_dir)
     chosen = (
         bundles_for_task(bundles, task, settings)
         if model is None
@@ -104,6 +104,17 @@ def load_chosen(
         )
         for bundle in chosen
     ]
+
+
+def bundles_in(models_dir: Path) -> list[Bundle]:
+    """Return the bundles of a folder, by name and the highest version of each first. Raises ModelError."""
+    from service.errors import BundleError
+    from service.models.loading import find_versions
+
+    try:
+        return find_versions(models_dir)
+    except BundleError as error:
+        raise ModelError(f"{error}; --models or RIBBON_MODELS_DIR names another folder") from error
 
 
 def bundle_named(bundles: Sequence[Bundle], name: str, models_dir: Path) -> Bundle:

@@ -4,8 +4,6 @@ All may be left out but a translation's ``target``; ``docs/api.md`` says what th
 ``priority`` are every task's: they become headers.
 """
 
-from __future__ import annotations
-
 from typing import Literal, Required, TypedDict
 
 OffsetUnit = Literal["codepoint", "utf16", "byte"]

@@ -57,6 +57,8 @@ def list_models(models_dir: Path, url: str | None, api_key: str | None, as_json:
             for each in served
         ]
     else:
+        from ribbon.local import bundles_in
+
         manifests = [bundle.manifest for bundle in bundles_in(models_dir)]
         described = [each.model_dump(mode="json", exclude_unset=True) for each in manifests]
         rows = [
@@ -73,9 +75,10 @@ def list_models(models_dir: Path, url: str | None, api_key: str | None, as_json:
 @click.option("--json", "as_json", is_flag=True, help="The bundle's manifest.")
 def info(name: str, models_dir: Path, card: bool, as_json: bool) -> None:
     """Describe a model: what it does, its labels, limits, corpora and figures."""
+    from ribbon.local import bundle_named, bundles_in
     from service.bundle import CARD, MANIFEST
 
-    bundle = bundle_called(name, models_dir)
+    bundle = bundle_named(bundles_in(models_dir), name, models_dir)
     if card or as_json:
         click.echo(bundle.path(CARD if card else MANIFEST).read_text("utf-8"), nl=False)
     else:
@@ -88,6 +91,7 @@ def info(name: str, models_dir: Path, card: bool, as_json: bool) -> None:
 def verify(names: tuple[str, ...], models_dir: Path) -> None:
     """Check every file of models against its checksum and answer their examples again, as the service does when it
     loads them. Without a name, all of the folder."""
+    from ribbon.local import bundles_in
     from ribbon.pull import prove
 
     folders = [folder_of(name, models_dir) for name in names] or [each.folder for each in bundles_in(models_dir)]
@@ -119,27 +123,11 @@ def pull(source: str, models_dir: Path, sha256: str | None, force: bool) -> None
     click.echo(f"{folder}: verified; ribbon serve --models {models_dir} serves it")
 
 
-def bundles_in(models_dir: Path) -> list[Bundle]:
-    """Return the bundles of a folder, by name. Raises ModelError."""
-    from service.errors import BundleError
-    from service.models.loading import find_versions
-
-    try:
-        return find_versions(models_dir)
-    except BundleError as error:
-        raise ModelError(f"{error}; --models or RIBBON_MODELS_DIR names another folder") from error
-
-
-def bundle_called(name: str, models_dir: Path) -> Bundle:
-    """Return a bundle of the folder by its name. Raises ModelError."""
-    from ribbon.local import bundle_named
-
-    return bundle_named(bundles_in(models_dir), name, models_dir)
-
-
 def folder_of(name: str, models_dir: Path) -> Path:
     """Return the folder of a bundle that is given by its name or its path. Raises ModelError."""
-    return Path(name) if Path(name).is_dir() else bundle_called(name, models_dir).folder
+    from ribbon.local import bundle_named, bundles_in
+
+    return Path(name) if Path(name).is_dir() else bundle_named(bundles_in(models_dir), name, models_dir).folder
 
 
 def description_of(bundle: Bundle) -> Iterator[str]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from itertools import chain, tee
+from itertools import tee
 from typing import Any, Literal, TypeVar
 
 import click
@@ -77,13 +77,22 @@ class Output:
         ``head``."""
         pairs = with_progress(texts, answered(texts, results_of))
         if self.format == "table":
-            heads = [self.style.faint(head)] if head else []
-            lines = (line for text, result in pairs for line in table(text, result, self.style))
-            write_lines(chain(heads, lines))
+            write_lines(self._table(pairs, table, head))
         elif self.format == "jsonl":
             write_lines(json_of(result) for _, result in pairs)
         else:
             write_lines(json_array(result for _, result in pairs))
+
+    def _table(
+        self,
+        pairs: Iterator[tuple[str, Result]],
+        table: Callable[[str, Result, Style], Iterable[str]],
+        head: str | None,
+    ) -> Iterator[str]:
+        for number, (text, result) in enumerate(pairs):
+            if head and number == 0:
+                yield self.style.faint(head)
+            yield from table(text, result, self.style)
 
 
 def format_options(command: Command) -> Command:
