@@ -255,7 +255,7 @@ class Choice(Record, frozen=True, gc=False):
 
 
 class Score(Record, frozen=True, kw_only=True):
-    """How likely a text is, or each choice for its gap."""
+    """Score of a text, or of each choice for its gap."""
 
     logprob: float | None = None
     perplexity: float | None = None

@@ -19,6 +19,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from ribbon.client import Client
 from ribbon.errors import ModelError
+from ribbon.variables import CLIENT_VARIABLES, MODELS_DIR
 
 if TYPE_CHECKING:
     from service.app import App
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from service.models.loading import LoadedModel, OpenSession
     from service.settings import Settings
 
-# Variables of the command line, which the service does not know.
-CLIENT_VARIABLES = frozenset({"RIBBON_API_KEY", "RIBBON_URL"})
 URL = "http://in-process"
 LONGEST_MS = 3_600_000  # nobody else waits here
 MAX_BATCH_CELLS = 512  # shorter runs than a server's: less to warm up
@@ -114,7 +113,7 @@ def bundles_in(models_dir: Path) -> list[Bundle]:
     try:
         return find_versions(models_dir)
     except BundleError as error:
-        raise ModelError(f"{error}; --models or RIBBON_MODELS_DIR names another folder") from error
+        raise ModelError(f"{error}; --models or {MODELS_DIR} names another folder") from error
 
 
 def bundle_named(bundles: Sequence[Bundle], name: str, models_dir: Path) -> Bundle:
@@ -149,7 +148,7 @@ class LocalTransport(httpx.BaseTransport):
         from service.lifecycle import Phase
 
         self._app = app
-        self._open: set[Exchange] = set()
+        self._open: set[LocalRequest] = set()
         thresholds = gc.get_threshold()
         with ExitStack() as stack:
             self._portal = stack.enter_context(start_blocking_portal())
@@ -164,20 +163,20 @@ class LocalTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Pass on a request; the response's body is read as it is made."""
-        exchange = Exchange(request, self._portal)
-        self._open.add(exchange)
-        self._portal.start_task_soon(exchange.run, self._app).add_done_callback(lambda _: self._open.discard(exchange))
-        start = exchange.next_message()
-        return httpx.Response(start["status"], headers=start["headers"], stream=exchange)
+        local = LocalRequest(request, self._portal)
+        self._open.add(local)
+        self._portal.start_task_soon(local.run, self._app).add_done_callback(lambda _: self._open.discard(local))
+        start = local.next_message()
+        return httpx.Response(start["status"], headers=start["headers"], stream=local)
 
     def close(self) -> None:
         """Stop the application and its threads; what is still being answered is given up."""
-        for exchange in list(self._open):
-            exchange.close()
+        for local in list(self._open):
+            local.close()
         self._stack.close()
 
 
-class Exchange(httpx.SyncByteStream):
+class LocalRequest(httpx.SyncByteStream):
     """A request on its way through the application, and the body of its answer as a stream."""
 
     def __init__(self, request: httpx.Request, portal: BlockingPortal) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from service.bundle import Bundle
 
 MAX_ARCHIVE_BYTES = 2**31  # fetched, and unpacked
-MAX_FILES = 64  # of a bundle, as in service.bundle
 CHUNK_BYTES = 2**20
 CONNECT_SECONDS, SILENCE_SECONDS = 10.0, 60.0
 
@@ -125,6 +124,8 @@ def fetch(url: str, path: Path) -> None:
 def unpack(archive: IO[bytes], folder: Path) -> None:
     """Write the files of an archive into a folder, by their plain names: nothing of an archive says where. Raises
     ModelError if it holds anything but the files of one folder."""
+    from service.bundle import MAX_FILES
+
     places, num_files, num_bytes = set[PurePosixPath](), 0, 0
     try:
         for member in members_of(archive):

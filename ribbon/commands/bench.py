@@ -1,4 +1,4 @@
-"""``ribbon bench``: throughput and latency of a running service."""
+"""Command ``ribbon bench``: throughput and latency of a running service."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 
 from ribbon.console.options import api_key_option, text_options
 from ribbon.console.texts import Texts
+from ribbon.variables import URL
 
 if TYPE_CHECKING:
     from ribbon.client import AsyncClient
@@ -47,7 +48,7 @@ class Measurement:
 @click.command(epilog=EPILOG)
 @click.argument("task", type=click.Choice(["tag", "classify", "translate", "generate", "score"]))
 @text_options
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True, envvar="RIBBON_URL", help="The service.")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, envvar=URL, help="The service.")
 @api_key_option
 @click.option("--model", "-m", help="Name of the model; else the task's default.")
 @click.option("--target", "-t", default="es", show_default=True, help="Language of translations.")

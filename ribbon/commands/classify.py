@@ -1,4 +1,4 @@
-"""``ribbon classify``: the class of each text."""
+"""Command ``ribbon classify``: the class of each text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ribbon generate``: continuations of prompts."""
+"""Command ``ribbon generate``: continuations of prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ribbon models``: the bundles of a folder."""
+"""Command ``ribbon models``: the bundles of a folder."""
 
 from __future__ import annotations
 

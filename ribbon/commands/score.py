@@ -1,4 +1,4 @@
-"""``ribbon score``: how likely texts are, or choices for a gap."""
+"""Command ``ribbon score``: how likely texts are, or choices for a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``ribbon serve``: the REST service."""
+"""Command ``ribbon serve``: the REST service."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ribbon.console.options import models_dir_option
+from ribbon.variables import CLIENT_VARIABLES
 
 EPILOG = """\b
 Examples:
@@ -19,8 +20,6 @@ Examples:
 
 Every setting of the service is an environment variable: python -m service.settings lists them.
 """
-# Variables of the command line, which the service does not know and would refuse.
-CLIENT_VARIABLES = ("RIBBON_API_KEY", "RIBBON_URL")
 
 
 @click.command(epilog=EPILOG)

@@ -1,4 +1,4 @@
-"""``ribbon tag``: parts of speech and entities."""
+"""Command ``ribbon tag``: parts of speech and entities."""
 
 from __future__ import annotations
 

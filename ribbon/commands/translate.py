@@ -1,4 +1,4 @@
-"""``ribbon translate``: texts in another language."""
+"""Command ``ribbon translate``: texts in another language."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ribbon.console.texts import Texts
+from ribbon.variables import API_KEY, MODELS_DIR, URL
 
 if TYPE_CHECKING:
     from ribbon.client import Client
@@ -23,14 +24,14 @@ models_dir_option = click.option(
     "--models",
     "models_dir",
     type=click.Path(path_type=Path, file_okay=False),
-    envvar="RIBBON_MODELS_DIR",
+    envvar=MODELS_DIR,
     show_envvar=True,
     default=Path("models"),
     show_default=True,
     help="Folder of bundles.",
 )
-url_option = click.option("--url", envvar="RIBBON_URL", show_envvar=True, help="Ask the service at this address.")
-api_key_option = click.option("--api-key", envvar="RIBBON_API_KEY", show_envvar=True, help="Key for that service.")
+url_option = click.option("--url", envvar=URL, show_envvar=True, help="Ask the service at this address.")
+api_key_option = click.option("--api-key", envvar=API_KEY, show_envvar=True, help="Key for that service.")
 deadline_option = click.option(
     "--deadline", type=click.FloatRange(min=0, min_open=True), help="Seconds that a request may take there."
 )
@@ -38,7 +39,7 @@ deadline_option = click.option(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """Where the models are: in this process, or behind a URL."""
+    """Place of the models: this process, or a service at a URL."""
 
     model: str | None
     models_dir: Path

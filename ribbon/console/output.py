@@ -26,7 +26,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How tables look: with colours and cut to the window's width on a terminal, else neither."""
+    """Look of tables: with colours and cut to the window's width on a terminal, else neither."""
 
     has_colours: bool
     width: int | None  # columns; None does not cut

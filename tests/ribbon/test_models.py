@@ -16,7 +16,7 @@ from threading import Thread
 
 import pytest
 
-from ribbon.pull import MAX_FILES
+from service.bundle import MAX_FILES
 from tests.fakes import CLASSIFIER, NAME, VERSION, damage, lexicon_graph, sentiment_graph, write_bundle
 from tests.ribbon.conftest import Invoke
 
