@@ -41,7 +41,7 @@ from ribbon.calls import (
     Wait,
     batches_of,
 )
-from ribbon.errors import UnreachableError
+from ribbon.errors import RibbonError, UnreachableError
 from ribbon.events import GENERATE_EVENTS, TRANSLATE_EVENTS, EventReader
 from ribbon.options import ClassifyOptions, GenerateOptions, ScoreOptions, TagOptions, TranslateOptions
 from ribbon.retries import Retries
@@ -55,7 +55,21 @@ Event = TypeVar("Event")
 
 
 def _headers(api_key: str | None) -> dict[str, str]:
+    """Return the headers of every request. Raises RibbonError if no header can hold the key."""
+    if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+        raise RibbonError("a key is plain ASCII, and this one is not")
     return {"accept": "application/json, text/event-stream"} | ({"x-api-key": api_key} if api_key else {})
+
+
+def _address(url: str) -> httpx.URL:
+    """Return the address of a service. Raises UnreachableError if it is none."""
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UnreachableError(f"{url}: not an address ({error})") from error
+    if address.scheme not in {"http", "https"} or not address.host:
+        raise UnreachableError(f"{url}: not an address such as {DEFAULT_URL}")
+    return address
 
 
 class Client:
@@ -76,7 +90,7 @@ class Client:
         batch_size: int | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(base_url=url, headers=_headers(api_key), transport=transport)
+        self._http = httpx.Client(base_url=_address(url), headers=_headers(api_key), transport=transport)
         self._calls = Calls(retries=retries, deadline_seconds=deadline_seconds)
         self._batch_size = batch_size
         self._limits: BatchLimits | None = None
@@ -204,7 +218,7 @@ class AsyncClient:
         batch_size: int | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._http = httpx.AsyncClient(base_url=url, headers=_headers(api_key), transport=transport)
+        self._http = httpx.AsyncClient(base_url=_address(url), headers=_headers(api_key), transport=transport)
         self._calls = Calls(retries=retries, deadline_seconds=deadline_seconds)
         self._batch_size = batch_size
         self._limits: BatchLimits | None = None

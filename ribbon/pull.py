@@ -36,7 +36,14 @@ def pull(source: str, models_dir: Path, *, sha256: str | None = None, force: boo
     ``sha256`` is an archive's checksum, or that of a folder's manifest. With ``force`` a bundle of the same name and
     version is replaced. Raises ModelError and UnreachableError; ``models_dir`` is then as it was.
     """
-    models_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        models_dir.mkdir(parents=True, exist_ok=True)
+        return _pull(source, models_dir, sha256, force=force)
+    except OSError as error:  # of the models folder: no right, no room
+        raise ModelError(f"{models_dir}: {error.strerror or error}") from error
+
+
+def _pull(source: str, models_dir: Path, sha256: str | None, *, force: bool) -> Path:
     # A hidden folder is no bundle to the service; beside the others, because a move must not copy.
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=models_dir) as scratch:
         folder = Path(scratch) / "bundle"
