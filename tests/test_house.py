@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.architecture import ROOMS, imports_of, imports_under, room_of
+from bench.architecture import ROOMS, Import, imports_of, imports_under, room_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,6 +29,12 @@ TRAINING_USES = {"text", "bundle", "errors"}
 PROOF_USES = TRAINING_USES | {"predictors", "runtime"}  # a model is proved by the code that will serve it
 # Files of training, or of a task's folder there, that make or prove a model.
 PROOFS = re.compile(r"training/(\w+/)?(evaluate(_\w+)?|examples|export|predict|publish|(\w+_)?report)\.py")
+
+
+# Files of the command line that load models in its own process.
+LOADERS = ("ribbon/local.py", "ribbon/pull.py")
+HEAVY = {"numpy", "onnxruntime", "litestar", "pydantic", "torch"}
+OUR_FOLDERS = {"service", "training", "bench", "tests"}
 
 
 def allowed_rooms(path: str) -> set[str]:
@@ -75,6 +81,17 @@ def files_under(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+def imported_at_start(folder: str) -> Iterator[Import]:
+    """What the files of a folder import as they are imported themselves: not in a function, and not for types alone."""
+    for path in files_under(folder):
+        tree = ast.parse(path.read_text("utf-8"), str(path))
+        for node in ast.walk(tree):
+            is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            if is_for_types or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                node.body = [ast.Pass()]
+        yield from imports_of(ast.unparse(tree), path.relative_to(ROOT).as_posix())
+
+
 def defined_under(*folders: str) -> list[tuple[Path, str, Definition]]:
     files = [path for folder in folders for path in files_under(folder)]
     return [(path, name, node) for path in files for name, node in definitions(path)]
@@ -82,7 +99,7 @@ def defined_under(*folders: str) -> list[tuple[Path, str, Definition]]:
 
 SERVICE_FILES = files_under("service")
 DEFINED = defined_under("service")
-SERVICE, TRAINING = imports_under("service"), imports_under("training")
+SERVICE, TRAINING, RIBBON = imports_under("service"), imports_under("training"), imports_under("ribbon")
 
 
 def test_the_service_never_imports_torch_or_training() -> None:
@@ -98,6 +115,18 @@ def test_the_tests_hold_no_programs_that_measure_and_those_hold_no_tests() -> No
     assert [
         str(path) for path in (ROOT / "tests/bench").rglob("*.py") if not path.name.startswith(("test_", "conftest"))
     ] == []
+
+
+def test_the_service_and_training_never_import_the_command_line() -> None:
+    assert [str(found) for found in [*SERVICE, *TRAINING] if found.top == "ribbon"] == []
+
+
+def test_the_command_line_starts_and_the_client_works_without_the_service() -> None:
+    """What they take from other folders is imported by a function, in a command or where models are loaded."""
+    at_start = [str(found) for found in imported_at_start("ribbon") if found.top in {*HEAVY, *OUR_FOLDERS}]
+    assert at_start == []
+    users = {found.path for found in RIBBON if found.top in {"service", "training"}}
+    assert [path for path in sorted(users) if not path.startswith(("ribbon/commands/", *LOADERS))] == []
 
 
 def test_nothing_in_the_service_can_load_a_pickle() -> None:
@@ -178,7 +207,7 @@ def test_the_glossary_has_one_sentence_a_word() -> None:
 def test_no_class_or_module_is_named_by_a_private_metaphor() -> None:
     named = [
         (path, name)
-        for path, name, node in defined_under("service", "training")
+        for path, name, node in defined_under("service", "training", "ribbon")
         if isinstance(node, ast.Module | ast.ClassDef)
     ]
     assert [f"{path}: {name}" for path, name in named if words_in(name) & METAPHORS] == []
@@ -186,7 +215,7 @@ def test_no_class_or_module_is_named_by_a_private_metaphor() -> None:
 
 def test_docstrings_begin_with_a_capital_and_not_in_the_middle_of_a_sentence() -> None:
     wrong = []
-    for path, name, node in defined_under("service", "training", "bench"):
+    for path, name, node in defined_under("service", "training", "bench", "ribbon"):
         docstring = ast.get_docstring(node)
         place = path.relative_to(ROOT).as_posix()
         if docstring is None or name.startswith("_"):

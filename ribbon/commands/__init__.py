@@ -1,0 +1,1 @@
+"""Commands of ``ribbon``, a module each; heavy packages are imported inside the functions."""

@@ -1,0 +1,1 @@
+"""What the commands share: options, texts from files and pipes, output."""
