@@ -18,15 +18,14 @@ from litestar.handlers import HTTPRouteHandler, route
 
 from service.api.access import OPEN
 from service.api.operations import READ
-from service.errors import UnknownPathError
 
 FOLDER = Path(__file__).parents[1] / "web" / "playground"
 PAGE = "index.html"
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
     {
-        ".html": "text/html; charset=utf-8",
-        ".css": "text/css; charset=utf-8",
-        ".js": "text/javascript; charset=utf-8",
+        ".html": "text/html",
+        ".css": "text/css",
+        ".js": "text/javascript",
         ".json": "application/json",
         ".svg": "image/svg+xml",
     }
@@ -67,17 +66,12 @@ def playground_routes() -> list[HTTPRouteHandler]:
     """Make the routes of the page and of its files. They are open: the page asks for a key if one is needed."""
     files = {path.name: WebFile.read(path) for path in sorted(FOLDER.iterdir())}
     page = files.pop(PAGE)
+    return [_route("/", page), *(_route(f"/playground/{name}", file) for name, file in files.items())]
 
-    @route("/", http_method=READ, opt=OPEN, include_in_schema=False, sync_to_thread=False)
+
+def _route(path: str, file: WebFile) -> HTTPRouteHandler:
+    @route(path, http_method=READ, opt=OPEN, include_in_schema=False, sync_to_thread=False)
     def playground(request: Request[Any, Any, Any]) -> Response[bytes]:
-        """Serve the page."""
-        return page.answer(request)
+        return file.answer(request)
 
-    @route("/playground/{name:str}", http_method=READ, opt=OPEN, include_in_schema=False, sync_to_thread=False)
-    def playground_file(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
-        """Serve a file of the page. Raises UnknownPathError."""
-        if name not in files:
-            raise UnknownPathError("the playground has no such file")
-        return files[name].answer(request)
-
-    return [playground, playground_file]
+    return playground

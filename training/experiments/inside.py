@@ -115,9 +115,8 @@ def train(network: Readers, texts: Sequence[tuple[Ints, int]], arguments: Any) -
             optimizer.step()
             schedule.step()
             losses.append([loss.item() for loss in each])
-        print(
-            f"epoch {epoch + 1}: loss {dict(zip(CELLS, np.mean(losses, 0).round(3).tolist(), strict=True))}", flush=True
-        )
+        means = ", ".join(f"{name} {loss:.3f}" for name, loss in zip(CELLS, np.mean(losses, 0), strict=True))
+        print(f"epoch {epoch + 1}: loss of {means}", flush=True)
 
 
 @torch.inference_mode()
@@ -223,10 +222,8 @@ def main() -> None:
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(
-        f"dev accuracy {exact}, rounded to 8 bits {rounded_accuracy}; {time.process_time() - began:.0f} s of one core"
-    )
-    print(f"{arguments.out}: {arguments.out.stat().st_size / 1000:.1f} KB")
+    print(f"right on {len(dev_examples)} dev texts: {exact}, rounded to 8 bits {rounded_accuracy}")
+    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes, {time.process_time() - began:.0f} s of one core")
 
 
 if __name__ == "__main__":
