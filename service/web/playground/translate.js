@@ -41,7 +41,7 @@ function heatMap({ source_tokens: sources, target_tokens: targets, weights }, ta
     make("caption", {}, "A row for each subword written: how much of its attention went to each subword read, in percent."),
     make("thead", {}, make("tr", {}, make("td", {}), sources.map((token) => make("th", { scope: "col" }, make("span", {}, named(token)))))),
     make("tbody", {}, targets.map((token, row) => make("tr", {}, make("th", { scope: "row", lang: target }, named(token)),
-      weights[row].map((weight) => make("td", { "--weight": weight, class: weight > 0.5 ? "strong" : null }, weight >= 0.1 ? Math.round(weight * 100) : "")))))));
+      weights[row].map((weight) => make("td", { "--weight": weight, class: weight > 0.74 ? "strong" : null }, weight >= 0.1 ? Math.round(weight * 100) : "")))))));
 }
 
 /** One sentence: what was read, what was written, alternatives, attention, confidence. */
@@ -53,7 +53,6 @@ function pairing(source, event, { target, card, say }) {
   const sourceNodes = [], targetNodes = [];
   const light = (nodes, weights) => nodes.forEach((node, place) => {
     node.classList.toggle("lit", weights !== null && weights[place] > 0.08);
-    node.classList.toggle("strong", weights !== null && weights[place] > 0.5);
     node.style.setProperty("--weight", weights ? Math.min(1, weights[place]).toFixed(3) : 0);
   });
   const clear = () => { light(sourceNodes, null); light(targetNodes, null); targetNodes.forEach((node) => node.classList.remove("chosen")); };
@@ -70,7 +69,7 @@ function pairing(source, event, { target, card, say }) {
   function pointBack(place) {
     clear();
     light(targetNodes, written.map((to) => share(to, read[place])));
-    sourceNodes[place].classList.add("lit", "strong");
+    sourceNodes[place].classList.add("lit");
     sourceNodes[place].style.setProperty("--weight", 1);
   }
   const readNodes = woven(source, read, (word, place) => (sourceNodes[place] = make("span", { onpointerenter: () => pointBack(place) }, word)));
