@@ -14,14 +14,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bench.process import ROOT
 from tests.deploy.programs import found
+from tests.web.tools import PROGRAMS
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install '.[browser]'")
 ActionChains, Keys = webdriver.ActionChains, webdriver.Keys
 
-PROGRAMS = {"chromium": "Debian package chromium", "chromedriver": "Debian package chromium-driver"}
 PATIENCE_SECONDS = 60
 DESKTOP, PHONE = (1200, 900), (390, 844)
+PICTURES = ROOT / "build" / "playground"
 PANES = ("tag", "classify", "translate", "generate", "inside")
 OPTIONS = (
     "--headless=new",
@@ -59,6 +61,19 @@ class Page:
         self.driver.get("about:blank")
         self.driver.get(f"{self.url}#{pane}")
         self.until(lambda: self.shown(f"#{pane}"))
+
+    def settle(self, pane: str) -> None:
+        """Wait until an opened pane shows an answer; in Generate, ask for one."""
+        if pane == "generate":
+            self.click("#generate-go")
+        self.until(lambda: " in " in self.text(f"#{pane} .status"))
+
+    def picture(self, path: Path, size: tuple[int, int] = DESKTOP) -> None:
+        """Save the whole page as PNG."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.resize(size[0], self.driver.execute_script("return document.documentElement.scrollHeight"))
+        self.driver.save_screenshot(str(path))
+        self.resize(*size)
 
     def resize(self, width: int, height: int) -> None:
         self.cdp(

@@ -20,7 +20,7 @@ from service.api_keys import line_for
 from tests.api.conftest import wait_until, write_one_each
 from tests.api.listening import start
 from tests.api.test_keys import KEY
-from tests.web.browser import PANES, PHONE, Keys, Page, axe_core, run_code
+from tests.web.browser import PANES, PHONE, PICTURES, Keys, Page, axe_core, run_code
 
 pytestmark = pytest.mark.browser
 
@@ -28,9 +28,7 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("pane", ["tag", "classify", "translate", "generate"])
 def test_the_programs_shown_do_what_the_page_did(page: Page, pane: str) -> None:
     page.open(pane)
-    if pane == "generate":
-        page.click("#generate-go")
-    page.until(lambda: " in " in page.text(f"#{pane} .status"))
+    page.settle(pane)
     shown = page.copied_answer(pane)
     for language, command in (("curl", ["bash", "-c"]), ("Python", [sys.executable, "-c"])):
         output = run_code(command, page.code(pane, language))
@@ -56,7 +54,8 @@ def answer_in(pane: str, output: str) -> Any:
 @pytest.mark.parametrize("pane", PANES)
 def test_nothing_is_wider_than_a_phone(page: Page, pane: str) -> None:
     page.open(pane, size=PHONE)
-    page.until(lambda: pane == "generate" or " in " in page.text(f"#{pane} .status"))
+    page.settle(pane)
+    page.picture(PICTURES / f"{pane}-phone.png", PHONE)
     assert page.driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
 
 
@@ -106,9 +105,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("pane", PANES)
 def test_axe_finds_nothing_serious(page: Page, axe: str, pane: str, theme: str) -> None:
     page.open(pane, theme=theme)
-    if pane == "generate":
-        page.click("#generate-go")
-    page.until(lambda: " in " in page.text(f"#{pane} .status"))
+    page.settle(pane)
+    page.picture(PICTURES / f"{pane}-{theme}.png")
     for details in page.all(f"#{pane} summary"):
         details.click()
     if pane == "generate":
@@ -199,7 +197,7 @@ def test_every_kind_of_failure_has_a_sentence(page: Page) -> None:
 @pytest.mark.parametrize("pane", ["tag", "classify", "translate", "inside"])
 def test_an_empty_field_says_what_will_appear(page: Page, pane: str) -> None:
     page.open(pane)
-    page.until(lambda: " in " in page.text(f"#{pane} .status"))
+    page.settle(pane)
     page.write(f"#{pane}-text", "")
     page.until(lambda: "appear" in page.text(f"#{pane} .empty"))
     assert page.text(f"#{pane} .status") == ""

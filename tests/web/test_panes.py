@@ -84,18 +84,27 @@ def test_inside_computes_what_pytorch_computes(page: Page) -> None:
         assert last == pytest.approx(hidden, abs=2e-5)
 
 
+def test_inside_tells_words_apart_as_training_does(page: Page) -> None:
+    page.open("inside")
+    code = (
+        """const {wordsOf} = await import(new URL("playground/cells.js", document.baseURI)); return wordsOf(given[0])"""
+    )
+    words = page.script(code, "It’s not_bad, 3.5 naïve 😀")
+    assert words == ["it's", "not", "_", "bad", ",", "3", ".", "5", "naïve", "😀"]  # as in test_inside.py of training
+
+
 def test_inside_shows_every_unit_of_every_gate(page: Page) -> None:
     page.open("inside")
     page.write("#inside-text", "It was not bad at all.")
     page.until(lambda: len(page.all("#inside-steps button")) == 7)
     assert page.driver.execute_script(MAPS) == [[7 * 16], [7 * 16] * 4, [7 * 16] * 6]
     page.all("#inside-steps button")[3].click()
-    page.until(lambda: page.text("#inside-readout").startswith("After “bad”: Simple RNN negative"))
+    page.until(lambda: page.text("#inside-readout").startswith("After “bad”: RNN negative"))
     page.driver.execute_script("document.querySelector('#inside-steps [aria-pressed=true]').focus()")
     page.press(Keys.ARROW_RIGHT)
     page.until(lambda: page.text("#inside-readout").startswith("After “at”"))
     page.point_at(page.all("#inside-out .map i")[4])
-    page.until(lambda: page.text("#inside-readout").startswith("Simple RNN, hidden state: unit"))
+    page.until(lambda: page.text("#inside-readout").startswith("RNN, hidden state: unit"))
     output = run_code([sys.executable, "-c"], page.code("inside", "Python"))
     verdicts = dict(zip(("rnn", "gru", "lstm"), page.texts("#inside-out .verdict"), strict=True))
     for line in output.splitlines():

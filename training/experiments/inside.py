@@ -153,15 +153,6 @@ def round_weights(network: Readers) -> dict[str, Any]:
     return written
 
 
-def weights_in(content: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the tables of a file as numbers."""
-    return {
-        name: np.frombuffer(base64.b64decode(table["int8"]), np.int8).reshape(table["shape"]).astype(np.float32)
-        * np.float32(table["scale"])
-        for name, table in content["tables"].items()
-    }
-
-
 @torch.inference_mode()
 def states_of(network: Readers, ids: Ints) -> dict[str, Any]:
     """Return what PyTorch computes for a text: each network's probabilities (time, class) after every word, and its

@@ -40,7 +40,8 @@ export function classifyPane() {
     out.classList.add("busy");
     try {
       const answer = await post("classify", body, signal), content = await answer.json();
-      show(out, content.results.map((found, place) => result(texts[place], found, card)));
+      show(out, content.results.map((found, place) => result(texts[place], found, card)),
+        card.multi_label ? make("p", { class: "hint" }, "A text may have several of these classes; the tick on a bar is where the class begins to count.") : []);
       foot.answered(content, answer, plural(texts.length, "text"));
       out.classList.remove("busy");
     } catch (error) {

@@ -4,8 +4,10 @@ import { events, post } from "./api.js";
 import { Foot, examples, listModels } from "./pane.js";
 
 const ALTERNATIVES = 8, TURN_TOKENS = 48;
+const SURPRISE = 6; // nats, as of a token of 1 in 400, and more: the deepest colour
 const CONVERSES = /memory|chat|dialog/; // names of models that were made for conversations
-const visible = (text) => text.replaceAll("\n", "⏎").replace(/^ +$/, "␣") || "(part of a character)";
+const special = (text) => text === "" || /^<.+>$/.test(text); // the end of a text, or a byte of a character
+const visible = (text) => (special(text) ? (text === "</s>" ? "(the end)" : "(part of a character)") : text.replaceAll("\n", "⏎").replace(/^ +$/, "␣"));
 const newSeed = () => Math.floor(Math.random() * 1e6);
 const bytesOf = (state) => Math.floor(state.length * 0.75).toLocaleString("en");
 
@@ -32,7 +34,7 @@ class Tokens {
 
   add({ text, logprob, top }) {
     this.list.push({ text, logprob, top: top ?? [], before: this.text });
-    this.node.append(make("span", { role: "button", "aria-pressed": "false", tabindex: this.list.length === 1 ? 0 : -1, "--surprise": 1 - Math.exp(logprob) }, text));
+    this.node.append(make("span", { role: "button", "aria-pressed": "false", tabindex: this.list.length === 1 ? 0 : -1, "--surprise": Math.min(1, -logprob / SURPRISE).toFixed(3) }, text));
   }
 
   get text() { return this.list.map((token) => token.text).join(""); }
@@ -59,7 +61,7 @@ export function generatePane() {
     const rest = Math.max(0, 1 - all.reduce((sum, each) => sum + Math.exp(each.logprob), 0));
     show(choices, make("h3", {}, "What else could have come in place of ", make("code", {}, visible(token.text))),
       make("ul", { class: "bars" },
-        all.map((each) => bar(goOn
+        all.map((each) => bar(goOn && !special(each.text)
           ? make("button", { type: "button", title: "Go on from here with this", onclick: () => goOn(before + token.before + each.text) }, visible(each.text))
           : make("code", {}, visible(each.text)), Math.exp(each.logprob), { is: each.text === token.text })),
         make("li", { class: "rest" }, ...bar("anything else", rest).childNodes)));
@@ -109,7 +111,8 @@ export function generatePane() {
 
   function startTalk() {
     talk = { turns: 0, state: null, broken: false };
-    show(log, make("p", { class: "empty" }, "Tell it your name, say other things, and then ask for it."));
+    show(log, make("p", { class: "empty" }, "Tell it your name, say other things, and then ask for it.",
+      !CONVERSES.test(model.value) && ` ${model.value} learned from running text, not from conversations: do not expect sense.`));
     $("talk-state").textContent = "";
     choices.hidden = true;
   }

@@ -7,7 +7,7 @@ import { Foot, examples } from "./pane.js";
 
 const MOST_WORDS = 60;
 const NETWORKS = {
-  rnn: { title: "Simple RNN", equation: "h′ = tanh(W x + U h + b)\n\nAll of the state is made anew at every word." },
+  rnn: { title: "RNN", equation: "h′ = tanh(W x + U h + b)\n\nIt has no gates: every word makes all of the state anew." },
   gru: { title: "GRU", equation: "r, z = σ(W x + U h + b)\nn = tanh(W x + b + r ⊙ (U h + c))\nh′ = (1 − z) ⊙ n + z ⊙ h" },
   lstm: { title: "LSTM", equation: "i, f, o = σ(W x + U h + b)\ng = tanh(W x + U h + b)\nc′ = f ⊙ c + i ⊙ g\nh′ = o ⊙ tanh(c′)" },
 };

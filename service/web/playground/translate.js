@@ -41,7 +41,7 @@ function heatMap({ source_tokens: sources, target_tokens: targets, weights }, ta
     make("caption", {}, "A row for each subword written: how much of its attention went to each subword read, in percent."),
     make("thead", {}, make("tr", {}, make("td", {}), sources.map((token) => make("th", { scope: "col" }, make("span", {}, named(token)))))),
     make("tbody", {}, targets.map((token, row) => make("tr", {}, make("th", { scope: "row", lang: target }, named(token)),
-      weights[row].map((weight) => make("td", { "--weight": weight, class: weight > 0.74 ? "strong" : null }, weight >= 0.1 ? Math.round(weight * 100) : "")))))));
+      weights[row].map((weight) => make("td", { "--weight": weight }, weight >= 0.1 ? Math.round(weight * 100) : "")))))));
 }
 
 /** One sentence: what was read, what was written, alternatives, attention, confidence. */
