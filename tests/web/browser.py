@@ -52,6 +52,7 @@ class Page:
     driver: Any
     url: str = ""  # of the playground
     expected: list[str] = field(default_factory=list)  # parts of console messages that a test provokes
+    log: list[Any] = field(default_factory=list)  # the browser's events in this test
 
     def open(self, pane: str, *, size: tuple[int, int] = DESKTOP, theme: str = "light") -> None:
         """Load the page anew on a pane, as a browser of this size and taste."""
@@ -167,10 +168,14 @@ class Page:
         body = self.code(pane, "curl").rpartition("-d '")[2].removesuffix("'")
         return json.loads(body.replace("'\\''", "'"))
 
+    def events(self, method: str) -> list[Any]:
+        """Parameters of all events of this kind, as ``Network.loadingFailed``, in this test."""
+        self.log += [json.loads(each["message"])["message"] for each in self.driver.get_log("performance")]
+        return [each["params"] for each in self.log if each["method"] == method]
+
     def requests(self) -> list[str]:
-        """Addresses of all requests since this was last asked."""
-        events = [json.loads(each["message"])["message"] for each in self.driver.get_log("performance")]
-        return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        """Addresses of all requests of this test."""
+        return [each["request"]["url"] for each in self.events("Network.requestWillBeSent")]
 
     def check(self) -> None:
         """Nothing went wrong in the console, and nothing was asked of another host."""

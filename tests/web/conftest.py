@@ -28,7 +28,7 @@ def chromium() -> Iterator[Page]:
 @pytest.fixture
 def page(chromium: Page) -> Iterator[Page]:
     """The browser, which must have nothing to complain of after the test."""
-    chromium.expected, url = [], chromium.url
+    chromium.expected, chromium.log, url = [], [], chromium.url
     yield chromium
     chromium.url = url
     chromium.check()
