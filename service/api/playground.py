@@ -64,7 +64,7 @@ class WebFile:
 
 def playground_routes() -> list[HTTPRouteHandler]:
     """Make the routes of the page and of its files. They are open: the page asks for a key if one is needed."""
-    files = {path.name: WebFile.read(path) for path in sorted(FOLDER.iterdir())}
+    files = {path.name: WebFile.read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in MEDIA_TYPES}
     page = files.pop(PAGE)
     return [_route("/", page), *(_route(f"/playground/{name}", file) for name, file in files.items())]
 

@@ -29,6 +29,11 @@ OPTIONS = (
     "--headless=new",
     "--no-sandbox",  # for root, as in a container
     "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--lang=en",

@@ -170,6 +170,18 @@ def test_failures_are_sentences(guarded: Page) -> None:
     page.until(lambda: "more than your share" in page.text("#classify .error"))
 
 
+def test_the_page_waits_for_a_service_that_cannot_be_reached(page: Page) -> None:
+    page.expected = ["ERR_BLOCKED"]
+    page.cdp("Network.enable")
+    page.cdp("Network.setBlockedURLs", urls=["*/models"])
+    page.driver.get("about:blank")
+    page.driver.get(f"{page.url}#classify")
+    page.until(lambda: "The service cannot be reached." in page.text("#banner"))
+    page.cdp("Network.setBlockedURLs", urls=[])
+    page.until(lambda: page.texts("#classify-out h3"))
+    assert page.text("#banner") == ""
+
+
 def test_every_kind_of_failure_has_a_sentence(page: Page) -> None:
     page.open("tag")
     problems = [

@@ -134,6 +134,20 @@ def test_generate_writes_and_shows_what_else_could_have_come(page: Page) -> None
     page.until(lambda: "written" in page.text("#generate .status"))
 
 
+def test_generate_goes_on_from_the_end_by_the_state(page: Page) -> None:
+    page.open("generate")
+    page.write("#generate-seed", "1")
+    page.click("#generate-go")
+    page.until(lambda: "64 tokens written" in page.text("#generate .status"))
+    whole, state = page.text("#generate-out"), page.copied_answer("generate")["state"]
+    page.click("#generate-more")
+    page.until(lambda: page.text("#generate-out .given") == whole)
+    page.until(lambda: "written" in page.text("#generate .status"))
+    body = page.asked("generate")
+    assert (body["prompt"], body["state"]) == ("", state)
+    assert len(tokens(page)) > 0
+
+
 def test_generate_stops_when_told(page: Page) -> None:
     page.open("generate")
     page.cdp("Network.enable")

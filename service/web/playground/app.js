@@ -60,7 +60,8 @@ function startTheme() {
 startTheme();
 $("host").textContent = base.host;
 await findModels();
-const choose = tabs(document.querySelector(".tabs"), open);
+const list = document.querySelector(".tabs"), choose = tabs(list, open);
+list.hidden = false;
 const wanted = () => $(`tab-${location.hash.slice(1)}`) ?? $("tab-tag");
 addEventListener("hashchange", () => choose(wanted()));
 choose(wanted());

@@ -1,7 +1,7 @@
 // Generate: a stream of tokens with what else could have come, and conversations by their state.
 import { $, bar, latest, make, plural, roving, show } from "./dom.js";
 import { events, post } from "./api.js";
-import { Foot, examples, listModels } from "./pane.js";
+import { Foot, examples, listModels, modelsOf } from "./pane.js";
 
 const ALTERNATIVES = 8, TURN_TOKENS = 48;
 const SURPRISE = 6; // nats, as of a token of 1 in 400, and more: the deepest colour
@@ -136,6 +136,13 @@ export function generatePane() {
     log.scrollTop = log.scrollHeight;
   });
 
+  /** A model may write fewer tokens than the slider's most. */
+  function limit() {
+    const most = modelsOf("generate").find((card) => card.name === model.value).limits.max_target_tokens ?? 256;
+    sliders.max_tokens.max = Math.min(256, most - (most % 8));
+    sliders.max_tokens.dispatchEvent(new Event("input"));
+  }
+
   function mode(which) {
     for (const radio of pane.querySelectorAll("[name=generate-mode]")) radio.checked = radio.value === which;
     $("generate-write").hidden = which !== "write";
@@ -167,8 +174,9 @@ export function generatePane() {
   });
   $("talk-new").addEventListener("click", () => { answer.stop(); startTalk(); said.focus(); });
   pane.addEventListener("change", (event) => { if (event.target.name === "generate-mode") mode(event.target.value); });
-  model.addEventListener("change", () => { talk = null; startTalk(); mode(CONVERSES.test(model.value) ? "talk" : "write"); });
+  model.addEventListener("change", () => { limit(); talk = null; startTalk(); mode(CONVERSES.test(model.value) ? "talk" : "write"); });
   prompt.value = prompt.value || "It was a dark night, and the old man";
+  limit();
   empty();
   startTalk();
   mode(CONVERSES.test(model.value) ? "talk" : "write");
