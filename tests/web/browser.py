@@ -71,6 +71,7 @@ class Page:
     def settle(self, pane: str) -> None:
         """Wait until an opened pane shows an answer; in Generate, ask for one."""
         if pane == "generate":
+            self.write("#generate-seed", "1")  # with this one, a token is a space alone
             self.click("#generate-go")
         self.until(lambda: " in " in self.text(f"#{pane} .status"))
 

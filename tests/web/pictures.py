@@ -23,8 +23,6 @@ def prepare(page: Page, pane: str) -> None:
         page.all("#translate-out [role=button]")[3].click()
         page.all("#translate-out summary")[1].click()
     if pane == "generate":
-        page.write("#generate-seed", "1")
-        page.settle(pane)
         page.until(lambda: len(page.all("#generate-out .tokens [role=button]")) > 20)
         page.all("#generate-out .tokens [role=button]")[14].click()
 

@@ -34,7 +34,7 @@ class Tokens {
 
   add({ text, logprob, top }) {
     this.list.push({ text, logprob, top: top ?? [], before: this.text });
-    this.node.append(make("span", { role: "button", "aria-pressed": "false", tabindex: this.list.length === 1 ? 0 : -1, "--surprise": Math.min(1, -logprob / SURPRISE).toFixed(3) }, text));
+    this.node.append(make("span", { role: "button", "aria-label": text.trim() ? null : visible(text).replace("␣", "space"), "aria-pressed": "false", tabindex: this.list.length === 1 ? 0 : -1, "--surprise": Math.min(1, -logprob / SURPRISE).toFixed(3) }, text));
   }
 
   get text() { return this.list.map((token) => token.text).join(""); }
