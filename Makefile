@@ -31,7 +31,7 @@ TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy smoke format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos clean
+.PHONY: help serve test test-all check check-deploy check-playground smoke format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ check: $(VENV)/.dev ## Lint, check the format and the types, ask whether weaknes
 check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs that read it: promtool, amtool, hadolint, kubectl, ...
 	$(BIN)/python -m tests.deploy.tools $(INSTALL)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m '' tests/deploy $(ARGS)
+
+check-playground: $(VENV)/.dev $(VENV)/.browser ## Use the playground in Debian's Chromium as a person would; pictures go to build/playground
+	$(BIN)/python -m tests.web.tools $(INSTALL)
+	$(BIN)/python -m pytest -m browser tests/web $(ARGS)
 
 smoke: $(VENV)/.dev $(VENV)/.deploy ## Start the stack from Debian's packages, kill an instance under load, watch its alert come and go
 	$(BIN)/python -m tests.deploy.smoke
@@ -128,6 +132,6 @@ $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	$(PIP) .
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.train $(VENV)/.load $(VENV)/.deploy: $(VENV)/.%: pyproject.toml | $(BIN)/python
+$(VENV)/.dev $(VENV)/.train $(VENV)/.load $(VENV)/.deploy $(VENV)/.browser: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(PIP) '.[$*]'
 	@touch $@ $(VENV)/.serve

@@ -20,6 +20,7 @@ from service.api.generate import GenerateEndpoint, generate_route
 from service.api.middleware import ContextMiddleware, with_plain_addresses
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live, metrics_route, models_route, ready_route, reload_route
+from service.api.playground import playground_routes
 from service.api.problems import HANDLERS
 from service.api.request_log import RequestLog
 from service.api.score import ScoreEndpoint, score_route
@@ -86,6 +87,7 @@ def create_app(
         route_handlers=[
             *tasks,
             *operation_routes(engine, with_metrics=settings.admin_port is None),
+            *(playground_routes() if settings.playground else []),
         ],
         exception_handlers=HANDLERS,
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],

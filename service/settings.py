@@ -76,6 +76,8 @@ class Settings(BaseModel):
     """address to listen on. Cost: `0.0.0.0` lets in whoever can reach the machine"""
     port: Port = 8000
     """port to listen on; 0 picks a free one. Cost: nothing; under 1024 needs a right"""
+    playground: bool = True
+    """whether `/` is the playground, a page to try the models on. Cost: 150 KB of memory in each worker"""
     admin_host: str | None = None
     """address that the admin port listens on; default: that of `RIBBON_HOST`.
     Cost: no key is asked for there: whoever reaches it can reload models"""

@@ -105,8 +105,14 @@ def test_with_an_admin_port_callers_see_neither_metrics_nor_admin_routes(models:
     async def test() -> None:
         async with service(models) as served:
             for client, paths in (
-                (served.main, {"/metrics": 404, "/admin/reload": 404, "/health/live": 200, "/health/ready": 200}),
-                (served.admin, {"/metrics": 200, "/admin/reload": 405, "/health/live": 200, "/health/ready": 200}),
+                (
+                    served.main,
+                    {"/metrics": 404, "/admin/reload": 404, "/health/live": 200, "/health/ready": 200, "/": 200},
+                ),
+                (
+                    served.admin,
+                    {"/metrics": 200, "/admin/reload": 405, "/health/live": 200, "/health/ready": 200, "/": 404},
+                ),
             ):
                 for path, status in paths.items():
                     assert (await client.get(path)).status_code == status, path

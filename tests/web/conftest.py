@@ -1,0 +1,34 @@
+"""The application over HTTP, as in tests/api, and in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.process import ROOT, ServiceProcess
+from tests.api.conftest import models, serve, served  # noqa: F401 (fixtures)
+
+if TYPE_CHECKING:  # it needs selenium
+    from tests.web.browser import Page
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Page]:
+    """A browser for all tests, on the playground of a service with every model that ships."""
+    from tests.web.browser import browser, need_browser
+
+    need_browser()
+    with ServiceProcess(models_dir=ROOT / "models") as service, browser() as page:
+        page.url = f"http://{service.address.host}:{service.address.port}/"
+        yield page
+
+
+@pytest.fixture
+def page(chromium: Page) -> Iterator[Page]:
+    """The browser, which must have nothing to complain of after the test."""
+    chromium.expected, chromium.log, url = [], [], chromium.url
+    yield chromium
+    chromium.url = url
+    chromium.check()
