@@ -26,7 +26,7 @@ from service.models.loading import LoadedModel, load_models, reload_models
 from service.models.reloading import log_failure
 from service.runtime.resources import choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
-from service.serving.protocol import ConnectionLimits
+from service.serving.limits import ConnectionLimits
 from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
 from service.serving.sockets import Sockets, bind, listen, url_of
