@@ -26,8 +26,7 @@ from service.serving.signals import StopSignal
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 10.0  # before one that died unready is replaced; doubled each time
 MOST_EARLY_DEATHS = 3  # in a row, before all were ready for the first time
 KILL_AFTER_SECONDS = 5.0  # beyond the time that draining may take
-HEARTBEAT_SECONDS = 1.0
-MAX_MISSED_HEARTBEATS = 10
+HEARTBEAT_SECONDS, MAX_MISSED_HEARTBEATS = 1.0, 10
 FAILED = 1  # exit status of a worker that cannot start
 HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 READY, HEARTBEAT = b"r", b"."  # sent by workers
@@ -272,7 +271,7 @@ def status_name(status: int) -> str:
 
 
 def fork_worker(number: int, run_worker: RunWorker) -> Worker:
-    """Start a worker process. This process must have one thread: a fork takes along the locks of all others, held for
+    """Start a worker process. This process must have one thread, and the log's: a fork takes along locks, held for
     ever."""
     ours, theirs = Pipe(duplex=False)
     os.set_blocking(theirs.fileno(), False)
@@ -297,3 +296,5 @@ def _become_worker(context: WorkerContext, run_worker: RunWorker) -> NoReturn:
     except Exception as error:  # multiprocessing would print it, past the log
         _log.critical("worker ended: unexpected error", exc_info=error)
         raise SystemExit(FAILED) from None
+    finally:
+        logging.shutdown()  # which multiprocessing leaves out
