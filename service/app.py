@@ -14,6 +14,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.api.access import AccessPolicy, build_access_policy
 from service.api.body import BodyRules, requests_by
 from service.api.classify import ClassifyEndpoint, classify_route
+from service.api.compression import CompressionMiddleware
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
 from service.api.generate import GenerateEndpoint, generate_route
@@ -94,6 +95,7 @@ def create_app(
         request_class=requests_by(
             BodyRules(
                 timeout_seconds=settings.body_timeout_seconds,
+                max_bytes=settings.max_body_bytes,
                 max_values=limits.max_values,
                 executor=engine.side_executor,
             )
@@ -133,6 +135,7 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
 def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog) -> ASGIApp:
     """Wrap an application in what every request passes, from the inside to the outside."""
     app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
+    app = CompressionMiddleware(app)
     wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle)
     if trusted := engine.settings.trusted_proxies:
         inner: Any = with_plain_addresses(wrapped)
