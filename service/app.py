@@ -18,7 +18,8 @@ from service.api.compression import CompressionMiddleware
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
 from service.api.generate import GenerateEndpoint, generate_route
-from service.api.middleware import ContextMiddleware, with_plain_addresses
+from service.api.hosts import AllowedHosts, HostMiddleware
+from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live, metrics_route, models_route, ready_route, reload_route
 from service.api.problems import HANDLERS
@@ -101,14 +102,14 @@ def create_app(
             )
         ),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(limits, needs_key=access.keys is not None),
+        openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
     paths = frozenset(path for task in tasks for path in task.paths)
     limited = ConcurrencyLimit(app, paths=paths, lag=engine.lag, max_in_flight=settings.max_requests)
     return App(
         litestar=app,
-        requests=in_middlewares(limited, engine, request_log),
+        requests=in_middlewares(limited, engine, request_log, AllowedHosts.of(settings, settings.host)),
         engine=engine,
         request_log=request_log,
     )
@@ -116,27 +117,30 @@ def create_app(
 
 def create_admin_app(app: App, reload_models: Reload) -> App:
     """Build the operators' application, for a port of its own in the same event loop. No key is asked for."""
-    engine = app.engine
+    engine, settings = app.engine, app.engine.settings
+    hosts = AllowedHosts.of(settings, settings.admin_host or settings.host)
     admin = Litestar(
         route_handlers=[*operation_routes(engine, with_metrics=True), reload_route(reload_models)],
         exception_handlers=HANDLERS,
-        request_max_body_size=engine.settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(engine.settings), needs_key=False),
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=describe_api(request_limits(settings), needs_key=False),
         logging_config=None,
     )
     return App(
         litestar=admin,
-        requests=in_middlewares(admin, engine, app.request_log),
+        requests=in_middlewares(admin, engine, app.request_log, hosts),
         engine=engine,
         request_log=app.request_log,
     )
 
 
-def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog) -> ASGIApp:
+def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog, hosts: AllowedHosts) -> ASGIApp:
     """Wrap an application in what every request passes, from the inside to the outside."""
     app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
-    app = CompressionMiddleware(app)
+    app = HostMiddleware(CompressionMiddleware(app), hosts=hosts)
     wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle)
+    if root_path := engine.settings.root_path:
+        wrapped = with_root_path(wrapped, root_path)
     if trusted := engine.settings.trusted_proxies:
         inner: Any = with_plain_addresses(wrapped)
         wrapped = ProxyHeadersMiddleware(inner, trusted_hosts=[str(network) for network in trusted])
