@@ -109,11 +109,13 @@ def refused_body(victim: Victim) -> str:
         urllib.request.urlopen(request, timeout=20).close()
     except urllib.error.HTTPError as error:
         with error:
-            assert (error.code, json.loads(error.read())["kind"]) == (413, "body_too_large")
-        return "urllib reads 413"
+            status, kind = error.code, json.loads(error.read())["kind"]
     except OSError as error:
         raise AssertionError(f"urllib sees {error}") from error
-    raise AssertionError("it was not refused")
+    else:
+        raise AssertionError("it was not refused")
+    assert (status, kind) == (413, "body_too_large"), f"{status} {kind}"
+    return "urllib reads 413"
 
 
 def compressed_bomb(victim: Victim) -> str:

@@ -36,6 +36,8 @@ def by_callers(annoy: Annoy) -> Make:
 
 async def half_closed(stage: Stage, draw: random.Random) -> tuple[str, str]:
     """Callers who send no more. Not in a restart; a proxy may take them for callers who have left."""
+    if stage.calm.locked():
+        return "nobody", "left out: a restart is going on"
     async with stage.calm:
         addresses = [each.address for name, each in stage.targets.items() if each.is_open and name in stage.instances]
         happened = await half_close(addresses, draw)

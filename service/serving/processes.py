@@ -105,7 +105,7 @@ def supervise(
     if stop.is_requested:
         return 0
     listen(sockets.all)
-    with (folder := make_folder()):
+    with (folder := make_folder(num_workers=settings.workers)):
         metrics = Path(folder.name)
         registry = supervisor_registry(metrics)
         log.on_lost = count_lost_log_lines(registry).inc
