@@ -21,7 +21,7 @@ from service.api.generate import GenerateEndpoint, generate_route
 from service.api.hosts import AllowedHosts, HostMiddleware
 from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
-from service.api.operations import Reload, live, metrics_route, models_route, ready_route, reload_route
+from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.problems import HANDLERS
 from service.api.request_log import RequestLog
 from service.api.score import ScoreEndpoint, score_route
@@ -169,4 +169,4 @@ def task_routes(engine: Engine, access: AccessPolicy) -> list[HTTPRouteHandler]:
 def operation_routes(engine: Engine, *, with_metrics: bool) -> list[HTTPRouteHandler]:
     """Make the routes that operators and probes ask."""
     metrics = [metrics_route(engine.metrics)] if with_metrics else []
-    return [models_route(engine.registry), live, ready_route(engine.lifecycle), *metrics]
+    return [models_route(engine.registry), live_route(engine.lifecycle), ready_route(engine.lifecycle), *metrics]

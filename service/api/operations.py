@@ -74,10 +74,23 @@ FOREIGN = ResponseSpec(
 )
 
 
-@route("/health/live", http_method=READ, summary="The process runs", opt=OPEN, sync_to_thread=False)
-def live() -> Health:
-    """Answer 200 as long as the process runs."""
-    return Health("live")
+def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
+    """Make the route of liveness."""
+
+    @route(
+        "/health/live",
+        http_method=READ,
+        summary="The process runs",
+        responses=problems(503),
+        opt=OPEN,
+        sync_to_thread=False,
+    )
+    def live() -> Health:
+        """Answer 200 as long as the process runs; of several, as long as none stands still for a minute."""
+        lifecycle.check_live()
+        return Health("live")
+
+    return live
 
 
 def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:

@@ -27,6 +27,7 @@ from service.models.reloading import log_failure
 from service.runtime.resources import choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.limits import ConnectionLimits
+from service.serving.pulse import Pulse
 from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
 from service.serving.sockets import Sockets, bind, listen, url_of
@@ -64,6 +65,7 @@ class SharedState:
 
     loaded: list[LoadedModel]  # none where each loads for itself
     metrics: Path  # a folder
+    pulse: Pulse
     reloads: Counter  # those that came to nothing before a worker heard of them
 
 
@@ -109,7 +111,7 @@ def supervise(
         metrics = Path(folder.name)
         registry = supervisor_registry(metrics)
         log.on_lost = count_lost_log_lines(registry).inc
-        shared = SharedState(loaded=loaded, metrics=metrics, reloads=count_reloads(registry))
+        shared = SharedState(loaded=loaded, metrics=metrics, pulse=Pulse(), reloads=count_reloads(registry))
         supervisor = Supervisor(
             partial(serve_as_worker, settings, sockets, shared, log),
             num_workers=settings.workers,
@@ -130,6 +132,7 @@ def callbacks_of(
         on_ready=on_ready,
         on_death=partial(forget_worker, shared.metrics),
         on_replace=lambda reason: restarts.labels(reason).inc(),
+        on_beat=shared.pulse.beat,
         reload=partial(reload_to_share, settings, shared),
     )
 
@@ -142,6 +145,7 @@ def serve_as_worker(
     metrics = WorkerMetrics(shared.metrics, worker=context.number)
     log.on_lost = metrics.lost_log_lines.inc
     app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reloads_on_sighup=True)
+    app.lifecycle.is_live = shared.pulse.is_fresh
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     server = WorkerServer(
         listeners_of(app, settings, sockets, AskSupervisor(context.supervisor, app.lifecycle)),

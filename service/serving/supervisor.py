@@ -76,8 +76,7 @@ class Worker:
     missed_heartbeats: int | None = None
 
     @property
-    def names(self) -> dict[str, int | None]:
-        """Return what a log line says of the worker."""
+    def names(self) -> dict[str, int | None]:  # in the log
         return {"number": self.number, "pid": self.process.pid}
 
     def send(self, signum: signal.Signals) -> None:
@@ -92,6 +91,7 @@ class SupervisorCallbacks:
     on_ready: Callable[[], None]  # all workers are, for the first time
     on_death: Callable[[int], None]  # of the worker with this number
     on_replace: Callable[[Reason], None]
+    on_beat: Callable[[], None]  # about once a second: no worker is late, but for those that are being replaced
     reload: Callable[[], bool]  # at SIGHUP; whether to pass it on
 
 
@@ -145,8 +145,7 @@ class Supervisor:
             self._kill_late()
             self._reap()
 
-    def kill(self) -> None:
-        """Kill all workers at once."""
+    def kill(self) -> None:  # all workers, at once
         self._send_all(signal.SIGKILL)
 
     def _wake(self) -> None:
@@ -218,6 +217,8 @@ class Supervisor:
             self._check_at = now + self._heartbeat_seconds
             for worker in self._workers.values():
                 self._check_heartbeat(worker)
+            if not any(worker.is_hung for worker in self._workers.values()):
+                self._callbacks.on_beat()
         if now >= self._kill_at:
             _log.error("killed: not done in time", extra={"workers": sorted(self._workers)})
             self._kill_at = inf
@@ -265,8 +266,7 @@ def delay_after(early_deaths: int) -> float:
     return min(FIRST_DELAY_SECONDS * 2.0 ** (early_deaths - 1), LONGEST_DELAY_SECONDS) if early_deaths else 0.0
 
 
-def status_name(status: int) -> str:
-    """Name an exit status: ``SIGKILL``, or ``exit 1``."""
+def status_name(status: int) -> str:  # SIGKILL, or exit 1
     return signal.Signals(-status).name if status < 0 else f"exit {status}"
 
 
