@@ -86,7 +86,7 @@ def text_request(
 
 
 def encode_request(method: str, path: str, body: bytes = b"", *, headers: Sequence[str] = ()) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: bench", "content-type: application/json", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "host: localhost", "content-type: application/json", *headers]
     return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
 
 

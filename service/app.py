@@ -14,12 +14,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.api.access import AccessPolicy, build_access_policy
 from service.api.body import BodyRules, requests_by
 from service.api.classify import ClassifyEndpoint, classify_route
+from service.api.compression import CompressionMiddleware
 from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
 from service.api.generate import GenerateEndpoint, generate_route
-from service.api.middleware import ContextMiddleware, with_plain_addresses
+from service.api.hosts import AllowedHosts, HostMiddleware
+from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
-from service.api.operations import Reload, live, metrics_route, models_route, ready_route, reload_route
+from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes
 from service.api.problems import HANDLERS
 from service.api.request_log import RequestLog
@@ -96,19 +98,20 @@ def create_app(
         request_class=requests_by(
             BodyRules(
                 timeout_seconds=settings.body_timeout_seconds,
+                max_bytes=settings.max_body_bytes,
                 max_values=limits.max_values,
                 executor=engine.side_executor,
             )
         ),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(limits, needs_key=access.keys is not None),
+        openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
     paths = frozenset(path for task in tasks for path in task.paths)
     limited = ConcurrencyLimit(app, paths=paths, lag=engine.lag, max_in_flight=settings.max_requests)
     return App(
         litestar=app,
-        requests=in_middlewares(limited, engine, request_log),
+        requests=in_middlewares(limited, engine, request_log, AllowedHosts.of(settings, settings.host)),
         engine=engine,
         request_log=request_log,
     )
@@ -116,26 +119,30 @@ def create_app(
 
 def create_admin_app(app: App, reload_models: Reload) -> App:
     """Build the operators' application, for a port of its own in the same event loop. No key is asked for."""
-    engine = app.engine
+    engine, settings = app.engine, app.engine.settings
+    hosts = AllowedHosts.of(settings, settings.admin_host or settings.host)
     admin = Litestar(
         route_handlers=[*operation_routes(engine, with_metrics=True), reload_route(reload_models)],
         exception_handlers=HANDLERS,
-        request_max_body_size=engine.settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(engine.settings), needs_key=False),
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=describe_api(request_limits(settings), needs_key=False),
         logging_config=None,
     )
     return App(
         litestar=admin,
-        requests=in_middlewares(admin, engine, app.request_log),
+        requests=in_middlewares(admin, engine, app.request_log, hosts),
         engine=engine,
         request_log=app.request_log,
     )
 
 
-def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog) -> ASGIApp:
+def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog, hosts: AllowedHosts) -> ASGIApp:
     """Wrap an application in what every request passes, from the inside to the outside."""
     app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
+    app = HostMiddleware(CompressionMiddleware(app), hosts=hosts)
     wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle)
+    if root_path := engine.settings.root_path:
+        wrapped = with_root_path(wrapped, root_path)
     if trusted := engine.settings.trusted_proxies:
         inner: Any = with_plain_addresses(wrapped)
         wrapped = ProxyHeadersMiddleware(inner, trusted_hosts=[str(network) for network in trusted])
@@ -164,4 +171,4 @@ def task_routes(engine: Engine, access: AccessPolicy) -> list[HTTPRouteHandler]:
 def operation_routes(engine: Engine, *, with_metrics: bool) -> list[HTTPRouteHandler]:
     """Make the routes that operators and probes ask."""
     metrics = [metrics_route(engine.metrics)] if with_metrics else []
-    return [models_route(engine.registry), live, ready_route(engine.lifecycle), *metrics]
+    return [models_route(engine.registry), live_route(engine.lifecycle), ready_route(engine.lifecycle), *metrics]

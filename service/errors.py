@@ -14,6 +14,8 @@
         BodyTimeoutError              408 body_timeout
         BodyTooLargeError             413 body_too_large
         UnsupportedMediaTypeError     415 unsupported_media_type
+          UnsupportedEncodingError    415 unsupported_media_type
+        UnknownHostError              421 unknown_host
         InvalidRequestError           422 invalid_request
           NoWordsError                422 invalid_request
           InputTooLongError           422 input_too_long
@@ -139,6 +141,18 @@ class UnsupportedMediaTypeError(RequestError):
     """The body is declared as something other than JSON in UTF-8."""
 
     status, kind, title = 415, "unsupported_media_type", "Unsupported media type"
+
+
+class UnsupportedEncodingError(UnsupportedMediaTypeError):
+    """The body is compressed in a way that the service does not know."""
+
+    headers = MappingProxyType({"Accept-Encoding": "gzip"})
+
+
+class UnknownHostError(RequestError):
+    """The request is addressed to a host that the service is not known to be."""
+
+    status, kind, title = 421, "unknown_host", "Unknown host"
 
 
 class InvalidRequestError(RequestError):

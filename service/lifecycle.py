@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 
 from service.errors import NotReadyError
@@ -28,6 +29,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.phase = Phase.STARTING
         self.in_flight = 0
+        self.is_live: Callable[[], bool] = lambda: True  # of several workers: whether all are, as far as is known
         self._decided = asyncio.Event()
 
     @property
@@ -66,6 +68,11 @@ class Lifecycle:
         """Raise NotReadyError unless requests are accepted."""
         if self.phase not in _ACCEPTING:
             raise self._not_ready()
+
+    def check_live(self) -> None:
+        """Raise NotReadyError if a worker, or what watches over them, stands still and nobody mends it."""
+        if not self.is_live():
+            raise NotReadyError("a process of the service stands still", retry_after_seconds=1)
 
     def check_ready(self) -> None:
         """Raise NotReadyError unless the service is ready."""

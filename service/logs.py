@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Mapping
+import os
+import select
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
 from traceback import extract_tb
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
+MAX_WAITING_LINES = 4096  # some MB
+FLUSH_SECONDS = 1.0  # at the end of the process, for lines that still wait
+STANDARD_ERROR = 2
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -37,10 +45,92 @@ class TextFormatter(logging.Formatter):
         return " ".join([time, record.levelname.lower(), record.getMessage(), *words])
 
 
-def configure_logging(*, level: str, format: Literal["json", "text"]) -> None:  # noqa: A002 (the setting's name)
-    """Send every logger to standard error in one form; the server's own lines from warnings on only."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
+class BackgroundHandler(QueueHandler):
+    """Queues records for a thread that writes them to standard error, so that a pipe that nobody reads stops nothing.
+
+    A record that finds the queue full is lost: it is counted by ``on_lost``, and the log says how many were lost as
+    soon as lines can be written again. A forked process gets a queue and a thread of its own.
+    """
+
+    def __init__(self, formatter: logging.Formatter, descriptor: int = STANDARD_ERROR) -> None:
+        super().__init__(Queue(MAX_WAITING_LINES))
+        self.on_lost: Callable[[], None] = lambda: None
+        self._lines = formatter
+        self._descriptor = descriptor
+        self._num_lost = 0
+        self._start()
+        os.register_at_fork(after_in_child=self._start)
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return the record as it is: it stays in this process."""
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with suppress(Full):
+            self.queue.put_nowait(record)
+            return
+        self._lose()
+
+    def flush(self) -> None:
+        """Wait a moment until all lines are written; called at the end of the process."""
+        queue = cast("Queue[Any]", self.queue)
+        with queue.all_tasks_done:
+            queue.all_tasks_done.wait_for(lambda: not queue.unfinished_tasks, FLUSH_SECONDS)
+
+    def _start(self) -> None:
+        self.queue = Queue(MAX_WAITING_LINES)
+        self._counting = threading.Lock()
+        _Listener(self.queue, self._write).start()
+
+    def _lose(self) -> None:
+        with self._counting:
+            self._num_lost += 1
+        self.on_lost()
+
+    def _write(self, record: logging.LogRecord) -> None:
+        """Write a record, on the thread; and how many were lost before it."""
+        try:
+            write_whole(self._descriptor, f"{self._lines.format(record)}\n".encode("utf-8", "backslashreplace"))
+        except Exception:  # the reader has gone, the disk is full: whatever it is, the thread goes on
+            self._lose()
+            return
+        with self._counting:
+            lost, self._num_lost = self._num_lost, 0
+        if lost:
+            said = logging.LogRecord(__name__, logging.WARNING, __file__, 0, "lines of this log were lost", (), None)
+            said.lines = lost
+            self._write(said)
+
+
+class _Listener(QueueListener):
+    """Thread that passes the records of a queue to a function."""
+
+    def __init__(self, queue: Queue[Any], write: Callable[[logging.LogRecord], None]) -> None:
+        super().__init__(queue)
+        self._write = write
+
+    def handle(self, record: logging.LogRecord) -> None:
+        self._write(record)
+
+
+def write_whole(descriptor: int, content: bytes) -> None:
+    """Write to a file descriptor, and wait where another program has made it non-blocking. Raises OSError.
+
+    No stream of Python's is used: a thread that is stuck in a write holds a stream's lock, for which the interpreter
+    waits at its end.
+    """
+    left = memoryview(content)
+    while left:
+        try:
+            left = left[os.write(descriptor, left) :]
+        except BlockingIOError:
+            select.select([], [descriptor], [])
+
+
+def configure_logging(*, level: str, format: Literal["json", "text"]) -> BackgroundHandler:  # noqa: A002 (the setting's name)
+    """Send every logger to standard error in one form; the server's own lines from warnings on only. Return the
+    handler."""
+    handler = BackgroundHandler(JsonFormatter() if format == "json" else TextFormatter())
     # These fields are not printed, and finding them out is half the cost of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
@@ -48,6 +138,7 @@ def configure_logging(*, level: str, format: Literal["json", "text"]) -> None:  
     root.setLevel(level.upper())
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    return handler
 
 
 def name_worker(number: int) -> None:

@@ -85,6 +85,7 @@ class Metrics:
             "ribbon_requests", "Answers by route and status.", ["route", "status"], registry=registry
         )
         self.errors = Counter("ribbon_errors", "Problems by kind.", ["kind"], registry=registry)
+        self.lost_log_lines = count_lost_log_lines(registry)
         self.key_items = Counter("ribbon_key_items", "Items answered by key.", ["key"], registry=registry)
         self.in_flight = Gauge(
             "ribbon_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
@@ -224,6 +225,11 @@ def count_worker_restarts(registry: CollectorRegistry) -> Counter:
     for reason in ("died", "hung"):
         restarts.labels(reason)  # 0 from the beginning: a rate needs a first value
     return restarts
+
+
+def count_lost_log_lines(registry: CollectorRegistry) -> Counter:
+    """Declare the counter of lines that the log lost, which a supervisor has too."""
+    return Counter("ribbon_log_lines_lost", "Lines of the log that could not be written.", registry=registry)
 
 
 def _longest(ages: Iterable[float]) -> float:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import prometheus_client.values
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
@@ -24,6 +24,7 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus_client whenever it ope
 SUPERVISOR = 0  # its number among the workers, which begin with 1
 REFRESH_SECONDS = 0.25
 IN_MEMORY = "/dev/shm"  # noqa: S108 (the folder made there is nobody else's)
+FOLDER_BYTES = 512 * 1024  # of each process: five files of 64 KB, and room to grow
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -36,6 +37,7 @@ class WorkerMetrics(Metrics):
         self._worker = str(worker)
         self._reads: list[tuple[Gauge, Callable[[], float]]] = []
         super().__init__()
+        reserve_files(folder, worker)
 
     def render(self) -> bytes:
         """Return the Prometheus text format of all workers together."""
@@ -85,17 +87,42 @@ def supervisor_registry(folder: Path) -> CollectorRegistry:
     return CollectorRegistry()
 
 
-def make_folder() -> TemporaryDirectory[str]:
+def make_folder(*, num_workers: int) -> TemporaryDirectory[str]:
     """Make the folder of the workers' values, in memory where the system allows it, unless TMPDIR names another place.
-    Raises SettingsError."""
+    Raises SettingsError, also if the disk is full."""
     in_memory = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
     try:
-        return TemporaryDirectory(prefix="ribbon-metrics-", dir=os.environ.get("TMPDIR") or in_memory)
+        folder = TemporaryDirectory(prefix="ribbon-metrics-", dir=os.environ.get("TMPDIR") or in_memory)
     except OSError as error:
-        raise SettingsError(
-            f"several workers keep their metrics in a folder, and none can be written ({error.strerror}); "
-            "set TMPDIR to one that can, or RIBBON_WORKERS to 1"
-        ) from error
+        raise _no_folder(error) from error
+    try:
+        with NamedTemporaryFile(dir=folder.name) as file:
+            reserve(file.fileno(), FOLDER_BYTES * (num_workers + 1))
+    except OSError as error:
+        folder.cleanup()
+        raise _no_folder(error) from error
+    return folder
+
+
+def _no_folder(error: OSError) -> SettingsError:
+    return SettingsError(
+        f"several workers keep their metrics in a folder, and none can be written ({error.strerror}); "
+        "set TMPDIR to one that can, or RIBBON_WORKERS to 1"
+    )
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Have the disk keep room for a file. Without it the system ends a process that writes to a mapped page for which
+    there is none. Raises OSError."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+
+
+def reserve_files(folder: Path, worker: int) -> None:
+    """Reserve the room of the files that a worker has mapped, so that a disk that fills up later does not end it."""
+    for path in folder.glob(f"*_{worker}.db"):
+        with path.open("r+b") as file:
+            reserve(file.fileno(), path.stat().st_size)
 
 
 def forget_worker(folder: Path, worker: int) -> None:

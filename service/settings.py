@@ -10,17 +10,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.errors import SettingsError
+from service.setting_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds
 
 PREFIX = "RIBBON_"
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
-MAX_DRAIN_SECONDS = 86_400  # a day: what is longer is a mistake, and what is much longer no clock can wait for
 MAX_UTF8_BYTES = 4  # of one character
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 # Variables that Kubernetes sets in every pod beside a Service named ribbon, as Docker's old links do.
@@ -29,42 +28,9 @@ _LINK_HINT = (
     "set by Kubernetes, which describes a Service named 'ribbon' in variables that begin with RIBBON_; "
     "set enableServiceLinks: false in the pod's spec, or give the Service another name"
 )
-_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@A-Z]+")
-_USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
 HEAD = "| Variable | Default | Meaning | What turning it up costs |\n| --- | --- | --- | --- |"
 BEGIN, END = "<!-- settings: written by `make settings` -->", "<!-- end of settings -->"
 _BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-
-
-def _split(value: Any) -> Any:
-    """Split a string at its commas."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _networks(value: Any) -> Any:
-    """Parse networks; one address is a network too. Raises ValueError, once for all."""
-    return tuple(map(ip_network, _split(value))) if isinstance(value, str) else value
-
-
-def _origins(value: Any) -> Any:
-    """Parse origins. Raises ValueError for one that no browser would ever send."""
-    origins = _split(value)
-    for origin in origins:
-        if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
-            raise ValueError(
-                f"{origin!r} is no origin as browsers send it: that is scheme://host or scheme://host:port, in small "
-                "letters, without a path and without the scheme's usual port"
-            )
-    return origins
-
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
-DrainSeconds = Annotated[float, Field(ge=0, le=MAX_DRAIN_SECONDS)]
-Network = IPv4Network | IPv6Network
-Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
-Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
 
 
 class Settings(BaseModel):
@@ -147,6 +113,12 @@ class Settings(BaseModel):
     cors_origins: Origins | None = None
     """origins, comma-separated, whose pages may call the service from a browser, or `*`.
     Cost: scripts of those pages can use the service as their visitors could"""
+    allowed_hosts: Hosts | None = None
+    """names, comma-separated, under which the service is asked, beside its addresses, `localhost` and the machine's own
+    name; `*.example.com` for all below it, `*` for any. Default: any, but for `/admin`, and where only this machine
+    can reach the port and no proxy is trusted. Cost: pages under these names can use the service by rebinding"""
+    root_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")] | None = None
+    """prefix of all paths behind a proxy, such as `/nlp`, whether or not the proxy takes it away. Cost: nothing"""
     max_connections: Count | None = None
     """connections open at once in a worker; default: 10000, or what the limit of open files leaves.
     Cost: some 10 KB of memory and an open file each"""

@@ -25,11 +25,13 @@ class Contract:
     def __init__(self, document: Json) -> None:
         self.document = closed(document)
         self._validator = cache(self._make_validator)
+        self._root_path = document["servers"][0]["url"].rstrip("/")
 
     def check(self, response: Response) -> None:
         """An httpx event hook. Raises AssertionError that says which promise is broken."""
         response.read()
-        path, method = response.request.url.path.rstrip("/") or "/", response.request.method.lower()
+        path = response.request.url.path.removeprefix(self._root_path).rstrip("/") or "/"
+        method = response.request.method.lower()
         operations = self.document["paths"].get(path)
         if method == "options":
             assert response.status_code in (204, 400, 404), response.text  # 400: a page of another origin

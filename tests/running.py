@@ -28,6 +28,7 @@ def environment(models: Path, **choices: str) -> dict[str, str]:
     return (
         kept
         | {"RIBBON_MODELS_DIR": str(models), "RIBBON_PORT": "0", "RIBBON_THREADS": "1", "RIBBON_DEVICE": "cpu"}
+        | {"RIBBON_ALLOWED_HOSTS": "*"}
         | choices
     )
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import uvloop
 
-from bench.chaos.ledger import count
 from bench.chaos.proxy import is_installed
-from bench.chaos.report import ledger_rows, print_table, print_verdict, refusals, resource_rows, timeline
+from bench.chaos.records import count
+from bench.chaos.report import print_table, print_verdict, record_rows, refusals, resource_rows, timeline
 from bench.chaos.run import Options, Outcome, run
 from bench.chaos.schedule import Trouble, make_schedule
 from bench.machine import this_machine
@@ -60,7 +60,7 @@ def show(outcome: Outcome) -> None:
     print(f"capacity {outcome.capacity:.0f} requests/s, load {outcome.stage.rate:.0f} requests/s")
     print("machine: " + ", ".join(f"{name} {value:g}" for name, value in outcome.machine.items()))
     print_table("Timeline", timeline(outcome.stage, outcome.started))
-    print_table("Ledger", ledger_rows(entries))
+    print_table("Requests", record_rows(entries))
     print(
         f"  refused: {refusals(entries) or 'none'}; retried by the proxy: {sum(each.retries > 0 for each in entries)}"
     )
@@ -78,8 +78,8 @@ def write(outcome: Outcome, options: Options, output: Path) -> None:
         "load_requests_per_second": outcome.stage.rate,
         "machine_meanwhile": outcome.machine,
         "timeline": timeline(outcome.stage, outcome.started),
-        "ledger": count(entries),
-        "ledger_by_request": ledger_rows(entries),
+        "outcomes": count(entries),
+        "outcomes_by_request": record_rows(entries),
         "refusals": refusals(entries),
         "retried_by_the_proxy": sum(each.retries > 0 for each in entries),
         "processes": list(resource_rows(outcome.before, outcome.after)),

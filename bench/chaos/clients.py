@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 
 from bench.chaos.asks import Ask, Reply, draw_headers
 from bench.chaos.clock import now
-from bench.chaos.ledger import Entry, close
+from bench.chaos.records import Entry, close
 from bench.chaos.wire import BrokenError, Connection
 from bench.client import Address
 
 PATIENCE_SECONDS = 75.0  # longer than the proxy's
-MAX_IDLE = 24  # connections kept for later, through each door
+MAX_IDLE = 24  # connections kept for later, through each target
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Door:
+class Target:
     """An address that takes requests, and its idle connections."""
 
     name: str
@@ -47,10 +47,10 @@ class Door:
 
 
 class Clients:
-    """Any number of callers, and the ledger of what became of their requests."""
+    """Any number of callers, and the records of what became of their requests."""
 
-    def __init__(self, doors: Sequence[Door], right: Mapping[Ask, Reply], *, seed: int) -> None:
-        self.doors = doors
+    def __init__(self, targets: Sequence[Target], right: Mapping[Ask, Reply], *, seed: int) -> None:
+        self.targets = targets
         self.entries: list[Entry] = []
         self._right = right
         self._asks = list(right)
@@ -84,12 +84,12 @@ class Clients:
     async def ask(self) -> None:
         """One request drawn by chance, and its entry."""
         ask, headers = self._draw.choice(self._asks), draw_headers(self._draw)
-        open_doors = [door for door in self.doors if door.is_open]
-        [door] = self._draw.choices(open_doors, [door.weight for door in open_doors])
+        open_targets = [target for target in self.targets if target.is_open]
+        [target] = self._draw.choices(open_targets, [target.weight for target in open_targets])
         entry = Entry(
             request_id=f"chaos-{next(self._numbers)}",
             name=ask.name,
-            door=door.name,
+            target=target.name,
             sent_at=now(),
             has_deadline=bool(headers),
             pinned=ask.pinned,
@@ -97,14 +97,14 @@ class Clients:
         self.entries.append(entry)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._exchange(entry, door, ask, headers)
+                await self._exchange(entry, target, ask, headers)
         except TimeoutError:
             entry.ended_at, entry.detail = now(), "no answer in time"
         except (BrokenError, OSError) as error:
             entry.ended_at, entry.detail = now(), str(error) or type(error).__name__
 
-    async def _exchange(self, entry: Entry, door: Door, ask: Ask, headers: Mapping[str, str]) -> None:
-        connection = await door.connection()
+    async def _exchange(self, entry: Entry, target: Target, ask: Ask, headers: Mapping[str, str]) -> None:
+        connection = await target.connection()
         try:
             answer = await connection.ask(ask.encode(entry.request_id, headers))
         except BaseException:
@@ -112,7 +112,7 @@ class Clients:
             raise
         close(entry, answer, self._right[ask], at=now())
         if answer.keep_alive:
-            door.keep(connection)
+            target.keep(connection)
         else:
             connection.close()
 
@@ -123,5 +123,5 @@ class Clients:
     async def finish(self) -> None:
         """Wait for every answer that is still due, then close all connections."""
         await asyncio.gather(*self._tasks)
-        for door in self.doors:
-            door.hang_up()
+        for target in self.targets:
+            target.hang_up()

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.chaos.bundles import ModelsFolder
 from bench.chaos.clock import now
+from bench.chaos.log_pipe import LogPipe
 from bench.chaos.wire import BrokenError, ask_once, encode
 from bench.client import Address
 from bench.process import ROOT, family, free_port
@@ -31,6 +32,7 @@ class Life:
 
     process: asyncio.subprocess.Process
     log: Path
+    pipe: LogPipe
     started_at: float
     ended_at: float = float("inf")
     exit_code: int | None = None
@@ -69,11 +71,16 @@ class Instance:
     async def start(self) -> None:
         """Ready when it returns. Raises RuntimeError if it does not come to that."""
         log = self._logs / f"{self.name}-{len(self.lives)}.log"
-        with log.open("wb") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "service", cwd=ROOT, env=self._environment, stdout=stderr, stderr=stderr
-            )
-        self.lives.append(Life(process=process, log=log, started_at=now(), pids={process.pid}))
+        pipe = LogPipe(log)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service"),
+            cwd=ROOT,
+            env=self._environment,
+            stdout=pipe.writing,
+            stderr=pipe.writing,
+        )
+        pipe.started()
+        self.lives.append(Life(process=process, log=log, pipe=pipe, started_at=now(), pids={process.pid}))
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self.ready()
@@ -117,6 +124,7 @@ class Instance:
         async with asyncio.timeout(seconds):
             self.life.exit_code = await self.life.process.wait()
         self.life.ended_at = now()
+        await asyncio.to_thread(self.life.pipe.finish)
         return self.life.exit_code
 
     async def destroy(self) -> None:

@@ -16,7 +16,9 @@ from bench.client import Address
 
 MARKER = "Xylophagous"  # in every text of theirs: it must never turn up in a log
 SMALL_BUFFER = 4096
-NUM_VANISHING, NUM_SLOW, NUM_HALVES = 20, 4, 6
+NUM_VANISHING, NUM_SLOW, NUM_HALVES, NUM_HALF_CLOSED, NUM_HOARDERS = 20, 4, 6, 8, 24
+HOARDED_BYTES = 2 * 1024 * 1024  # of each body that never ends
+ANSWERED = "200"
 SLOW_SECONDS, HOLD_SECONDS = 6.0, 6.0
 CONNECT_SECONDS = 10.0
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, with no time: close() sends RST
@@ -62,8 +64,8 @@ class Caller:
             return HELD
         except OSError:
             return CLOSED
-        found = _STATUS.match(heard)
-        return found[1].decode() if found else CLOSED
+        found = _STATUS.findall(heard)  # of an interim answer and the final one, the last
+        return found[-1].decode() if found else CLOSED
 
 
 async def vanish(addresses: Sequence[Address], draw: random.Random) -> Counter[str]:
@@ -153,11 +155,11 @@ def garbages(draw: random.Random) -> list[bytes]:
         draw.randbytes(400),
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + draw.randbytes(64),  # a TLS greeting
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"POST /tag HTTP/9.9\r\nhost: x\r\n\r\n",
-        b"POST /tag HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n" + body,
-        b"POST /tag HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 50\r\n\r\n" + body,
-        b"POST /tag HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n" + body,
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST /tag HTTP/9.9\r\nhost: localhost\r\n\r\n",
+        b"POST /tag HTTP/1.1\r\nhost: localhost\r\ncontent-length: -5\r\n\r\n" + body,
+        b"POST /tag HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 50\r\n\r\n" + body,
+        b"POST /tag HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n" + body,
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 2000 + b"\r\n",
         encode("POST", "/tag", body[:-1]),
         encode("POST", "/tag", b"[" * 5000),
@@ -165,6 +167,36 @@ def garbages(draw: random.Random) -> list[bytes]:
         encode("POST", "/tag", b'{"text": "\\ud800 %s"}' % MARKER.encode()),
         encode("BREW", "/tag", body),
     ]
+
+
+async def half_close(addresses: Sequence[Address], draw: random.Random) -> Counter[str]:
+    """A whole request, and the end of sending at once with it."""
+    return await _all(_half_close(draw.choice(addresses)) for _ in range(NUM_HALF_CLOSED))
+
+
+async def _half_close(address: Address) -> str:
+    caller = await Caller.connect(address)
+    caller.send(encode("POST", "/tag", b'{"text": "%s is the last word"}' % MARKER.encode()))
+    caller.writer.write_eof()
+    heard = await caller.hear(HOLD_SECONDS)
+    if heard == "100":  # the service looks whether anybody is still there
+        heard = await caller.hear(HOLD_SECONDS)
+    caller.leave()
+    return heard
+
+
+async def hoard_bodies(addresses: Sequence[Address], draw: random.Random) -> Counter[str]:
+    """Bodies of megabytes that are never whole: all of them are held until the time for a body is over."""
+    return await _all(_hoard_body(draw.choice(addresses)) for _ in range(NUM_HOARDERS))
+
+
+async def _hoard_body(address: Address) -> str:
+    caller = await Caller.connect(address)
+    head, _, body = encode("POST", "/tag", b" " * HOARDED_BYTES).partition(b"\r\n\r\n")
+    caller.send(head + b"\r\n\r\n" + body[:-1])
+    heard = await caller.hear(HOLD_SECONDS)
+    caller.reset()
+    return heard
 
 
 async def _all(callers: Iterable[Awaitable[str]]) -> Counter[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.chaos.ledger import DEFECTS, Entry, Fate, count
+from bench.chaos.records import DEFECTS, Entry, Fate, count
 from bench.chaos.resources import Holdings
 from bench.chaos.stage import Happening, Stage
 from bench.chaos.verdict import Reason
@@ -58,7 +58,7 @@ def _cell(value: object) -> str:
     return f"{value:.1f}" if isinstance(value, float) else str(value)[:NOTE_WIDTH]
 
 
-def ledger_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def record_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """By kind of request, and all."""
     names = sorted({entry.name for entry in entries})
     groups = [*((name, [each for each in entries if each.name == name]) for name in names), ("all", list(entries))]

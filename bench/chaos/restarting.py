@@ -25,9 +25,9 @@ async def restart_all(stage: Stage, draw: random.Random) -> tuple[str, str]:
 
 async def restart(stage: Stage, instance: Instance) -> float:
     """Restart an instance; returns the seconds from SIGTERM until the proxy trusts it again."""
-    door = stage.doors.get(instance.name)
-    if door:
-        door.is_open = False
+    target = stage.targets.get(instance.name)
+    if target:
+        target.is_open = False
     await instance.scrape()
     since = now()
     _ = instance.workers  # the last look at who there is
@@ -37,8 +37,8 @@ async def restart(stage: Stage, instance: Instance) -> float:
     await instance.start()
     if stage.proxy:
         await stage.proxy.up(instance.name)
-    if door:
-        door.is_open = True
+    if target:
+        target.is_open = True
     return now() - since
 
 

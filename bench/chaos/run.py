@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.chaos.asks import Ask, Reply, make_asks, pinned_asks, record
 from bench.chaos.bundles import ModelsFolder
-from bench.chaos.clients import Clients, Door
+from bench.chaos.clients import Clients, Target
 from bench.chaos.clock import now
 from bench.chaos.instances import Instance
 from bench.chaos.proxy import SERVERS, Proxy
@@ -21,7 +21,7 @@ from bench.chaos.resources import Holdings, compare, zombies
 from bench.chaos.schedule import Schedule
 from bench.chaos.stage import Stage
 from bench.chaos.troubles import unleash
-from bench.chaos.verdict import PROXY_DOOR, Reason, judge, judge_counters, judge_gauges, judge_logs, settle
+from bench.chaos.verdict import PROXY_TARGET, Reason, judge, judge_counters, judge_gauges, judge_logs, settle
 from bench.process import ROOT
 from service.bundle import load_bundle
 
@@ -108,14 +108,14 @@ def make_instance(name: str, options: Options) -> Instance:
 
 async def make_stage(instances: Mapping[str, Instance], proxy: Proxy | None, seed: int) -> Stage:
     share_each = (1 - SHARE_BY_PROXY) / len(instances)
-    doors = {name: Door(name=name, address=each.address, weight=share_each) for name, each in instances.items()}
+    targets = {name: Target(name=name, address=each.address, weight=share_each) for name, each in instances.items()}
     if proxy:
-        doors[PROXY_DOOR] = Door(name=PROXY_DOOR, address=proxy.address, weight=SHARE_BY_PROXY)
+        targets[PROXY_TARGET] = Target(name=PROXY_TARGET, address=proxy.address, weight=SHARE_BY_PROXY)
     right = await record_everywhere(list(instances.values()))
-    clients = Clients(list(doors.values()), right, seed=seed)
+    clients = Clients(list(targets.values()), right, seed=seed)
     shipped = shipped_versions()
     versions = {(name, model): (shipped[model], 0.0) for name in instances for model in MODELS}
-    return Stage(instances=instances, proxy=proxy, doors=doors, clients=clients, shipped=shipped, versions=versions)
+    return Stage(instances=instances, proxy=proxy, targets=targets, clients=clients, shipped=shipped, versions=versions)
 
 
 def shipped_versions() -> dict[str, str]:

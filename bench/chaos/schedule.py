@@ -13,6 +13,8 @@ class Trouble(StrEnum):
 
     # To its processes and its models.
     KILL = "kill"
+    STOP = "stop"
+    UNREAD_LOG = "unread log"
     RELOAD = "reload"
     CORRUPT_RELOAD = "corrupt reload"
     ROLLING_RESTART = "rolling restart"
@@ -21,15 +23,25 @@ class Trouble(StrEnum):
     SLOW_READERS = "slow readers"
     HALF_SENT = "half-sent"
     GARBAGE = "garbage"
+    HALF_CLOSED = "half-closed"
+    HOARDED_BODIES = "hoarded bodies"
     BURST = "burst"
 
 
-PROCESS_TROUBLES = (Trouble.KILL, Trouble.RELOAD, Trouble.CORRUPT_RELOAD, Trouble.ROLLING_RESTART)
-CALLER_TROUBLES = (Trouble.VANISH, Trouble.SLOW_READERS, Trouble.HALF_SENT, Trouble.GARBAGE, Trouble.BURST)
+PROCESS_TROUBLES = (
+    *(Trouble.KILL, Trouble.STOP, Trouble.UNREAD_LOG),
+    *(Trouble.RELOAD, Trouble.CORRUPT_RELOAD, Trouble.ROLLING_RESTART),
+)
+CALLER_TROUBLES = (
+    *(Trouble.VANISH, Trouble.SLOW_READERS, Trouble.HALF_SENT, Trouble.GARBAGE),
+    *(Trouble.HALF_CLOSED, Trouble.HOARDED_BODIES, Trouble.BURST),
+)
 
 PROCESS_EVERY_SECONDS = (4.0, 9.0)  # between two troubles of one lane, at least and at most
 CALLER_EVERY_SECONDS = (2.0, 5.0)
 RESTART_SECONDS = 30.0  # what a rolling restart takes of its lane's time
+STOP_SECONDS = 14.0  # likewise a stopped worker, which is noticed after ten seconds
+TAKEN_SECONDS = {Trouble.ROLLING_RESTART: RESTART_SECONDS, Trouble.STOP: STOP_SECONDS}
 LAST_RESTART = 0.6  # of the run; what is measured at the end shall have lived for a while
 
 
@@ -76,7 +88,7 @@ def _process_lane(seconds: float, draw: random.Random) -> Iterator[Event]:
         if restarts and at > min(LAST_RESTART * seconds, seconds - RESTART_SECONDS):
             continue
         yield Event(at=at, trouble=trouble, seed=draw.getrandbits(32))
-        at += draw.uniform(*PROCESS_EVERY_SECONDS) + (RESTART_SECONDS if restarts else 0.0)
+        at += draw.uniform(*PROCESS_EVERY_SECONDS) + TAKEN_SECONDS.get(trouble, 0.0)
 
 
 def _caller_lane(seconds: float, draw: random.Random) -> Iterator[Event]:

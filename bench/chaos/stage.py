@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.chaos.clients import Clients, Door
+from bench.chaos.clients import Clients, Target
 from bench.chaos.clock import now
 from bench.chaos.instances import Instance
-from bench.chaos.ledger import Kill, Reign
 from bench.chaos.logs import Window
 from bench.chaos.proxy import Proxy
+from bench.chaos.records import Kill, Reign
 from bench.chaos.resources import Holdings, holdings_of
 from bench.chaos.schedule import Trouble
 from bench.client import Address
@@ -37,7 +37,7 @@ class Stage:
 
     instances: Mapping[str, Instance]
     proxy: Proxy | None
-    doors: Mapping[str, Door]
+    targets: Mapping[str, Target]
     clients: Clients
     shipped: Mapping[str, str]  # models, and their versions as they came
     rate: float = 0.0  # requests a second, of the well-behaved
@@ -52,8 +52,8 @@ class Stage:
 
     @property
     def addresses(self) -> list[Address]:
-        """The addresses of all open doors, for callers without manners."""
-        return [door.address for door in self.doors.values() if door.is_open]
+        """The addresses of all open targets, for callers without manners."""
+        return [target.address for target in self.targets.values() if target.is_open]
 
     def holdings(self) -> list[Holdings]:
         """The resources of all processes of the service."""

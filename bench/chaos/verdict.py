@@ -8,8 +8,8 @@ from itertools import chain
 
 from bench.chaos import logs
 from bench.chaos.instances import Instance, Life, Sample
-from bench.chaos.ledger import DEFECTS, KILL_SECONDS, SLACK_SECONDS, Entry, Fate, attribute, check_versions
 from bench.chaos.proxy import Passage
+from bench.chaos.records import DEFECTS, KILL_SECONDS, SLACK_SECONDS, Entry, Fate, attribute, check_versions
 from bench.chaos.stage import Stage
 
 ROUTES = ("/tag", "/classify", "/translate")
@@ -21,7 +21,7 @@ GAUGES = {
     "ribbon_decoder_live_rows": 0.0,
 }
 MAX_NAMED = 10  # of many like it
-PROXY_DOOR = "proxy"
+PROXY_TARGET = "proxy"
 LEAST_SHARE_RIGHT = 0.5  # or the run says nothing
 
 
@@ -37,8 +37,8 @@ def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
     """Settle the fate of every request, from the records of the clients, the proxy and the schedule."""
     for entry in stage.clients.entries:
         passage = passages.get(entry.request_id)
-        if entry.door != PROXY_DOOR:
-            entry.instance = entry.door
+        if entry.target != PROXY_TARGET:
+            entry.instance = entry.target
         elif passage:
             entry.instance, entry.retries = passage.server.strip("<>").replace("NOSRV", ""), passage.retries
     attribute(stage.clients.entries, stage.kills)
@@ -109,7 +109,7 @@ def judge_counters(instance: Instance, entries: Sequence[Entry]) -> Iterator[Rea
         counted = sum(total(life.sample, "ribbon_requests_total", route=route, status="200") for route in ROUTES)
         if counted < got:
             what = f"{instance.name}-{number}: ribbon_requests_total is {counted:g}, callers had {got} answers"
-            yield Reason(of="counters agree with the ledger", what=what)
+            yield Reason(of="counters agree with the records", what=what)
 
 
 def _answered_in(entry: Entry, instance: Instance, life: Life) -> bool:

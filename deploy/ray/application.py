@@ -23,7 +23,8 @@ REQUESTS_UNDER_WAY = 24
 
 def build() -> Any:
     """One replica's application; made where the replica runs."""
-    settings = Settings.from_environment({"RIBBON_THREADS": "1", **os.environ})
+    # Ray's proxy is asked under names that are not known here.
+    settings = Settings.from_environment({"RIBBON_THREADS": "1", "RIBBON_ALLOWED_HOSTS": "*", **os.environ})
     configure_logging(level=settings.log_level, format=settings.log_format)
     app = create_app(settings)
     return ReadyFirst(app, app.lifecycle)

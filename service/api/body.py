@@ -17,11 +17,14 @@ from litestar.exceptions import InternalServerException
 from msgspec import inspect
 
 from service.api.body_errors import STRING, explain
+from service.api.compression import decompress
 from service.errors import (
     BodyTimeoutError,
+    BodyTooLargeError,
     CallerLeftError,
     InvalidRequestError,
     MalformedRequestError,
+    UnsupportedEncodingError,
     UnsupportedMediaTypeError,
 )
 
@@ -39,6 +42,7 @@ class BodyRules:
     """Limits of reading a body, and the executor that works on large ones."""
 
     timeout_seconds: float
+    max_bytes: int  # of a compressed one, once it is decompressed
     max_values: int  # texts, tokens and lists of them
     executor: Executor
 
@@ -69,6 +73,11 @@ class JsonRequest(Request[Any, Any, Any]):
         _check_media_type(self)
         body, field, rules = await super().body(), self.route_handler.parsed_data_field, self.rules
         form = field.annotation if field else Any
+        if _is_gzip(self):
+            try:
+                body = decompress(body, LONG_TO_EXPLAIN)
+            except BodyTooLargeError:  # there is only one thread: no two bodies are decompressed at a time
+                return await asyncio.get_running_loop().run_in_executor(rules.executor, decode_gzip, body, form, rules)
         if len(body) <= LARGE:
             try:
                 return decoder_of(form).decode(body)
@@ -95,6 +104,11 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
         if whole and (corrected := _with_integer(body, form, whole[1])) is not None:
             return decode(corrected, form, max_values)
         raise explain(body, error, fields_of(form)) from error
+
+
+def decode_gzip(body: bytes, form: Any, rules: BodyRules) -> Any:
+    """Decode a compressed body into a type. Raises what ``decode`` raises, and BodyTooLargeError."""
+    return decode(decompress(body, rules.max_bytes), form, rules.max_values)
 
 
 @cache
@@ -151,13 +165,19 @@ def _with_integer(body: bytes, form: Any, name: str) -> bytes | None:
     return msgspec.json.encode(fields)
 
 
+def _is_gzip(request: JsonRequest) -> bool:
+    """Return whether the body is compressed. Raises UnsupportedEncodingError if it is so in another way."""
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding not in ("identity", "gzip", "x-gzip"):
+        raise UnsupportedEncodingError("send the body as it is, or compressed with gzip, once")
+    return coding != "identity"
+
+
 def _check_media_type(request: JsonRequest) -> None:
     """Raise UnsupportedMediaTypeError unless the body is declared as JSON; no declaration counts as JSON."""
     headers = request.headers
-    if headers.get("content-encoding", "identity").lower() != "identity" or (
-        headers.get("transfer-encoding", "chunked").lower() != "chunked"
-    ):
-        raise UnsupportedMediaTypeError("the body is compressed; send it as it is")
+    if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+        raise UnsupportedEncodingError("the transfer is compressed; compress the body, with Content-Encoding: gzip")
     media_type, options = request.content_type
     charset = options.get("charset", "utf-8").lower()
     is_json = media_type == "application/json" or media_type.endswith("+json") or not headers.get("content-type")

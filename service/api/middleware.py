@@ -66,3 +66,17 @@ def with_plain_addresses(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return call
+
+
+def with_root_path(app: ASGIApp, root_path: str) -> ASGIApp:
+    """Wrap an application behind a proxy that has it under a prefix: paths with and without the prefix are the same."""
+    prefix = root_path + "/"
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        request = cast("dict[str, Any]", scope)
+        if f"{request['path']}/".startswith(prefix):
+            request["path"] = request["path"][len(root_path) :] or "/"
+            request["raw_path"] = request["path"].encode()
+        await app(scope, receive, send)
+
+    return call

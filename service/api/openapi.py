@@ -17,6 +17,7 @@ from litestar import Request, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Server
 from litestar.types import Method
 
 from service.api import language_schemas, schemas
@@ -135,12 +136,13 @@ KEYS: Mapping[str, Json] = {
 }
 
 
-def describe_api(limits: Limits, *, needs_key: bool) -> OpenAPIConfig:
-    """Configure the API's description, with the limits that hold here."""
+def describe_api(limits: Limits, *, needs_key: bool, root_path: str | None = None) -> OpenAPIConfig:
+    """Configure the API's description, with the limits and the prefix of paths that hold here."""
     completing = partial(complete, limits=limits, needs_key=needs_key)
     return OpenAPIConfig(
         title="Ribbon",
         version=VERSION,
+        servers=[Server(url=root_path or "/")],
         description="Small recurrent networks for language. Failures are problem documents (RFC 9457).",
         render_plugins=[
             PagePlugin(),
@@ -174,7 +176,8 @@ class PagePlugin(OpenAPIRenderPlugin):
         super().__init__(path="/")
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
-        return (WEB / "schema.html").read_bytes()
+        page = (WEB / "schema.html").read_bytes()  # its links are relative to /schema
+        return page.replace(b'"schema/', b'"') if request.scope["raw_path"].endswith(b"/") else page
 
     def receive_router(self, router: Router) -> None:
         router.register(script)

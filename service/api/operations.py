@@ -74,10 +74,23 @@ FOREIGN = ResponseSpec(
 )
 
 
-@route("/health/live", http_method=READ, summary="The process runs", opt=OPEN, sync_to_thread=False)
-def live() -> Health:
-    """Answer 200 as long as the process runs."""
-    return Health("live")
+def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
+    """Make the route of liveness."""
+
+    @route(
+        "/health/live",
+        http_method=READ,
+        summary="The process runs",
+        responses=problems(503),
+        opt=OPEN,
+        sync_to_thread=False,
+    )
+    def live() -> Health:
+        """Answer 200 as long as the process runs; of several, as long as none stands still for a minute."""
+        lifecycle.check_live()
+        return Health("live")
+
+    return live
 
 
 def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
@@ -106,7 +119,7 @@ def metrics_route(served: Metrics) -> HTTPRouteHandler:
         "/metrics",
         http_method=READ,
         summary="Prometheus metrics",
-        responses=problems(401),
+        responses=problems(401, 421),
         sync_to_thread=False,
         media_type=CONTENT_TYPE,
     )
@@ -124,7 +137,7 @@ def models_route(registry: ModelRegistry) -> HTTPRouteHandler:
         "/models",
         http_method=READ,
         summary="Models that are served",
-        responses=problems(401, 503),
+        responses=problems(401, 421, 503),
         sync_to_thread=False,
     )
     def models() -> ModelsResponse:
@@ -142,7 +155,7 @@ def reload_route(reload_models: Reload) -> HTTPRouteHandler:
         status_code=200,
         summary="Look for models again",
         before_request=refuse_cross_origin,
-        responses={200: DONE, 202: ACCEPTED, 403: FOREIGN, **problems(409)},
+        responses={200: DONE, 202: ACCEPTED, 403: FOREIGN, **problems(409, 421)},
     )
     async def reload() -> Response[Any]:
         """Load what is new or changed, prove it, warm it up and switch to it; drop what is gone. Whatever is wrong, all

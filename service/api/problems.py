@@ -55,6 +55,7 @@ MEANINGS = {
     408: "The body did not arrive in time; the connection is closed",
     413: "The body is too large",
     415: "The body is not declared as JSON",
+    421: "The request is addressed to a host that is not allowed here",
     422: "A field or a text is wrong; errors names it",
     431: "The path and the headers are too large; the connection is closed",
     429: "Overloaded, or too much from this caller; Retry-After says when to come back",
@@ -72,7 +73,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
     }
 
 
-PROBLEMS = problems(400, 401, 404, 408, 413, 415, 422, 429, 431, 500, 503, 504)  # of every task
+PROBLEMS = problems(400, 401, 404, 408, 413, 415, 421, 422, 429, 431, 500, 503, 504)  # of every task
 
 
 def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

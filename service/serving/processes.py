@@ -19,14 +19,15 @@ from service.api.access import build_access_policy
 from service.api.operations import AskSupervisor, Reload, ReloadHere
 from service.app import App, create_admin_app, create_app
 from service.errors import StartupError
-from service.logs import configure_logging, name_worker
-from service.metrics import count_reloads, count_worker_restarts
+from service.logs import BackgroundHandler, configure_logging, name_worker
+from service.metrics import count_lost_log_lines, count_reloads, count_worker_restarts
 from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
 from service.models.loading import LoadedModel, load_models, reload_models
 from service.models.reloading import log_failure
 from service.runtime.resources import choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
-from service.serving.protocol import ConnectionLimits
+from service.serving.limits import ConnectionLimits
+from service.serving.pulse import Pulse
 from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
 from service.serving.sockets import Sockets, bind, listen, url_of
@@ -34,6 +35,7 @@ from service.serving.supervisor import Supervisor, SupervisorCallbacks, WorkerCo
 from service.settings import Settings
 from service.telemetry import choose_tracer
 
+OWN_THREADS = 2  # the main one, and the log's, of which a forked process takes nothing along
 _log = logging.getLogger("service")
 
 
@@ -63,23 +65,27 @@ class SharedState:
 
     loaded: list[LoadedModel]  # none where each loads for itself
     metrics: Path  # a folder
+    pulse: Pulse
     reloads: Counter  # those that came to nothing before a worker heard of them
 
 
 def serve(settings: Settings, stop: StopSignal, *, started_at: float) -> int:
     """Serve until asked to stop; returns the exit status. SIGHUP is blocked until its handler is installed."""
-    configure_logging(level=settings.log_level, format=settings.log_format)
+    log = configure_logging(level=settings.log_level, format=settings.log_format)
     serve_here = serve_alone if settings.workers == 1 else supervise
     try:
-        return serve_here(settings, BoundSockets.of(settings), stop, started_at=started_at)
+        return serve_here(settings, BoundSockets.of(settings), stop, log, started_at=started_at)
     except StartupError as error:
         _log.critical("%s", error)
         return 1
 
 
-def serve_alone(settings: Settings, sockets: BoundSockets, stop: StopSignal, *, started_at: float) -> int:
+def serve_alone(
+    settings: Settings, sockets: BoundSockets, stop: StopSignal, log: BackgroundHandler, *, started_at: float
+) -> int:
     """Serve in this process, listening while it loads. Raises AddressError; all other errors are logged."""
     app = create_app(settings, reloads_on_sighup=True)
+    log.on_lost = app.engine.metrics.lost_log_lines.inc
     listen(sockets.all)
     server = Server(
         listeners_of(app, settings, sockets, ReloadHere(app.engine.reload)),
@@ -90,7 +96,9 @@ def serve_alone(settings: Settings, sockets: BoundSockets, stop: StopSignal, *, 
     return server.run(partial(log_ready, settings, sockets, started_at))
 
 
-def supervise(settings: Settings, sockets: BoundSockets, stop: StopSignal, *, started_at: float) -> int:
+def supervise(
+    settings: Settings, sockets: BoundSockets, stop: StopSignal, log: BackgroundHandler, *, started_at: float
+) -> int:
     """Serve in several workers, loading before they listen. Raises StartupError."""
     build_access_policy(settings)  # for its errors: each worker reads the keys itself, and would end again and again
     settings = settle_device(settings)
@@ -99,12 +107,13 @@ def supervise(settings: Settings, sockets: BoundSockets, stop: StopSignal, *, st
     if stop.is_requested:
         return 0
     listen(sockets.all)
-    with (folder := make_folder()):
+    with (folder := make_folder(num_workers=settings.workers)):
         metrics = Path(folder.name)
         registry = supervisor_registry(metrics)
-        shared = SharedState(loaded=loaded, metrics=metrics, reloads=count_reloads(registry))
+        log.on_lost = count_lost_log_lines(registry).inc
+        shared = SharedState(loaded=loaded, metrics=metrics, pulse=Pulse(), reloads=count_reloads(registry))
         supervisor = Supervisor(
-            partial(serve_as_worker, settings, sockets, shared),
+            partial(serve_as_worker, settings, sockets, shared, log),
             num_workers=settings.workers,
             sockets=sockets.all,
             stop=stop,
@@ -123,15 +132,20 @@ def callbacks_of(
         on_ready=on_ready,
         on_death=partial(forget_worker, shared.metrics),
         on_replace=lambda reason: restarts.labels(reason).inc(),
+        on_beat=shared.pulse.beat,
         reload=partial(reload_to_share, settings, shared),
     )
 
 
-def serve_as_worker(settings: Settings, sockets: BoundSockets, shared: SharedState, context: WorkerContext) -> int:
+def serve_as_worker(
+    settings: Settings, sockets: BoundSockets, shared: SharedState, log: BackgroundHandler, context: WorkerContext
+) -> int:
     """Serve in a worker process, with the models that its supervisor has loaded, if it has."""
     name_worker(context.number)
     metrics = WorkerMetrics(shared.metrics, worker=context.number)
+    log.on_lost = metrics.lost_log_lines.inc
     app = create_app(settings, preloaded=shared.loaded, worker_metrics=metrics, reloads_on_sighup=True)
+    app.lifecycle.is_live = shared.pulse.is_fresh
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     server = WorkerServer(
         listeners_of(app, settings, sockets, AskSupervisor(context.supervisor, app.lifecycle)),
@@ -155,11 +169,11 @@ def settle_device(settings: Settings) -> Settings:
 
 def load_to_share(settings: Settings) -> list[LoadedModel]:
     """Load models whose memory the workers will share; none where they must load for themselves: on a GPU, and beside a
-    second thread, which may hold a lock at the moment of the fork."""
+    thread of a library, which may hold a lock at the moment of the fork."""
     if settings.device != "cpu":
         return []
     loaded = load_models(settings, open_session)
-    if num_threads() > 1:
+    if num_threads() > OWN_THREADS:
         _log.warning("each worker loads the models itself: loading has left a thread behind")
         return []
     share_memory()
@@ -181,7 +195,7 @@ def reload_to_share(settings: Settings, shared: SharedState) -> bool:
         log_failure(error, shared.reloads)
         return False
     shared.loaded[:] = reloaded.models
-    if num_threads() > 1:
+    if num_threads() > OWN_THREADS:
         _log.warning("workers that start from now on load the models themselves: loading has left a thread behind")
         shared.loaded.clear()
     share_memory()

@@ -8,54 +8,28 @@ request costs no timer.
 from __future__ import annotations
 
 import asyncio
-import resource
-from collections.abc import Callable, Iterable, Sized
-from dataclasses import dataclass
-from typing import Any, Self, cast
+from collections.abc import Callable, Sized
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from service.api.context import new_request_id
-from service.api.problems import PROBLEM_JSON, document_bytes, headers_of
-from service.api.security_headers import security_headers
 from service.errors import (
     BodyTimeoutError,
-    HeadTooLargeError,
     MalformedHttpError,
     ServiceError,
     TooManyConnectionsError,
     UnreadAnswerError,
 )
-from service.settings import Settings
+from service.serving.limits import FILES_KEPT_FREE, MAX_HEAD_BYTES, MAX_PIPELINED, ConnectionLimits
+from service.serving.refusal import head_too_large, problem_message
+from service.serving.request_head import check_head, path_of
+from service.serving.sockets import is_reset
 
-MAX_CONNECTIONS = 10_000
-MAX_HEAD_BYTES = 32 * 1024
-MAX_PIPELINED = 16  # requests that wait; as long as there are fewer, a caller who leaves is noticed
 MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
-FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLimits:
-    """Limits of a server's connections and of each one."""
-
-    max_connections: int = MAX_CONNECTIONS
-    request_seconds: float = 30.0  # for a head, from its first byte or the connection's begin; for a dropped body
-    answer_seconds: float = 60.0  # without a byte of an answer being read
-    linger_seconds: float = 5.0  # without a byte of a dropped body
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Return the limits that the settings ask for; connections are at most as many as files may be opened for."""
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        possible = MAX_CONNECTIONS if files == resource.RLIM_INFINITY else max(1, files - FILES_KEPT_FREE)
-        return cls(
-            max_connections=settings.max_connections or min(MAX_CONNECTIONS, possible),
-            request_seconds=settings.body_timeout_seconds,
-            answer_seconds=settings.answer_timeout_seconds,
-        )
+PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"  # harmless to a caller who waits for an answer (RFC 9110, section 15.2)
+PROBE_SECONDS = 0.1  # until a caller who has left is heard of, on a usual network; then once a second
 
 
 class PipelineFlow(FlowControl):
@@ -79,6 +53,8 @@ class Connection(HttpToolsProtocol):
         self._limits, self._count = limits, count
         self._in_body = False
         self._is_over = False  # answered for the last time: what still comes is not parsed
+        self._has_ended = False  # the caller sends no more, but may still read
+        self._refusal: ServiceError | None = None  # to be sent once the requests before it are answered
         self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
         self._num_unparsed = 0  # bytes since the parser last called back
         self._num_dropped = 0
@@ -111,7 +87,7 @@ class Connection(HttpToolsProtocol):
             if self._num_dropped > MAX_DROPPED_BYTES:
                 self.transport.abort()
                 return
-        if self._is_over:
+        if self._is_over or self._refusal is not None:
             return
         if self._head_since is None and not self._in_body:
             self._head_since = self._received_at
@@ -119,7 +95,7 @@ class Connection(HttpToolsProtocol):
         try:
             self._parse(memoryview(data))
             if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunked body's trailer
-                raise _head_too_large()
+                raise head_too_large()
         except httptools.HttpParserError as error:
             cause = error.__context__  # what a callback of ours raised
             unknown = MalformedHttpError("this is not a request in HTTP/1.1")
@@ -156,13 +132,16 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if self._num_unparsed > MAX_HEAD_BYTES and self._head_size() > MAX_HEAD_BYTES:
-            raise _head_too_large()
+            raise head_too_large()
         self._num_unparsed, self._head_since = 0, None
         if self._is_offer():
             return
+        version, method = self.parser.get_http_version(), self.parser.get_method()
+        check_head(version=version, method=method, target=self.url, headers=self.headers)
         self._in_body = True
         self._unset_keepalive_if_required()
         super().on_headers_complete()
+        self.scope["path"] = path_of(self.scope["raw_path"])
         self.cycle.transport = cast("asyncio.Transport", self)  # so that it is closed by ``close``
         if self.expect_100_continue or self.parser.should_upgrade():
             # A caller who was not told to go on may send the body or not: bytes that follow could not be told apart.
@@ -187,6 +166,39 @@ class Connection(HttpToolsProtocol):
             super().on_response_complete()
             if self._in_body and self.cycle.response_complete:
                 self._drop()
+            if not (self.owes or self.transport.is_closing()):
+                self._finish()
+
+    def _finish(self) -> None:
+        """End the connection if all requests are answered and no other can come."""
+        if self._refusal is not None:
+            self._send_refusal(self._refusal)
+        elif self._has_ended:
+            self.transport.close()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Return whether the connection stays open, because a caller who sends no more still waits for an answer."""
+        self._has_ended = True
+        if self._is_over or self._dropping_since is not None:
+            return False
+        if not self.owes and self._head_since is not None and self._num_unparsed:
+            self._refuse(MalformedHttpError("the connection ended before the request did"))
+            return False  # what was written is sent before it is closed
+        if self.owes:
+            self._probe()
+        return self.owes
+
+    def _probe(self) -> None:
+        """Find out whether a caller who sends no more has left. Both look alike until something is sent: the system of
+        one who has left answers that with a reset."""
+        if self.cycle.scope["http_version"] == "1.1" and not self.is_answering:
+            self.transport.write(PROBE)
+        self.loop.call_later(PROBE_SECONDS, self._end_if_reset)
+
+    def _end_if_reset(self) -> None:
+        """End the connection if the caller has left: nothing is read any more, so that the event loop does not tell."""
+        if not self.transport.is_closing() and is_reset(self.transport.get_extra_info("socket")):
+            self.transport.abort()
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)
@@ -197,7 +209,7 @@ class Connection(HttpToolsProtocol):
     def close(self) -> None:
         """Close the connection after an answer, once the caller has sent the body: a connection that is closed on
         unread bytes is reset, and the caller cannot read the answer."""
-        if self._in_body:
+        if self._in_body and not self._has_ended:
             self._linger()
         else:
             self.transport.close()
@@ -218,8 +230,11 @@ class Connection(HttpToolsProtocol):
         self._drop()
         self._unset_keepalive_if_required()
         self.pipeline.clear()
-        self.flow.resume_reading()
-        self.transport.write_eof()
+        if self._has_ended:
+            self.transport.close()
+        else:
+            self.flow.resume_reading()
+            self.transport.write_eof()
 
     def _drop(self) -> None:
         self._num_dropped, self._dropping_since = 0, self.loop.time()
@@ -241,6 +256,8 @@ class Connection(HttpToolsProtocol):
     def end_if_stalled(self, now: float) -> None:
         """End the connection if one of its limits has passed; called at intervals."""
         limits, head_since, dropping_since = self._limits, self._head_since, self._dropping_since
+        if self._has_ended:
+            self._end_if_reset()
         if dropping_since is not None:
             if now - dropping_since > limits.request_seconds or now - self._received_at > limits.linger_seconds:
                 self.transport.abort()
@@ -254,8 +271,18 @@ class Connection(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
 
     def _refuse(self, error: ServiceError) -> None:
-        """Answer with this error and nothing more."""
+        """Answer with this error and nothing more, after the answers to the whole requests before it."""
         self._count(error)
+        if self._in_body and self.pipeline:  # the body of the last one is wrong
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else cast("RequestResponseCycle", self._running)
+            self._in_body = False
+        if self.owes:
+            self._refusal, self._head_since = error, None
+        else:
+            self._send_refusal(error)
+
+    def _send_refusal(self, error: ServiceError) -> None:
         self._abandon()
         if self.is_answering or self._dropping_since is not None:  # it would be taken for a part of that answer, or
             self.transport.abort()  # for the answer to the next request
@@ -270,18 +297,3 @@ class Connection(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
-
-
-def _head_too_large() -> HeadTooLargeError:
-    return HeadTooLargeError(f"the path and headers have more than {MAX_HEAD_BYTES} bytes")
-
-
-def problem_message(error: ServiceError, server_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return an error as a whole response, the last of its connection."""
-    request_id = new_request_id()
-    body = document_bytes(error, request_id)
-    headers = dict([*server_headers, *security_headers("POST", ())])
-    headers |= {name.lower().encode(): value.encode() for name, value in headers_of(error).items()}
-    headers |= {b"content-type": PROBLEM_JSON.encode(), b"content-length": b"%d" % len(body)}
-    headers |= {b"x-request-id": request_id.encode(), b"connection": b"close"}
-    return b"".join([STATUS_LINE[error.status], *(b"%b: %b\r\n" % each for each in headers.items()), b"\r\n", body])

@@ -10,6 +10,7 @@ from service.errors import AddressError
 
 Sockets = Sequence[socket.socket]
 BACKLOG = 2048  # connections that wait to be accepted, if the system allows as many
+TCP_CLOSED = 7  # TCP_CLOSE, of the states of a connection in Linux's netinet/tcp.h
 _ABSENT = frozenset({EADDRNOTAVAIL, EAFNOSUPPORT})  # localhost may name ::1 where there is no IPv6
 
 
@@ -48,6 +49,13 @@ def url_of(sockets: Sockets) -> str:
     """Return the URL of the first socket."""
     host, port = sockets[0].getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_reset(connected: socket.socket) -> bool:
+    """Return whether a connection was reset, as far as the system tells (Linux)."""
+    if not hasattr(socket, "TCP_INFO"):
+        return False
+    return connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSED
 
 
 def _reason(error: OSError) -> str:

@@ -26,8 +26,7 @@ from service.serving.signals import StopSignal
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 10.0  # before one that died unready is replaced; doubled each time
 MOST_EARLY_DEATHS = 3  # in a row, before all were ready for the first time
 KILL_AFTER_SECONDS = 5.0  # beyond the time that draining may take
-HEARTBEAT_SECONDS = 1.0
-MAX_MISSED_HEARTBEATS = 10
+HEARTBEAT_SECONDS, MAX_MISSED_HEARTBEATS = 1.0, 10
 FAILED = 1  # exit status of a worker that cannot start
 HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 READY, HEARTBEAT = b"r", b"."  # sent by workers
@@ -77,8 +76,7 @@ class Worker:
     missed_heartbeats: int | None = None
 
     @property
-    def names(self) -> dict[str, int | None]:
-        """Return what a log line says of the worker."""
+    def names(self) -> dict[str, int | None]:  # in the log
         return {"number": self.number, "pid": self.process.pid}
 
     def send(self, signum: signal.Signals) -> None:
@@ -93,6 +91,7 @@ class SupervisorCallbacks:
     on_ready: Callable[[], None]  # all workers are, for the first time
     on_death: Callable[[int], None]  # of the worker with this number
     on_replace: Callable[[Reason], None]
+    on_beat: Callable[[], None]  # about once a second: no worker is late, but for those that are being replaced
     reload: Callable[[], bool]  # at SIGHUP; whether to pass it on
 
 
@@ -146,8 +145,7 @@ class Supervisor:
             self._kill_late()
             self._reap()
 
-    def kill(self) -> None:
-        """Kill all workers at once."""
+    def kill(self) -> None:  # all workers, at once
         self._send_all(signal.SIGKILL)
 
     def _wake(self) -> None:
@@ -219,6 +217,8 @@ class Supervisor:
             self._check_at = now + self._heartbeat_seconds
             for worker in self._workers.values():
                 self._check_heartbeat(worker)
+            if not any(worker.is_hung for worker in self._workers.values()):
+                self._callbacks.on_beat()
         if now >= self._kill_at:
             _log.error("killed: not done in time", extra={"workers": sorted(self._workers)})
             self._kill_at = inf
@@ -266,13 +266,12 @@ def delay_after(early_deaths: int) -> float:
     return min(FIRST_DELAY_SECONDS * 2.0 ** (early_deaths - 1), LONGEST_DELAY_SECONDS) if early_deaths else 0.0
 
 
-def status_name(status: int) -> str:
-    """Name an exit status: ``SIGKILL``, or ``exit 1``."""
+def status_name(status: int) -> str:  # SIGKILL, or exit 1
     return signal.Signals(-status).name if status < 0 else f"exit {status}"
 
 
 def fork_worker(number: int, run_worker: RunWorker) -> Worker:
-    """Start a worker process. This process must have one thread: a fork takes along the locks of all others, held for
+    """Start a worker process. This process must have one thread, and the log's: a fork takes along locks, held for
     ever."""
     ours, theirs = Pipe(duplex=False)
     os.set_blocking(theirs.fileno(), False)
@@ -297,3 +296,5 @@ def _become_worker(context: WorkerContext, run_worker: RunWorker) -> NoReturn:
     except Exception as error:  # multiprocessing would print it, past the log
         _log.critical("worker ended: unexpected error", exc_info=error)
         raise SystemExit(FAILED) from None
+    finally:
+        logging.shutdown()  # which multiprocessing leaves out

@@ -15,7 +15,7 @@ from httpx import Response
 from litestar.testing import TestClient
 
 from service.app import App, create_app
-from service.serving.protocol import ConnectionLimits
+from service.serving.limits import ConnectionLimits
 from service.settings import Settings
 from tests.api.listening import Run, Running, start
 from tests.contract import Contract

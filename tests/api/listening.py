@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 
 from service.app import create_app
-from service.serving.protocol import Connection, ConnectionLimits
+from service.serving.limits import ConnectionLimits
+from service.serving.protocol import Connection
 from service.serving.server import DrainTimeouts, Listener, Server
 from service.serving.signals import StopSignal
 from service.serving.sockets import bind, listen

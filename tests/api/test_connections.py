@@ -18,10 +18,11 @@ from typing import Any
 
 import httpx
 import pytest
+import requests
 
 from service.api_keys import line_for
 from service.serving import protocol
-from service.serving.protocol import MAX_CONNECTIONS, MAX_HEAD_BYTES, ConnectionLimits
+from service.serving.limits import MAX_CONNECTIONS, MAX_HEAD_BYTES, ConnectionLimits
 from service.settings import Settings
 from tests.api.conftest import wait_until
 from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, read_answer, request
@@ -315,18 +316,32 @@ def ask_by_httpx(url: str, body: bytes) -> tuple[int, bytes]:
     return answer.status_code, answer.content
 
 
-def ask_by_curl(url: str, body: bytes) -> tuple[int, bytes]:
-    """Without waiting for 100 Continue."""
-    command = ["curl", "--silent", "--show-error", "--write-out", "%{stderr}%{http_code}", "--header", "Expect:"]
-    command += ["--header", "Connection: close", "--data-binary", "@-", url]
+def ask_by_requests(url: str, body: bytes) -> tuple[int, bytes]:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.post(url, data=body, timeout=PATIENCE_SECONDS)
+        return answer.status_code, answer.content
+
+
+def ask_by_curl(url: str, body: bytes, *options: str) -> tuple[int, bytes]:
+    """As it is called by people: it waits a moment for 100 Continue."""
+    command = ["curl", "--silent", "--show-error", "--write-out", "%{stderr}%{http_code}", *options]
+    command += ["--data-binary", "@-", url]
     done = subprocess.run(command, input=body, capture_output=True, timeout=PATIENCE_SECONDS, check=True)
     return int(done.stderr), done.stdout
 
 
+def ask_by_curl_at_once(url: str, body: bytes) -> tuple[int, bytes]:
+    return ask_by_curl(url, body, "--header", "Expect:", "--header", "Connection: close")
+
+
+no_curl = pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
 CLIENTS = [
     ask_by_urllib,
     ask_by_httpx,
-    pytest.param(ask_by_curl, marks=pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")),
+    ask_by_requests,
+    pytest.param(ask_by_curl, marks=no_curl),
+    pytest.param(ask_by_curl_at_once, marks=no_curl),
 ]
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from urllib.parse import urljoin
 
 import pytest
 
-from tests.deploy.programs import DEPLOY, Program, free_port, need
+from tests.deploy.programs import DEPLOY, Program, ask, free_port, need
+from tests.running import running
 
 pytestmark = pytest.mark.tools
 
@@ -68,3 +72,38 @@ def test_what_is_for_operators_does_not_come_through_however_it_is_written(port:
 @pytest.mark.parametrize("path", ["/tag", "/models", "/schema", "/metricsx", "/x/metrics"])
 def test_everything_else_does(port: int, path: str) -> None:
     assert status(port, path) == 200
+
+
+PREFIXED = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend all
+    bind 127.0.0.1:{port}
+    http-request deny deny_status 404 unless {{ path_beg /nlp/ }}
+    {rewrite}
+    default_backend ribbon
+backend ribbon
+    server a {instance}
+"""
+TAKEN_AWAY = "http-request replace-path /nlp(/.*) \\1"
+
+
+@pytest.mark.parametrize("rewrite", [pytest.param("", id="kept"), pytest.param(TAKEN_AWAY, id="taken away")])
+def test_the_service_lives_under_a_prefix(models: Path, tmp_path: Path, rewrite: str) -> None:
+    port, configuration = free_port(), tmp_path / "haproxy.cfg"
+    with running(models, RIBBON_ROOT_PATH="/nlp") as service:
+        instance = service.line("ready")["url"].removeprefix("http://")
+        configuration.write_text(PREFIXED.format(port=port, rewrite=rewrite, instance=instance))
+        page = f"http://127.0.0.1:{port}/nlp/schema"
+        with Program(command=[need("haproxy"), "-db", "-f", str(configuration)], ready=f"{page[:-7]}/health/ready"):
+            links = re.findall(rb'(?:src|spec-url)="([^"]+)"', ask(page)[1])
+            assert len(links) == 2
+            for link in links:
+                address = urljoin(page, link.decode())
+                assert address.startswith(f"http://127.0.0.1:{port}/nlp/schema/")
+                assert ask(address)[0] == 200
+            assert ask(f"http://127.0.0.1:{port}/nlp/tag", {"text": "Alice"})[0] == 200
+            assert status(port, "/tag") == 404

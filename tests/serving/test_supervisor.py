@@ -225,6 +225,7 @@ callbacks = SupervisorCallbacks(
     on_ready=lambda: {on_ready},
     on_death=lambda number: print("buried", number),
     on_replace=on_replace,
+    on_beat=lambda: None,
     reload=lambda: False,
 )
 supervisor = Supervisor(

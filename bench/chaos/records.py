@@ -1,4 +1,4 @@
-"""The books: every request that a well-behaved client sent has exactly one fate."""
+"""Records of requests: every one that a well-behaved client sent has exactly one fate."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Entry:
 
     request_id: str
     name: str
-    door: str  # through which it was sent: the proxy, or straight to an instance
+    target: str  # through which it was sent: the proxy, or straight to an instance
     sent_at: float
     has_deadline: bool = False
     pinned: str = ""  # the version that was asked for
@@ -58,7 +58,7 @@ class Entry:
         return self.sent_at <= until and self.ended_at >= since
 
     def __str__(self) -> str:
-        where = f"{self.door} -> {self.instance or '?'}"
+        where = f"{self.target} -> {self.instance or '?'}"
         return f"{self.fate}: {self.name} {self.request_id} by {where}: {self.status} {self.detail}"
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.chaos.asks import Reply, read_reply
-from bench.chaos.ledger import Entry, Fate, Kill, Reign, attribute, check_versions, close, count
+from bench.chaos.records import Entry, Fate, Kill, Reign, attribute, check_versions, close, count
 from bench.chaos.wire import Answer
 
 MODEL = b'"model":{"name":"en-tagger","version":"1.0.0"}'
@@ -28,7 +28,7 @@ def entry(*, sent_at: float = 0.0, ended_at: float = 1.0, fate: Fate = Fate.LOST
     return Entry(
         request_id="one",
         name="tag",
-        door="proxy",
+        target="proxy",
         sent_at=sent_at,
         ended_at=ended_at,
         fate=fate,

@@ -1,0 +1,1 @@
+"""Attacks that were found to hurt the service, replayed against a running one."""
