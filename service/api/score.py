@@ -75,7 +75,9 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
             _check_gaps(items)
             read_texts(data.choices, limits, path="choices")  # for its errors
             sizes = [len(choice) - len(GAP) for choice in data.choices]
-            check_lengths([replace(item, length=item.length + size) for item in items for size in sizes], limits)
+            longest = [replace(item, length=item.length + max(sizes)) for item in items]
+            total = len(sizes) * sum([item.length for item in items]) + len(items) * sum(sizes)
+            check_lengths(longest, limits, total=total)
         return items
 
     def encode(self, item: InputItem, data: ScoreRequest, model: LanguageModel) -> ScoredItem:

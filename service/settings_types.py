@@ -1,0 +1,44 @@
+"""Types of settings that are checked or parsed in a way of their own."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+MAX_DRAIN_SECONDS = 86_400  # a day: what is longer is a mistake, and what is much longer no clock can wait for
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@A-Z]+")
+_USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
+
+
+def _split(value: Any) -> Any:
+    """Split a string at its commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _networks(value: Any) -> Any:
+    """Parse networks; one address is a network too. Raises ValueError, once for all."""
+    return tuple(map(ip_network, _split(value))) if isinstance(value, str) else value
+
+
+def _origins(value: Any) -> Any:
+    """Parse origins. Raises ValueError for one that no browser would ever send."""
+    origins = _split(value)
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin) or _USUAL_PORT.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is no origin as browsers send it: that is scheme://host or scheme://host:port, in small "
+                "letters, without a path and without the scheme's usual port"
+            )
+    return origins
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+DrainSeconds = Annotated[float, Field(ge=0, le=MAX_DRAIN_SECONDS)]
+Network = IPv4Network | IPv6Network
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins)]
