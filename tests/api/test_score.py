@@ -68,6 +68,13 @@ def test_a_text_needs_one_gap_for_its_choices(served: Served) -> None:
     assert served.score(text="a ___ b")["results"][0]["logprob"] < 0
 
 
+def test_too_many_choices_are_refused(served: Served) -> None:
+    document = problem_of(served.post("/score", text=["___"] * 128, choices=["a"] * 33), 422, "invalid_request")
+    assert document["errors"][0]["path"] == "choices"
+    assert "texts x choices are 4224, the limit is 4096" in document["detail"]
+    assert len(served.ask("/score", text=["___"] * 2, choices=["a"] * 128)["results"]) == 2
+
+
 def test_choices_are_texts_like_any(served: Served) -> None:
     document = problem_of(served.post("/score", text="a ___", choices=["b", "\0"]), 422, "invalid_request")
     assert [each["path"] for each in document["errors"]] == ["choices[1]"]
