@@ -97,6 +97,11 @@ def tensor(*shape: object) -> list[dict[str, object]]:
         ({"inputs": tensor("batch", "time", 10**9)}, "inputs.0.shape.2"),
         ({"outputs": tensor("batch", 0)}, "outputs.0.shape.1"),
         ({"inputs": tensor(*["axis"] * 9)}, "inputs.0.shape"),
+        (
+            {"precisions": {"fp32": {"file": GRAPH, "metrics": {}, "max_drift": float("inf")}}},
+            "precisions.fp32.max_drift",
+        ),
+        ({"precisions": {"fp32": {"file": GRAPH, "metrics": {"f1": float("nan")}, "max_drift": 0}}}, "precisions.fp32"),
     ],
 )
 def test_a_number_out_of_its_range_is_refused_before_anything_is_run(folder, fields, place):

@@ -49,47 +49,18 @@ FUNCTIONS: Mapping[str, Callable[[str], object]] = {
 }
 UNITS = [
     *"a I 1 é ' \" “ ’ . , ; ! … - — = * _ ~ # + < > | & % $ @ / \\ : ( ) [ ] { } ` ^ 😀 ½ € ℹ ① ❶ ² ٣".split(),
-    *"aB a. U.S. Ph.D. e.g. don't cannot a-a anti- x*y in' C++ .NET 's A1 a_b a1b2 1, 1.2. 12: 1-2 (1) #1 5€ -5".split(),
+    *"aB a. U.S. Ph.D. e.g. don't cannot a-a anti- x*y in' C++ .NET 's A1 a_b a1b2 1, 1.2. 12: 1-2 (1) #1 5€".split(),
     *"http:// www.a a@b.c @a .@a a@ a/b/ C:\\a ~/ {0} {{a}} ${a} {{ %s %(a)s :a: __A__ COVID-1 w/ 1/2 \\u".split(),
-    *"<b> <a/0> </a/0> <a <!-- <![CDATA[ <? <% <p> <li> <td> <code> </p> &amp; &#39; a&#39;s ![ ]( [a](b) [a]: ~~".split(),
-    *"👩‍👩 🇪🇸 1️⃣ ‼️ a\u0301 \u0301 \u200d \ue000 \uf000 -_- :-) >_< <3 2024-05-01T10:30:00Z".split(),
-    *(
-        " ",
-        "\t",
-        "\n",
-        "\r\n",
-        "\u2028",
-        "a\n",
-        "a, ",
-        "its not ",
-        "fig. 2 ",
-        "5 min. a ",
-        "no. 1 ",
-        "a and b, ",
-        "<a b='",
-    ),
-    *(
-        "- a\n",
-        "> a\n",
-        "1. a\n",
-        "# a\n",
-        "a\n===\n",
-        "---\n",
-        "~~~\n",
-        "|a|b|\n|-|-|\n",
-        "it is\nso it\n",
-        "[a]: b\n",
-    ),
+    *"<b> <a/0> </a/0> <a <!-- <![CDATA[ <? <% <p> <li> <td> <code> </p> &amp; &#39; a&#39;s ![ ]( [a](b) ~~".split(),
+    *"👩‍👩 🇪🇸 1️⃣ ‼️ a\u0301 \u0301 \u200d \ue000 \uf000 -_- :-) >_< <3 -5 2024-05-01T10:30:00Z".split(),
+    *(" ", "\t", "\n", "\r\n", "\u2028", "a\n", "a, ", "its not ", "fig. 2 ", "5 min. a ", "no. 1 ", "a and b, "),
+    *("- a\n", "> a\n", "1. a\n", "# a\n", "a\n===\n", "---\n", "~~~\n", "|a|b|\n|-|-|\n", "it is\nso it\n"),
+    *("[a]: b\n", "<a b='"),
 ]
 # What a rule could look back or ahead at, before and behind what it is tried on again and again.
 PAIRS = [
-    ("a", " I"),
-    ("a", "its not "),
-    ("it is so\n", "I. "),
-    ("(", "a, "),
-    ("<b>", "a. "),
-    ("**a ", "](b)"),
-    ("A", "\u0301"),
+    *(("a", " I"), ("a", "its not "), ("it is so\n", "I. "), ("(", "a, "), ("<b>", "a. "), ("**a ", "](b)")),
+    *(("A", "\u0301"), ("Aa The ", ".")),
 ]
 
 
@@ -125,7 +96,7 @@ def test_time_is_linear_in_the_length_of_any_text(name: str) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_time_is_linear_behind_something_long(name: str) -> None:
     for before, behind in PAIRS:
-        texts = [before * (each // 2 // len(before)) + behind * (each // 2 // len(behind)) for each in LONGER]
+        texts = [before * (each // 2 // len(before)) + behind * (each // 2 // len(behind)) + " Aa" for each in LONGER]
         short, long = (seconds(FUNCTIONS[name], text, 2) for text in texts)
         assert exponent(short, long, LONGER) <= STEEPEST, (before, behind)
 
