@@ -86,8 +86,9 @@ def test_a_gap_that_may_be_cut_off_is_told(served: Served) -> None:
 
 
 def test_texts_without_an_answer_have_a_reason(served: Served) -> None:
-    empty, long, good = served.score(text=["", "x " * MAX_PROMPT_TOKENS, "The"])["results"]
-    assert (empty["reason"], empty["logprob"], empty["tokens"]) == ("no_words", None, [])
+    empty, blank, long, good = served.score(text=["", " \n", "x " * MAX_PROMPT_TOKENS, "The"])["results"]
+    for each in (empty, blank):
+        assert (each["reason"], each["logprob"], each["tokens"]) == ("no_words", None, [])
     assert (long["reason"], long["perplexity"]) == ("input_too_long", None)
     assert f"at most {MAX_PROMPT_TOKENS}" in long["detail"]
     assert good["num_tokens"] == 1

@@ -82,6 +82,10 @@ def test_a_field_that_is_unknown_wrong_or_missing_is_named(folder, fields, messa
         load_bundle(folder)
 
 
+def precision(metrics: dict[str, float], *, max_drift: float) -> dict[str, object]:
+    return {"precisions": {"fp32": {"file": GRAPH, "metrics": metrics, "max_drift": max_drift}}}
+
+
 def tensor(*shape: object) -> list[dict[str, object]]:
     return [{"name": "ids", "type": "int32", "shape": shape}]
 
