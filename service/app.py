@@ -13,6 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy, build_access_policy
 from service.api.body import BodyRules, requests_by
+from service.api.body_budget import BodyBudget
 from service.api.classify import ClassifyEndpoint, classify_route
 from service.api.compression import CompressionMiddleware
 from service.api.concurrency_limit import ConcurrencyLimit
@@ -28,7 +29,7 @@ from service.api.request_log import RequestLog
 from service.api.score import ScoreEndpoint, score_route
 from service.api.security_headers import cross_origin
 from service.api.shutdown import ShutdownMiddleware
-from service.api.side_thread import SideThread
+from service.api.side_thread import MemoryReturn, SideThread
 from service.api.tag import TagEndpoint, tag_route
 from service.api.translate import TranslateEndpoint, translate_route
 from service.lifecycle import Lifecycle
@@ -140,7 +141,8 @@ def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog, hosts:
     """Wrap an application in what every request passes, from the inside to the outside."""
     app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
     app = HostMiddleware(CompressionMiddleware(app), hosts=hosts)
-    wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle)
+    bodies = BodyBudget(engine.settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
+    wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle, bodies=bodies)
     if root_path := engine.settings.root_path:
         wrapped = with_root_path(wrapped, root_path)
     if trusted := engine.settings.trusted_proxies:

@@ -27,6 +27,7 @@
         RateLimitedError              429 rate_limited
         NotReadyError                 503 not_ready
         TooManyConnectionsError       503 too_many_connections
+        TooManyBodiesError            503 too_many_bodies
         DeadlineExceededError         504 deadline_exceeded
       ModelFailedError                500 model_failed
       ReloadFailedError               409 reload_failed
@@ -215,6 +216,12 @@ class TooManyConnectionsError(CapacityError):
     """The limit of open connections is reached."""
 
     status, kind, title = 503, "too_many_connections", "Too many connections"
+
+
+class TooManyBodiesError(CapacityError):
+    """The limit of memory that bodies may take together is reached."""
+
+    status, kind, title = 503, "too_many_bodies", "Too many bodies"
 
 
 class DeadlineExceededError(CapacityError):

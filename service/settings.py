@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from service.errors import SettingsError
 from service.setting_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds
@@ -21,6 +22,9 @@ from service.setting_types import Count, DrainSeconds, Hosts, Networks, Origins,
 PREFIX = "RIBBON_"
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
 MAX_UTF8_BYTES = 4  # of one character
+MAX_JSON_BYTES = 12  # of one character: an emoji as two escapes
+OTHER_BYTES = 262_144  # of a body beside its texts: names, brackets, options, the state of a language model
+LARGEST_BODIES = 32  # of the largest size that all bodies of a process may take together
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 # Variables that Kubernetes sets in every pod beside a Service named ribbon, as Docker's old links do.
 _LINK = re.compile(r"RIBBON_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
@@ -31,6 +35,15 @@ _LINK_HINT = (
 HEAD = "| Variable | Default | Meaning | What turning it up costs |\n| --- | --- | --- | --- |"
 BEGIN, END = "<!-- settings: written by `make settings` -->", "<!-- end of settings -->"
 _BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+
+
+def _body_bytes(chosen: Mapping[str, Any]) -> int:
+    """Return the size of the largest body that a request within the limits may have, whatever it escapes."""
+    return MAX_JSON_BYTES * int(chosen.get("max_request_length", 0)) + OTHER_BYTES
+
+
+def _bodies_bytes(chosen: Mapping[str, Any]) -> int:
+    return LARGEST_BODIES * int(chosen.get("max_body_bytes", 0))
 
 
 class Settings(BaseModel):
@@ -77,12 +90,16 @@ class Settings(BaseModel):
 
     max_items: Count = 128
     """texts in one request. Cost: longer waits for those behind it"""
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024 * 1024
-    """bytes in one request body. Cost: memory: a body is read whole"""
     max_text_length: Count = 50_000
     """characters in one text. Cost: longer waits; memory of the largest answer"""
     max_request_length: Count = 131_072
     """characters in all texts of one request. Cost: memory: an answer of `/tag` is many times as long as its text"""
+    max_body_bytes: int = Field(ge=1024, default_factory=_body_bytes)
+    """bytes in one request body; default: what the longest texts may take, 12 bytes a character and 262144 beside them.
+    Cost: memory: a body is read whole"""
+    max_bodies_bytes: int = Field(ge=1024, default_factory=_bodies_bytes)
+    """bytes in all request bodies of a worker that are being read or answered, beyond the first 16384 of each; above,
+    503; default: 32 bodies of the largest size. Cost: memory: callers who never finish a body hold so much"""
 
     max_batch_cells: Count = 1024
     """rows x longest row in one model run.
@@ -185,6 +202,7 @@ def conflicts(settings: Settings) -> Iterator[str]:
     )
     because = f"a character takes up to {MAX_UTF8_BYTES} bytes, so a body could be refused whose text is allowed"
     yield from at_most("max_request_length", "max_body_bytes", because, times=MAX_UTF8_BYTES)
+    yield from at_most("max_body_bytes", "max_bodies_bytes", "a body that is allowed could never be read")
     yield from at_most("max_batch_cells", "max_queued_cells", "a run would take more tokens than may wait for it")
     yield from _same_address(settings)
     yield from needs(settings, "admin_host", "admin_port", "an address alone is not listened on")
@@ -234,9 +252,11 @@ def _not_a_setting(name: str) -> str:
 
 def _bad_values(error: ValidationError, chosen: Mapping[str, str]) -> Iterator[str]:
     for problem in error.errors():
+        if problem["type"] == "default_factory_not_called":  # another setting, which it is made of, is wrong
+            continue
         name, message = str(problem["loc"][0]), problem["msg"]
-        default = Settings.model_fields[name].default
-        hint = meaning_and_cost(name)[0] + ("" if default is None else f"; without it: {default}")
+        default = default_of(Settings.model_fields[name])
+        hint = meaning_and_cost(name)[0] + (f"; without it: {default}" if default else "")
         yield f"{variable(name)}={chosen[variable(name)]}: {message[:1].lower()}{message[1:]} ({hint})"
 
 
@@ -244,9 +264,14 @@ def table() -> str:
     """Return the table of settings in Markdown: a line for each, in the order of the class."""
     rows = [HEAD]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = f"`{default_of(field)}`" if default_of(field) else ""
         rows.append(f"| `{variable(name)}` | {default} | {' | '.join(meaning_and_cost(name))} |")
     return "\n".join(rows)
+
+
+def default_of(field: FieldInfo) -> str:
+    """Format a setting's default; empty if there is none, or if it is made of other settings."""
+    return "" if field.default_factory or field.default is None else str(field.default)
 
 
 def meaning_and_cost(name: str) -> tuple[str, str]:

@@ -9,7 +9,19 @@ import pytest
 from pydantic import ValidationError
 
 from service.errors import SettingsError
-from service.settings import BEGIN, END, Settings, conflicts, main, meaning_and_cost, needs, rewritten, table, variable
+from service.settings import (
+    BEGIN,
+    END,
+    Settings,
+    conflicts,
+    default_of,
+    main,
+    meaning_and_cost,
+    needs,
+    rewritten,
+    table,
+    variable,
+)
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operations.md"
 
@@ -89,6 +101,16 @@ def test_the_way_out_of_every_impossible_combination_is_one() -> None:
     Settings.from_environment({"RIBBON_MAX_TEXT_LENGTH": "131072"})
     Settings.from_environment({"RIBBON_MAX_REQUEST_LENGTH": "200000", "RIBBON_MAX_TEXT_LENGTH": "200000"})
     Settings.from_environment({"RIBBON_MAX_QUEUED_CELLS": "1024"})
+
+
+def test_limits_of_bodies_follow_from_those_of_texts() -> None:
+    """Every character of the longest texts may be sent as two escapes, and many such bodies at once."""
+    settings = Settings.from_environment({"RIBBON_MAX_REQUEST_LENGTH": "200000"})
+    assert settings.max_body_bytes == 12 * 200_000 + 262_144
+    assert settings.max_bodies_bytes == 32 * settings.max_body_bytes
+    assert Settings.from_environment({"RIBBON_MAX_BODY_BYTES": "1000000"}).max_bodies_bytes == 32_000_000
+    with pytest.raises(SettingsError, match="a body that is allowed could never be read"):
+        Settings.from_environment({"RIBBON_MAX_BODIES_BYTES": "1000000"})
 
 
 def test_a_setting_that_needs_another_says_so() -> None:
@@ -176,7 +198,7 @@ def test_the_table_for_people_is_the_one_of_the_class() -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
     assert rewritten(document) == document, "run make settings"
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = f"`{default_of(field)}`" if default_of(field) else ""
         meaning, cost = meaning_and_cost(name)
         assert f"| `{variable(name)}` | {default} | {meaning} | {cost} |" in document
 

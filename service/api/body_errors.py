@@ -24,12 +24,15 @@ MAX_TOKENS = 100_000  # looked at to find a path
 MAX_DEPTH = 1000  # of a path that is looked for
 MAX_KEY_LENGTH = 100  # shown of a key
 MAX_LEVELS = 16  # shown of a path, half at each end
+MAX_MESSAGE = 1000  # characters, read of msgspec's message, half at each end: it quotes what was sent
+_AT_ONCE = 10_000  # escapes passed in one search, which keeps the interpreter's lock, and so stops the event loop
 _CHUNK = 65_536  # bytes
 _QUOTE, _BRACKET, _COMMA = b'"[,'
 _TOKEN = re.compile(STRING + rb"|[\[\]{},]", re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")  # half of a pair too
 _PAIR = rb"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_NO_SURROGATE = re.compile(rb"(?:[^\\]++|\\(?:" + _PAIR + rb"|u(?![dD][89a-fA-F])|[^u]))*+", re.DOTALL)
+_NO_SURROGATE = re.compile(rb"(?:[^\\]++|\\(?:" + _PAIR + rb"|u(?![dD][89a-fA-F])|[^u])){0,%d}+" % _AT_ONCE, re.DOTALL)
+_SPACE = rb"\u0020"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*?)`", re.DOTALL)
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
@@ -55,7 +58,7 @@ def explain(body: bytes, error: Exception, fields: Mapping[str, Collection[str]]
         return error
     if not isinstance(error, msgspec.ValidationError):
         return MalformedRequestError(f"the body is not JSON: {error}")
-    problem = _field_error(str(error), fields)
+    problem = _field_error(_shortened(str(error)), fields)
     where = f"{problem.path}: " if problem.path else ""
     return InvalidRequestError(where + problem.message, errors=[problem])
 
@@ -88,19 +91,29 @@ def _first_byte_not_utf8(body: bytes) -> int | None:
 def _lone_surrogates(body: bytes) -> tuple[list[int], bytes | bytearray]:
     """Return where the first lone surrogates stand, and the body with a space in place of each, for a check of its
     syntax: msgspec takes lone surrogates for bad syntax."""
-    places: list[int] = []
     if not _SURROGATE.search(body):
-        return places, body
-    corrected, end = bytearray(body), 0
-    while (
-        len(places) < MAX_REPORTED
-        and (rest := _NO_SURROGATE.match(body, end))
-        and (lone := _SURROGATE.match(body, rest.end()))
-    ):
-        begin, end = lone.span()
-        corrected[begin:end] = rb"\u0020"
-        places.append(begin)
+        return [], body
+    places = list(islice(_places_of_surrogates(body), MAX_REPORTED))
+    corrected = bytearray(body)
+    for place in places:
+        corrected[place : place + len(_SPACE)] = _SPACE
     return places, corrected
+
+
+def _places_of_surrogates(body: bytes) -> Iterator[int]:
+    """Yield where lone surrogates stand."""
+    begin, end = -1, 0
+    while begin < end:
+        begin, found = end, _NO_SURROGATE.match(body, end)
+        end = found.end() if found else end
+        if _SURROGATE.match(body, end):
+            yield end
+            end += len(_SPACE)
+
+
+def _shortened(message: str) -> str:
+    half = MAX_MESSAGE // 2
+    return message if len(message) <= MAX_MESSAGE else f"{message[:half]}…{message[-half:]}"
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.body_budget import BodyBudget
 from service.api.request_log import RequestLog
 from service.api.security_headers import security_headers
 from service.lifecycle import Lifecycle
@@ -20,8 +21,9 @@ CLOSE_CONNECTION = ((b"connection", b"close"),)  # the next request should go to
 class ContextMiddleware:
     """Wraps every request, unknown paths and wrong methods included, so that all are counted alike."""
 
-    def __init__(self, app: ASGIApp, *, request_log: RequestLog, lifecycle: Lifecycle) -> None:
+    def __init__(self, app: ASGIApp, *, request_log: RequestLog, lifecycle: Lifecycle, bodies: BodyBudget) -> None:
         self._app = app
+        self._bodies = bodies
         self._request_log = request_log
         self._lifecycle = lifecycle
         self._in_flight = request_log.metrics.in_flight
@@ -42,7 +44,10 @@ class ContextMiddleware:
 
         async def receive_counted() -> Any:
             message = await receive()
-            context.request_bytes += len(cast("dict[str, Any]", message).get("body", b""))
+            if body := cast("dict[str, Any]", message).get("body"):
+                before = context.request_bytes
+                context.request_bytes += len(body)
+                self._bodies.add(before, context.request_bytes)
             return message
 
         self._lifecycle.in_flight += 1
@@ -52,6 +57,7 @@ class ContextMiddleware:
         finally:
             self._lifecycle.in_flight -= 1
             self._in_flight.dec()
+            self._bodies.remove(context.request_bytes)
             self._request_log.record(context, cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE)
 
 

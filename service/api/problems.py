@@ -60,7 +60,7 @@ MEANINGS = {
     431: "The path and the headers are too large; the connection is closed",
     429: "Overloaded, or too much from this caller; Retry-After says when to come back",
     500: "A bug; the log has more under the request's id",
-    503: "Starting or draining; Retry-After says when to come back",
+    503: "Starting or draining, or no memory for the body; Retry-After says when to come back",
     504: "The deadline passed before the work began",
 }
 

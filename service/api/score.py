@@ -28,6 +28,7 @@ from service.text.batch import Ids
 from service.text.offsets import offset_table
 
 ANSWER = ResponseSpec(ScoreResponse, description="One result per text, in order", generate_examples=False)
+MAX_CHOICES = 4096  # in all texts of a request: each is a row for the network
 MOST_NATS = 700.0  # a token, in a perplexity: a float holds no more
 
 
@@ -72,10 +73,15 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
     def read(self, data: ScoreRequest, limits: Limits) -> list[InputItem]:
         items = read_texts(data.text, limits)
         if data.choices is not None:
+            if (rows := len(items) * len(data.choices)) > MAX_CHOICES:
+                message = f"texts x choices are {rows}, the limit is {MAX_CHOICES}: send fewer at once"
+                raise InvalidRequestError(message, errors=[FieldError(path="choices", message=message)])
             _check_gaps(items)
             read_texts(data.choices, limits, path="choices")  # for its errors
             sizes = [len(choice) - len(GAP) for choice in data.choices]
-            check_lengths([replace(item, length=item.length + size) for item in items for size in sizes], limits)
+            longest = [replace(item, length=item.length + max(sizes)) for item in items]
+            total = len(sizes) * sum([item.length for item in items]) + len(items) * sum(sizes)
+            check_lengths(longest, limits, total=total)
         return items
 
     def encode(self, item: InputItem, data: ScoreRequest, model: LanguageModel) -> ScoredItem:

@@ -14,12 +14,31 @@ from service.errors import OverloadedError
 from service.runtime.resources import release_free_memory
 from service.scheduling.latency import Throughput
 
-LONG_TEXT = 16_384  # characters: some 3,000 words, about 10 ms of tokenizing or of writing an answer
+LONG_TEXT = 8192  # characters: some 1,500 words, about 5 ms of tokenizing or of writing an answer, 12 ms at worst
 RELEASE_AFTER_SECONDS = 0.1  # by then the answer has been sent and freed
 MAX_WAITING = 4_194_304  # characters, some seconds of work: beyond, requests are refused
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
+
+
+class MemoryReturn:
+    """Gives memory that has been freed back to the system, on an executor's thread."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._is_due = False
+
+    def soon(self) -> None:
+        """Do it once in a short while, however often it is asked for until then."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_later(RELEASE_AFTER_SECONDS, self._release)
+
+    def _release(self) -> None:
+        self._is_due = False
+        with suppress(RuntimeError):  # the service has ended meanwhile
+            self._executor.submit(release_free_memory)
 
 
 class SideThread:
@@ -33,7 +52,7 @@ class SideThread:
         self.waiting = 0  # characters, those being worked on too
         self._executor = executor
         self._throughput = Throughput()  # in characters
-        self._is_releasing = False
+        self._memory_return = MemoryReturn(executor)
 
     def check(self, length: int, *, deadline: float) -> None:
         """Raise OverloadedError if a text of so many characters would wait too long, or the limit of waiting work is
@@ -61,9 +80,7 @@ class SideThread:
             return await loop.run_in_executor(self._executor, lambda: self._timed(length, function, *args, **kwargs))
         finally:
             self.waiting -= length
-            if not self._is_releasing:
-                self._is_releasing = True
-                loop.call_later(RELEASE_AFTER_SECONDS, self._release)
+            self._memory_return.soon()
 
     def _timed(
         self, length: int, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
@@ -73,8 +90,3 @@ class SideThread:
         result = function(*args, **kwargs)
         self._throughput.learn(tokens=length, seconds=time.monotonic() - began_at)
         return result
-
-    def _release(self) -> None:
-        self._is_releasing = False
-        with suppress(RuntimeError):  # the service has ended meanwhile
-            self._executor.submit(release_free_memory)

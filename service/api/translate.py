@@ -29,6 +29,7 @@ from service.scheduling.job import Done
 from service.text.languages import match_language
 from service.text.markup.documents import cut_format
 
+MAX_WEIGHTS = 2**19  # of attention in all sentences of a request: some 4 MB of JSON
 ANSWER = ResponseSpec(
     TranslateResponse,
     description=f"One result per text, in order; with stream, {EVENT_STREAM}: an event per sentence",
@@ -59,6 +60,13 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
         check_at_most(data.num_hypotheses, data.beam_size, "num_hypotheses", "beam_size")
         return read_texts(data.text, limits)
+
+    async def admit(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> AdmittedTexts:
+        """Check a request and encode its items. Raises the errors that refuse it."""
+        admitted = await super().admit(data, request)
+        if data.attention:
+            _check_weights(admitted.items)
+        return admitted
 
     def encode(self, item: InputItem, data: TranslateRequest, model: Translator) -> TranslatedItem:
         passage, options = cut_format(item.text, data.format), _options_of(data, model)
@@ -108,6 +116,18 @@ def translate_route(endpoint: TranslateEndpoint) -> HTTPRouteHandler:
         return await (endpoint.stream(data, request) if data.stream else endpoint.answer(data, request))
 
     return translate
+
+
+def _check_weights(items: Sequence[TranslatedItem]) -> None:
+    """Raise InvalidRequestError if the attention that was asked for would make too large an answer: it grows with the
+    square of a sentence's length."""
+    weights = sum(source.most_weights for item in items for source in item.sources)
+    if weights > MAX_WEIGHTS:
+        message = (
+            f"the answer could have {weights} weights (target tokens x source tokens of each sentence), the limit is "
+            f"{MAX_WEIGHTS}: send less text at once or shorter sentences, or limit max_length"
+        )
+        raise InvalidRequestError(f"attention: {message}", errors=[FieldError(path="attention", message=message)])
 
 
 def _better_of(

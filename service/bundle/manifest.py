@@ -39,7 +39,7 @@ AxisSize = Annotated[int, Field(ge=1, le=MAX_AXIS_SIZE)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class File(_Part):

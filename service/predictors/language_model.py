@@ -190,7 +190,7 @@ class LanguageModel:
 
     def _encode_whole(self, text: str) -> TextScoring:
         placed = self.pieces.encode(text)
-        if not len(placed.ids):
+        if not len(placed.ids) or text.isspace():
             raise NoWordsError("holds no word")
         ids = np.concatenate((np.array([EOS_ID], np.int32), placed.ids))
         return TextScoring(ids=ids, starts=placed.starts, ends=placed.ends)

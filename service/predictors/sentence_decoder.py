@@ -17,7 +17,6 @@ from service.text.clauses import join_clauses
 from service.text.placeholders.restoration import Restored, Style, join_parts, restore, written_items
 from service.text.subwords import EOS_ID, UNK_ID, Subwords
 
-MAX_ATTENTION_CELLS = 1_000_000  # target tokens x source tokens of one sentence
 NUM_SPECIAL = 2  # of a search's source: the target's tag and the end
 
 Searched = Sequence[tuple[Search, Hypothesis]]  # of a sentence's segments that were searched, in order
@@ -132,14 +131,11 @@ class SentenceDecoder:
             complete=all(hypothesis.is_complete for _, hypothesis in searched),
         )
 
-    def _attention(self, source: EncodedSentence, candidates: Sequence[Candidate]) -> Attention | None:
-        """Join the attention of all segments; each looks at itself alone, and so does copied text. None if the matrix
-        would be too large."""
+    def _attention(self, source: EncodedSentence, candidates: Sequence[Candidate]) -> Attention:
+        """Join the attention of all segments; each looks at itself alone, and so does copied text."""
         blocks = [self._block(source, each, one) for each, one in zip(source.segments, candidates, strict=True)]
         source_tokens = [token for block in blocks for token in block.source_tokens]
         target_tokens = [token for block in blocks for token in block.target_tokens]
-        if len(source_tokens) * len(target_tokens) > MAX_ATTENTION_CELLS:
-            return None
         weights = block_diagonal([block.weights for block in blocks])
         return Attention(source_tokens=source_tokens, target_tokens=target_tokens, weights=weights)
 

@@ -77,6 +77,13 @@ class EncodedSentence:
         """Number of tokens that the network reads, whether or not they have been searched."""
         return sum(len(each.search.ids) for each in self.segments if each.search is not None)
 
+    @property
+    def most_weights(self) -> int:
+        """Most weights of its attention: target tokens x source tokens of the whole sentence."""
+        searches = [each.search for each in self.segments]
+        num_sources = sum(len(search.ids) if search else 1 for search in searches)
+        return num_sources * sum(search.max_tokens if search else 1 for search in searches)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attention:

@@ -20,7 +20,6 @@ _SMALL_IN_SENTENCES = _SMALL_IN_TITLES | frozenset(
     """about after all and any are be before can do does how if is it its more my no not our out over that their these
     this under was we were what when where which who why will you your""".split()
 )
-_SENTENCE_END = re.compile(r"[.;]\W*\Z")
 
 
 class Casing(Enum):
@@ -50,9 +49,17 @@ def _is_title(text: str) -> bool:
     if len(words) < _LEAST_TITLE_WORDS or num_capitals < 2 or num_capitals <= _MOST * len(counted):
         return False
     tells = any(word[0].isupper() and word.lower() in _SMALL_IN_SENTENCES for word in words[1:])
-    if _SENTENCE_END.search(text):
+    if _ends_as_sentence(text):
         return tells and num_capitals == len(counted)
     return tells or len(words) > _LEAST_TITLE_WORDS or len(counted) < len(words)
+
+
+def _ends_as_sentence(text: str) -> bool:
+    """Whether there is a full stop or semicolon behind the last word."""
+    for character in reversed(text):
+        if character in ".;" or character.isalnum() or character == "_":
+            return character in ".;"
+    return False
 
 
 def sentence_case(text: str, casing: Casing, length_of: Callable[[str], int]) -> str:

@@ -15,8 +15,9 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from service.text.boundaries import BoundaryModel, load_boundary_model
+from service.text.boundaries import BoundaryModel, known_boundary, load_boundary_model
 from service.text.conventions import ITS_FOLLOWERS
+from service.text.line_breaks import wrapped_ends
 from service.text.sentence import Sentence
 from service.text.words import split_words
 
@@ -24,7 +25,7 @@ _SPACE = re.compile(r"(\s+)")
 _CLOSERS = frozenset((")", "]", '"', "'", "”", "’", "''"))
 _NEVER_LAST = frozenset((",", "-", "--", "(", "$", "#", "&", "/"))
 _NEVER_FIRST = frozenset("\"'”’),.;:!?")
-# Hard-wrapped text breaks its lines near a fixed width; a line shorter than this was ended on purpose.
+# A line shorter than this was ended on purpose, unless it is one of a text that is wrapped more narrowly.
 _SHORT_LINE = 50
 # Longer stretches are rarely words, and keeping them would cost memory.
 _LONGEST_KEPT = 32
@@ -76,10 +77,11 @@ def scan(text: str) -> Words:
     words, starts, ends, candidates = found.words, found.starts, found.ends, found.candidates
     end = line_start = 0
     may_end = False
+    wrapped = wrapped_ends(text) if "\n" in text or "\r" in text else frozenset[int]()
     for gap, stretch in _stretches(text):
         start = end + len(gap)
         if gap != " ":
-            if _ends_line(gap, end - line_start):
+            if _ends_line(gap, end - line_start, is_wrapped=end in wrapped):
                 found.breaks.add(len(words))
             if "\n" in gap or "\r" in gap:
                 line_start = start
@@ -114,10 +116,10 @@ def _stretches(text: str) -> zip[tuple[str, str]]:
     return zip(parts[::2], parts[1::2], strict=True)
 
 
-def _ends_line(gap: str, width: int) -> bool:
-    """A blank line always ends a sentence; the end of one line does if the line is short."""
+def _ends_line(gap: str, width: int, *, is_wrapped: bool) -> bool:
+    """A blank line always ends a sentence; the end of one line does if the line is short and not wrapped."""
     num_lines = max(gap.count("\n"), gap.count("\r"), 2 * gap.count("\u2029"))
-    return num_lines > 1 or (num_lines == 1 and width < _SHORT_LINE)
+    return num_lines > 1 or (num_lines == 1 and width < _SHORT_LINE and not is_wrapped)
 
 
 def split_sentences(text: str) -> list[Sentence]:
@@ -137,11 +139,16 @@ def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:
     bounds: list[int] = []
     start = 0
     for place in sorted(found.breaks.union(found.candidates) - {0}):
-        spaced = found.is_spaced(place)
-        if place in found.breaks or model.score(found.words, place, start, spaced) > 0.0:
+        if place in found.breaks or _is_boundary(found, model, place, start):
             bounds.append(place)
             start = place
     return bounds
+
+
+def _is_boundary(found: Words, model: BoundaryModel, place: int, start: int) -> bool:
+    spaced = found.is_spaced(place)
+    known = known_boundary(found.words, place, start) if spaced else None
+    return model.score(found.words, place, start, spaced) > 0.0 if known is None else known
 
 
 def _sentence_between(found: Words, start: int, end: int) -> Sentence:
@@ -149,7 +156,7 @@ def _sentence_between(found: Words, start: int, end: int) -> Sentence:
     sentence = Sentence(found.words[start:end], found.starts[start:end], found.ends[start:end])
     _cut_last_stop(sentence)
     if "its" in sentence.words or "Its" in sentence.words:
-        _cut_its(sentence)
+        return _cut_its(sentence)
     return sentence
 
 
@@ -163,11 +170,16 @@ def _cut_last_stop(sentence: Sentence) -> None:
         _cut_word(sentence, last, len(word) - 1)
 
 
-def _cut_its(sentence: Sentence) -> None:
-    """`its not` is `it's not` without its apostrophe."""
-    for place in range(len(sentence) - 2, -1, -1):
-        if sentence.words[place] in ("its", "Its") and sentence.words[place + 1].lower() in ITS_FOLLOWERS:
-            _cut_word(sentence, place, 2)
+def _cut_its(sentence: Sentence) -> Sentence:
+    """Return the sentence with `its not` cut as `it's not` without its apostrophe."""
+    found = Sentence([], [], [])
+    following = [*sentence.words[1:], ""]
+    for (word, start, end), follower in zip(sentence, following, strict=True):
+        is_cut = word in ("its", "Its") and follower.lower() in ITS_FOLLOWERS
+        found.words.extend((word[:2], word[2:]) if is_cut else (word,))
+        found.starts.extend((start, start + 2) if is_cut else (start,))
+        found.ends.extend((start + 2, end) if is_cut else (end,))
+    return found
 
 
 def _cut_word(sentence: Sentence, place: int, cut: int) -> None:

@@ -68,6 +68,13 @@ def test_a_text_needs_one_gap_for_its_choices(served: Served) -> None:
     assert served.score(text="a ___ b")["results"][0]["logprob"] < 0
 
 
+def test_too_many_choices_are_refused(served: Served) -> None:
+    document = problem_of(served.post("/score", text=["___"] * 128, choices=["a"] * 33), 422, "invalid_request")
+    assert document["errors"][0]["path"] == "choices"
+    assert "texts x choices are 4224, the limit is 4096" in document["detail"]
+    assert len(served.ask("/score", text=["___"] * 2, choices=["a"] * 128)["results"]) == 2
+
+
 def test_choices_are_texts_like_any(served: Served) -> None:
     document = problem_of(served.post("/score", text="a ___", choices=["b", "\0"]), 422, "invalid_request")
     assert [each["path"] for each in document["errors"]] == ["choices[1]"]
@@ -79,8 +86,9 @@ def test_a_gap_that_may_be_cut_off_is_told(served: Served) -> None:
 
 
 def test_texts_without_an_answer_have_a_reason(served: Served) -> None:
-    empty, long, good = served.score(text=["", "x " * MAX_PROMPT_TOKENS, "The"])["results"]
-    assert (empty["reason"], empty["logprob"], empty["tokens"]) == ("no_words", None, [])
+    empty, blank, long, good = served.score(text=["", " \n", "x " * MAX_PROMPT_TOKENS, "The"])["results"]
+    for each in (empty, blank):
+        assert (each["reason"], each["logprob"], each["tokens"]) == ("no_words", None, [])
     assert (long["reason"], long["perplexity"]) == ("input_too_long", None)
     assert f"at most {MAX_PROMPT_TOKENS}" in long["detail"]
     assert good["num_tokens"] == 1

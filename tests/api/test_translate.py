@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from service.api.translate import MAX_WEIGHTS
 from service.bundle import EXAMPLES, write_manifest
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
@@ -213,6 +214,18 @@ def test_what_cannot_be_cut_is_refused_unless_it_may_be_truncated(serve: Serve, 
 def test_a_translation_that_a_limit_cut_is_not_complete(served: Served) -> None:
     [result] = served.translate(text="Me too. No", max_length=4, beam_size=1)["results"]
     assert [each["complete"] for each in result["sentences"]] == [False, True]
+
+
+def test_attention_that_would_make_too_large_an_answer_is_refused(served: Served) -> None:
+    sentence = ", ".join(["it rained"] * 10) + ". "
+    served.translate(text=sentence, attention=True)
+    for stream in (False, True):
+        document = problem_of(
+            served.post("/translate", text=sentence * 60, attention=True, stream=stream), 422, "invalid_request"
+        )
+        assert document["errors"][0]["path"] == "attention"
+        assert f"the limit is {MAX_WEIGHTS}" in document["detail"]
+    assert served.post("/translate", text=sentence * 60, attention=True, max_length=2).status_code == 200
 
 
 LOOPING = "We stayed at home, because it rained"

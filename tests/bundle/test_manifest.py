@@ -82,6 +82,10 @@ def test_a_field_that_is_unknown_wrong_or_missing_is_named(folder, fields, messa
         load_bundle(folder)
 
 
+def precision(metrics: dict[str, float], *, max_drift: float) -> dict[str, object]:
+    return {"precisions": {"fp32": {"file": GRAPH, "metrics": metrics, "max_drift": max_drift}}}
+
+
 def tensor(*shape: object) -> list[dict[str, object]]:
     return [{"name": "ids", "type": "int32", "shape": shape}]
 
@@ -97,6 +101,11 @@ def tensor(*shape: object) -> list[dict[str, object]]:
         ({"inputs": tensor("batch", "time", 10**9)}, "inputs.0.shape.2"),
         ({"outputs": tensor("batch", 0)}, "outputs.0.shape.1"),
         ({"inputs": tensor(*["axis"] * 9)}, "inputs.0.shape"),
+        (
+            {"precisions": {"fp32": {"file": GRAPH, "metrics": {}, "max_drift": float("inf")}}},
+            "precisions.fp32.max_drift",
+        ),
+        ({"precisions": {"fp32": {"file": GRAPH, "metrics": {"f1": float("nan")}, "max_drift": 0}}}, "precisions.fp32"),
     ],
 )
 def test_a_number_out_of_its_range_is_refused_before_anything_is_run(folder, fields, place):

@@ -28,7 +28,6 @@ _FRONT_MATTER = re.compile(
     re.VERBOSE,
 )
 _BREAK = re.compile(r"\r\n?|\n")
-_HEADING_END = re.compile(r"[ \t]+#+[ \t]*\Z")
 _CELL = re.compile(r"(?:[^|\\]|\\(?s:.)|\\\Z)*+(?:\||\Z)")
 
 
@@ -105,12 +104,19 @@ def _paragraph(content: str, first: int, lines: _Lines) -> Content | None:
     for number, line in enumerate(content.split("\n"), first):
         start, source = lines.line(number)
         wanted = line.lstrip(" \t")
-        wholes = (source, source.rstrip(), _HEADING_END.sub("", source).rstrip())
+        wholes = (source, source.rstrip(), _without_heading_end(source))
         whole = next((each for each in wholes if each.endswith(wanted)), None)
         if whole is None:
             return None
         parts.append((wanted, start + len(whole) - len(wanted)))
     return Content.of(parts)
+
+
+def _without_heading_end(line: str) -> str:
+    """Return a line without the number signs that may end a heading, and the white space at its end."""
+    line = line.rstrip()
+    without = line.rstrip("#")
+    return without.rstrip() if without[-1:] in (" ", "\t") else line
 
 
 def _cells(start: int, line: str) -> Iterator[tuple[int, str]]:

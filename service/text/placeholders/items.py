@@ -16,7 +16,9 @@ Kind = Literal["number", "name", "markup", "foreign"]
 
 # Marks belong to the letter before them; Python's \w leaves them out.
 _MARKS = r"\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0e31-\u0e3a\u0e47-\u0e4e"
-_LETTER = rf"[^\W\d_{_MARKS}]"
+# Neither a fraction nor a picture, though Python's \w takes some for letters: each is an item by itself, and a run of
+# them would be looked at again from each.
+_LETTER = rf"[^\W\d_{_MARKS}½¼¾⅓⅔⅛⅜⅝⅞\u2139\u2190-\u2211\u2213-\u2bff\U0001F000-\U0001FAFF]"
 _UPPER, _LOWER = "A-ZÀ-ÖØ-Þ", "a-zß-öø-ÿ"
 _PICTURE = r"[\u2190-\u2211\u2213-\u2bff\u3030\u303d\u3297\u3299\U0001F000-\U0001FAFF]"
 _EMOJI = rf"""

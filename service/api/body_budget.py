@@ -1,0 +1,38 @@
+"""Budget of the memory that request bodies take together, and its return to the system."""
+
+from __future__ import annotations
+
+from service.api.side_thread import MemoryReturn
+from service.errors import TooManyBodiesError
+
+FREE_BYTES = 16_384  # of each body, that are not counted: callers who hold large bodies never keep out small ones
+RETURNED_BYTES = 65_536  # a body of more leaves pages that the allocator would keep
+
+
+class BodyBudget:
+    """Counts the bytes of all bodies that are being read or answered, and refuses those beyond the limit."""
+
+    def __init__(self, max_bytes: int, memory_return: MemoryReturn) -> None:
+        self.held = 0  # bytes, without the first ones of each body
+        self._max_bytes = max_bytes
+        self._memory_return = memory_return
+
+    def add(self, before: int, size: int) -> None:
+        """Count a body that had ``before`` bytes and has ``size`` now. Raises TooManyBodiesError if that is too much:
+        the body counts until it is removed all the same, because it is still there."""
+        self.held += _counted(size) - _counted(before)
+        if size > FREE_BYTES and self.held > self._max_bytes:
+            raise TooManyBodiesError(
+                f"the bodies of requests take {self._max_bytes} bytes already; send it again later, or less at once",
+                retry_after_seconds=1,
+            )
+
+    def remove(self, size: int) -> None:
+        """Forget a body whose request has ended, whatever became of it."""
+        self.held -= _counted(size)
+        if size > RETURNED_BYTES:
+            self._memory_return.soon()
+
+
+def _counted(size: int) -> int:
+    return max(0, size - FREE_BYTES)
