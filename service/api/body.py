@@ -74,7 +74,7 @@ class JsonRequest(Request[Any, Any, Any]):
         form = field.annotation if field else Any
         if _is_gzip(self):
             try:
-                body = decompress(body, LONG_TO_EXPLAIN)
+                body = decompress(body, LARGE)
             except BodyTooLargeError:  # there is only one thread: no two bodies are decompressed at a time
                 return await asyncio.get_running_loop().run_in_executor(rules.executor, decode_gzip, body, form, rules)
         if len(body) <= LARGE:
