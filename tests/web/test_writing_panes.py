@@ -148,6 +148,18 @@ def test_generate_goes_on_from_the_end_by_the_state(page: Page) -> None:
     assert len(tokens(page)) > 0
 
 
+def test_a_model_of_conversations_remembers(page: Page) -> None:
+    page.open("generate")
+    if not page.all("#generate-model [value=en-memory]"):
+        pytest.skip("en-memory is not among the models")
+    page.choose("#generate-model", "en-memory")
+    for number, said in enumerate(("My name is Alice.", "How are you?", "What is my name?"), 1):
+        page.write("#talk-text", f"{said}{Keys.ENTER}")
+        page.until(lambda number=number: f"{number} turn" in page.text("#talk-state"))
+    assert page.asked("generate")["temperature"] == 0
+    assert "Alice" in page.texts("#talk-out .bot")[-1]
+
+
 def test_generate_stops_when_told(page: Page) -> None:
     page.open("generate")
     page.cdp("Network.enable")

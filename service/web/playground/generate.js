@@ -110,7 +110,7 @@ export function generatePane() {
   }
 
   function startTalk() {
-    talk = { turns: 0, state: null, broken: false };
+    talk = { turns: 0, state: null, cut: false };
     show(log, make("p", { class: "empty" }, "Tell it your name, say other things, and then ask for it.",
       !CONVERSES.test(model.value) && ` ${model.value} learned from running text, not from conversations: do not expect sense.`));
     $("talk-state").textContent = "";
@@ -123,11 +123,11 @@ export function generatePane() {
     log.append(make("div", { class: "turn user" }, make("span", { class: "unseen" }, "You: "), text), bubble);
     log.scrollTop = log.scrollHeight;
     try {
-      // A turn that a stop string ended is parted from the next by a line break; one that the model ended is not.
-      const given = `${talk.broken ? "\n" : ""}User: ${text}\nBot:`;
-      const last = await stream(signal, body({ prompt: given, stop: ["\n"], max_tokens: TURN_TOKENS, ...(talk.state ? { state: talk.state } : {}) }), bubble, tokens);
+      // Behind a stop string, or the end of a text, a new turn begins; an answer that was cut needs its line break first.
+      const given = `${talk.cut ? "\n" : ""}User: ${text}\nBot:`;
+      const last = await stream(signal, body({ prompt: given, stop: ["\n"], max_tokens: Math.min(TURN_TOKENS, Number(sliders.max_tokens.max)), ...(talk.state ? { state: talk.state } : {}) }), bubble, tokens);
       if (!tokens.text.trim()) bubble.append(make("em", {}, "(it says nothing)"));
-      talk = { turns: talk.turns + 1, state: last.state ?? talk.state, broken: last.finish_reason !== "end" };
+      talk = { turns: talk.turns + 1, state: last.state ?? talk.state, cut: last.finish_reason === "length" };
       if (talk.state) $("talk-state").textContent = `${plural(talk.turns, "turn")} so far. All that the model knows of them is its state of ${bytesOf(talk.state)} bytes; the next turn sends that state and not the conversation.`;
     } catch (error) {
       if (error.name === "AbortError") bubble.append(make("em", {}, " (stopped)"));
@@ -136,11 +136,14 @@ export function generatePane() {
     log.scrollTop = log.scrollHeight;
   });
 
-  /** A model may write fewer tokens than the slider's most. */
-  function limit() {
+  /** Another model: fewer tokens, it may be; and one that converses says what is likeliest. */
+  function suit() {
     const most = modelsOf("generate").find((card) => card.name === model.value).limits.max_target_tokens ?? 256;
     sliders.max_tokens.max = Math.min(256, most - (most % 8));
-    sliders.max_tokens.dispatchEvent(new Event("input"));
+    sliders.temperature.value = CONVERSES.test(model.value) ? 0 : 0.7;
+    for (const slider of Object.values(sliders)) slider.dispatchEvent(new Event("input"));
+    startTalk();
+    mode(CONVERSES.test(model.value) ? "talk" : "write");
   }
 
   function mode(which) {
@@ -148,10 +151,6 @@ export function generatePane() {
     $("generate-write").hidden = which !== "write";
     $("generate-talk").hidden = which !== "talk";
     choices.hidden = true;
-    if (which === "talk") {
-      if (CONVERSES.test(model.value)) { sliders.temperature.value = 0; sliders.temperature.dispatchEvent(new Event("input")); }
-      if (!talk) startTalk();
-    }
   }
 
   const stop = () => {
@@ -174,10 +173,8 @@ export function generatePane() {
   });
   $("talk-new").addEventListener("click", () => { answer.stop(); startTalk(); said.focus(); });
   pane.addEventListener("change", (event) => { if (event.target.name === "generate-mode") mode(event.target.value); });
-  model.addEventListener("change", () => { limit(); talk = null; startTalk(); mode(CONVERSES.test(model.value) ? "talk" : "write"); });
+  model.addEventListener("change", suit);
   prompt.value = prompt.value || "It was a dark night, and the old man";
-  limit();
   empty();
-  startTalk();
-  mode(CONVERSES.test(model.value) ? "talk" : "write");
+  suit();
 }
