@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.scheduling.fair_queue import VirtualClock
 from service.scheduling.job import Job, Priority, Row, offsets
-from service.scheduling.row_source import RowSource
+from service.scheduling.batcher import RowSource
 from service.scheduling.scheduler import no_run
 
 LENGTHS = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=8), min_size=1, max_size=20)
