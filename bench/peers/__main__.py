@@ -2,9 +2,9 @@
 
 Every server has the same bundle, the same text pipeline and all cores, and is set as its documentation recommends
 (``servers.py``). All run at once and are asked in turns, in an order that turns with the round; a figure is the median
-of the rounds, and ratios are those of medians of one run. CPU time a request (user and system, of all processes of the server) depends
-less on what else the machine does than requests a second do. ``--before DIR`` lets another checkout of this service
-take part.
+of the rounds, and ratios are those of medians of one run. CPU time a request (user and system, of all processes of the
+server) depends less on what else the machine does than requests a second do. ``--before DIR`` lets another checkout of
+this service take part.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is measured of each server."""
+    """Plan of what is measured of each server."""
 
     model: Model
     models_dir: Path

@@ -40,7 +40,7 @@ class Pipeline:
         if self._tagger is not None:
             tagger = self._tagger
             return [TaggedItem.of(text, [tagger.encode(each) for each in split_sentences(text)]) for text in texts]
-        assert self._classifier is not None  # noqa: S101  # it has one of the two
+        assert self._classifier is not None  # it has one of the two
         return [self._classifier.encode(text) for text in texts]
 
     def answer(self, requests: Sequence[Sequence[Item]]) -> list[bytes]:
@@ -53,7 +53,7 @@ class Pipeline:
         answers: list[object] = [None] * len(rows)
         order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
         model = self._tagger or self._classifier
-        assert model is not None  # noqa: S101
+        assert model is not None
         while order:
             longest = MAX_CELLS // max(1, len(rows[order[min(MAX_ROWS, len(order)) - 1]]))
             part, order = order[: max(1, min(MAX_ROWS, longest))], order[max(1, min(MAX_ROWS, longest)) :]

@@ -23,7 +23,7 @@ START_SECONDS, STOP_SECONDS = 90.0, 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """How a server is started."""
+    """Server of the comparison, and the program and settings it is started with."""
 
     name: str
     module: str
@@ -118,10 +118,9 @@ class Running:
     def _wait_until_ready(self) -> None:
         latest = time.perf_counter() + START_SECONDS
         while self._process.poll() is None and time.perf_counter() < latest:
-            with suppress(OSError):
-                with Connection(self.address) as connection:
-                    if connection.ask(self._request.content).status == 200:
-                        return
+            with suppress(OSError), Connection(self.address) as connection:
+                if connection.ask(self._request.content).status == 200:
+                    return
             time.sleep(0.05)
         self._log.seek(0)
         raise RuntimeError(f"{self._server.name} did not start:\n{self._log.read().decode()}")

@@ -178,7 +178,10 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         context, work = context_of(request), self.answer_work(data, admitted)
         record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
         answered_at = time.monotonic()
-        written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
+        if work <= LONG_TEXT:
+            written = self._write(data, admitted, done.answers)
+        else:
+            written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
         context.trace.add("write", since=answered_at, until=time.monotonic())
         return ASGIResponse(body=written, media_type=MediaType.JSON)
 
@@ -212,7 +215,12 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         if services.access is not None:
             services.access.take(context, len(items))
         began_at = time.monotonic()
-        encoded, refused = await services.side_thread(work, self._encode_all, items, data, served.predictor, deadline)
+        if work <= LONG_TEXT:
+            encoded, refused = self._encode_all(items, data, served.predictor, deadline)
+        else:
+            encoded, refused = await services.side_thread(
+                work, self._encode_all, items, data, served.predictor, deadline
+            )
         context.trace.add("encode", since=began_at, until=time.monotonic())
         return AdmittedRequest(
             served=served,

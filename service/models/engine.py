@@ -248,7 +248,7 @@ def create_engine(
 ) -> Engine:
     """Make an engine that has loaded nothing yet, and its threads."""
     lifecycle = Lifecycle()
-    num_threads = settings.threads or max(1, available_cores() // settings.workers)
+    num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
     runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run", initializer=lower_priority)
     return Engine(
         settings=settings,

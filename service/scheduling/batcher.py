@@ -18,11 +18,9 @@ from service.scheduling.thread_pool import LONG_ROW_TOKENS, ThreadPool, Throughp
 from service.text.batch import Batch, Ids, pad
 
 TYPICAL_ROW_TOKENS = 24
-# Measured on a BiLSTM tagger on one core: four rows take half the time a token that one row does, sixteen a little
-# less, more no less. So a few rows share a run at almost any length; a run that has enough takes equals alone.
-FEW_ROWS, FEW_SPREAD = 4, 2.0
-ENOUGH_ROWS, ENOUGH_SPREAD = 16, 1.25
-SPREAD_TOKENS = 2
+# A run costs as much as so many further rows of its length. Measured on a BiLSTM tagger on one core: one row takes 1.6
+# times as long a token as four, and sixteen hardly less than four; the way between event loop and thread comes on top.
+RUN_OVERHEAD_ROWS = 1.0
 
 
 class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
@@ -78,17 +76,20 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
         return batch
 
     def _fill(self, batch: list[Row[Answer]], max_cells: int) -> None:
-        length = shortest = longest = batch[0].length
+        """Add rows of the nearest lengths as long as the run's cost a token falls."""
+        longest = tokens = batch[0].length
         lengths = sorted(self._by_length)
-        above = bisect_left(lengths, length)
+        above = bisect_left(lengths, longest)
         below = above - 1
-        while (nearest := _nearest(length, lengths, below, above)) is not None:
-            shortest, longest = min(shortest, nearest), max(longest, nearest)
+        while (nearest := _nearest(batch[0].length, lengths, below, above)) is not None:
+            before, longest = longest * (len(batch) + RUN_OVERHEAD_ROWS) / tokens, max(longest, nearest)
             room = max_cells // longest - len(batch)
-            if room <= 0 or not _worth(shortest, longest, len(batch)):
+            if room <= 0 or longest * (len(batch) + 1 + RUN_OVERHEAD_ROWS) > before * (tokens + nearest):
                 break
-            batch += self._take_of(nearest, room)
-            below, above = (below, above + 1) if nearest >= length else (below - 1, above)
+            taken = self._take_of(nearest, room)
+            batch += taken
+            tokens += nearest * len(taken)
+            below, above = (below, above + 1) if nearest >= batch[0].length else (below - 1, above)
 
     def _take_of(self, length: int, room: int) -> list[Row[Answer]]:
         """Take the first ``room`` rows of one length."""
@@ -119,14 +120,6 @@ def _nearest(length: int, lengths: list[int], below: int, above: int) -> int | N
     if below < 0 or lengths[above] - length <= length - lengths[below]:
         return lengths[above]
     return lengths[below]
-
-
-def _worth(shortest: int, longest: int, num_rows: int) -> bool:
-    """Whether rows of such different lengths should share a run that has so many rows already."""
-    if num_rows >= ENOUGH_ROWS:
-        return longest == shortest
-    spread = FEW_SPREAD if num_rows < FEW_ROWS else ENOUGH_SPREAD
-    return longest <= spread * shortest + SPREAD_TOKENS
 
 
 class Batcher(BaseScheduler[Answer], Generic[Answer]):

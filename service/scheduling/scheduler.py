@@ -21,8 +21,8 @@ from service.scheduling.fair_queue import FairQueue
 from service.scheduling.job import Answer, Done, Job, Priority, Row
 from service.scheduling.thread_pool import ThreadPool, WorkSource
 
-# A request is let in if the wait before its first row is at most this part of the time that it has left. A batch of like
-# lengths passes over others: no row was seen to wait for more than three times as long as the mean. A queue so short
+# A request is let in if the usual wait before its first row is at most this part of the time that it has left. Batches
+# of like lengths pass over others, but no row was seen to wait for more than three times the mean; and a queue so short
 # keeps every thread busy all the same (ADR 14).
 SHARE_OF_DEADLINE = 1 / 3
 LONGEST_RETRY_SECONDS = 60

@@ -24,7 +24,7 @@ from service.metrics import count_reloads, count_worker_restarts
 from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
 from service.models.loading import LoadedModel, load_models, reload_models
 from service.models.reloading import log_failure
-from service.runtime.resources import choose_device, release_free_memory
+from service.runtime.resources import available_cores, choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.protocol import ConnectionLimits
 from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
@@ -34,6 +34,7 @@ from service.serving.supervisor import Supervisor, SupervisorCallbacks, WorkerCo
 from service.settings import Settings
 from service.telemetry import choose_tracer
 
+MOST_WORKERS = 64
 _log = logging.getLogger("service")
 
 
@@ -69,6 +70,7 @@ class SharedState:
 def serve(settings: Settings, stop: StopSignal, *, started_at: float) -> int:
     """Serve until asked to stop; returns the exit status. SIGHUP is blocked until its handler is installed."""
     configure_logging(level=settings.log_level, format=settings.log_format)
+    settings = settle_workers(settings)
     serve_here = serve_alone if settings.workers == 1 else supervise
     try:
         return serve_here(settings, BoundSockets.of(settings), stop, started_at=started_at)
@@ -143,6 +145,15 @@ def serve_as_worker(settings: Settings, sockets: BoundSockets, shared: SharedSta
     if context.is_orphan:
         rmtree(shared.metrics, ignore_errors=True)  # the supervisor cannot any more
     return status
+
+
+def settle_workers(settings: Settings) -> Settings:
+    """Choose the number of workers where that is left to the service: the cores, or one where a GPU may be used, the
+    memory of which would hold the models of each."""
+    if settings.workers:
+        return settings
+    on_gpu = settings.device == "cuda" or (settings.device == "auto" and has_cuda())
+    return settings.model_copy(update={"workers": 1 if on_gpu else min(MOST_WORKERS, available_cores())})
 
 
 def settle_device(settings: Settings) -> Settings:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.scheduling.batcher import RowSource
 from service.scheduling.fair_queue import TicketHeap, VirtualClock
 from service.scheduling.job import Job, Priority, Row, offsets
-from service.scheduling.batcher import RowSource
 from service.scheduling.scheduler import no_run
 from tests.scheduling.test_row_source import job_of
 

@@ -355,7 +355,7 @@ def test_of_a_long_request_that_waits_its_first_row_alone_stands_before_a_newcom
         bench.models[0].enqueue(rows, deadline=FOREVER)
         assert bench.thread_pool.wait_seconds() == pytest.approx(0.01)
         with pytest.raises(OverloadedError):
-            bench.models[0].enqueue(rows, deadline=bench.clock.now + 0.5)
+            bench.models[0].enqueue(rows, deadline=bench.clock.now + 0.3)
         bench.come("d", SHORT, seconds=0.05)
 
     run(scenario, num_threads=1)
