@@ -18,7 +18,7 @@ from bench.process import ROOT, family, free_port, memory_of
 
 PACKAGES = ROOT / "runs" / "peers"  # what requirements.txt names, beside the service's own packages
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-START_SECONDS, STOP_SECONDS = 90.0, 20.0
+START_SECONDS, STOP_SECONDS = 300.0, 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
