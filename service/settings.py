@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from service.errors import SettingsError
 
 PREFIX = "RIBBON_"
+AUTO = 0  # workers: as many as suit the machine
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
 MAX_DRAIN_SECONDS = 86_400  # a day: what is longer is a mistake, and what is much longer no clock can wait for
 MAX_UTF8_BYTES = 4  # of one character
@@ -56,6 +57,15 @@ def _origins(value: Any) -> Any:
                 "letters, without a path and without the scheme's usual port"
             )
     return origins
+
+
+def _workers(value: Any) -> Any:
+    """Return AUTO for ``auto``. Raises ValueError for a number that is none of workers, AUTO's own too."""
+    if value == "auto":
+        return AUTO
+    if str(value).strip() == str(AUTO):
+        raise ValueError("should be auto, or a number from 1")
+    return value
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -101,7 +111,7 @@ class Settings(BaseModel):
     precision: str | None = None
     """variant of each model's graph, where it has this one; default: the bundle's own.
     Cost: `int8` is faster and drifts within what the bundle states; `fp32` is exact and slower"""
-    workers: Annotated[int, Field(ge=0, le=64), BeforeValidator(lambda value: 0 if value == "auto" else value)] = 1
+    workers: Annotated[int, Field(ge=AUTO, le=64), BeforeValidator(_workers)] = 1
     """processes that serve, all on one port; `auto`: one for each core of the CPU quota, on a GPU one.
     Cost: memory: each has queues and arenas"""
     threads: Annotated[int, Field(ge=1, le=256)] | None = None

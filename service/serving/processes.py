@@ -31,7 +31,7 @@ from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
 from service.serving.sockets import Sockets, bind, listen, url_of
 from service.serving.supervisor import Supervisor, SupervisorCallbacks, WorkerContext
-from service.settings import Settings
+from service.settings import AUTO, Settings
 from service.telemetry import choose_tracer
 
 MOST_WORKERS = 64
@@ -150,7 +150,7 @@ def serve_as_worker(settings: Settings, sockets: BoundSockets, shared: SharedSta
 def settle_workers(settings: Settings) -> Settings:
     """Choose the number of workers where that is left to the service: the cores, or one where a GPU may be used, the
     memory of which would hold the models of each."""
-    if settings.workers:
+    if settings.workers != AUTO:
         return settings
     on_gpu = settings.device == "cuda" or (settings.device == "auto" and has_cuda())
     return settings.model_copy(update={"workers": 1 if on_gpu else min(MOST_WORKERS, available_cores())})
