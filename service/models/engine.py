@@ -28,7 +28,7 @@ from service.models.reloading import ReloadResponse, log_failure, log_reload, se
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import Bounds, RowPredictor
 from service.predictors.translator import Translator
-from service.runtime.resources import available_cores, lower_priority, release_free_memory, when_gone
+from service.runtime.resources import available_cores, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
 from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
@@ -249,7 +249,7 @@ def create_engine(
     """Make an engine that has loaded nothing yet, and its threads."""
     lifecycle = Lifecycle()
     num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
-    runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run", initializer=lower_priority)
+    runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run")
     return Engine(
         settings=settings,
         open_session=open_session,
