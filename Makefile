@@ -39,8 +39,8 @@ help: ## Show this list
 	@echo "  Variables: HOST, PORT (serve); DATA_DIR, CONFIG, BUNDLE (train-…); ARGS (test, bench, load, chaos, train-…); PYTHON"
 
 # SIGHUP reloads models. Python would end of one that comes before it runs our first line: ignored until the service heeds it.
-serve: $(VENV)/.serve ## Install what serving needs and serve (PORT=8123 for another port)
-	@trap '' HUP; exec env RIBBON_HOST=$(HOST) RIBBON_PORT=$(PORT) $(BIN)/python -m service
+serve: $(VENV)/.serve ## Install what serving needs and serve, with a worker for each core (PORT=8123 for another port)
+	@trap '' HUP; exec env RIBBON_HOST=$(HOST) RIBBON_PORT=$(PORT) RIBBON_WORKERS=$${RIBBON_WORKERS:-auto} $(BIN)/python -m service
 
 test: $(VENV)/.dev ## Run the tests; those of training too where torch is installed
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -16,11 +16,10 @@ from service.api.body import BodyRules, requests_by
 from service.api.body_budget import BodyBudget
 from service.api.classify import ClassifyEndpoint, classify_route
 from service.api.compression import CompressionMiddleware
-from service.api.concurrency_limit import ConcurrencyLimit
 from service.api.endpoint import Services
 from service.api.generate import GenerateEndpoint, generate_route
 from service.api.hosts import AllowedHosts, HostMiddleware
-from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
+from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes
@@ -28,7 +27,6 @@ from service.api.problems import HANDLERS
 from service.api.request_log import RequestLog
 from service.api.score import ScoreEndpoint, score_route
 from service.api.security_headers import cross_origin
-from service.api.shutdown import ShutdownMiddleware
 from service.api.side_thread import MemoryReturn, SideThread
 from service.api.tag import TagEndpoint, tag_route
 from service.api.translate import TranslateEndpoint, translate_route
@@ -41,6 +39,8 @@ from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
 from service.telemetry import Tracer, choose_tracer
+
+ROW_PATHS = frozenset({"/tag", "/classify"})  # whose requests wait in the queues of rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,11 +108,18 @@ def create_app(
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
-    paths = frozenset(path for task in tasks for path in task.paths)
-    limited = ConcurrencyLimit(app, paths=paths, lag=engine.lag, max_in_flight=settings.max_requests)
+    load_limits = LoadLimits(
+        paths=frozenset(path for task in tasks for path in task.paths),
+        row_paths=ROW_PATHS,
+        max_in_flight=settings.max_requests,
+        wait_seconds=engine.thread_pool.wait_seconds,
+        default_timeout_ms=settings.default_timeout_ms,
+        metrics=engine.metrics,
+        needs_key=access.keys is not None,
+    )
     return App(
         litestar=app,
-        requests=in_middlewares(limited, engine, request_log, AllowedHosts.of(settings, settings.host)),
+        requests=in_middlewares(app, engine, request_log, AllowedHosts.of(settings, settings.host), load_limits),
         engine=engine,
         request_log=request_log,
     )
@@ -137,12 +144,15 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
     )
 
 
-def in_middlewares(app: ASGIApp, engine: Engine, request_log: RequestLog, hosts: AllowedHosts) -> ASGIApp:
+def in_middlewares(
+    app: ASGIApp, engine: Engine, request_log: RequestLog, hosts: AllowedHosts, load_limits: LoadLimits | None = None
+) -> ASGIApp:
     """Wrap an application in what every request passes, from the inside to the outside."""
-    app = ShutdownMiddleware(app, lifecycle=engine.lifecycle)
     app = HostMiddleware(CompressionMiddleware(app), hosts=hosts)
     bodies = BodyBudget(engine.settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
-    wrapped: Any = ContextMiddleware(app, request_log=request_log, lifecycle=engine.lifecycle, bodies=bodies)
+    wrapped: Any = ContextMiddleware(
+        app, request_log=request_log, lifecycle=engine.lifecycle, bodies=bodies, load_limits=load_limits
+    )
     if root_path := engine.settings.root_path:
         wrapped = with_root_path(wrapped, root_path)
     if trusted := engine.settings.trusted_proxies:

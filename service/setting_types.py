@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 MAX_DRAIN_SECONDS = 86_400  # a day: what is longer is a mistake, and what is much longer no clock can wait for
+AUTO = 0  # workers: as many as suit the machine
+MAX_WORKERS = 64
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@A-Z]+")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 _USUAL_PORT = re.compile(r"http://.*:80|https://.*:443")
@@ -45,8 +47,18 @@ def _hosts(value: Any) -> Any:
     return hosts
 
 
+def _workers(value: Any) -> Any:
+    """Return AUTO for ``auto``. Raises ValueError for a number that is none of workers, AUTO's own too."""
+    if value == "auto":
+        return AUTO
+    if str(value).strip() == str(AUTO):
+        raise ValueError("should be auto, or a number from 1")
+    return value
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
+Workers = Annotated[int, Field(ge=AUTO, le=MAX_WORKERS), BeforeValidator(_workers)]
 Seconds = Annotated[float, Field(gt=0)]
 DrainSeconds = Annotated[float, Field(ge=0, le=MAX_DRAIN_SECONDS)]
 Network = IPv4Network | IPv6Network

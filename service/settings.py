@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from service.errors import SettingsError
-from service.setting_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds
+from service.setting_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds, Workers
 
 PREFIX = "RIBBON_"
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
@@ -82,8 +82,9 @@ class Settings(BaseModel):
     precision: str | None = None
     """variant of each model's graph, where it has this one; default: the bundle's own.
     Cost: `int8` is faster and drifts within what the bundle states; `fp32` is exact and slower"""
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """processes that serve, all on one port. Cost: memory: each has queues and arenas"""
+    workers: Workers = 1
+    """processes that serve, all on one port; `auto`: one for each core of the CPU quota, on a GPU one.
+    Cost: memory: each has queues and arenas"""
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     """model runs at once in a worker, one thread each; default: the CPU quota over the workers.
     Cost: memory of a largest run each; more than there are cores, and every run is slower"""

@@ -9,6 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from service.errors import SettingsError
+from service.runtime.resources import available_cores
+from service.serving.processes import settle_workers
 from service.settings import (
     BEGIN,
     END,
@@ -36,6 +38,13 @@ def test_variables_are_read_and_converted() -> None:
     environment = {"RIBBON_PORT": "8123", "RIBBON_WORKERS": "3", "RIBBON_MODELS_DIR": "/srv/models"}
     settings = Settings.from_environment(environment)
     assert (settings.port, settings.workers, settings.models_dir) == (8123, 3, Path("/srv/models"))
+
+
+def test_auto_is_a_worker_for_each_core_but_one_where_a_gpu_may_be_used() -> None:
+    automatic = Settings.from_environment({"RIBBON_WORKERS": "auto", "RIBBON_DEVICE": "cpu"})
+    assert settle_workers(automatic).workers == available_cores()
+    assert settle_workers(automatic.model_copy(update={"device": "cuda"})).workers == 1
+    assert settle_workers(automatic.model_copy(update={"workers": 3})).workers == 3
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from service.errors import DeadlineExceededError, FieldError, InputTooLongError,
 from service.models.cards import Limits
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Done, Job, Priority
+from service.scheduling.job import Answer, Done, Priority
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
@@ -58,9 +58,7 @@ Data = TypeVar("Data", bound=TaskRequest)
 Model = TypeVar("Model", bound=Predictor[Any, Any])
 ItemEncoding = TypeVar("ItemEncoding", bound=EncodedItem[Any])
 _encoder = msgspec.json.Encoder()
-# Share of a request's cost, estimated from its characters, that is certain enough to refuse it before it is encoded:
-# encoding takes longer than all else that the event loop does for it.
-ESTIMATED = 0.9
+CHARACTERS_PER_TOKEN = 8  # at most, as a rule: more than this is certain enough to refuse before it is encoded
 WORTH_A_CHECK = 500  # characters: fewer are encoded in the time that it takes
 WATCH_AFTER_SECONDS = 0.05  # a watch costs a task; most answers are there before it would be worth one
 
@@ -172,7 +170,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     def estimated_cost(self, data: Data, items: Sequence[InputItem], served: ServedModel[Model, Row, Answer]) -> int:
         """Return the tokens that a request costs at least as a rule, before it is encoded."""
         length = sum([item.length for item in items])
-        return max(1, int(ESTIMATED * self.cost_factor(data) * served.tokens_per_character.cost_of(length)))
+        return max(1, int(self.cost_factor(data) * length / CHARACTERS_PER_TOKEN))
 
     async def answer(self, data: Data, request: Request[Any, Any, Any]) -> ASGIResponse:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
@@ -180,7 +178,10 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         context, work = context_of(request), self.answer_work(data, admitted)
         record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
         answered_at = time.monotonic()
-        written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
+        if work <= LONG_TEXT:
+            written = self._write(data, admitted, done.answers)
+        else:
+            written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
         context.trace.add("write", since=answered_at, until=time.monotonic())
         return ASGIResponse(body=written, media_type=MediaType.JSON)
 
@@ -191,13 +192,8 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         if the caller disconnects."""
         scheduler = admitted.served.scheduler
         job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
-        self.learn_from(admitted, job)
         with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
             return admitted, await job.done
-
-    def learn_from(self, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], job: Job[Answer]) -> None:
-        """Learn from a job what texts cost, to estimate those that come after it."""
-        admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
 
     async def admit(
         self, data: Data, request: Request[Any, Any, Any]
@@ -215,11 +211,16 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
         work = self.work(data, length)
         if work > LONG_TEXT:
-            services.side_thread.check(work, deadline=deadline)
+            services.side_thread.check(work)
         if services.access is not None:
             services.access.take(context, len(items))
         began_at = time.monotonic()
-        encoded, refused = await services.side_thread(work, self._encode_all, items, data, served.predictor, deadline)
+        if work <= LONG_TEXT:
+            encoded, refused = self._encode_all(items, data, served.predictor, deadline)
+        else:
+            encoded, refused = await services.side_thread(
+                work, self._encode_all, items, data, served.predictor, deadline
+            )
         context.trace.add("encode", since=began_at, until=time.monotonic())
         return AdmittedRequest(
             served=served,
@@ -262,8 +263,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
 async def run_more_rows(
     admitted: AdmittedRequest[Any, Any, Any, Answer], request: Request[Any, Any, Any]
 ) -> Done[Answer]:
-    """Run further rows of a text that has been run before. Nothing is learned from them: their number says nothing
-    about the text's length."""
+    """Run further rows of a text that has been run before."""
     scheduler = admitted.served.scheduler
     job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=True)
     with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):

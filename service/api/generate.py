@@ -13,7 +13,7 @@ from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 
 from service.api.answers import EVENT_STREAM, event_stream
-from service.api.endpoint import ESTIMATED, Refusal, TaskEndpoint
+from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.generate_stream import AdmittedPrompts, SampleStream, ServedLanguageModel, sample_answer
 from service.api.language_schemas import MAX_SEED, GenerateRequest, GenerateResponse, GenerateResult
 from service.api.problems import PROBLEMS
@@ -22,7 +22,6 @@ from service.decoding.sampling import Prompt, Samples, SamplingOptions
 from service.errors import FieldError, InvalidRequestError
 from service.models.cards import Limits
 from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
-from service.scheduling.job import Job
 
 MAX_ANSWER_TOKENS = 2**18  # of all samples of a request, alternatives included: some 9 MB of JSON
 ANSWER = ResponseSpec(
@@ -30,6 +29,8 @@ ANSWER = ResponseSpec(
     description=f"One result per prompt, in order; with stream, {EVENT_STREAM}: an event per token",
     generate_examples=False,
 )
+
+ESTIMATED = 0.9  # of the tokens that are asked for: what a request writes at least as a rule
 
 
 class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt, Prompt, Samples]):
@@ -65,9 +66,6 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
     def encode(self, item: InputItem, data: GenerateRequest, model: LanguageModel) -> EncodedPrompt:
         before = model.first_state() if data.state is None else model.load_state(data.state)
         return model.encode_prompt(item.text, _options_of(data), before=before)
-
-    def learn_from(self, admitted: AdmittedPrompts, job: Job[Samples]) -> None:
-        """Learn nothing: what a request costs is what it writes, however long its prompts are."""
 
     def decode(
         self,

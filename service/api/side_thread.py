@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from math import ceil
 from typing import ParamSpec, TypeVar
 
 from service.errors import OverloadedError
 from service.runtime.resources import release_free_memory
-from service.scheduling.latency import Throughput
 
 LONG_TEXT = 8192  # characters: some 1,500 words, about 5 ms of tokenizing or of writing an answer, 12 ms at worst
 RELEASE_AFTER_SECONDS = 0.1  # by then the answer has been sent and freed
@@ -51,20 +48,15 @@ class SideThread:
     def __init__(self, executor: Executor) -> None:
         self.waiting = 0  # characters, those being worked on too
         self._executor = executor
-        self._throughput = Throughput()  # in characters
         self._memory_return = MemoryReturn(executor)
 
-    def check(self, length: int, *, deadline: float) -> None:
-        """Raise OverloadedError if a text of so many characters would wait too long, or the limit of waiting work is
-        reached. Each text is worked on twice: read and written."""
-        if length <= LONG_TEXT or not self.waiting:
-            return
-        seconds, left = self._throughput.seconds_for(self.waiting + 2 * length), deadline - time.monotonic()
-        if self.waiting + length > MAX_WAITING or seconds > left:
+    def check(self, length: int) -> None:
+        """Raise OverloadedError if the limit of waiting work is reached. A text that finds nothing waiting is always
+        worked on."""
+        if self.waiting and self.waiting + length > MAX_WAITING:
             raise OverloadedError(
-                f"{self.waiting} characters of long requests are waiting to be read; this would take about "
-                f"{1000 * seconds:.0f} ms, and {1000 * left:.0f} ms are left",
-                retry_after_seconds=max(1, ceil(seconds - left)),
+                f"{self.waiting} characters of long requests are waiting to be read: there is no room for more",
+                retry_after_seconds=1,
             )
 
     async def __call__(
@@ -77,16 +69,7 @@ class SideThread:
         loop = asyncio.get_running_loop()
         self.waiting += length
         try:
-            return await loop.run_in_executor(self._executor, lambda: self._timed(length, function, *args, **kwargs))
+            return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
         finally:
             self.waiting -= length
             self._memory_return.soon()
-
-    def _timed(
-        self, length: int, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
-    ) -> Result:
-        """Run the function on the side thread and learn its speed."""
-        began_at = time.monotonic()
-        result = function(*args, **kwargs)
-        self._throughput.learn(tokens=length, seconds=time.monotonic() - began_at)
-        return result

@@ -92,8 +92,7 @@ class SentenceStream:
         """Queue the sentences of a request. Raises OverloadedError or DeadlineExceededError."""
         stream = cls(admitted=admitted, side_thread=side_thread)
         pending = [each for each in stream._all_sentences() if each.source.searches]
-        job = stream._enqueue(pending)
-        admitted.served.tokens_per_character.learn(length=admitted.length, cost=job.cost / admitted.cost_factor)
+        stream._enqueue(pending)
         stream.num_open = len(pending)
         return stream
 

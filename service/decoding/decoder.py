@@ -7,19 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from service.decoding.forecast import DecodeRequest, Forecast
 from service.decoding.queue import DecodeQueue, OnFinished, OnProgress, PendingSentence, pending_sentences
 from service.decoding.strategy import DecodeSearch, DecodeStrategy, Finished
 from service.decoding.worker import TURN_SECONDS, DecodeSource, DecodeWorker, StepReport, share_of
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.job import Done, Job, ModelWork, Priority
-from service.scheduling.latency import WarmUp
-from service.scheduling.scheduler import BaseScheduler, failure_of, no_run
-from service.scheduling.thread_pool import ThreadPool
+from service.scheduling.scheduler import BaseScheduler, failure_of, new_job, no_run
+from service.scheduling.thread_pool import ThreadPool, Throughput
 
-# While rows of other models wait each of their runs, of as many tokens as a batch may have, comes between two turns.
-RUNS_PER_TURN = 3.0
+TYPICAL_ROW_STEPS = 96  # of a sentence: 24 steps of a beam of 4
 
 
 class Decoder(BaseScheduler[Any]):
@@ -40,12 +37,11 @@ class Decoder(BaseScheduler[Any]):
         thread_pool: ThreadPool,
         max_queued_cells: int,
         metrics: Metrics,
-        warm_up: WarmUp | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(thread_pool=thread_pool, max_queued_cells=max_queued_cells, metrics=metrics, clock=clock)
         self._queue = DecodeQueue()
-        self._forecast = Forecast(num_workers=thread_pool.num_threads, warm_up=warm_up)
+        self._throughput = Throughput()  # in row steps
         strategies = (new_strategy() for _ in range(thread_pool.num_threads))
         self._workers = [DecodeWorker(each, metrics=metrics, clock=clock) for each in strategies]
         self._source = DecodeSource(workers=self._workers, queue=self._queue, work=no_run)
@@ -66,7 +62,8 @@ class Decoder(BaseScheduler[Any]):
 
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
         """Raise what ``enqueue`` would for searches of so many row steps, before they are made."""
-        self._check(DecodeRequest.about(tokens, priority), deadline=deadline)
+        offset = max(0, tokens - TYPICAL_ROW_STEPS) / priority.share
+        self._check(self._queue.cells, cells=1, seconds=self._seconds_before(offset, priority), deadline=deadline)
 
     def enqueue(
         self,
@@ -87,17 +84,16 @@ class Decoder(BaseScheduler[Any]):
         sentences belong to a request that was ``accepted`` before; ``done`` raises DeadlineExceededError,
         ModelFailedError or CallerLeftError.
         """
-        job = self._new_job(deadline=deadline, priority=priority)
+        job = new_job(self._clock(), deadline, priority)
         if not searches:
             job.done.set_result(Done(answers=()))
             return job
         sentences = pending_sentences(job, searches, on_finished, on_progress)
-        request = DecodeRequest.of(sentences, priority)
-        seconds = self._check(request, deadline=deadline, accepted=accepted)
-        self._admit(job, sentences, seconds=seconds)
-        self._forecast.record_arrival(request, now=job.submitted_at)
+        cells, seconds = sum([each.length for each in sentences]), self._seconds_before(sentences[-1].offset, priority)
+        self._check(self._queue.cells, cells=cells, seconds=seconds, deadline=deadline, accepted=accepted)
+        self._admit(sentences, job)
         self._queue.push(sentences)
-        self._thread_pool.arrived(self._source, tokens=request.cells)
+        self._thread_pool.arrived(self._source, tokens=cells)
         return job
 
     async def submit(
@@ -114,22 +110,11 @@ class Decoder(BaseScheduler[Any]):
             searches, deadline=deadline, priority=priority, on_finished=on_finished, on_progress=on_progress
         ).done
 
-    def _check(self, request: DecodeRequest, *, deadline: float, accepted: bool = False) -> float:
-        """Check admission and return the seconds that the request will probably take: for its own decoding, and for
-        other models' rows that run meanwhile."""
-        now, live_rows, pool = self._clock(), self.live_rows, self._thread_pool
-        seconds = self._forecast.seconds(request, self._queue, live_rows=live_rows, now=now)
-        seconds += min(pool.wait_seconds(is_long=False), RUNS_PER_TURN * seconds)
-        self._admission_control.check(
-            queued_cells=self._queue.cells,
-            own_cells=request.cells,
-            seconds=self._with_reserve(seconds),
-            best_seconds=self._forecast.best_seconds(request),
-            is_idle=not self._queue.num_waiting and not live_rows and pool.is_idle,
-            seconds_left=deadline - now,
-            accepted=accepted,
-        )
-        return seconds
+    def _seconds_before(self, offset: float, priority: Priority) -> float:
+        """Return the seconds until the sentence with this offset begins at the latest, of a request that arrives
+        now, as if no other model wanted the threads."""
+        row_steps = self._queue.row_steps_before(offset, priority.share)
+        return self._throughput.pace * row_steps / self._thread_pool.num_threads
 
     def _drop(self, job: Job[Any]) -> None:
         """Drop the waiting sentences of a job that ended early; those being decoded are seen to be closed."""
@@ -180,7 +165,7 @@ class Decoder(BaseScheduler[Any]):
 
     def _on_report(self, report: StepReport, now: float) -> None:
         """Handle a thread's report, on the event loop."""
-        self._forecast.learn(row_steps=report.row_steps, num_steps=report.num_steps, seconds=now - report.since)
+        self._throughput.learn(tokens=report.row_steps, seconds=now - report.since)
         for late in report.late:
             late.job.fail(DeadlineExceededError("the deadline passed before the work was finished"))
         for sentence, new in report.progress:

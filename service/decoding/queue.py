@@ -11,6 +11,7 @@ from service.decoding.sampling import NewTokens
 from service.decoding.strategy import DecodeSearch
 from service.scheduling.fair_queue import FairQueue, VirtualClock
 from service.scheduling.job import Job, Row, offsets
+from service.scheduling.scheduler import SHARE_OF_DEADLINE
 
 OnFinished = Callable[[int, Any], None]  # the sentence's place in its job, and its answer
 OnProgress = Callable[[int, NewTokens], None]  # the prompt's place in its job, and what is new of one of its samples
@@ -85,10 +86,14 @@ class DecodeQueue(FairQueue[PendingSentence]):
         """Sum of the shares of all requests that wait."""
         return self._clock.shares
 
-    def row_steps_before(self, offset: float) -> int:
-        """Return the row steps that stand before a sentence with this offset in virtual time."""
-        with self._lock:
-            return self.backlog.before(self._clock.now + offset)
+    def row_steps_before(self, offset: float, share: float) -> float:
+        """Return the row steps that are made at most before the sentence with this offset begins, of a request that
+        arrives now with this share: the first sentences of all that wait, with a reserve, and then the shares of all,
+        its own too. It is 0 if nothing waits."""
+        rows, shares = self.num_waiting, self._clock.shares
+        if not rows:
+            return 0.0
+        return self.cost * min(1.0, shares / rows) / SHARE_OF_DEADLINE + offset * (shares + share)
 
     def push(self, rows: Iterable[PendingSentence]) -> None:
         """Queue the sentences of requests that arrive now, in the order of each request."""

@@ -25,7 +25,6 @@ class StepReport:
     finished: list[Finished[PendingSentence]] = field(default_factory=list)
     progress: list[tuple[PendingSentence, NewTokens]] = field(default_factory=list)
     late: list[PendingSentence] = field(default_factory=list)
-    num_steps: int = 0
     row_steps: int = 0
 
     @property
@@ -61,7 +60,6 @@ class DecodeWorker:
         for step in self._strategy.step():
             report.finished += step.finished
             report.progress += step.progress
-            report.num_steps += 1
             report.row_steps += step.num_rows
             model_seconds += step.model_seconds
             self._metrics.decoder_steps.inc()
@@ -142,12 +140,10 @@ class DecodeSource:
             return True
         return any(worker.live_rows for worker in self.workers if not worker.is_running)
 
-    def seconds_before(self, time: float) -> float:
-        """Estimate one turn for each waiting worker: the source's time is not the rows' virtual time."""
+    @property
+    def seconds_waiting(self) -> float:
+        """One turn for each waiting worker."""
         return TURN_SECONDS * self.num_waiting
-
-    def seconds_for(self, cells: float) -> float:
-        return TURN_SECONDS
 
     def take(self, max_cells: int, *, now: float) -> list[DecodeWorker]:
         """Take the worker that was paused first, or an empty one if a sentence waits."""

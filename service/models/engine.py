@@ -8,10 +8,9 @@ import gc
 import logging
 import signal
 import time
-import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from service.decoding.beam_search import BeamSearch
@@ -29,9 +28,8 @@ from service.models.reloading import ReloadResponse, log_failure, log_reload, se
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import Bounds, RowPredictor
 from service.predictors.translator import Translator
-from service.runtime.resources import available_cores, lower_priority, release_free_memory, when_gone
+from service.runtime.resources import available_cores, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
-from service.scheduling.latency import EventLoopLag, WarmUp
 from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 
@@ -52,14 +50,12 @@ class Engine:
     lifecycle: Lifecycle
     reread_keys: RereadKeys
     registry: ModelRegistry
-    lag: EventLoopLag
     num_threads: int
     runs: ThreadPoolExecutor  # runs the models
     thread_pool: ThreadPool  # shared by all models
     side_executor: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
     reloading: asyncio.Lock
     preloaded: list[LoadedModel]  # until they are served
-    warm_ups: weakref.WeakKeyDictionary[AnyPredictor, WarmUp] = field(default_factory=weakref.WeakKeyDictionary)
 
     @contextlib.asynccontextmanager
     async def running(self, _: object) -> AsyncIterator[None]:
@@ -141,11 +137,7 @@ class Engine:
             if self.lifecycle.is_ending:
                 return  # asked to stop meanwhile: it will never open
             runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_threads)]
-            self._learn(each, max(await asyncio.gather(*runs), key=lambda run: run.longest_seconds))
-
-    def _learn(self, loaded: LoadedModel, warm_up: WarmUp) -> None:
-        self.warm_ups[loaded.predictor] = warm_up
-        self.metrics.longest_run_seconds.labels(loaded.full_name).set(warm_up.longest_seconds)
+            self.metrics.longest_run_seconds.labels(each.full_name).set(max(await asyncio.gather(*runs)))
 
     async def reload(self) -> ReloadResponse:
         """Serve the models that are in the folder now, and accept the keys that are in the key file now.
@@ -181,7 +173,8 @@ class Engine:
             thread.shutdown(wait=False)
         bounds = Bounds(cells=self.settings.max_batch_cells, decoder_rows=self.settings.max_decoder_rows)
         for each in reloaded.fresh:
-            self._learn(each, await loop.run_in_executor(self.runs, each.predictor.warm_up, bounds))
+            seconds = await loop.run_in_executor(self.runs, each.predictor.warm_up, bounds)
+            self.metrics.longest_run_seconds.labels(each.full_name).set(seconds)
         return reloaded
 
     def _check_open(self) -> None:
@@ -215,7 +208,7 @@ class Engine:
             return replace(before, card=loaded.card, scorer=scorer)  # it keeps what it has learned
         scorer = None
         if isinstance(predictor, LanguageModel):
-            scorer = ServedModel(card=loaded.card, predictor=predictor, scheduler=self._batcher(predictor, None))
+            scorer = ServedModel(card=loaded.card, predictor=predictor, scheduler=self._batcher(predictor))
         return ServedModel(card=loaded.card, predictor=predictor, scheduler=self._schedule(predictor), scorer=scorer)
 
     def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
@@ -225,7 +218,7 @@ class Engine:
             return self._decoder(predictor, lambda: BeamSearch(predictor.graphs, max_rows=max_rows))
         if isinstance(predictor, LanguageModel):
             return self._decoder(predictor, lambda: Sampler(predictor.graphs, max_rows=max_rows))
-        return self._batcher(predictor, self.warm_ups.get(predictor))
+        return self._batcher(predictor)
 
     def _decoder(
         self, predictor: AnyPredictor, new_strategy: Callable[[], DecodeStrategy[PendingSentence]]
@@ -235,16 +228,14 @@ class Engine:
             thread_pool=self.thread_pool,
             max_queued_cells=self.settings.max_queued_cells,
             metrics=self.metrics,
-            warm_up=self.warm_ups.get(predictor),
         )
 
-    def _batcher(self, predictor: RowPredictor[Any, Any], warm_up: WarmUp | None) -> Scheduler[Any, Any]:
+    def _batcher(self, predictor: RowPredictor[Any, Any]) -> Scheduler[Any, Any]:
         return Batcher(
             predictor.run,
             thread_pool=self.thread_pool,
             max_queued_cells=self.settings.max_queued_cells,
             metrics=self.metrics,
-            warm_up=warm_up,
         )
 
 
@@ -257,20 +248,18 @@ def create_engine(
 ) -> Engine:
     """Make an engine that has loaded nothing yet, and its threads."""
     lifecycle = Lifecycle()
-    num_threads = settings.threads or max(1, available_cores() // settings.workers)
-    runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run", initializer=lower_priority)
-    lag = EventLoopLag(metrics=metrics)
+    num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
+    runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run")
     return Engine(
         settings=settings,
         open_session=open_session,
         metrics=metrics,
-        lag=lag,
         lifecycle=lifecycle,
         reread_keys=reread_keys,
         registry=ModelRegistry(lifecycle),
         num_threads=num_threads,
         runs=runs,
-        thread_pool=ThreadPool(runs, num_threads=num_threads, max_cells=settings.max_batch_cells, lag=lag),
+        thread_pool=ThreadPool(runs, num_threads=num_threads, max_cells=settings.max_batch_cells),
         side_executor=ThreadPoolExecutor(1, thread_name_prefix="side"),
         reloading=asyncio.Lock(),
         preloaded=list(preloaded),

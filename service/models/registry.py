@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from service.bundle import Task
@@ -12,7 +12,6 @@ from service.lifecycle import Lifecycle
 from service.models.cards import ModelCard, ModelName, full_name
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Job, Priority
-from service.scheduling.latency import TokensPerCharacter
 
 Model = TypeVar("Model", bound=Predictor[Any, Any])
 Row = TypeVar("Row")
@@ -55,7 +54,6 @@ class ServedModel(Generic[Model, Row, Answer]):
     card: ModelCard
     predictor: Model
     scheduler: Scheduler[Row, Answer]
-    tokens_per_character: TokensPerCharacter = field(default_factory=TokensPerCharacter)
     scorer: ServedModel[Model, Any, Any] | None = None  # of a language model: the same model as it scores texts
 
     def close(self) -> None:

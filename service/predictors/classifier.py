@@ -12,9 +12,8 @@ from msgspec import UNSET, UnsetType
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle, Manifest
 from service.errors import BundleError, InputTooLongError, NoWordsError
-from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
 from service.runtime.session import Session
-from service.scheduling.latency import WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
@@ -135,9 +134,9 @@ class Classifier:
             return f"chosen are {', '.join(answer.chosen or ())}, expected {', '.join(example.labels)}"
         return drift([example.scores[label] for label in self._labels], answer.scores, max_drift)
 
-    def warm_up(self, bounds: Bounds) -> WarmUp:
+    def warm_up(self, bounds: Bounds) -> float:
         """Run the largest batches there will be: of so many cells, and of one text as long as the limit."""
-        return timed_runs(self.run, largest_batches(cells=bounds.cells, max_tokens=self._max_tokens))
+        return longest_run(self.run, largest_batches(cells=bounds.cells, max_tokens=self._max_tokens))
 
     def run(self, batch: Batch) -> list[ClassifiedRow]:
         """Answer each row as if it had been run alone."""

@@ -16,9 +16,8 @@ from service.decoding.worker import TURN_SECONDS
 from service.errors import BundleError, InputTooLongError, NoWordsError
 from service.predictors.language_graphs import STATE, LanguageGraphs
 from service.predictors.language_state import dump_state, load_state
-from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
 from service.runtime.session import Session
-from service.scheduling.latency import Speed, WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.subwords import EOS_ID, Subwords
 from service.text.text_pieces import TextPieces
@@ -227,20 +226,14 @@ class LanguageModel:
         found = [sum(answer.logprobs) / num_tokens, *(each.logprob for each in sample.tokens)]
         return drift(expected, found, max_drift)
 
-    def warm_up(self, bounds: Bounds) -> WarmUp:
+    def warm_up(self, bounds: Bounds) -> float:
         """Read the largest batches there will be, and make the largest step."""
-        reading = timed_runs(
-            lambda batch: self.run(_one_longer(batch)),
-            largest_batches(cells=bounds.cells, max_tokens=self._max_tokens),
-        )
+        batches = largest_batches(cells=bounds.cells, max_tokens=self._max_tokens)
+        reading = longest_run(lambda batch: self.run(_one_longer(batch)), batches)
         began_at = time.perf_counter()
         tokens = np.full(bounds.decoder_rows, EOS_ID, np.int32)
         self.graphs.step(tokens, self.graphs.first_state(bounds.decoder_rows), MAX_CANDIDATES)
-        seconds = time.perf_counter() - began_at
-        return WarmUp(
-            short=Speed(tokens=bounds.decoder_rows, seconds=seconds),
-            longest_seconds=max(reading.longest_seconds, TURN_SECONDS + reading.short.seconds + seconds),
-        )
+        return TURN_SECONDS + reading + time.perf_counter() - began_at
 
 
 def _one_longer(batch: Batch) -> Batch:

@@ -10,7 +10,6 @@ from typing import Protocol, TypeVar
 import msgspec
 import numpy as np
 
-from service.scheduling.latency import Speed, WarmUp
 from service.text.batch import Batch
 
 Example = TypeVar("Example")
@@ -52,9 +51,9 @@ class Predictor(Protocol[Example, Answer]):
         not."""
         ...
 
-    def warm_up(self, bounds: Bounds) -> WarmUp:
+    def warm_up(self, bounds: Bounds) -> float:
         """Make the largest runs there will be, as large as the bounds and of one row as long as the limit, and return
-        their times."""
+        the seconds for which one run, or one turn, may hold its thread."""
         ...
 
 
@@ -75,16 +74,15 @@ def largest_batches(*, cells: int, max_tokens: int, features: tuple[int, ...] = 
         )
 
 
-def timed_runs(run: Callable[[Batch], object], batches: Iterable[Batch]) -> WarmUp:
-    """Run the batches of :func:`largest_batches` and return their times."""
-    many, one = (_timed(run, batch) for batch in batches)
-    return WarmUp(short=many, long=one, longest_seconds=max(many.seconds, one.seconds))
+def longest_run(run: Callable[[Batch], object], batches: Iterable[Batch]) -> float:
+    """Run the batches of :func:`largest_batches` and return the seconds that the longest took."""
+    return max(_seconds_of(run, batch) for batch in batches)
 
 
-def _timed(run: Callable[[Batch], object], batch: Batch) -> Speed:
+def _seconds_of(run: Callable[[Batch], object], batch: Batch) -> float:
     started_at = time.perf_counter()
     run(batch)
-    return Speed(tokens=int(batch.lengths.sum()), seconds=time.perf_counter() - started_at)
+    return time.perf_counter() - started_at
 
 
 def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -> str:

@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.predictor import Bounds, drift, largest_batches, timed_runs
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
 from service.predictors.viterbi import decode_legal
 from service.runtime.session import Session
-from service.scheduling.latency import WarmUp
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import Encoding, WordEncoder
 from service.text.sentence import Sentence
@@ -125,11 +124,11 @@ class Tagger:
                 return f"{name} is {' '.join(found)}, expected {' '.join(expected)}"
         return drift(example.scores, [span.score for span in answer.spans], max_drift)
 
-    def warm_up(self, bounds: Bounds) -> WarmUp:
+    def warm_up(self, bounds: Bounds) -> float:
         """Run the largest batches there will be: of so many cells, and of one sentence as long as the limit."""
         features = (self._encoder.num_features,)
         batches = largest_batches(cells=bounds.cells, max_tokens=self._max_tokens, features=features)
-        return timed_runs(self.run, batches)
+        return longest_run(self.run, batches)
 
     def run(self, batch: Batch) -> list[TaggedRow]:
         """Answer each row as if it had been run alone."""

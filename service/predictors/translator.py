@@ -29,7 +29,6 @@ from service.predictors.translation import (
 )
 from service.predictors.translation_graphs import TranslationGraphs
 from service.runtime.session import Session
-from service.scheduling.latency import Speed, WarmUp
 from service.text.batch import Batch
 from service.text.languages import match_language
 from service.text.subwords import Subwords
@@ -175,7 +174,7 @@ class Translator:
             return f"translation is {answer.text!r}, expected {example.translation!r}"
         return drift([example.score], [answer.score], max_drift)
 
-    def warm_up(self, bounds: Bounds) -> WarmUp:
+    def warm_up(self, bounds: Bounds) -> float:
         """Encode the largest batches there will be, and make the largest step of hypotheses of each.
 
         The longest turn is that of a worker which, at the end of its time, admits as many sentences as it has rows, of
@@ -184,8 +183,7 @@ class Translator:
         batches = largest_batches(cells=bounds.cells, max_tokens=self.max_tokens)
         many, one = (self._step_once(batch, bounds.decoder_rows) for batch in batches)
         most_encoded = ceil(bounds.decoder_rows * self.max_tokens / MAX_ENCODED_CELLS)
-        longest = TURN_SECONDS + most_encoded * many.encoding + max(many.step, one.step)
-        return WarmUp(short=Speed(tokens=bounds.decoder_rows, seconds=many.step), longest_seconds=longest)
+        return TURN_SECONDS + most_encoded * many.encoding + max(many.step, one.step)
 
     def _step_once(self, batch: Batch, num_rows: int) -> _Timed:
         began_at = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Resources of this process: the device and the cores to run models on, priorities of threads, and freed memory."""
+"""Resources of this process: the device and the cores to run models on, and freed memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import ctypes
 import gc
 import logging
 import os
-import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,7 +20,6 @@ Device = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 FindObstacle = Callable[[], "Obstacle | None"]
 
-NICENESS = 10  # measured: refusals under overload take half as long, and no fewer sentences are answered
 LOOK_AFTER_SECONDS = 1.0  # the first check for an object that is to be freed; the next after twice that, and so on
 RELEASE_AFTER_SECONDS = 0.1  # by then the object's own references are freed
 _log = logging.getLogger(__name__)
@@ -110,18 +107,6 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def lower_priority() -> None:
-    """Lower the priority of the calling thread, which runs models, below that of the event loop, for which all requests
-    wait.
-
-    Threads have priorities of their own on Linux only; elsewhere, and where a sandbox forbids it, nothing is done.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS)
 
 
 def release_free_memory() -> None:

@@ -15,11 +15,10 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from service.scheduling.job import Job, Priority, Row, Ticket
+from service.scheduling.job import Job, Row, Ticket
 
 MIN_CANCELLED_TO_SWEEP = 64
-BUCKET_TOKENS = 128  # size of a histogram's bins
-_TIME, _ROW = 0, 2
+_ROW = 2
 
 AnyRow = TypeVar("AnyRow", bound=Row[Any])
 
@@ -29,28 +28,20 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.shares = 0.0  # of all that wait
+        self.shares = 0.0  # of all requests that wait
         self._numbers = count()
 
     def ticket(self, offset: float, row: object) -> Ticket:
         """Make the ticket of a row that arrives now. Of two at the same time the first to come is first."""
         return [self.now + offset, next(self._numbers), row]
 
-    def joined(self, priority: Priority) -> None:
-        """Count a request that begins to wait."""
-        self.shares += priority.share
-
-    def left(self, priority: Priority) -> None:
-        """Count off a request of which nothing waits any more."""
-        self.shares -= priority.share
-
     def serve(self, cost: float) -> None:
         """Go on by the cost of rows that were begun; their requests still count as waiting."""
         self.now += cost / (self.shares or 1.0)
 
 
-class TicketHeap(Generic[AnyRow]):
-    """Heap of tickets in which a cancelled one stays, empty, until it comes up."""
+class TicketHeap:
+    """Heap of tickets in which a cancelled one, whose row is None, stays until it comes up."""
 
     __slots__ = ("_num_cancelled", "_tickets")
 
@@ -64,20 +55,13 @@ class TicketHeap(Generic[AnyRow]):
     def push(self, ticket: Ticket) -> None:
         heappush(self._tickets, ticket)
 
-    def first(self) -> AnyRow | None:
-        """Return the row that stands before all others; None if none waits."""
+    def first(self) -> Ticket | None:
+        """Return the ticket that stands before all others; None if none waits."""
         tickets = self._tickets
         while tickets and tickets[0][_ROW] is None:
             heappop(tickets)
             self._num_cancelled -= 1
-        return tickets[0][_ROW] if tickets else None
-
-    def rank(self) -> tuple[float, int] | None:
-        """Return the time and number of the first ticket, to compare with other heaps of the same clock."""
-        if self.first() is None:
-            return None
-        time, number, _ = self._tickets[0]
-        return time, number
+        return tickets[0] if tickets else None
 
     def count_cancelled(self) -> int:
         """Count a ticket that was cancelled, and return how many are left. When more are cancelled than wait, they are
@@ -91,44 +75,8 @@ class TicketHeap(Generic[AnyRow]):
         return num_left
 
 
-def cancel(ticket: Ticket) -> None:
-    """Cancel a ticket; each heap that holds it must be told by ``count_cancelled``."""
-    ticket[_ROW] = None
-
-
-class BacklogHistogram:
-    """Cost that stands before any moment of virtual time, in a few dozen bins at most."""
-
-    __slots__ = ("_buckets", "total")
-
-    def __init__(self) -> None:
-        self._buckets: dict[int, int] = {}
-        self.total = 0
-
-    def add(self, ticket: Ticket, cost: int) -> None:
-        bucket = int(ticket[_TIME]) // BUCKET_TOKENS
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + cost
-        self.total += cost
-
-    def remove(self, ticket: Ticket, cost: int) -> None:
-        bucket = int(ticket[_TIME]) // BUCKET_TOKENS
-        self.total -= cost
-        left = self._buckets[bucket] - cost
-        if left:
-            self._buckets[bucket] = left
-        else:
-            del self._buckets[bucket]
-
-    def before(self, time: float) -> int:
-        """Return the cost before a moment, rounded up to its bin."""
-        if not self.total:
-            return 0
-        last = int(time) // BUCKET_TOKENS
-        return sum(cost for bucket, cost in self._buckets.items() if bucket <= last)
-
-
 class FairQueue(Generic[AnyRow]):
-    """Rows of jobs in the order of virtual time, with the counts that predictions and admission need.
+    """Rows of jobs in the order of virtual time, with the counts that admission needs.
 
     Queues of one clock share its order. Not thread-safe.
     """
@@ -136,15 +84,16 @@ class FairQueue(Generic[AnyRow]):
     def __init__(self, clock: VirtualClock) -> None:
         self.num_waiting = 0  # rows
         self.cells = 0  # tokens
-        self.backlog = BacklogHistogram()  # cost
+        self.cost = 0
         self._clock = clock
-        self._order: TicketHeap[AnyRow] = TicketHeap()
+        self._order = TicketHeap()
         self._jobs: dict[Job[Any], int] = {}  # rows of each that wait, by arrival
 
     @property
     def rank(self) -> tuple[float, int] | None:
         """Rank of the first row among all rows of the clock; None if none waits."""
-        return self._order.rank()
+        ticket = self._order.first()
+        return None if ticket is None else (ticket[0], ticket[1])
 
     def push(self, rows: Iterable[AnyRow]) -> None:
         """Queue rows of requests that arrive now, in the order of each request."""
@@ -160,7 +109,8 @@ class FairQueue(Generic[AnyRow]):
 
     def first(self) -> AnyRow | None:
         """Return the row of least virtual time; None if none waits."""
-        return self._order.first()
+        ticket = self._order.first()
+        return None if ticket is None else ticket[_ROW]
 
     def oldest(self) -> Job[Any] | None:
         """Return the job that arrived first of those with a row waiting."""
@@ -169,23 +119,22 @@ class FairQueue(Generic[AnyRow]):
     def _add(self, row: AnyRow) -> None:
         row.ticket = ticket = self._clock.ticket(row.offset, row)
         self._order.push(ticket)
-        self.backlog.add(ticket, row.cost)
         self.num_waiting += 1
         self.cells += row.length
+        self.cost += row.cost
         waiting = self._jobs.get(row.job, 0)
         if not waiting:
-            self._clock.joined(row.job.priority)
+            self._clock.shares += row.job.priority.share
         self._jobs[row.job] = waiting + 1
 
     def _remove(self, row: AnyRow) -> None:
         """Take a row out of the queue; its job counts as waiting until it is served or counted off."""
         ticket = row.ticket
         assert ticket is not None  # noqa: S101  # it waits here
-        self.backlog.remove(ticket, row.cost)
         self.num_waiting -= 1
         self.cells -= row.length
-        cancel(ticket)
-        row.ticket = None
+        self.cost -= row.cost
+        ticket[_ROW] = row.ticket = None
         self._order.count_cancelled()
 
     def _serve(self, rows: Sequence[AnyRow]) -> None:
@@ -200,4 +149,4 @@ class FairQueue(Generic[AnyRow]):
             self._jobs[job] = waiting
         else:
             del self._jobs[job]
-            self._clock.left(job.priority)
+            self._clock.shares -= job.priority.share

@@ -90,17 +90,13 @@ class Job(Generic[Answer]):
     deadline: float
     priority: Priority = Priority.INTERACTIVE
     rows: Sequence[Row[Answer]] = ()  # until the job is over
-    cost: int = 0  # of all rows
-    predicted_seconds: float = 0.0  # without reserve
     remaining: int = 0  # rows without an answer
     answers: list[Answer | None] = field(default_factory=list)
     work: list[ModelWork] = field(default_factory=list)
 
-    def start(self, rows: Sequence[Row[Answer]], *, predicted_seconds: float = 0.0) -> None:
-        """Set the job's rows, in order, and how long they will probably take."""
-        self.predicted_seconds = predicted_seconds
+    def start(self, rows: Sequence[Row[Answer]]) -> None:
+        """Set the job's rows, in order."""
         self.rows = rows
-        self.cost = sum([row.cost for row in rows])
         self.remaining = len(rows)
         self.answers = [None] * len(rows)
 
@@ -120,16 +116,15 @@ class Job(Generic[Answer]):
             self.work.append(work)
         self.remaining -= 1
         if self.remaining == 0 and not self.done.done():
-            self.done.set_result(self._finished(work.ended_at))
-
-    def _finished(self, at: float) -> Done[Answer]:
-        began_at = min([each.began_at for each in self.work])
-        return Done(
-            answers=self.answers,  # type: ignore[arg-type]  # every place is filled
-            queue_seconds=began_at - self.submitted_at,
-            model_seconds=at - began_at,
-            work=self.work,
-        )
+            began_at = min([each.began_at for each in self.work])
+            self.done.set_result(
+                Done(
+                    answers=self.answers,  # type: ignore[arg-type]  # every place is filled
+                    queue_seconds=began_at - self.submitted_at,
+                    model_seconds=work.ended_at - began_at,
+                    work=self.work,
+                )
+            )
 
 
 def offsets(costs: Iterable[int], priority: Priority) -> Iterator[float]:

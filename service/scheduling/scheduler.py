@@ -1,4 +1,8 @@
-"""Base of a model's scheduler: admission of its jobs, their end, and its place in the thread pool and the gauges."""
+"""Base of a model's scheduler: admission of its jobs, their end, and its place in the thread pool and the gauges.
+
+Admission is a bound on the queue, in tokens and in time: a request is refused where it would wait too long for its own
+deadline at the speed of the last runs. An idle service refuses nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,21 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 from traceback import extract_tb
 from typing import Any, Generic
 
-from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, ServiceError
+from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, OverloadedError, ServiceError
 from service.metrics import Metrics
-from service.scheduling.admission import AdmissionControl
 from service.scheduling.fair_queue import FairQueue
 from service.scheduling.job import Answer, Done, Job, Priority, Row
-from service.scheduling.latency import SafetyFactor
 from service.scheduling.thread_pool import ThreadPool, WorkSource
 
+# A request is let in if the usual wait before its first row is at most this part of the time that it has left. Batches
+# of like lengths pass over others, but no row was seen to wait for more than three times the mean; and a queue so short
+# keeps every thread busy all the same (ADR 14).
+SHARE_OF_DEADLINE = 1 / 3
+LONGEST_RETRY_SECONDS = 60
 _log = logging.getLogger(__name__)
 
 
@@ -34,8 +42,7 @@ class BaseScheduler(ABC, Generic[Answer]):
         self, *, thread_pool: ThreadPool, max_queued_cells: int, metrics: Metrics, clock: Callable[[], float]
     ) -> None:
         self._thread_pool = thread_pool
-        self._admission_control = AdmissionControl(max_queued_cells=max_queued_cells)
-        self._safety_factor = SafetyFactor()
+        self._max_queued_cells = max_queued_cells
         self._metrics = metrics
         self._clock = clock
         self._num_open = 0
@@ -86,33 +93,48 @@ class BaseScheduler(ABC, Generic[Answer]):
         self._is_closed = True
         self._unregister_if_done()
 
-    def _new_job(self, *, deadline: float, priority: Priority) -> Job[Answer]:
-        done: asyncio.Future[Done[Answer]] = asyncio.get_running_loop().create_future()
-        return Job(done=done, submitted_at=self._clock(), deadline=deadline, priority=priority)
+    def _check(self, queued_cells: int, *, cells: int, seconds: float, deadline: float, accepted: bool = False) -> None:
+        """Raise DeadlineExceededError or OverloadedError if a request is to be refused.
 
-    def _admit(self, job: Job[Answer], rows: Sequence[Row[Answer]], *, seconds: float) -> None:
-        """Count a job that will probably take so many seconds, before any of its rows is queued."""
-        job.start(rows, predicted_seconds=seconds)
+        ``queued_cells`` wait in the same queue and the request brings ``cells``; its last row begins after so many
+        ``seconds`` at the latest, which are 0 where nothing waits. While others wait, one may take half of the room
+        that is left in the queue, so that a few huge ones never fill it; the last tokens go to requests of one token
+        each. Rows of a request that was ``accepted`` before find room in any queue.
+        """
+        seconds_left = deadline - self._clock()
+        if seconds_left <= 0:
+            raise DeadlineExceededError("the deadline passed before the work could be queued")
+        if queued_cells and not accepted:
+            room = self._max_queued_cells - queued_cells
+            if cells > max(room // 2, min(room, 1)):
+                raise OverloadedError(
+                    f"{queued_cells} tokens are waiting and the limit is {self._max_queued_cells}: there is no room "
+                    f"for {cells} more",
+                    retry_after_seconds=retry_seconds(seconds),
+                )
+        if seconds > seconds_left:
+            raise OverloadedError(
+                f"{queued_cells} tokens are waiting; this may take up to {1000 * seconds:.0f} ms, and "
+                f"{1000 * seconds_left:.0f} ms are left",
+                retry_after_seconds=retry_seconds(seconds - seconds_left),
+            )
+
+    def _admit(self, rows: Sequence[Row[Answer]], job: Job[Answer]) -> None:
+        """Count a job, before any of its rows is queued."""
+        job.start(rows)
         job.done.add_done_callback(partial(self._end, job))
         self._num_open += 1
         if not self._is_registered:
             self._register()
 
-    def _end(self, job: Job[Answer], done: asyncio.Future[Done[Answer]]) -> None:
-        """Count off a job that was answered, failed or withdrawn, and compare its time with what was predicted. Jobs
-        that were cancelled or failed say nothing about predictions, those that were late do."""
+    def _end(self, job: Job[Answer], _: asyncio.Future[Done[Answer]]) -> None:
+        """Count off a job that was answered, failed or withdrawn."""
         if job.remaining:
             self._drop(job)
         job.rows = ()  # they name the job: without this only the garbage collector would free both
-        if not done.cancelled() and (done.exception() is None or isinstance(done.exception(), DeadlineExceededError)):
-            self._safety_factor.learn(predicted=job.predicted_seconds, real=self._clock() - job.submitted_at)
         self._num_open -= 1
         if self._is_closed:
             self._unregister_if_done()
-
-    def _with_reserve(self, seconds: float) -> float:
-        """Return the seconds within which nearly all requests are answered that are predicted to take so long."""
-        return self._safety_factor.factor * seconds + self._thread_pool.overhead_seconds
 
     def _register(self) -> None:
         self._is_registered = True
@@ -133,6 +155,17 @@ class BaseScheduler(ABC, Generic[Answer]):
             self._thread_pool.remove(source)
             source.work = no_run
         self._metrics.unwatch(self)
+
+
+def new_job(submitted_at: float, deadline: float, priority: Priority) -> Job[Any]:
+    """Make a job without rows yet."""
+    done: asyncio.Future[Done[Any]] = asyncio.get_running_loop().create_future()
+    return Job(done=done, submitted_at=submitted_at, deadline=deadline, priority=priority)
+
+
+def retry_seconds(excess: float) -> int:
+    """Return the whole seconds in which so much work will have been done."""
+    return min(LONGEST_RETRY_SECONDS, max(1, ceil(excess)))
 
 
 def no_run(*_: object) -> None:

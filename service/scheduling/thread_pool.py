@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from operator import itemgetter
 from typing import Any, Protocol
 
 from service.scheduling.fair_queue import VirtualClock
-from service.scheduling.job import Priority
-from service.scheduling.latency import ArrivalRate, EventLoopLag, LengthMix
 
 MIN_ROWS_TO_SPLIT = 4  # fewer rows than this in a run cost almost what this many do
 MIN_ROWS_TO_STAGE = 64  # several full batches
@@ -22,6 +19,45 @@ LONG_ROW_TOKENS = 128
 # A thread kept idle for short rows is worth it where they are a good part of the work, not where one review in four
 # happens to be brief.
 SHORT_SHARE_TO_KEEP_A_THREAD = 0.2
+HALF_LIFE_SECONDS = 1.0  # of arrivals, in the share of short rows
+SILENCE_SECONDS = 3.0  # after so long without a short row none is expected, whatever its share was
+MEMORY = 0.95  # weight that earlier runs keep at each new one, in the speed of a source
+
+
+class Throughput:
+    """Speed of one thread, learned from its runs; big runs count for more, old ones for less."""
+
+    def __init__(self) -> None:
+        self.pace = 0.0  # seconds a token; 0 as long as nothing ran
+        self._tokens = 0.0
+        self._seconds = 0.0
+
+    def learn(self, *, tokens: int, seconds: float) -> None:
+        self._tokens = MEMORY * self._tokens + tokens
+        self._seconds = MEMORY * self._seconds + seconds
+        if self._tokens:
+            self.pace = self._seconds / self._tokens
+
+
+class LengthMix:
+    """Share of recently arrived tokens that was in short rows."""
+
+    def __init__(self) -> None:
+        self._short = self._all = 0.0
+        self._at = self._short_at = 0.0
+
+    def record(self, tokens: int, *, is_long: bool, now: float) -> None:
+        kept = 0.5 ** ((now - self._at) / HALF_LIFE_SECONDS)
+        self._at = now
+        self._short = kept * self._short + (0 if is_long else tokens)
+        self._all = kept * self._all + tokens
+        if not is_long:
+            self._short_at = now
+
+    def short_share(self, now: float) -> float:
+        """Return the share; 0 before anything arrived, and when nothing short has arrived for a while: a share alone
+        does not age, and a backlog of long rows would be worked off beside an idle thread."""
+        return self._short / self._all if self._all and now - self._short_at < SILENCE_SECONDS else 0.0
 
 
 class WorkSource(Protocol):
@@ -60,12 +96,9 @@ class WorkSource(Protocol):
         """Whether work waits that no running run will take along."""
         ...
 
-    def seconds_before(self, time: float) -> float:
-        """Estimate how long one thread is busy with waiting work that comes before a moment of virtual time."""
-        ...
-
-    def seconds_for(self, cells: float) -> float:
-        """Estimate how long one thread takes for so many cells."""
+    @property
+    def seconds_waiting(self) -> float:
+        """Estimated time that one thread is busy with all that waits."""
         ...
 
     def take(self, max_cells: int, *, now: float) -> Sequence[Any]:
@@ -94,7 +127,6 @@ class ThreadPool:
         *,
         num_threads: int,
         max_cells: int,
-        lag: EventLoopLag | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.num_threads = num_threads
@@ -102,11 +134,9 @@ class ThreadPool:
         self.clock = VirtualClock()  # of the rows of all sources
         self._executor = executor
         self._max_cells = max_cells
-        self._lag = lag
         self._clock = clock
-        self._running: dict[WorkSource, deque[float]] = {}  # predicted ends of each source's runs, staged ones too
+        self._sources: set[WorkSource] = set()
         self._waiting: dict[WorkSource, None] = {}  # sources that have work waiting, and maybe some that have none left
-        self._arrival_rate = ArrivalRate()
         self._busy = 0
         self._num_long = 0  # of the busy ones
         self._was_long = False  # whether the last started run was of long rows
@@ -120,69 +150,34 @@ class ThreadPool:
 
     def add(self, source: WorkSource) -> None:
         """Serve this source too."""
-        self._running[source] = deque()
+        self._sources.add(source)
 
     def remove(self, source: WorkSource) -> None:
         """Forget a source of which nothing waits. A run of it that goes on is released as always."""
-        del self._running[source]
+        self._sources.remove(source)
         self._waiting.pop(source, None)
 
-    @property
-    def overhead_seconds(self) -> float:
-        """Seconds that the event loop adds to every request."""
-        return 0.0 if self._lag is None else self._lag.allowance_seconds
+    def wait_seconds(self, *, is_long: bool = False) -> float:
+        """Estimate how long the first row of a request waits that arrives now; 0 if nothing waits.
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether a row that arrives now starts at once."""
-        return self._busy < self.num_threads and not any(source.num_waiting for source in self._waiting)
-
-    def wait_seconds(self, *, is_long: bool, offset: float = 0.0) -> float:
-        """Estimate how long a row waits that arrives now with this offset in virtual time, if nothing arrived after
-        it."""
-        if not self._waiting and self._busy < self.num_threads:
-            return 0.0
-        time = self.clock.now + offset
-        running = self._running_seconds() if self._busy >= self.num_threads else 0.0
-        short_seconds = long_seconds = 0.0
+        Before it stands the first row of each waiting request, since the others of a long request come later. Long rows
+        hold short ones up for a run at most.
+        """
+        rows, seconds = 0, 0.0
         for source in self._waiting:
-            if source.is_long:
-                long_seconds += source.seconds_before(time)
-            else:
-                short_seconds += source.seconds_before(time)
-        if not is_long:
-            return running / self.num_threads + short_seconds / max(1, self.num_threads - self._num_long)
-        all_seconds = running + short_seconds + long_seconds
-        return max(all_seconds / self.num_threads, long_seconds / self._most_long())
+            if is_long or not source.is_long:
+                rows += source.num_waiting
+                seconds += source.seconds_waiting
+        return seconds * min(1.0, self.clock.shares / rows) / self.num_threads if rows else 0.0
 
-    def completion_seconds(self, source: WorkSource, *, cells: int, offset: float, priority: Priority) -> float:
-        """Estimate how long a request of so many cells takes, the last row of which has this offset in virtual time. It
-        may have all threads, and shares them with all that wait and arrive. While others wait the last row's run is
-        filled up with their rows."""
-        last_run_cells = min(self._max_cells, source.cells + cells)
-        return self._arrival_rate.completion_seconds(
-            ahead=self.wait_seconds(is_long=source.is_long, offset=offset),
-            own=max(source.seconds_for(cells) / self.num_threads, source.seconds_for(last_run_cells)),
-            if_steady=source.seconds_for(offset * (self.clock.shares + priority.share)) / self.num_threads,
-            offset=offset,
-            now=self._clock(),
-        )
-
-    def _running_seconds(self) -> float:
-        now = self._clock()
-        return sum(max(0.0, end - now) for ends in self._running.values() for end in ends)
-
-    def arrived(self, source: WorkSource, *, tokens: int, offset: float = 0.0) -> None:
-        """Record queued rows of so many tokens, the last with this offset, and form batches once all that is ready is
-        queued.
+    def arrived(self, source: WorkSource, *, tokens: int) -> None:
+        """Record queued rows of so many tokens, and form batches once all that is ready is queued.
 
         There is no timer, only the event loop's next turn. A turn in which many requests are read is long, so rows that
         fill the idle threads do not wait for its end; long rows that may not have those threads do not fill them.
         """
-        now = self._clock()
         self._waiting[source] = None
-        self._length_mix.record(tokens, is_long=source.is_long, now=now)
-        self._arrival_rate.record(source.seconds_for(tokens) / self.num_threads, offset=offset, now=now)
+        self._length_mix.record(tokens, is_long=source.is_long, now=self._clock())
         if self._busy >= self.num_threads:
             self.is_wanted = self._is_thread_wanted()
         elif sum([each.cells for each in self._ready()]) >= self._max_cells * (self.num_threads - self._busy):
@@ -192,26 +187,20 @@ class ThreadPool:
             asyncio.get_running_loop().call_soon(self._fill)
 
     def release(self, source: WorkSource) -> None:
-        """End a run of this source and start the next. Of several runs of one source the first to begin is taken for
-        it."""
+        """End a run of this source, which may have left meanwhile, and start the next."""
         self._busy -= 1
         self._num_long -= source.is_long
-        ends = self._running.get(source)
-        if ends:  # else it has left meanwhile, and may have come back
-            ends.popleft()
-        if ends is not None and source.num_waiting:  # what ran may wait again
+        if source in self._sources and source.num_waiting:  # what ran may wait again
             self._waiting[source] = None
         self._fill()
 
     def _fill(self) -> None:
         self._is_scheduled = False
         while self._waiting and (source := self._next()) is not None:
-            now, cells = self._clock(), source.cells
-            taken = source.take(self._share(source), now=now)
+            taken = source.take(self._share(source), now=self._clock())
             if not source.num_waiting:
                 self._waiting.pop(source, None)
             if taken:
-                self._running[source].append(now + source.seconds_for(cells - source.cells))
                 self._busy += 1
                 self._num_long += source.is_long
                 self._was_long, self._was_turn = source.is_long, source.takes_turns

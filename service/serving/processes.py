@@ -24,7 +24,7 @@ from service.metrics import count_lost_log_lines, count_reloads, count_worker_re
 from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
 from service.models.loading import LoadedModel, load_models, reload_models
 from service.models.reloading import log_failure
-from service.runtime.resources import choose_device, release_free_memory
+from service.runtime.resources import available_cores, choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.limits import ConnectionLimits
 from service.serving.pulse import Pulse
@@ -32,6 +32,7 @@ from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
 from service.serving.sockets import Sockets, bind, listen, url_of
 from service.serving.supervisor import Supervisor, SupervisorCallbacks, WorkerContext
+from service.setting_types import AUTO, MAX_WORKERS
 from service.settings import Settings
 from service.telemetry import choose_tracer
 
@@ -72,6 +73,7 @@ class SharedState:
 def serve(settings: Settings, stop: StopSignal, *, started_at: float) -> int:
     """Serve until asked to stop; returns the exit status. SIGHUP is blocked until its handler is installed."""
     log = configure_logging(level=settings.log_level, format=settings.log_format)
+    settings = settle_workers(settings)
     serve_here = serve_alone if settings.workers == 1 else supervise
     try:
         return serve_here(settings, BoundSockets.of(settings), stop, log, started_at=started_at)
@@ -157,6 +159,15 @@ def serve_as_worker(
     if context.is_orphan:
         rmtree(shared.metrics, ignore_errors=True)  # the supervisor cannot any more
     return status
+
+
+def settle_workers(settings: Settings) -> Settings:
+    """Choose the number of workers where that is left to the service: the cores, or one where a GPU may be used, the
+    memory of which would hold the models of each."""
+    if settings.workers != AUTO:
+        return settings
+    on_gpu = settings.device == "cuda" or (settings.device == "auto" and has_cuda())
+    return settings.model_copy(update={"workers": 1 if on_gpu else min(MAX_WORKERS, available_cores())})
 
 
 def settle_device(settings: Settings) -> Settings:

@@ -111,6 +111,18 @@ def test_who_has_no_key_is_told_that_and_not_how_busy_it_is(run: Run, tmp_path: 
             assert read_answer(caller)[0] == status
 
 
+def test_a_deadline_that_no_row_would_meet_is_refused_before_the_body_is_read(run: Run) -> None:
+    running = run(**FULL)
+    head = b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\nX-Request-Timeout-Ms: 0.0001\r\n\r\n"
+    with running.call(request("/tag", text="well")) as caller:
+        assert read_answer(caller)[0] == 200  # from which the pace is known
+    with full(running), running.call(head) as caller:
+        status, headers, document = read_answer(caller)
+        assert (status, document["kind"]) == (429, "overloaded")
+        assert "requests wait for" in document["detail"]
+        assert int(headers["retry-after"]) >= 1
+
+
 def test_who_refuses_to_read_refusals_is_not_written_to_for_ever(run: Run) -> None:
     """The answers that nobody reads stay few: beyond that the caller's own sending comes to a halt."""
     running = run(answer_timeout_seconds=1, **FULL)

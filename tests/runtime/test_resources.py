@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
-import sys
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -18,13 +14,11 @@ import pytest
 
 from service.errors import DeviceError
 from service.runtime.resources import (
-    NICENESS,
     Device,
     DeviceChoice,
     Obstacle,
     available_cores,
     choose_device,
-    lower_priority,
     when_gone,
 )
 
@@ -118,15 +112,6 @@ def test_without_any_cgroup_what_is_visible_counts(tmp_path: Path) -> None:
 
 def test_here_and_now_there_is_a_core() -> None:
     assert available_cores() >= 1
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux")
-def test_only_the_thread_that_calls_it_gives_way() -> None:
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    with ThreadPoolExecutor(1, initializer=lower_priority) as pool:
-        found = pool.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
-    assert found == min(19, before + NICENESS)
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 SOON_SECONDS = 0.01

@@ -17,10 +17,6 @@ from service.errors import DeadlineExceededError, OverloadedError
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job, Priority
-from service.scheduling.latency import (
-    Speed,
-    WarmUp,
-)
 from service.scheduling.thread_pool import ThreadPool
 from service.text.batch import Batch
 from tests.fakes import FakeClock
@@ -88,7 +84,7 @@ class SimulatedExecutor(Executor):
 class Simulation:
     """A batcher on invented slots."""
 
-    def __init__(self, warm_up: WarmUp | None) -> None:
+    def __init__(self) -> None:
         self.clock = FakeClock()
         self.executor = SimulatedExecutor(self.clock)
         thread_pool = ThreadPool(self.executor, num_threads=NUM_SLOTS, max_cells=MAX_CELLS, clock=self.clock)
@@ -97,7 +93,6 @@ class Simulation:
             thread_pool=thread_pool,
             max_queued_cells=10**6,
             metrics=Metrics(),
-            warm_up=warm_up,
             clock=self.clock,
         )
 
@@ -141,11 +136,8 @@ class Simulation:
             fate.answered_after = self.clock.now - job.submitted_at
 
 
-WARM = WarmUp(short=Speed(tokens=1000, seconds=0.1), longest_seconds=0.1)
-
-
-def simulate(coming: Sequence[Asked], *, warm_up: WarmUp | None = WARM) -> list[Fate]:
-    return asyncio.run(Simulation(warm_up).play(coming))
+def simulate(coming: Sequence[Asked]) -> list[Fate]:
+    return asyncio.run(Simulation().play(coming))
 
 
 def poisson(rate: float, seconds: float, draw: Callable[[random.Random], tuple[int, ...]], seed: int) -> list[Asked]:

@@ -1,96 +1,67 @@
-"""Who is let in."""
+"""What is let in is answered in time: against a service whose runs take as long as they are told to."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import random
+from collections.abc import Callable
 
 import pytest
 
-from service.errors import DeadlineExceededError, OverloadedError
-from service.scheduling.admission import LONGEST_RETRY_SECONDS, AdmissionControl
+from service.scheduling.job import Priority
+from tests.scheduling.simulated import DEADLINE, Asked, goodput, kept, mixture, poisson, sentence, simulate
+
+FIRST = Asked(0.0, (20,) * 4)  # from which the pace is known
 
 
-def check(
-    *,
-    queued: int = 0,
-    own: int = 1,
-    seconds: float = 0.0,
-    best: float = 0.0,
-    left: float = 60.0,
-    idle: bool = False,
-    accepted: bool = False,
+@pytest.mark.parametrize("draw", [sentence, mixture])
+@pytest.mark.parametrize("rate", [0.5, 3])
+def test_what_is_let_in_is_answered_in_time_and_the_slots_are_busy(
+    rate: float, draw: Callable[[random.Random], tuple[int, ...]]
 ) -> None:
-    AdmissionControl(max_queued_cells=100).check(
-        queued_cells=queued,
-        own_cells=own,
-        seconds=seconds,
-        best_seconds=best,
-        is_idle=idle,
-        seconds_left=left,
-        accepted=accepted,
-    )
+    fates = simulate(poisson(rate, 4, draw, seed=3))
+    assert kept([fate for fate in fates if fate.asked.at >= 0.5]) >= 0.999
+    refused = sum(fate.cells for fate in fates if fate.refused) / sum(fate.cells for fate in fates)
+    if rate < 1:
+        assert refused <= 0.05  # a burst may be too much
+    else:
+        assert refused >= 0.4
+        assert goodput(fates, 4) >= 0.8  # the rest is padding
 
 
-def refuses(**sizes: float) -> bool:
-    with suppress(OverloadedError):
-        check(**sizes)  # type: ignore[arg-type]
-        return False
-    return True
+def test_a_sentence_is_let_in_beside_one_huge_batch_that_waits() -> None:
+    huge, alone = Asked(0.0, (20,) * 2000, seconds=10), Asked(0.1, (20,))
+    first, second = simulate([huge, alone])
+    assert first.refused is second.refused is None
+    assert second.answered_after is not None
+    assert second.answered_after < 0.2
 
 
-def test_where_nothing_waits_a_request_may_be_larger_than_the_bound() -> None:
-    assert not refuses(own=1000)
+def test_a_huge_batch_that_cannot_meet_its_deadline_is_refused_where_a_sentence_is_not() -> None:
+    busy = [FIRST, *(Asked(1.0, (20,) * 100) for _ in range(3))]
+    fates = simulate([*busy, Asked(1.001, (20,) * 400), Asked(1.002, (20,))])
+    assert fates[4].refused is not None
+    assert fates[5].refused is None
+    assert fates[5].answered_after is not None
+    alone = simulate([Asked(0.0, (20,) * 400)])  # an idle service refuses nothing
+    assert alone[0].refused is None
 
 
-def test_an_idle_service_lets_in_what_it_could_do_at_its_best() -> None:
-    assert not refuses(idle=True, seconds=9, best=0.4, left=0.5)
-    assert refuses(idle=True, seconds=9, best=0.6, left=0.5)
+def test_who_comes_back_when_told_to_is_let_in() -> None:
+    filling = [FIRST, *(Asked(1.0, (20,) * 200, seconds=30) for _ in range(20))]  # 4 s
+    wanted = (20,) * 300
+    refused = simulate([*filling, Asked(1.001, wanted)])[-1].refused
+    assert refused is not None
+    assert refused.retry_after_seconds is not None
+    again = simulate([*filling, Asked(1.001 + refused.retry_after_seconds, wanted)])[-1]
+    assert again.refused is None
+    assert again.answered_after is not None
+    assert again.answered_after <= DEADLINE
 
 
-@pytest.mark.parametrize("own", [1, 50])
-def test_one_text_and_many_are_refused_alike_by_a_full_queue(own: int) -> None:
-    assert refuses(queued=100, own=own)
-
-
-def test_while_others_wait_a_request_may_have_half_of_the_room_that_is_left() -> None:
-    assert not refuses(queued=40, own=30)
-    assert refuses(queued=40, own=31)
-    assert not refuses(queued=99, own=1)
-
-
-def test_however_many_huge_requests_come_a_small_one_has_room() -> None:
-    queued = 10
-    for _ in range(1000):
-        for huge in (50, 20, 10):
-            if not refuses(queued=queued, own=huge):
-                queued += huge
-    assert not refuses(queued=queued, own=5)
-
-
-def test_a_deadline_that_cannot_be_met_is_refused() -> None:
-    assert not refuses(queued=80, seconds=0.5, left=0.51)
-    assert refuses(queued=80, seconds=0.5, left=0.49)
-
-
-def test_a_wait_behind_other_queues_counts_too() -> None:
-    assert refuses(queued=0, seconds=0.5, left=0.49)
-
-
-@pytest.mark.parametrize(("seconds", "left", "retry"), [(4.2, 1, 4), (0.6, 0.5, 1), (9999, 1, LONGEST_RETRY_SECONDS)])
-def test_the_time_to_come_back_is_when_it_would_have_been_accepted(seconds: float, left: float, retry: int) -> None:
-    with pytest.raises(OverloadedError) as raised:
-        check(queued=50, seconds=seconds, left=left)
-    assert raised.value.retry_after_seconds == retry
-
-
-def test_further_rows_of_an_accepted_request_find_room_but_keep_its_deadline() -> None:
-    assert refuses(queued=100, own=50)
-    assert not refuses(queued=100, own=50, accepted=True)
-    assert refuses(queued=100, own=50, seconds=0.5, left=0.49, accepted=True)
-    with pytest.raises(DeadlineExceededError):
-        check(queued=100, left=0, accepted=True)
-
-
-def test_a_deadline_in_the_past_is_not_an_overload() -> None:
-    with pytest.raises(DeadlineExceededError):
-        check(left=0)
+def test_bulk_is_served_while_sentences_fill_the_service() -> None:
+    sentences = poisson(1.0, 3, sentence, seed=5)
+    bulk = Asked(0.5, (20,) * 100, seconds=60, priority=Priority.BULK)
+    fates = simulate(sorted([*sentences, bulk], key=lambda asked: asked.at))
+    found = next(fate for fate in fates if fate.asked is bulk)
+    assert found.answered_after is not None
+    assert kept([fate for fate in fates if fate.asked is not bulk]) >= 0.97

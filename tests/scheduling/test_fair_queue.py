@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.scheduling.fair_queue import BUCKET_TOKENS, BacklogHistogram, TicketHeap, VirtualClock, cancel
+from service.scheduling.batcher import RowSource
+from service.scheduling.fair_queue import TicketHeap, VirtualClock
 from service.scheduling.job import Job, Priority, Row, offsets
-from service.scheduling.row_source import RowSource
 from service.scheduling.scheduler import no_run
 from tests.scheduling.test_row_source import job_of
 
@@ -160,32 +159,18 @@ def test_offsets_rise_and_the_last_ends_when_its_share_says(costs: list[int], pr
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.booleans())))
 def test_places_come_out_in_order_without_those_that_are_gone(moments: list[tuple[int, bool]]) -> None:
-    clock, heap = VirtualClock(), TicketHeap[Any]()
+    clock, heap = VirtualClock(), TicketHeap()
     made = [clock.ticket(moment, f"{number}") for number, (moment, _) in enumerate(moments)]
     for ticket in made:
         heap.push(ticket)
     for ticket, (_, goes) in zip(made, moments, strict=True):
         if goes:
-            cancel(ticket)
+            ticket[2] = None
             heap.count_cancelled()
     left = sorted(ticket for ticket in made if ticket[2] is not None)
     assert len(heap) == len(left)
     for ticket in left:
-        assert heap.first() == ticket[2]
-        cancel(ticket)
+        assert heap.first() is ticket
+        ticket[2] = None
         heap.count_cancelled()
     assert (heap.first(), len(heap)) == (None, 0)
-
-
-@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 100))), st.integers(0, 6000))
-def test_what_stands_before_a_moment_is_known_to_a_bucket(coming: list[tuple[int, int]], moment: int) -> None:
-    clock, backlog = VirtualClock(), BacklogHistogram()
-    tickets = [(clock.ticket(time, None), cost) for time, cost in coming]
-    for ticket, cost in tickets:
-        backlog.add(ticket, cost)
-    least = sum(cost for time, cost in coming if time <= moment)
-    most = sum(cost for time, cost in coming if time < moment + BUCKET_TOKENS)
-    assert least <= backlog.before(moment) <= most
-    for ticket, cost in tickets:
-        backlog.remove(ticket, cost)
-    assert (backlog.total, backlog.before(1e9)) == (0, 0)

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.scheduling.batcher import RowSource
 from service.scheduling.fair_queue import VirtualClock
 from service.scheduling.job import Job, Priority, Row, offsets
-from service.scheduling.row_source import RowSource
 from service.scheduling.scheduler import no_run
 
 LENGTHS = st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=8), min_size=1, max_size=20)
@@ -76,7 +76,7 @@ def test_dropped_jobs_are_gone_and_the_counts_are_true(
     left = [row for i, job in enumerate(made) if i not in dropped for row in job.rows if row not in taken]
     assert (queue.num_waiting, queue.cells) == (len(left), sum(row.length for row in left))
     assert queue.oldest() is (left[0].job if left else None)
-    assert queue.backlog.before(1e9) == queue.cells
+    assert queue.cost == queue.cells
     rest: list[Row[int]] = []
     while batch := queue.take_batch(max_cells):
         rest += batch

@@ -17,8 +17,13 @@ from service.errors import OverloadedError
 from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
-from service.scheduling.latency import HALF_LIFE_SECONDS, SILENCE_SECONDS
-from service.scheduling.thread_pool import LONG_ROW_TOKENS, ThreadPool
+from service.scheduling.thread_pool import (
+    HALF_LIFE_SECONDS,
+    LONG_ROW_TOKENS,
+    SILENCE_SECONDS,
+    ThreadPool,
+    Throughput,
+)
 from service.text.batch import Batch
 from tests.fakes import FakeClock
 
@@ -322,7 +327,7 @@ def test_waits_are_estimated_by_kind_over_all_models() -> None:
             bench.come(letter, length)
             await bench.turn()
             await bench.end(letter)  # 10 ms each
-        assert bench.thread_pool.wait_seconds(is_long=False) == bench.thread_pool.wait_seconds(is_long=True) == 0
+        assert bench.thread_pool.wait_seconds() == bench.thread_pool.wait_seconds(is_long=True) == 0
         bench.come("A", LONG)
         bench.come("b", SHORT)
         await bench.turn()
@@ -330,11 +335,36 @@ def test_waits_are_estimated_by_kind_over_all_models() -> None:
         for letter in "BCD":
             bench.come(letter, LONG)
         bench.come("c", SHORT)
-        bench.clock.now += 0.01  # what is under way must be about to end
-        assert bench.thread_pool.wait_seconds(is_long=False) == pytest.approx(0.01, abs=0.001)
-        assert bench.thread_pool.wait_seconds(is_long=True) == pytest.approx(0.03, abs=0.001)
+        assert bench.thread_pool.wait_seconds() == pytest.approx(0.005)  # 10 ms on two threads
+        assert bench.thread_pool.wait_seconds(is_long=True) == pytest.approx(0.02)
         with pytest.raises(OverloadedError):
             bench.come("E", LONG, seconds=0.03)
         bench.come("d", SHORT, seconds=0.05)
 
     run(scenario, num_threads=2)
+
+
+def test_of_a_long_request_that_waits_its_first_row_alone_stands_before_a_newcomer() -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.come("a", SHORT)
+        await bench.turn()
+        await bench.end()
+        bench.come("b", SHORT)
+        await bench.turn()
+        rows = [np.full(SHORT, ord("c"), np.int32)] * 20
+        bench.models[0].enqueue(rows, deadline=FOREVER)
+        assert bench.thread_pool.wait_seconds() == pytest.approx(0.01)
+        with pytest.raises(OverloadedError):
+            bench.models[0].enqueue(rows, deadline=bench.clock.now + 0.3)
+        bench.come("d", SHORT, seconds=0.05)
+
+    run(scenario, num_threads=1)
+
+
+def test_the_pace_follows_what_runs_take() -> None:
+    throughput = Throughput()
+    assert throughput.pace == 0
+    for seconds in (1, 0.1):
+        for _ in range(200):
+            throughput.learn(tokens=100, seconds=seconds)
+        assert throughput.pace == pytest.approx(seconds / 100, rel=0.01)
