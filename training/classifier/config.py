@@ -27,6 +27,7 @@ class ClassifierRun:
     name: str
     version: str
     description: str
+    languages: tuple[str, ...] = ("en",)
     is_default: bool = False  # the service asks it when no model is named
     labels: tuple[str, ...] = ()  # in the order of the scores; empty: all labels of the training files, sorted
     multi_label: bool = False  # a text may have several labels, or none
