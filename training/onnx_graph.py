@@ -188,9 +188,7 @@ def recurrent_weights(layers: Sequence[nn.RNNBase], cell: str) -> tuple[Tensor, 
     return inputs, states, biases
 
 
-def lstm_layer_state(
-    layer: int, inputs: Tensor, states: Tensor, biases: Tensor
-) -> Iterator[tuple[str, Tensor]]:
+def lstm_layer_state(layer: int, inputs: Tensor, states: Tensor, biases: Tensor) -> Iterator[tuple[str, Tensor]]:
     """The state of a bidirectional LSTM layer of an encoder named ``encoder``, from the weights that
     :func:`recurrent_weights` gave."""
     order = np.argsort(GATES["lstm"])

@@ -102,7 +102,11 @@ def classifier_card(
     difference: float,
     sizes: Mapping[str, int],
 ) -> str:
-    """The card as Markdown. ``recipe`` says how the model was made, ``difference`` is the largest between the fp32 graph and torch, ``sizes`` are in bytes."""
+    """The card as Markdown.
+
+    ``recipe`` says how the model was made; ``difference`` is the largest between the fp32 graph and torch; ``sizes``
+    are in bytes.
+    """
     precisions = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
     rows = [
         [f"`{name}`", *(f"{metrics[name]:.2f}" for metrics in precisions.values())]

@@ -1,0 +1,1 @@
+"""The commands of ``ribbon``, one module each; heavy packages are imported only when a command runs."""

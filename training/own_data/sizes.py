@@ -1,0 +1,64 @@
+"""Sizes of networks and lengths of training by the amount of data."""
+
+from __future__ import annotations
+
+from training.classifier.config import ClassifierRun
+from training.classifier.figures import BOTH
+from training.config import FitConfig
+from training.networks.classifier import ClassifierConfig
+
+FEW_TEXTS, MANY_TEXTS = 2000, 30_000
+
+
+def classifier_run(
+    *, name: str, title: str, labels: tuple[str, ...], num_texts: int, language: str, minutes: float, seed: int
+) -> ClassifierRun:
+    """The configuration of a classifier for so many training texts, trained at most so many minutes."""
+    few, many = num_texts < FEW_TEXTS, num_texts >= MANY_TEXTS
+    batch_texts = 16 if few else 64 if many else 32
+    return ClassifierRun(
+        name=name,
+        version="1.0.0",
+        description=title,
+        languages=(language,),
+        labels=labels,
+        corpora=(name,),
+        figure=BOTH,
+        max_words=30_000,
+        min_count=2 if many else 1,
+        word_vectors=False,
+        batch_words=4000,
+        batch_texts=batch_texts,
+        network=ClassifierConfig(
+            word_size=128,
+            hidden_size=96 if few else 192,
+            pooling="max",
+            dropout=0.5,
+            input_dropout=0.3,
+            word_dropout=0.1,
+            weight_drop=0.3,
+        ),
+        fit=fit_config(steps_per_epoch=-(-num_texts // batch_texts), minutes=minutes, seed=seed, rate=2e-3),
+    )
+
+
+def fit_config(
+    *, steps_per_epoch: int, minutes: float, seed: int, rate: float, wanted_steps: int = 4000, most_epochs: int = 60
+) -> FitConfig:
+    """The length of a training run: about ``wanted_steps``, at most so many epochs and minutes.
+
+    It ends early if the figure on dev no longer rises.
+    """
+    num_epochs = max(4, min(most_epochs, round(wanted_steps / max(1, steps_per_epoch))))
+    return FitConfig(
+        num_epochs=num_epochs,
+        learning_rate=rate,
+        betas=(0.9, 0.98),
+        limit_minutes=minutes,
+        warmup_steps=min(100, num_epochs * steps_per_epoch // 10 + 1),
+        gradient_clip=1.0,
+        # The average spans the last twentieth of a short run, so that its first weights are forgotten.
+        ema_decay=min(0.998, 1 - 20 / max(100, num_epochs * steps_per_epoch)),
+        patience=max(4, num_epochs // 4),
+        seed=seed,
+    )
