@@ -128,6 +128,45 @@ def classifier(data: Path, **options: Any) -> None:
     tell_how_to_serve(chosen.out, "classify", {"text": EXAMPLE, "model": chosen.name})
 
 
+@train.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@held_out_options
+@click.option("--word-column", type=click.IntRange(min=1), help="Number of the column with the word.")
+@click.option("--tag-column", type=click.IntRange(min=1), help="Number of the column with the tag.")
+@click.option("--drop-rare-labels", is_flag=True, help="Learn labels with fewer than five entities as no entity.")
+@click.option("--language", default="en", show_default=True, help="Of the sentences.")
+@start_option("the first of models/")
+@shared_options
+@told
+def tagger(data: Path, **options: Any) -> None:
+    """Train a tagger from DATA: CoNLL-U, columns with BIO tags, or JSON Lines with spans by offsets.
+
+    \b
+    ribbon train tagger train.conllu --out models/parts-of-speech
+    ribbon train tagger train.iob2 --dev dev.iob2
+    ribbon train tagger train.jsonl    {"text": "Call Kim.", "spans": [[5, 8, "PER"]]}
+    """
+    from training.own_data.tagged import TaggedOptions
+    from training.own_data.tagger import TaggerFiles, train_tagger
+
+    chosen = options_of(data, options)
+    verdicts = train_tagger(
+        TaggerFiles(train=data, dev=options["dev"], test=options["test"]),
+        chosen,
+        reading=TaggedOptions(
+            word_column=options["word_column"],
+            tag_column=options["tag_column"],
+            encoding=options["encoding"],
+            drop_rare_labels=options["drop_rare_labels"],
+        ),
+        starts=starts_of(options, "tag"),
+        say=click.echo,
+    )
+    for verdict in verdicts:
+        click.echo(verdict.text)
+    tell_how_to_serve(chosen.out, "tag", {"text": "Kim moved from Spain to Hong Kong in May.", "model": chosen.name})
+
+
 def options_of(data: Path, options: dict[str, Any]) -> Any:
     """The options of a run, the folder and the name made from the file's name where they are not given."""
     from training.own_data.options import TrainOptions, name_of

@@ -6,8 +6,12 @@ from training.classifier.config import ClassifierRun
 from training.classifier.figures import BOTH
 from training.config import FitConfig
 from training.networks.classifier import ClassifierConfig
+from training.networks.tagger import TaggerConfig
+from training.tagger.config import TaggerRun
+from training.vocabularies import VocabularyConfig
 
 FEW_TEXTS, MANY_TEXTS = 2000, 30_000
+FEW_WORDS, MANY_WORDS = 20_000, 200_000
 
 
 def classifier_run(
@@ -61,4 +65,21 @@ def fit_config(
         ema_decay=min(0.998, 1 - 20 / max(100, num_epochs * steps_per_epoch)),
         patience=max(4, num_epochs // 4),
         seed=seed,
+    )
+
+
+def tagger_run(*, name: str, num_words: int, minutes: float, seed: int) -> TaggerRun:
+    """The configuration of a tagger for so many training words, trained at most so many minutes."""
+    few = num_words < FEW_WORDS
+    batch_words = 400 if few else 1000 if num_words < MANY_WORDS else 2000
+    steps = max(1, num_words // batch_words)
+    return TaggerRun(
+        name=name,
+        version="1.0.0",
+        batch_words=batch_words,
+        vocabulary=VocabularyConfig(min_count=1, min_suffix_count=2 if few else 5, min_character_count=1 if few else 5),
+        network=TaggerConfig(
+            num_layers=1 if few else 2, hidden_size=128 if few else 256, dropout=0.5, input_dropout=0.3
+        ),
+        fit=fit_config(steps_per_epoch=steps, minutes=minutes, seed=seed, rate=1e-3, wanted_steps=2000, most_epochs=40),
     )

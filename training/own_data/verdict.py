@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 
+import numpy as np
+import numpy.typing as npt
+
+NUM_SAMPLES = 1000  # of the bootstrap
 SURE = 0.05  # a difference that chance gives less often counts
 
 
@@ -61,3 +65,32 @@ def few_text(count: int) -> str:
     """A warning about test sets that say little; the width is that of a 95 % interval around one half (Wald)."""
     width = 100 * 1.96 * sqrt(0.25 / count)
     return f" With {count:,} test examples a figure is known to about ±{width:.0f} points." if width > 3 else ""
+
+
+def compare_spans(
+    gold: Sequence[Collection[object]],
+    network: Sequence[Collection[object]],
+    baseline: Sequence[Collection[object]],
+    *,
+    name: str,
+) -> Verdict:
+    """Compare the F1 of spans, given a set for each sentence, by a bootstrap over sentences (Efron 1979)."""
+    rows = [
+        [len(set(found) & set(right)), len(found), len(right), len(set(other) & set(right)), len(other)]
+        for right, found, other in zip(gold, network, baseline, strict=True)
+    ]
+    counts = np.array(rows, np.float64)  # (sentence, count)
+    draws = np.random.default_rng(1).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), NUM_SAMPLES)
+    ours, theirs = _f1_of(counts.sum(0)[None])
+    sampled_ours, sampled_theirs = _f1_of(draws @ counts)
+    worse = float(np.mean(sampled_ours <= sampled_theirs))
+    chance = 2 * min(worse, 1 - worse)
+    network_f1, baseline_f1 = 100 * float(ours[0]), 100 * float(theirs[0])
+    text = verdict_text(network_f1, baseline_f1, name=name, surely=chance < SURE, unit=" % F1")
+    return Verdict(network=network_f1, baseline=baseline_f1, chance=chance, text=text)
+
+
+def _f1_of(counts: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The F1 of both systems from sums of counts (sample, count)."""
+    right, found, gold, other_right, other_found = counts.T
+    return 2 * right / np.maximum(found + gold, 1), 2 * other_right / np.maximum(other_found + gold, 1)
