@@ -49,7 +49,7 @@ def sign_test(first: int, second: int) -> float:
 
 
 def verdict_text(network: float, baseline: float, *, name: str, surely: bool, unit: str = " %") -> str:
-    """What two figures of which more is better mean for the choice between both systems."""
+    """A sentence about two figures, of which more is better: which system to choose."""
     both = f"network {network:.1f}{unit}, {name} {baseline:.1f}{unit}"
     if network == baseline:
         return f"The baseline is as good: {both}."
