@@ -51,7 +51,8 @@ def default_text(manifest: Mapping[str, Any], difference: float, output: str) ->
     """The default precision, the reason for it, and the largest difference from torch in any ``output``."""
     return (
         f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
-        f"Against torch the fp32 graph is off by at most {difference:.0e} in any {output}."
+        f"Against torch the fp32 graph is off by at most {difference:.0e} in any {output}, "
+        "in a share of the largest one where that is above 1."
     )
 
 

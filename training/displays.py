@@ -14,6 +14,10 @@ SHOWN_LOSSES = 50  # steps whose mean loss is shown
 class Display(Protocol):
     """A display that a training run keeps up to date."""
 
+    def begin(self, num_steps: int) -> None:
+        """Take note of the number of steps that all epochs have."""
+        ...
+
     def steps(self, batches: Iterator[Any], *, epoch: int) -> Iterator[Any]:
         """Yield the batches of an epoch, and show how far it is."""
         ...
@@ -37,6 +41,9 @@ class EpochBars:
     def __init__(self) -> None:
         self._bar: Any = None
 
+    def begin(self, num_steps: int) -> None:
+        """Do nothing: every epoch has a bar of its own."""
+
     def steps(self, batches: Iterator[Any], *, epoch: int) -> Iterator[Any]:
         self._bar = tqdm(batches, f"epoch {epoch}", mininterval=10)
         yield from self._bar
@@ -54,6 +61,9 @@ class EpochBars:
 
 class Silent:
     """A display that shows nothing, for all but the first of several processes."""
+
+    def begin(self, num_steps: int) -> None:
+        """Do nothing."""
 
     def steps(self, batches: Iterator[Any], *, epoch: int) -> Iterator[Any]:
         yield from batches

@@ -114,6 +114,7 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
         self.autocast = config.bf16 and has_fast_bfloat16(self.device)
         self.progress = Progress()
+        self.display.begin(config.num_epochs * steps_per_epoch // self.workers.count)
         folder.mkdir(parents=True, exist_ok=True)
         self.log = _open_log(folder) if self.workers.is_first else None
 

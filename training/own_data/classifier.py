@@ -150,22 +150,15 @@ def fit_own(
         f"An LSTM of {config.network.hidden_size} a direction over {len(vocabulary):,} words, {weights / 1e6:.1f} M "
         f"weights{f', starting from {start.name}' if start else ''}."
     )
-    mixture = {config.name: list(train)}
-    steps = -(-len(train) // config.batch_texts)
     best = fit_classifier(
         network,
         vocabulary,
         config=config,
         labels=config.labels,
-        train=mixture,
+        train={config.name: list(train)},
         dev=sets.dev,
         folder=folder,
-        display=TimeLeft(
-            num_epochs=config.fit.num_epochs,
-            steps_per_epoch=steps,
-            limit_minutes=config.fit.limit_minutes or 0,
-            figure="accuracy",
-        ),
+        display=TimeLeft(limit_minutes=config.fit.limit_minutes or 0, figure="accuracy"),
     )
     if start:
         wider = start.extended(vocabulary)

@@ -19,14 +19,16 @@ class TimeLeft:
     It may end sooner, when the figure on dev no longer rises.
     """
 
-    def __init__(self, *, num_epochs: int, steps_per_epoch: int, limit_minutes: float, figure: str) -> None:
+    def __init__(self, *, limit_minutes: float, figure: str) -> None:
         """``figure`` is the end of the name of the figure on dev that is shown."""
-        terminal = sys.stderr.isatty()
         self._limit_seconds = 60 * limit_minutes
         self._figure = figure
         self._best = float("-inf")
+
+    def begin(self, num_steps: int) -> None:
+        terminal = sys.stderr.isatty()
         self._bar = _LimitedBar(
-            total=num_epochs * steps_per_epoch,
+            total=num_steps,
             desc="training",
             bar_format=BAR if terminal else LINE,
             mininterval=0.5 if terminal else EVERY_SECONDS,

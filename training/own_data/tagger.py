@@ -129,17 +129,14 @@ def fit_own(
         rates=dropout_rates(vocabularies["words"], counts, config.augment.word_dropout),
     )
     scored = first_sentences(data.dev, DEV_WORDS)
-    steps = mixture.batches_per_epoch()
     best = fit(
         network,
         mixture.epoch,
-        steps_per_epoch=steps,
+        steps_per_epoch=mixture.batches_per_epoch(),
         score=lambda averaged: score_layers(averaged, encoder, scored, data, heads),
         config=config.fit,
         folder=folder,
         display=TimeLeft(
-            num_epochs=config.fit.num_epochs,
-            steps_per_epoch=steps,
             limit_minutes=config.fit.limit_minutes or 0,
             figure="F1" if "ner" in data.layers else "accuracy",
         ),
