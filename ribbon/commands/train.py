@@ -167,6 +167,25 @@ def tagger(data: Path, **options: Any) -> None:
     tell_how_to_serve(chosen.out, "tag", {"text": "Kim moved from Spain to Hong Kong in May.", "model": chosen.name})
 
 
+@train.command("language-model")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--language", default="en", show_default=True, help="Of the text.")
+@shared_options
+@told
+def language_model(data: Path, **options: Any) -> None:
+    """Train a language model of the running text in DATA: paragraphs between blank lines, or a text a line.
+
+    \b
+    ribbon train language-model letters.txt --out models/letters
+    """
+    from training.own_data.language_model import train_language_model
+
+    chosen = options_of(data, options)
+    verdict = train_language_model(data, chosen, encoding=options["encoding"], say=click.echo)
+    click.echo(verdict.text)
+    tell_how_to_serve(chosen.out, "generate", {"prompt": "Thank you for", "model": chosen.name})
+
+
 def options_of(data: Path, options: dict[str, Any]) -> Any:
     """The options of a run, the folder and the name made from the file's name where they are not given."""
     from training.own_data.options import TrainOptions, name_of

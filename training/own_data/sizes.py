@@ -5,13 +5,16 @@ from __future__ import annotations
 from training.classifier.config import ClassifierRun
 from training.classifier.figures import BOTH
 from training.config import FitConfig
+from training.language_model.config import LanguageModelRun
 from training.networks.classifier import ClassifierConfig
+from training.networks.language_model import LanguageModelConfig
 from training.networks.tagger import TaggerConfig
 from training.tagger.config import TaggerRun
 from training.vocabularies import VocabularyConfig
 
 FEW_TEXTS, MANY_TEXTS = 2000, 30_000
 FEW_WORDS, MANY_WORDS = 20_000, 200_000
+FEW_CHARACTERS = 1_000_000  # fewer are learned one by one, more in subwords
 
 
 def classifier_run(
@@ -82,4 +85,32 @@ def tagger_run(*, name: str, num_words: int, minutes: float, seed: int) -> Tagge
             num_layers=1 if few else 2, hidden_size=128 if few else 256, dropout=0.5, input_dropout=0.3
         ),
         fit=fit_config(steps_per_epoch=steps, minutes=minutes, seed=seed, rate=1e-3, wanted_steps=2000, most_epochs=40),
+    )
+
+
+def language_model_run(*, name: str, title: str, num_characters: int, minutes: float, seed: int) -> LanguageModelRun:
+    """The configuration of a language model for so much text, trained at most so many minutes."""
+    few = num_characters < FEW_CHARACTERS
+    num_units = num_characters if few else num_characters // 4
+    num_streams, num_steps = (16, 64) if few else (32, 32)
+    steps = max(1, num_units // (num_streams * num_steps))
+    return LanguageModelRun(
+        name=name,
+        version="1.0.0",
+        description=title,
+        units="characters" if few else "subwords",
+        vocabulary_size=400 if few else max(1000, min(8000, num_characters // 500)),
+        sources=(name,),
+        epoch_tokens=0,
+        dev_tokens=20_000,
+        num_streams=num_streams,
+        num_steps=num_steps,
+        network=LanguageModelConfig(
+            embedding_size=64 if few else 192,
+            hidden_size=256 if few else 384,
+            input_dropout=0.1,
+            dropout=0.2,
+            reset_rate=0.02,
+        ),
+        fit=fit_config(steps_per_epoch=steps, minutes=minutes, seed=seed, rate=3e-3, wanted_steps=6000),
     )
