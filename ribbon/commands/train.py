@@ -167,6 +167,39 @@ def tagger(data: Path, **options: Any) -> None:
     tell_how_to_serve(chosen.out, "tag", {"text": "Kim moved from Spain to Hong Kong in May.", "model": chosen.name})
 
 
+@train.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@held_out_options
+@click.option("--languages", help="Of the first and the second column, such as en-es; else the first line says it.")
+@click.option("--skip-malformed", is_flag=True, help="Leave malformed lines out instead of stopping.")
+@start_option("that of models/ which has the languages")
+@shared_options
+@told
+def translator(data: Path, **options: Any) -> None:
+    """Train a translator from DATA: TSV, CSV or JSON Lines with a sentence and its translation.
+
+    \b
+    ribbon train translator pairs.tsv --languages en-es --out models/help-pages
+    """
+    from training.own_data.pairs import PairOptions
+    from training.own_data.translator import TranslatorFiles, train_translator
+
+    chosen = options_of(data, options)
+    trained = train_translator(
+        TranslatorFiles(train=data, dev=options["dev"], test=options["test"]),
+        chosen,
+        reading=PairOptions(
+            languages=options["languages"], encoding=options["encoding"], skip_malformed=options["skip_malformed"]
+        ),
+        starts=starts_of(options, "translate"),
+        say=click.echo,
+    )
+    click.echo(trained.verdict.text)
+    source, _, target = trained.direction.partition("-")
+    body = {"text": "Your password has expired.", "source": source, "target": target, "model": chosen.name}
+    tell_how_to_serve(chosen.out, "translate", body)
+
+
 @train.command("language-model")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--language", default="en", show_default=True, help="Of the text.")

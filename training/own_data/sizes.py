@@ -9,11 +9,14 @@ from training.language_model.config import LanguageModelRun
 from training.networks.classifier import ClassifierConfig
 from training.networks.language_model import LanguageModelConfig
 from training.networks.tagger import TaggerConfig
+from training.networks.translator import TranslatorConfig
 from training.tagger.config import TaggerRun
+from training.translator.config import TranslatorRun
 from training.vocabularies import VocabularyConfig
 
 FEW_TEXTS, MANY_TEXTS = 2000, 30_000
 FEW_WORDS, MANY_WORDS = 20_000, 200_000
+FEW_PAIRS, WORDS_OF_PAIR = 10_000, 15
 FEW_CHARACTERS = 1_000_000  # fewer are learned one by one, more in subwords
 
 
@@ -113,4 +116,33 @@ def language_model_run(*, name: str, title: str, num_characters: int, minutes: f
             reset_rate=0.02,
         ),
         fit=fit_config(steps_per_epoch=steps, minutes=minutes, seed=seed, rate=3e-3, wanted_steps=6000),
+    )
+
+
+def translator_run(
+    *, name: str, title: str, direction: str, num_pairs: int, minutes: float, seed: int
+) -> TranslatorRun:
+    """The configuration of a translator for so many training pairs, trained at most so many minutes."""
+    few = num_pairs < FEW_PAIRS
+    batch_tokens = 1000 if few else 2000
+    steps = max(1, num_pairs * WORDS_OF_PAIR // batch_tokens)
+    return TranslatorRun(
+        name=name,
+        version="1.0.0",
+        description=title,
+        directions=(direction,),
+        corpora=(),
+        vocabulary_size=max(400, min(8000, num_pairs // 4)),
+        batch_tokens=batch_tokens,
+        network=TranslatorConfig(
+            embedding_size=128 if few else 256,
+            encoder_size=128 if few else 256,
+            decoder_size=192 if few else 384,
+            embedding_dropout=0.2,
+            source_dropout=0.2,
+            readout_dropout=0.3,
+        ),
+        fit=fit_config(
+            steps_per_epoch=steps, minutes=minutes, seed=seed, rate=2e-3, wanted_steps=12_000, most_epochs=40
+        ),
     )

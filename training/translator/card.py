@@ -83,6 +83,7 @@ def translator_card(
     config: TranslatorRun,
     network: Translator,
     dev: Mapping[str, Mapping[str, float]],
+    recipe: str,
     reliability: Mapping[str, Reliability],
     difference: float,
     sizes: Mapping[str, int],
@@ -91,8 +92,8 @@ def translator_card(
 ) -> str:
     """The card as Markdown.
 
-    ``dev`` are figures by precision, the shipped one first; ``difference`` is that of the fp32 graphs from torch;
-    ``sizes`` by file are in bytes.
+    ``recipe`` says how the model was made; ``dev`` are figures by precision, the shipped one first; ``difference`` is
+    that of the fp32 graphs from torch; ``sizes`` by file are in bytes.
     """
     names = next(iter(dev.values()))
     rows = [[figure_text(name), *(f"{figures[name]:.2f}" for figures in dev.values())] for name in names]
@@ -107,7 +108,7 @@ def translator_card(
         *terms_of(config),
         f"The model as a whole: {manifest['licence']}.",
         "## Recipe",
-        RECIPE.format(recipe=recipe_text(config), seed=config.fit.seed, name=config.name),
+        recipe,
         "## Figures",
         MEASURED.format(beam_size=beam_size, signature=signature),
         table(["set", *dev], rows),
@@ -142,7 +143,8 @@ def figure_text(name: str) -> str:
 
 def pairs_text(manifest: Mapping[str, Any]) -> str:
     """The pairs of languages in words: ``English to Spanish, English to German``."""
-    return ", ".join(f"{LANGUAGES[pair['source']]} to {LANGUAGES[pair['target']]}" for pair in manifest["pairs"])
+    names = ([LANGUAGES.get(pair[side], pair[side]) for side in ("source", "target")] for pair in manifest["pairs"])
+    return ", ".join(" to ".join(each) for each in names)
 
 
 def network_text(config: TranslatorRun, network: Translator) -> str:
@@ -163,6 +165,11 @@ def terms_of(config: TranslatorRun) -> list[str]:
     of_corpora = {"multi30k": NON_COMMERCIAL, "tatoeba": ATTRIBUTION}
     terms = [text for name, text in of_corpora.items() if name in config.corpora]
     return [*terms, COMMERCIAL] if "copyleft" in config.tiers else terms
+
+
+def card_recipe(config: TranslatorRun) -> str:
+    """The section of the card of a run on known corpora."""
+    return RECIPE.format(recipe=recipe_text(config), seed=config.fit.seed, name=config.name)
 
 
 def recipe_text(config: TranslatorRun) -> str:
