@@ -104,10 +104,9 @@ def read_splits(path: Path, dev: Path | None, test: Path | None, options: TableO
         notes.append(f"Of {count:,} texts {sizes} were set aside, by label, with seed {seed}; copies stay together.")
     labels = tuple(sorted({each.label for each in texts}))
     lost = {each.label for part in held_out.values() for each in part} - set(labels)
-    if len(labels) < 2 or lost:
-        raise DataError(
-            f"{path}: too few different texts of {', '.join(sorted(lost)) or 'each label'} to set some aside."
-        )
+    if len(labels) < 2 or lost or not all(held_out.values()):
+        which = ", ".join(sorted(lost)) or "each label"
+        raise DataError(f"{path}: too few different texts of {which} to set some aside.")
     return LabelledData(train=texts, dev=held_out["dev"], test=held_out["test"], labels=labels, notes=notes)
 
 

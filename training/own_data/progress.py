@@ -69,5 +69,5 @@ class _LimitedBar(tqdm):  # type: ignore[type-arg]
         steps, elapsed, total = found["n"], found["elapsed"], found["total"]
         if steps and total:
             left = min((total - steps) * elapsed / steps, max(0.0, self.limit_seconds - elapsed))
-            found["rate"] = (total - steps) / left if left > 0 else None
+            found["rate"] = (total - steps) / max(left, 1e-6)
         return found

@@ -17,6 +17,7 @@ from training.classifier.bundle_start import ClassifierStart
 from training.classifier.predict import predict_logits
 from training.corpora.labelled_text import LabelledText
 from training.networks.classifier import Classifier, ClassifierConfig
+from training.own_data.errors import DataError
 
 PROBED_TEXTS = 1500  # to learn from, and to compare by
 
@@ -35,13 +36,17 @@ def bundles_of(models: Path, task: str, language: str) -> list[Path]:
 
 
 def open_starts(folders: Sequence[Path]) -> list[ClassifierStart]:
-    """The classifiers among the bundles whose networks training can start from."""
+    """The classifiers among the bundles whose networks training can start from.
+
+    Raises DataError if there is one bundle, which was asked for, and it is none of them.
+    """
     starts = []
     for folder in folders:
         try:
             starts.append(ClassifierStart.open(folder))
-        except (ValueError, BundleError):
-            continue  # another kind of network
+        except (ValueError, BundleError) as error:
+            if len(folders) == 1:
+                raise DataError(f"{folder} is no classifier to start from: {error}.") from error
     return starts
 
 
