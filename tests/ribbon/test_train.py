@@ -123,10 +123,9 @@ def test_a_broken_off_run_leaves_nothing(folder):
     assert list((folder / "models").iterdir()) == []
 
 
-def sentences(words: Sequence[str]) -> list[tuple[list[str], list[str]]]:
-    return [
-        ([name, "calls", "Acme", f"no{i}"], ["B-WHO", "O", "B-FIRM", "I-FIRM"]) for i in range(12) for name in words
-    ]
+def sentences(names: Sequence[str]) -> list[tuple[list[str], list[str]]]:
+    tags = ["B-WHO", "O", "B-FIRM", "I-FIRM"]
+    return [([name, "calls", "Acme", f"no{i}"], tags) for i in range(12) for name in names]
 
 
 def test_a_tagger_learns_labels_of_its_own(folder):
@@ -147,9 +146,7 @@ def test_a_tagger_learns_parts_of_speech_of_conllu(folder):
     row = "{}\t{}\t_\t{}\t{}\t_\t0\t_\t_\t_\n"
     words = [("The", "DET", "DT"), ("dog", "NOUN", "NN"), ("sleeps", "VERB", "VBZ")]
     blocks = [
-        "".join(
-            row.format(i, f"{word}{n if i == 2 else ''}", upos, xpos) for i, (word, upos, xpos) in enumerate(words, 1)
-        )
+        "".join(row.format(i, f"{w}{n if i == 2 else ''}", upos, xpos) for i, (w, upos, xpos) in enumerate(words, 1))
         for n in range(40)
     ]
     (folder / "tree.conllu").write_text("\n".join(blocks), encoding="utf-8")
@@ -176,12 +173,8 @@ def test_a_translator_of_one_s_own_translates(folder):
 
 
 def test_a_language_model_of_one_s_own_writes(folder):
-    lines = [
-        f"The {who} of house {n} is {what} today."
-        for n in range(150)
-        for who in ("cat", "dog")
-        for what in ("in", "out")
-    ]
+    halves = [f"{who} of house {n} is {what}" for n in range(150) for who in ("cat", "dog") for what in ("in", "out")]
+    lines = [f"The {half} today." for half in halves]
     (folder / "letters.txt").write_text("\n".join(lines), encoding="utf-8")
     output = trained("language-model", "letters.txt", *[each for each in QUICK if each not in ("--start", "none")])
     assert "600 texts (lines)" in output
@@ -192,14 +185,13 @@ def test_a_language_model_of_one_s_own_writes(folder):
     assert (folder / "models" / "letters" / "report" / "learning-curve.png").is_file()
 
 
+GOOD_AND_BAD = "hello,good\nbye,bad\n" * 9
 BAD_TABLES = {
     "text,label\n": "has a header and no row behind it",
     "": "is empty",
     "text,label\n" + "hello,good\n" * 9: "all 9 texts have the label 'good'",
     "text,label\nhello,good\nwell, well,bad\nbye,bad\n": "line 3: 3 cells where the other rows have 2",
-    "text,label\n"
-    + "".join(f"word {i},good\nthing {i},bad\n" for i in range(9))
-    + "odd,rare\n": "'rare' has 1 example (line 20)",
+    f"text,label\n{GOOD_AND_BAD}odd,rare\n": "'rare' has 1 example (line 20)",
 }
 
 
@@ -212,9 +204,8 @@ def test_bad_data_get_a_sentence_and_exit_code_2(folder, content, reason):
 
 def test_bad_options_get_a_sentence_and_exit_code_2(folder):
     assert "missing.csv does not exist" in said(ribbon_train("classifier", "missing.csv"))
-    assert "en-tagger is the name of a model that ships" in said(
-        ribbon_train("classifier", TICKETS, "--name", "en-tagger")
-    )
+    shipped = ribbon_train("classifier", TICKETS, "--name", "en-tagger")
+    assert "en-tagger is the name of a model that ships" in said(shipped)
     assert "needs other letters" in said(ribbon_train("classifier", TICKETS, "--name", "My model"))
     assert "no column 'queues' for --label-column" in said(
         ribbon_train("classifier", TICKETS, "--label-column", "queues")

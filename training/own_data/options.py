@@ -12,7 +12,7 @@ from training.own_data.errors import DataError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 CONFIGS = Path(__file__).parents[1] / "configs"
-TRAINING_SHARE = 0.8  # of the time that is left when training begins; the rest exports and measures
+TRAINING_SHARE = 0.7  # of the time that is left when training begins; the rest exports and measures
 
 Say = Callable[[str], None]  # shows a sentence to the person who trains
 
