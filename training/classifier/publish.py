@@ -15,6 +15,7 @@ import numpy as np
 
 from service.bundle import CARD, EXAMPLES, VOCABULARIES, load_bundle, write_manifest
 from service.predictors.classifier import Classifier as Predictor
+from service.text.batch import Batch
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary, dump_vocabularies
 from training.card import Terms
@@ -58,6 +59,7 @@ def publish(
             terms=terms_of(config),
             groups=groups_of(config.groups, labels, data_dir) if config.groups else {},
             recipe=lambda manifest: recipe_text(manifest, config),
+            batches=check_batches(len(vocabulary)),
             inputs=config.name,
         ),
         folder=folder,
@@ -72,6 +74,7 @@ class Facts:
     terms: Terms
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)  # labels by group
     recipe: Callable[[Mapping[str, Any]], str]  # the section of the card, from the manifest
+    batches: Sequence[Batch]  # on which the graph is compared with torch
     inputs: str  # the model whose plain inputs are the examples that the service replays
 
 
@@ -95,11 +98,10 @@ def write_bundle(
     network.cpu().eval()
     temperature, thresholds = calibrate_on_dev(network, vocabulary, config, sets.dev)
     make_final(network, temperature, [config.shifts.get(label, 0.0) for label in labels])
-    batches = check_batches(len(vocabulary))
     difference = write_graphs(
         folder,
         build=lambda half: build_graph(network, half=half),
-        check=lambda path: check_graph(partial(answer_of, network), path, batches),
+        check=lambda path: check_graph(partial(answer_of, network), path, facts.batches),
         operators=QUANTIZED,
     )
     dump_vocabularies({"words": vocabulary}, folder / VOCABULARIES)

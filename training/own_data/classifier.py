@@ -11,17 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from service.text.batch import Batch, pad
+from service.text.pipeline import TextEncoder
+from service.text.tokenizer import words_of
 from service.text.vocabulary import Vocabulary
 from training.classifier.baselines import LinearSvm
 from training.classifier.bundle_start import ClassifierStart
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import HeldOutSets, TextSet
 from training.classifier.evaluate import classify_texts, open_classifier
+from training.classifier.export import random_batch
 from training.classifier.figures import measure_set
 from training.classifier.publish import Facts, write_bundle
 from training.classifier.report import BASELINES
 from training.classifier.train import fit_classifier
 from training.corpora.labelled_text import LabelledText
+from training.export import SHAPES
 from training.loop import seed_everything
 from training.networks.classifier import Classifier
 from training.own_data.errors import count_text
@@ -37,6 +42,7 @@ from training.vocabularies import vocabulary_of_texts
 
 BASELINE = "TF-IDF, linear SVM"
 STRENGTHS = (0.3, 1.0, 3.0)  # inverses of the SVM's regularisation
+PROOF_TEXTS, PROOF_TOKENS, SHORT = 64, 200, 40  # of dev, on which the graph is proved; tokens of a random text
 EXAMPLES_OF = "en-intent"  # whose plain inputs the service replays: no text of one's own is in a bundle
 
 
@@ -103,6 +109,7 @@ def train_classifier(
             facts=Facts(
                 terms=own_terms(files.train.name, start=begun.name if begun else None, licence=begun and begun.licence),
                 recipe=recipe,
+                batches=proof_batches(sets, vocabulary),
                 inputs=EXAMPLES_OF,
             ),
             folder=made.bundle,
@@ -194,6 +201,19 @@ def judge(bundle: Path, baseline: LinearSvm, test: TextSet) -> Verdict:
     gold, texts = gold_of(test), texts_of(test)
     ours = classify_texts(open_classifier(bundle).classifier, texts).argmax(1)
     return compare((ours == gold).tolist(), (baseline.labels(texts) == gold).tolist(), name=BASELINE)
+
+
+def proof_batches(sets: HeldOutSets, vocabulary: Vocabulary) -> list[Batch]:
+    """Batches on which the graph is compared with torch: dev texts, and short ones of random words.
+
+    On hundreds of random words in a row the states of some networks are chaotic, so that the last digits of two correct
+    programs grow apart.
+    """
+    encoder = TextEncoder(vocabulary)
+    (dev,) = sets.dev
+    rows = [encoder.encode(words_of(text))[:PROOF_TOKENS] for text in texts_of(dev)[:PROOF_TEXTS]]
+    short = [random_batch(shape, len(vocabulary), seed) for seed, shape in enumerate(SHAPES) if shape[1] <= SHORT]
+    return short + [pad([row]) for row in rows[:3]] + [pad(rows)]
 
 
 def gold_of(part: TextSet) -> npt.NDArray[np.int64]:
