@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from training.own_data.progress import TimeLeft
 from training.own_data.sizes import tagger_run
 from training.own_data.tagged import NO_TAG, TaggedData, TaggedOptions, read_tagged_splits
 from training.own_data.tagger_bundle import TaggerBaselines, TrainedTagger, write_own_tagger
-from training.own_data.tagger_start import TaggerStart
+from training.own_data.tagger_start import TaggerStart, alike_tags
 from training.own_data.verdict import Verdict
 from training.own_data.workspace import check_free, workspace
 from training.tagger.batches import TaggedExample, bits_of
@@ -106,12 +106,17 @@ def fit_own(
         config = replace(
             config,
             network=start.config(config.network),
+            fit=replace(config.fit, warmup_steps=min(20, config.fit.warmup_steps)),
             vocabulary=replace(config.vocabulary, num_characters=start.num_characters),
         )
         of_dev = [normalize(word) for s in (*data.dev, *data.test) for word in s.words]
         vocabularies = start.vocabularies_with(vocabularies, of_dev)
-        network = start.network(vocabularies, heads, config.network)
+        borrowed = start.tags_of([s.words for s in data.train])
+        own = [own_tags(s, "ner") for s in data.train] if "ner" in data.layers else []
+        alike = alike_tags(own, [tags["entity"] for tags in borrowed]) if own else {}
+        network = start.network(vocabularies, heads, config.network, alike)
     else:
+        borrowed: list[dict[str, Sequence[str]]] = [{} for _ in data.train]
         network = Tagger.of(vocabularies, heads, config.network)
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=200_000)
     weights = sum(value.numel() for value in network.parameters())
@@ -121,7 +126,7 @@ def fit_own(
         f"{f', starting from {start.name}' if start else ''}."
     )
     mixture = Mixture(
-        examples={"own": examples_of(data, heads, start)},
+        examples={"own": examples_of(data, heads, borrowed)},
         num_words={},
         batch_words=config.batch_words,
         augment=config.augment,
@@ -149,10 +154,9 @@ def fit_own(
     return TrainedTagger(network=best, vocabularies=vocabularies, heads=heads, config=config, temperature=temperature)
 
 
-def examples_of(data: TaggedData, heads: Heads, start: TaggerStart | None) -> list[TaggedExample]:
-    """The training sentences with their own tags and, of the layers that they lack, those of the start."""
+def examples_of(data: TaggedData, heads: Heads, borrowed: Sequence[Mapping[str, Sequence[str]]]) -> list[TaggedExample]:
+    """The training sentences with their own tags and, of the layers that they lack, the borrowed ones by head."""
     lacking = [head for head, layer in LAYERS.items() if layer not in data.layers]
-    borrowed = start.tags_of([s.words for s in data.train]) if start and lacking else [{} for _ in data.train]
     return [
         TaggedExample(
             words=sentence.words,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +78,16 @@ class TaggerStart:
         }
 
     def network(
-        self, vocabularies: Mapping[str, Vocabulary], heads: Mapping[str, Sequence[str]], config: TaggerConfig
+        self,
+        vocabularies: Mapping[str, Vocabulary],
+        heads: Mapping[str, Sequence[str]],
+        config: TaggerConfig,
+        alike: Mapping[str, str],
     ) -> Tagger:
-        """A tagger with these weights. Tags that the bundle lacks, and words that it lacks, begin anew."""
+        """A tagger with these weights.
+
+        A tag of a head begins as the tag of the bundle that ``alike`` names or that has its name, any other one anew.
+        """
         network = Tagger.of(vocabularies, heads, config)
         state = {name: value for name, value in self.state.items() if name.startswith(("encoder.", "features."))}
         for name, table in TABLES.items():
@@ -89,8 +97,9 @@ class TaggerStart:
         with torch.no_grad():
             for head, tags in heads.items():
                 for place, tag in enumerate(tags):
-                    if tag in self.labels[head]:
-                        row = list(self.labels[head]).index(tag)
+                    known = alike.get(tag, tag) if head == "entity" else tag
+                    if known in self.labels[head]:
+                        row = list(self.labels[head]).index(known)
                         network.heads[head].weight[place] = self.state[f"heads.{head}.weight"][row]
                         network.heads[head].bias[place] = self.state[f"heads.{head}.bias"][row]
         return network
@@ -109,6 +118,26 @@ class TaggerStart:
         tagger = open_tagger(self.folder, "fp32")
         rows = [row for i in range(0, len(sentences), CHUNK) for row in tag_words(tagger, sentences[i : i + CHUNK])]
         return [{"upos": row.upos, "xpos": row.xpos, "entity": row.entity} for row in rows]
+
+
+def alike_tags(own: Sequence[Sequence[str]], other: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The tag in another scheme that each tag of entities is like, from two taggings of the same words.
+
+    A label is like the one that most of its words have in the other scheme, if more than a third of them have it.
+    """
+    shared: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for tags, others in zip(own, other, strict=True):
+        for tag, found in zip(tags, others, strict=True):
+            shared[tag.partition("-")[2]][found.partition("-")[2]] += 1
+    del shared[""]
+    alike = {}
+    for label, counts in shared.items():
+        total = counts.total()
+        counts.pop("", None)
+        found, count = max(counts.items(), key=lambda each: (each[1], each[0]), default=("", 0))
+        if 3 * count > total:
+            alike |= {f"{prefix}-{label}": f"{prefix}-{found}" for prefix in "BIES"}
+    return alike
 
 
 def rows_of(table: Tensor, old: Vocabulary, new: Vocabulary) -> Tensor:
