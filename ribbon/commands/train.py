@@ -8,7 +8,6 @@ says why; 130 interrupted from the keyboard, and nothing is left.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -237,10 +236,11 @@ def options_of(data: Path, options: dict[str, Any]) -> Any:
 
 
 def limit_threads(threads: int | None) -> None:
-    """Let torch use so many threads, by default as many as the process may use cores."""
+    """Let torch use so many threads; by default it uses one a core."""
     import torch
 
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    if threads:
+        torch.set_num_threads(threads)
 
 
 def starts_of(options: dict[str, Any], task: str) -> list[Path]:

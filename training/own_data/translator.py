@@ -26,10 +26,10 @@ from training.own_data.sizes import translator_run
 from training.own_data.verdict import SURE, Verdict, sign_test
 from training.own_data.workspace import check_free, workspace
 from training.translator.bundle_start import state_of_bundle
-from training.translator.calibrate import Reliability, calibrate, rows_of
+from training.translator.calibrate import Reliability
 from training.translator.config import TranslatorRun
 from training.translator.evaluate import TranslatedSet
-from training.translator.evaluate_confidence import confidence_rows
+from training.translator.evaluate_confidence import calibrate_on
 from training.translator.predict import judge as quality_of
 from training.translator.prepare import common_characters, is_usable, learn_from, write
 from training.translator.publish import GOOD_SHARE, Facts, write_bundle
@@ -193,9 +193,8 @@ def calibrated(
     """The confidence of the manifest and its reliability; None and nothing where dev is too small for it."""
     if len(dev.pairs) < FEWEST_CALIBRATED:
         return None, {}
-    rows = list(confidence_rows(translator, dev, direction))
     try:
-        return calibrate(rows_of(rows[::2]), rows_of(rows[1::2]), precision=GOOD_SHARE, measured_on=["own data"])
+        return calibrate_on(translator, {direction: [dev]}, precision=GOOD_SHARE)
     except ValueError:  # all translations are good, or all are bad
         return None, {}
 

@@ -62,6 +62,8 @@ and measured on the other, with references as sources of the wrong language amon
 """
 LEARNED_NARROWLY = """- It learned from short, everyday sentences and descriptions of pictures. News, law, medicine,
   poetry and slang are beyond it, and it does not say so: fluent and wrong is its commonest failure."""
+LEARNED_OWN = """- It knows what its pairs show. Other text is beyond it, and it does not say so: fluent and wrong is its commonest
+  failure."""
 LEARNED_BROADLY = """- It learned from documentation, software, parliament, help, essays, fiction and everyday
   sentences. News with many names, medicine, law, poetry and slang are weaker: see the figures by domain. Forms of
   address are mixed (tú and usted, du and Sie, tu and vous), as they are in what it learned from."""
@@ -118,9 +120,16 @@ def translator_card(
         "## Sizes",
         table(["file", "MB"], [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items()]),
         "## Limits",
-        LIMITS.format(**manifest["limits"], learned=LEARNED_BROADLY if config.tiers else LEARNED_NARROWLY),
+        LIMITS.format(**manifest["limits"], learned=learned_text(config)),
     ]
     return join_sections(sections)
+
+
+def learned_text(config: TranslatorRun) -> str:
+    """The limits of what a run learned from."""
+    if config.tiers:
+        return LEARNED_BROADLY
+    return LEARNED_NARROWLY if config.corpora else LEARNED_OWN
 
 
 def confidence_sections(manifest: Mapping[str, Any], reliability: Mapping[str, Reliability]) -> list[str]:

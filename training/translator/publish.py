@@ -30,11 +30,11 @@ from training.export import round_weights
 from training.networks.translator import Translator
 from training.publish import finish_bundle, precision_fields, write_draft, write_examples
 from training.translator.bundle_report import attentions_of, make_report, write_translator_report
-from training.translator.calibrate import Reliability, calibrate, rows_of
+from training.translator.calibrate import Reliability
 from training.translator.card import card_recipe, translator_card
 from training.translator.config import TranslatorRun
 from training.translator.evaluate import TranslatedSet, engine_here, figures_of, measure, open_translator, print_figures
-from training.translator.evaluate_confidence import confidence_rows, limited
+from training.translator.evaluate_confidence import calibrate_on, limited
 from training.translator.export import ENCODERS, write_translator
 from training.translator.graphs import step_inputs, step_outputs
 from training.translator.prepare import domain_sets
@@ -80,10 +80,14 @@ def publish(
 ) -> dict[str, float]:
     """Call :func:`write_bundle` with the sets of the configuration."""
 
-    def calibrate_on_dev(
-        translator: Predictor,
-    ) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
-        return calibrated(translator, config, data_dir)
+    def calibrate_on_dev(translator: Predictor) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
+        if not config.tiers:  # a run on narrow corpora
+            return None, {}
+        sets = {
+            direction: limited(domain_sets(direction, split="dev", data_dir=data_dir), CALIBRATION_SENTENCES)
+            for direction in config.directions
+        }
+        return calibrate_on(translator, sets, precision=GOOD_SHARE)
 
     facts = Facts(
         terms=terms_of(config),
@@ -160,22 +164,6 @@ def write_bundle(
     )
     finish_bundle(folder, final, card, open_translator)
     return figures
-
-
-def calibrated(
-    translator: Predictor, config: TranslatorRun, data_dir: Path | None
-) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
-    """The ``confidence`` of the manifest and its reliability; None and nothing for a run on narrow corpora."""
-    if not config.tiers:
-        return None, {}
-    rows = [
-        row
-        for direction in config.directions
-        for each in limited(domain_sets(direction, split="dev", data_dir=data_dir), CALIBRATION_SENTENCES)
-        for row in confidence_rows(translator, each, direction)
-    ]
-    domains = list(dict.fromkeys(row["domain"] for row in rows))
-    return calibrate(rows_of(rows[::2]), rows_of(rows[1::2]), precision=GOOD_SHARE, measured_on=domains)
 
 
 def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
