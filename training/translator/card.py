@@ -62,8 +62,8 @@ and measured on the other, with references as sources of the wrong language amon
 """
 LEARNED_NARROWLY = """- It learned from short, everyday sentences and descriptions of pictures. News, law, medicine,
   poetry and slang are beyond it, and it does not say so: fluent and wrong is its commonest failure."""
-LEARNED_OWN = """- It knows what its pairs show. Other text is beyond it, and it does not say so: fluent and wrong is its
-  commonest failure."""
+LEARNED_OWN = """- It knows what its pairs show. Other text is beyond it, and it does not say so: fluent and
+  wrong is its commonest failure."""
 LEARNED_BROADLY = """- It learned from documentation, software, parliament, help, essays, fiction and everyday
   sentences. News with many names, medicine, law, poetry and slang are weaker: see the figures by domain. Forms of
   address are mixed (tú and usted, du and Sie, tu and vous), as they are in what it learned from."""
