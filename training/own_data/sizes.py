@@ -69,7 +69,7 @@ def fit_config(
         gradient_clip=1.0,
         # The average spans the last twentieth of a short run, so that its first weights are forgotten.
         ema_decay=min(0.998, 1 - 20 / max(100, num_epochs * steps_per_epoch)),
-        patience=max(4, num_epochs // 4),
+        patience=max(5, num_epochs // 3),
         seed=seed,
     )
 
