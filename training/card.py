@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The corpora that a model learned from, and the terms of the model as a whole."""
+
+    corpora: Sequence[Mapping[str, str]]  # name, use, licence and source of each
+    licence: str
+    commercial_use: bool | None  # None: not known
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of a manifest."""
+        return {
+            "licence": self.licence,
+            "commercial_use": self.commercial_use,
+            "corpora": [dict(corpus) for corpus in self.corpora],
+        }
 
 
 class Layers(Protocol):
@@ -32,7 +51,8 @@ def default_text(manifest: Mapping[str, Any], difference: float, output: str) ->
     """The default precision, the reason for it, and the largest difference from torch in any ``output``."""
     return (
         f"Default: {manifest['default_precision']}. {manifest['default_reason']} "
-        f"Against torch the fp32 graph is off by at most {difference:.0e} in any {output}."
+        f"Against torch the fp32 graph is off by at most {difference:.0e} in any {output}, "
+        "in a share of the largest one where that is above 1."
     )
 
 

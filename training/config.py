@@ -19,6 +19,7 @@ class FitConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
     minutes: float | None = None  # of training, even within an epoch; the rate then falls by time, not by steps
+    limit_minutes: float | None = None  # likewise, beside a rate that falls by steps: the lower rate of the two holds
     warmup_steps: int = 200
     decay_epochs: int | None = None  # at the end, in which the rate falls to zero; None: all epochs
     gradient_clip: float = 5.0

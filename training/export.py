@@ -175,13 +175,17 @@ def torch_inputs(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def drift(answer: Answer, session: Session, batches: Sequence[Batch]) -> float:
-    """The largest difference between torch and a session in any output; padding does not count."""
+    """The largest difference between torch and a session in any output; padding does not count.
+
+    It is relative to the largest value of a row where that is above 1: of large sums more digits differ.
+    """
     worst = [0.0]
     for batch in batches:
         actual = session.run({"ids": batch.ids, "lengths": batch.lengths})
         real = np.arange(batch.ids.shape[1]) < batch.lengths[:, None]
         for name, expected in answer(batch).items():
-            distances = np.abs(expected - actual[name])  # (batch, time, tag) or (batch, label)
+            largest = np.maximum(1, np.abs(expected).max(axis=-1, keepdims=True))
+            distances = np.abs(expected - actual[name]) / largest  # (batch, time, tag) or (batch, label)
             worst.append(float((distances[real] if distances.ndim == 3 else distances).max()))
     return float(np.max(worst))  # NaN if any difference is NaN
 

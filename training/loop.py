@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from training.config import FitConfig
+from training.displays import Display, EpochBars, Silent
 from training.workers import Workers
 
 FALLING_SHARE = 0.5  # of the minutes of a run that is limited by time: the rate falls in this last share
@@ -62,15 +62,16 @@ def fit(
     score: Score,
     config: FitConfig,
     folder: Path,
+    display: Display | None = None,
 ) -> nn.Module:
     """Train, and return the averaged weights of the epoch that scored best on dev.
 
     Adam with linear warm-up and decay to zero, over all epochs or the last ones (Hägele et al. 2024); gradient norm
     clipped; what is scored is an exponential moving average of the weights (Polyak and Juditsky 1992). ``folder`` gets
     a checkpoint an epoch, from which a broken-off run goes on as if it had never stopped, ``best.pt``, and TensorBoard
-    logs where it is installed.
+    logs where it is installed. Without a ``display`` progress is shown as :class:`EpochBars`.
     """
-    run = _Run(network, steps_per_epoch=steps_per_epoch, config=config, folder=folder)
+    run = _Run(network, steps_per_epoch=steps_per_epoch, config=config, folder=folder, display=display or EpochBars())
     run.resume()
     try:
         while run.progress.epoch < config.num_epochs and not run.out_of_patience() and not run.is_out_of_time:
@@ -90,9 +91,12 @@ def fit(
 class _Run:
     """The changing parts of one call of :func:`fit`."""
 
-    def __init__(self, network: nn.Module, *, steps_per_epoch: int, config: FitConfig, folder: Path) -> None:
+    def __init__(
+        self, network: nn.Module, *, steps_per_epoch: int, config: FitConfig, folder: Path, display: Display
+    ) -> None:
         self.device, self.workers = pick_device(), Workers.join()
-        if config.minutes is not None and self.workers.count > 1:
+        self.display = display if self.workers.is_first else Silent()
+        if (config.minutes or config.limit_minutes) is not None and self.workers.count > 1:
             raise ValueError("minutes: each process would end at a step of its own; count epochs")
         self.network = network.to(self.device)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False).eval()
@@ -105,14 +109,12 @@ class _Run:
             fused=True,
         )
         self.began_at = time.perf_counter()
-        rate = (
-            _rate_by_steps(config, steps_per_epoch // self.workers.count)
-            if config.minutes is None
-            else self._rate_by_time
-        )
+        self._rate_by_steps = _rate_by_steps(config, steps_per_epoch // self.workers.count)
+        rate = self._rate_by_both if config.minutes is None else self._rate_by_time
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
         self.autocast = config.bf16 and has_fast_bfloat16(self.device)
         self.progress = Progress()
+        self.display.begin(config.num_epochs * steps_per_epoch // self.workers.count)
         folder.mkdir(parents=True, exist_ok=True)
         self.log = _open_log(folder) if self.workers.is_first else None
 
@@ -123,13 +125,11 @@ class _Run:
         seed = self.config.seed * 1000 + progress.epoch
         seed_everything(seed)
         self.network.train()
-        losses = []
+        losses: list[float] = []
         own = self.workers.share_of(self._batches(epoch_of, seed))
-        batches = tqdm(own, f"epoch {progress.epoch + 1}", mininterval=10, disable=not self.workers.is_first)
-        for batch in batches:
+        for batch in self.display.steps(own, epoch=progress.epoch + 1):
             losses.append(self.train_step(batch.to(self.device)))
-            if len(losses) % 50 == 0:
-                batches.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+            self.display.step_ended(losses)
             if self.is_out_of_time:
                 break
         progress.epoch += 1
@@ -175,7 +175,7 @@ class _Run:
         self.progress.history.append({"epoch": epoch, **figures})
         if not self.workers.is_first:
             return
-        tqdm.write(f"epoch {epoch}: " + "  ".join(f"{k} {v:.4f}" for k, v in figures.items()))
+        self.display.epoch_ended(epoch, figures)
         for name, value in figures.items():
             if self.log:
                 self.log.add_scalar(name, value, epoch)
@@ -199,12 +199,12 @@ class _Run:
             self.progress = Progress(**state["progress"])
             # The configuration may have changed.
             self.schedule.base_lrs = [self.config.learning_rate] * len(self.schedule.base_lrs)
-            tqdm.write(f"resumed from {path} after epoch {self.progress.epoch}")
+            print(f"resumed from {path} after epoch {self.progress.epoch}")
 
     @property
     def minutes_left(self) -> float:
-        """The minutes that remain of those in the configuration; infinity if it does not limit them."""
-        limit = self.config.minutes
+        """The minutes that remain of those in the configuration; infinity if it limits them in no way."""
+        limit = self.config.minutes if self.config.minutes is not None else self.config.limit_minutes
         return float("inf") if limit is None else limit - (time.perf_counter() - self.began_at) / 60
 
     @property
@@ -213,15 +213,22 @@ class _Run:
 
     def _rate_by_time(self, step: int) -> float:
         """The share of the learning rate when so many minutes are left: 1 at first, falling to 0 at the end."""
-        assert self.config.minutes is not None
-        falling = self.minutes_left / (FALLING_SHARE * self.config.minutes)
+        limit = self.config.minutes if self.config.minutes is not None else self.config.limit_minutes
+        assert limit is not None
+        falling = self.minutes_left / (FALLING_SHARE * limit)
         return max(0.0, min(1.0, (step + 1) / max(1, self.config.warmup_steps), falling))
+
+    def _rate_by_both(self, step: int) -> float:
+        """The share of the learning rate that the step has, or the clock if that allows less."""
+        by_steps = self._rate_by_steps(step)
+        return by_steps if self.config.limit_minutes is None else min(by_steps, self._rate_by_time(step))
 
     def out_of_patience(self) -> bool:
         progress = self.progress
         return progress.best_epoch > 0 and progress.epoch - progress.best_epoch >= self.config.patience
 
     def close(self) -> None:
+        self.display.close()
         if self.log:
             self.log.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from training.card import corpora_table, default_text, join_sections, layers_text, table
+from training.card import Terms, corpora_table, default_text, join_sections, layers_text, table
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import SENTIMENT
 from training.corpora.labelled_text import TextCorpus, text_corpora
@@ -41,7 +41,7 @@ In percent, of whole texts, on the graphs that ship; dev unless it says test. `e
 the likeliest label (15 bins, Guo et al. 2017).
 """
 LIMITS = """
-- English. A word that is not in the vocabulary is unknown, but for repeated letters, parts of compounds, and emoji,
+- {language}A word that is not in the vocabulary is unknown, but for repeated letters, parts of compounds, and emoji,
   which are read by their Unicode names.
 - Probabilities are calibrated on texts like those of the dev sets. On other texts they may be too sure.
 """
@@ -79,6 +79,14 @@ def corpora_of(config: ClassifierRun) -> list[dict[str, Any]]:
     ]
 
 
+def terms_of(config: ClassifierRun) -> Terms:
+    """The corpora of a run and the terms of its model."""
+    corpora = corpora_of(config)
+    licence = licence_of(corpora)
+    allowed = [corpus.pop("commercial_use") for corpus in corpora]
+    return Terms(corpora=corpora, licence=licence, commercial_use=all(allowed))
+
+
 def licence_of(corpora: Sequence[Mapping[str, Any]]) -> str:
     """The terms of the model as a whole."""
     restricted = [corpus["name"] for corpus in corpora if not corpus["commercial_use"]]
@@ -90,10 +98,15 @@ def classifier_card(
     *,
     config: ClassifierRun,
     network: nn.Module,
+    recipe: str,
     difference: float,
     sizes: Mapping[str, int],
 ) -> str:
-    """The card as Markdown. ``difference`` is the largest between the fp32 graph and torch, ``sizes`` are in bytes."""
+    """The card as Markdown.
+
+    ``recipe`` says how the model was made; ``difference`` is the largest between the fp32 graph and torch; ``sizes``
+    are in bytes.
+    """
     precisions = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
     rows = [
         [f"`{name}`", *(f"{metrics[name]:.2f}" for metrics in precisions.values())]
@@ -113,7 +126,7 @@ def classifier_card(
         corpora_table(manifest),
         f"The model as a whole: {manifest['licence']}. {NO_TEXT}",
         "## Recipe",
-        recipe_text(manifest, config),
+        recipe,
         "## Figures",
         MEASURED,
         table(["figure", *precisions], rows),
@@ -122,7 +135,7 @@ def classifier_card(
         table(["file", "MB"], [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items()]),
         "## Limits",
         f"- Texts of at most {manifest['limits']['max_tokens']} tokens: a longer one is refused, or its beginning read."
-        + LIMITS,
+        + LIMITS.format(language="English. " if manifest["languages"] == ["en"] else ""),
     ]
     return join_sections(section for section in sections if section)
 

@@ -27,11 +27,12 @@ class ClassifierRun:
     name: str
     version: str
     description: str
+    languages: tuple[str, ...] = ("en",)
     is_default: bool = False  # the service asks it when no model is named
     labels: tuple[str, ...] = ()  # in the order of the scores; empty: all labels of the training files, sorted
     multi_label: bool = False  # a text may have several labels, or none
     corpora: tuple[str, ...]  # names in training/corpora/text_sources.toml; each has dev and test sets of its own
-    figure: str = "macro_f1"  # on dev, chooses the best epoch: "accuracy", "macro_f1" or "f1 LABEL"
+    figure: str = "macro_f1"  # on dev, chooses the best epoch: "accuracy", "macro_f1", "f1 LABEL", BOTH
     shifts: dict[str, float] = field(default_factory=dict)  # added to the calibrated logit of a label, chosen on dev
     groups: str = ""  # a file "label TAB group" of the data folder: the answer names the group, too
     most_of: dict[str, int] = field(default_factory=dict)  # training texts of a source at most, by source

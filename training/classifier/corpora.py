@@ -31,6 +31,18 @@ class TextSet:
     texts: Sequence[LabelledText]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOutSets:
+    """The sets that nothing is learned from: ``dev`` chooses, ``test`` is read once."""
+
+    dev: Sequence[TextSet]
+    test: Sequence[TextSet]
+
+    def by_split(self) -> dict[str, Sequence[TextSet]]:
+        """Both, by the name of the split."""
+        return {"dev": self.dev, "test": self.test}
+
+
 def labels_of(config: ClassifierRun, data_dir: Path | None) -> tuple[str, ...]:
     """The labels of a configuration, or all those of its training files in alphabetical order."""
     if config.labels:

@@ -16,7 +16,7 @@ from service.predictors.classifier import Classifier
 from service.runtime.session import OnnxSession
 from service.text.tokenizer import words_of
 from training.classifier.config import ClassifierRun
-from training.classifier.corpora import read_sets
+from training.classifier.corpora import TextSet, read_sets
 from training.classifier.figures import Scores, SetFigures, measure_set, percent
 from training.command_line import evaluation_parser
 from training.config import load_config
@@ -57,8 +57,8 @@ def classify_texts(classifier: Classifier, texts: Sequence[str]) -> Scores:
     return scores
 
 
-def measure(model: OpenBundle, config: ClassifierRun, split: str, data_dir: Path | None) -> list[SetFigures]:
-    """The figures of a bundle on every set of a split."""
+def measure(model: OpenBundle, config: ClassifierRun, sets: Sequence[TextSet]) -> list[SetFigures]:
+    """The figures of a bundle on every set."""
     classifier, thresholds = model.classifier, model.bundle.manifest.thresholds or {}
     return [
         measure_set(
@@ -68,7 +68,7 @@ def measure(model: OpenBundle, config: ClassifierRun, split: str, data_dir: Path
             classifier.labels,
             [thresholds.get(label, 0.5) for label in classifier.labels],
         )
-        for part in read_sets(config, split, data_dir)
+        for part in sets
     ]
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = open_classifier(arguments.bundle, arguments.precision)
     config = load_config(ClassifierRun, arguments.config or CONFIGS / f"{model.bundle.manifest.name}.toml")
-    sets = measure(model, config, arguments.split, arguments.data_dir)
+    sets = measure(model, config, read_sets(config, arguments.split, arguments.data_dir))
     for name, value in percent(sets).items():
         print(f"{name:48} {value:8.2f}")
     for part in sets:

@@ -16,6 +16,8 @@ from training.classifier.multi_label import evaluate_labels, tune_thresholds
 from training.corpora.labelled_text import LabelledText
 from training.evaluation import Confusion, Score
 
+TINY = 1e-12  # of a probability, so that it has a logarithm
+BOTH = "accuracy and likelihood"  # in few texts many epochs are right equally often
 Scores = npt.NDArray[np.floating]  # (text, label) probabilities
 
 
@@ -28,6 +30,7 @@ class SetFigures:
     figures: dict[str, float]  # accuracy or micro_f1, macro_f1, "f1 LABEL", ece
     by_label: dict[str, Score]
     by_source: dict[str, dict[str, float]] = field(default_factory=dict)  # macro_f1 and ece
+    likelihood: float = 0.0  # geometric mean of the right labels' probabilities
     calibration: Calibration | None = None  # of the likeliest label; none where a text has several labels
     confusion: Confusion | None = None
 
@@ -61,6 +64,7 @@ def measure_set(
         figures=figures | {"ece": calibration.expected_error},
         by_label=report.by_label,
         by_source=figures_by_source(part.texts, scores, labels),
+        likelihood=float(np.exp(np.log(np.maximum(scores[np.arange(len(gold)), gold], TINY)).mean())),
         calibration=calibration,
         confusion=report.confusion,
     )
@@ -104,6 +108,9 @@ def dev_figures(sets: Sequence[SetFigures], config: ClassifierRun) -> dict[str, 
 
     Raises ValueError if a set does not have that figure.
     """
+    if config.figure == BOTH:
+        mean = float(np.mean([part.figures["accuracy"] + part.likelihood for part in sets])) / 2
+        return {"score": 100 * mean, **percent(sets)}
     if missing := [part.name for part in sets if config.figure not in part.figures]:
         raise ValueError(f"figure {config.figure!r}: not accuracy, macro_f1 or f1 LABEL of {', '.join(missing)}")
     return {"score": 100 * float(np.mean([part.figures[config.figure] for part in sets])), **percent(sets)}

@@ -14,8 +14,8 @@ from service.text.vocabulary import UNK
 from training.classifier.batches import TextExample, text_batches
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import TextSet
-from training.classifier.figures import dev_figures, measure_set
-from training.classifier.temperature import probabilities_of
+from training.classifier.figures import BOTH, dev_figures, measure_set
+from training.classifier.temperature import fit_temperature, probabilities_of
 from training.loop import pick_device
 from training.networks.classifier import Classifier
 
@@ -43,10 +43,19 @@ def predict_logits(network: Classifier, encoder: TextEncoder, texts: Sequence[st
 def score_sets(
     network: Classifier, encoder: TextEncoder, sets: Sequence[TextSet], config: ClassifierRun, labels: Sequence[str]
 ) -> dict[str, float]:
-    """The figures of a network in training on its dev sets."""
+    """The figures of a network in training on its dev sets.
+
+    Where likelihood helps to choose the epoch it is that of calibrated probabilities, because the network will be
+    calibrated in the end.
+    """
     found = []
     for part in sets:
         logits = predict_logits(network, encoder, [text.text for text in part.texts])
-        scores = 1 / (1 + np.exp(-logits)) if config.multi_label else probabilities_of(logits)
+        if config.multi_label:
+            scores = 1 / (1 + np.exp(-logits))
+        elif config.figure == BOTH:
+            scores = probabilities_of(logits, fit_temperature(logits, [text.label for text in part.texts]))
+        else:
+            scores = probabilities_of(logits)
         found.append(measure_set(part, scores, config, labels))
     return dev_figures(found, config)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 
 from service.bundle import CARD, EXAMPLES, VOCABULARIES, load_bundle, write_manifest
 from service.predictors.classifier import Classifier as Predictor
+from service.text.batch import Batch
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary, dump_vocabularies
-from training.classifier.card import classifier_card, corpora_of, licence_of
+from training.card import Terms
+from training.classifier.card import classifier_card, recipe_text, terms_of
 from training.classifier.config import ClassifierRun
-from training.classifier.corpora import at_most, read_sets
+from training.classifier.corpora import HeldOutSets, TextSet, at_most, read_sets
 from training.classifier.evaluate import measure, open_classifier
 from training.classifier.examples import bundle_examples
 from training.classifier.export import OUTPUT, QUANTIZED, answer_of, build_graph, check_batches, is_exact, make_final
@@ -45,24 +48,64 @@ def publish(
     data_dir: Path | None,
     run: Path,
 ) -> dict[str, float]:
-    """Write the bundle into ``folder`` and the report into ``run/report``; returns the test figures in percent.
+    """Call :func:`write_bundle` with the corpora of the configuration; the report goes into ``run/report``."""
+    return write_bundle(
+        network,
+        vocabulary,
+        config=config,
+        labels=labels,
+        sets=HeldOutSets(dev=read_sets(config, "dev", data_dir), test=read_sets(config, "test", data_dir)),
+        facts=Facts(
+            terms=terms_of(config),
+            groups=groups_of(config.groups, labels, data_dir) if config.groups else {},
+            recipe=lambda manifest: recipe_text(manifest, config),
+            batches=check_batches(len(vocabulary)),
+            inputs=config.name,
+        ),
+        folder=folder,
+        report=run / "report",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The fields of a bundle that training does not find out."""
+
+    terms: Terms
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)  # labels by group
+    recipe: Callable[[Mapping[str, Any]], str]  # the section of the card, from the manifest
+    batches: Sequence[Batch]  # on which the graph is compared with torch
+    inputs: str  # the model whose plain inputs are the examples that the service replays
+
+
+def write_bundle(
+    network: Classifier,
+    vocabulary: Vocabulary,
+    *,
+    config: ClassifierRun,
+    labels: Sequence[str],
+    sets: HeldOutSets,
+    facts: Facts,
+    folder: Path,
+    report: Path,
+) -> dict[str, float]:
+    """Write the bundle into ``folder`` and the report into ``report``; returns the test figures in percent.
 
     ``network`` becomes the one that ships (:func:`training.classifier.export.make_final`). Temperature and thresholds
     are chosen on the dev sets (:func:`calibrate_on_dev`). Raises ExportError, before anything is written, if the graph
     does not do what the network does.
     """
     network.cpu().eval()
-    temperature, thresholds = calibrate_on_dev(network, vocabulary, config, data_dir)
+    temperature, thresholds = calibrate_on_dev(network, vocabulary, config, sets.dev)
     make_final(network, temperature, [config.shifts.get(label, 0.0) for label in labels])
-    batches = check_batches(len(vocabulary))
     difference = write_graphs(
         folder,
         build=lambda half: build_graph(network, half=half),
-        check=lambda path: check_graph(partial(answer_of, network), path, batches),
+        check=lambda path: check_graph(partial(answer_of, network), path, facts.batches),
         operators=QUANTIZED,
     )
     dump_vocabularies({"words": vocabulary}, folder / VOCABULARIES)
-    fields: dict[str, Any] = {"config": config, "labels": labels, "data_dir": data_dir}
+    fields: dict[str, Any] = {"config": config, "labels": labels, "terms": facts.terms, "groups": facts.groups}
     if config.multi_label:
         fields["thresholds"] = {label: round(t, 3) for label, t in zip(labels, thresholds.tolist(), strict=True)}
     draft = manifest_of(**fields, precisions={}, metrics={})
@@ -70,14 +113,14 @@ def publish(
     models = {name: open_classifier(folder, name) for name in GRAPHS}
     write_examples(
         {name: model.classifier for name, model in models.items()},
-        bundle_examples(models["fp32"].classifier, config.name),
+        bundle_examples(models["fp32"].classifier, facts.inputs),
         folder,
     )
     write_manifest(folder, draft)
 
     measured = {
-        split: {name: measure(model, config, split, data_dir) for name, model in models.items()}
-        for split in ("dev", "test")
+        split: {name: measure(model, config, parts) for name, model in models.items()}
+        for split, parts in sets.by_split().items()
     }
     precisions = {
         name: percent(measured["dev"][name]) | {f"test_{k}": v for k, v in percent(measured["test"][name]).items()}
@@ -85,12 +128,13 @@ def publish(
     }
     metrics = percent(measured["test"]["fp32"]) | {"temperature": round(temperature, 4)}
     manifest = manifest_of(**fields, precisions=precisions, metrics=metrics)
-    write_report(run / "report", models["int8"].classifier, config, measured)
+    write_report(report, models["int8"].classifier, config, measured)
     files = load_bundle(folder).manifest.files
     card = classifier_card(
         manifest,
         config=config,
         network=network,
+        recipe=facts.recipe(manifest),
         difference=difference,
         sizes={name: file.size_bytes for name, file in files.items() if name not in (EXAMPLES, CARD)},
     )
@@ -99,13 +143,13 @@ def publish(
 
 
 def calibrate_on_dev(
-    network: Classifier, vocabulary: Vocabulary, config: ClassifierRun, data_dir: Path | None
+    network: Classifier, vocabulary: Vocabulary, config: ClassifierRun, dev: Sequence[TextSet]
 ) -> tuple[float, np.ndarray]:
     """The temperature, and the threshold of each label of a multi-label task, from all dev sets together.
 
     Where there are several corpora or sources, no source has more than ``MOST_OF_SOURCE`` texts in it.
     """
-    texts = [text for part in read_sets(config, "dev", data_dir) for text in part.texts]
+    texts = [text for part in dev for text in part.texts]
     sources = {text.source for text in texts}
     limits = dict.fromkeys(sources, MOST_OF_SOURCE) if len(sources) > 1 else {}
     chosen = at_most(texts, limits, np.random.default_rng(0))
@@ -121,25 +165,21 @@ def manifest_of(
     *,
     config: ClassifierRun,
     labels: Sequence[str],
-    data_dir: Path | None,
+    terms: Terms,
+    groups: Mapping[str, Sequence[str]],
     precisions: Mapping[str, Mapping[str, float]],
     metrics: Mapping[str, float],
     thresholds: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """The manifest of a bundle."""
-    corpora = corpora_of(config)
-    licence = licence_of(corpora)
-    allowed = [corpus.pop("commercial_use") for corpus in corpora]
     manifest: dict[str, Any] = {
         "name": config.name,
         "version": config.version,
         "task": "classify",
         "default": config.is_default,
-        "languages": ["en"],
+        "languages": list(config.languages),
         "description": config.description,
-        "licence": licence,
-        "commercial_use": all(allowed),
-        "corpora": corpora,
+        **terms.fields,
         "features": {},
         "labels": {"label": list(labels)},
         "limits": {"max_tokens": MAX_TOKENS},
@@ -153,8 +193,8 @@ def manifest_of(
     }
     if thresholds:
         manifest |= {"multi_label": True, "thresholds": dict(thresholds)}
-    if config.groups:
-        manifest["groups"] = groups_of(config.groups, labels, data_dir)
+    if groups:
+        manifest["groups"] = {name: list(members) for name, members in groups.items()}
     return manifest
 
 

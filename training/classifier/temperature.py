@@ -15,7 +15,9 @@ NUM_HALVINGS = 60
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """The temperature under which ``labels`` (n,) are likeliest, given ``logits`` (n, c) of texts not trained on.
 
-    It is between ``LOWEST`` and ``HIGHEST``: if every answer is right there is no best one, lower is always better.
+    The right class counts as one with a probability a little below 1, by so much as n texts can tell (Platt 1999,
+    section 2.2): else the best temperature would be 0 where every answer is right. It is between ``LOWEST`` and
+    ``HIGHEST``.
     """
     rows = np.asarray(logits, dtype=np.float64)  # (n, c)
     gold = np.asarray(labels, dtype=np.int64)  # (n,)
@@ -25,7 +27,7 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     low, high = 1 / HIGHEST, 1 / LOWEST
     for _ in range(NUM_HALVINGS):
         middle = (low + high) / 2
-        if _slope(rows, gold, middle) >= 0:
+        if _slope(rows, gold, middle, unsure=1 / (len(gold) + 2)) >= 0:
             low = middle
         else:
             high = middle
@@ -39,7 +41,9 @@ def probabilities_of(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _slope(rows: NDArray[np.float64], gold: NDArray[np.int64], inverse: float) -> float:
-    """The derivative of the mean log-likelihood by the inverse temperature."""
+def _slope(rows: NDArray[np.float64], gold: NDArray[np.int64], inverse: float, *, unsure: float) -> float:
+    """The derivative of the mean log-likelihood by the inverse temperature; ``unsure`` is the probability that all
+    classes share."""
     expected = (probabilities_of(rows, 1 / inverse) * rows).sum(axis=1)
-    return float((rows[np.arange(len(rows)), gold] - expected).mean())
+    wanted = (1 - unsure) * rows[np.arange(len(rows)), gold] + unsure * rows.mean(axis=1)
+    return float((wanted - expected).mean())

@@ -13,13 +13,14 @@ from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary
 from training.classifier.batches import Mixture, examples_of
 from training.classifier.config import TAUGHT, ClassifierRun
-from training.classifier.corpora import labels_of, read_sets, read_training
+from training.classifier.corpora import TextSet, labels_of, read_sets, read_training
 from training.classifier.predict import score_sets
 from training.classifier.publish import publish
 from training.classifier.taught import read_taught
 from training.command_line import publishing_parser
 from training.config import load_config
 from training.corpora.labelled_text import LabelledText
+from training.displays import Display
 from training.loop import fit, seed_everything
 from training.networks.classifier import Classifier
 from training.vocabularies import vocabularies_of_run, vocabulary_of_texts
@@ -45,23 +46,15 @@ def main() -> None:
         path = arguments.taught or Path("runs") / f"{config.name}-teacher" / "taught.tsv"
         train[TAUGHT] = read_taught(path, len(labels))
     vocabulary = vocabularies_of_run(folder, lambda: {"words": first_vocabulary(config, train)})["words"]
-    encoder = TextEncoder(vocabulary, cache_size=500_000)
-    mixture = mixture_of(config, train, encoder)
-    print(f"{len(vocabulary)} words;", ", ".join(f"{name} {len(part)}" for name, part in mixture.examples.items()))
+    print(f"{len(vocabulary)} words;", ", ".join(f"{name} {len(part)}" for name, part in train.items()))
 
     network = Classifier(
         num_words=len(vocabulary), num_labels=len(labels), multi_label=config.multi_label, config=config.network
     )
     if config.word_vectors:
         start_from_vectors(network.words, vocabulary, arguments.data_dir)
-    best = fit(
-        network,
-        mixture.epoch,
-        steps_per_epoch=mixture.batches_per_epoch(),
-        score=lambda averaged: score_sets(averaged, encoder, dev, config, labels),
-        config=config.fit,
-        folder=folder,
-    )
+    best = fit_classifier(network, vocabulary, config=config, labels=labels, train=train, dev=dev, folder=folder)
+    encoder = TextEncoder(vocabulary, cache_size=500_000)
     for name, value in score_sets(best, encoder, dev, config, labels).items():
         print(f"dev {name:40} {value:6.2f}")
     if arguments.bundle:
@@ -76,6 +69,34 @@ def main() -> None:
         )
         for name, value in figures.items():
             print(f"{name:40} {value:6.2f}")
+
+
+def fit_classifier(
+    network: Classifier,
+    vocabulary: Vocabulary,
+    *,
+    config: ClassifierRun,
+    labels: Sequence[str],
+    train: Mapping[str, Sequence[LabelledText]],
+    dev: Sequence[TextSet],
+    folder: Path,
+    display: Display | None = None,
+) -> Classifier:
+    """Train a network on sets of texts and return the weights that are best on the dev sets; see
+    :func:`training.loop.fit`."""
+    encoder = TextEncoder(vocabulary, cache_size=500_000)
+    mixture = mixture_of(config, train, encoder)
+    best = fit(
+        network,
+        mixture.epoch,
+        steps_per_epoch=mixture.batches_per_epoch(),
+        score=lambda averaged: score_sets(averaged, encoder, dev, config, labels),
+        config=config.fit,
+        folder=folder,
+        display=display,
+    )
+    assert isinstance(best, Classifier)
+    return best
 
 
 def first_vocabulary(config: ClassifierRun, train: Mapping[str, Sequence[LabelledText]]) -> Vocabulary:

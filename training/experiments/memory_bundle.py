@@ -19,7 +19,7 @@ from training.corpora.columns import blocks
 from training.corpora.sources import CorpusError, locate
 from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn, values_of
 from training.export import ExportError
-from training.language_model.card import network_text
+from training.language_model.card import network_text, terms_of
 from training.language_model.config import LanguageModelRun
 from training.language_model.export import make_final, write_language_model
 from training.language_model.predict import LanguageModelBundle
@@ -125,7 +125,7 @@ def write_model(
     """Write a bundle without card and figures; return by how much its fp32 graph differs from torch."""
     difference = write_language_model(network, folder, precisions)
     shutil.copyfile(run / SUBWORDS, folder / SUBWORDS)
-    draft = manifest_of(config, network, dev={name: {} for name in precisions}, test={})
+    draft = manifest_of(config, network, terms=terms_of(config), dev={name: {} for name in precisions}, test={})
     write_draft(folder, draft)
     models = [LanguageModelBundle.open(folder, name) for name in precisions]
     prompts = [f"{USER} {said}\n{BOT}" for said in EXAMPLES_OF]
@@ -141,7 +141,7 @@ def write_model(
 def manifest_of_memory(config: LanguageModelRun, network: LanguageModel, measured: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of the bundle that ships."""
     shipped = PRECISIONS[0]
-    manifest = manifest_of(config, network, dev={shipped: {}}, test={})
+    manifest = manifest_of(config, network, terms=terms_of(config), dev={shipped: {}}, test={})
     figures = {f"recall {name}": round(100 * share, 1) for name, share in measured[shipped].items()}
     manifest["precisions"][shipped]["metrics"] = figures
     return manifest | {"licence": LICENCE, "metrics": figures}

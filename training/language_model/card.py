@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from training.card import corpora_table, default_text, join_sections, layers_text, table
+from training.card import Terms, corpora_table, default_text, join_sections, layers_text, table
 from training.corpora.licences import LANGUAGE_MODEL_CORPORA
 from training.language_model.config import LanguageModelRun
 
@@ -29,13 +29,15 @@ python -m training.language_model.baselines training/configs/{name}.toml
 """
 LIMITS = """
 - Prompts of at most {max_tokens} units and continuations of at most {max_target_tokens}.
-- English. It knows nothing of what is true: it writes what is likely after the text before.
+- {language}It knows nothing of what is true: it writes what is likely after the text before.
 - What it writes needs a second look before it is sent to people.
 """
 MEASURED = """
 Perplexity of a word is that of what stands between white space, however many units spell it, each text's end counted as
-a word; every text is read alone. Test texts of `lm-english` are every hundredth block of forty paragraphs; of a book,
-its last twentieth.
+a word; every text is read alone.
+"""
+MEASURED_ON = """
+Test texts of `lm-english` are every hundredth block of forty paragraphs; of a book, its last twentieth.
 """
 
 
@@ -49,16 +51,22 @@ def corpora_of(config: LanguageModelRun) -> list[dict[str, str]]:
     return list(found.values())
 
 
+def terms_of(config: LanguageModelRun) -> Terms:
+    """The corpora of a run and the terms of its model."""
+    return Terms(corpora=corpora_of(config), licence=LICENCE, commercial_use=True)
+
+
 def language_model_card(
     manifest: Mapping[str, Any],
     *,
     config: LanguageModelRun,
     network: nn.Module,
     content: Mapping[str, Any],
+    recipe: str,
     difference: float,
     sizes: Mapping[str, int],
 ) -> str:
-    """The card as Markdown; ``content`` is the report's."""
+    """The card as Markdown; ``content`` is the report's, ``recipe`` says how the model was made."""
     dev = {precision: figures["texts"]["all"] for precision, figures in content["dev"].items()}
     notes = NOTES / f"{config.name}.md"
     rows = [[name, *(f"{figures[name]:.3f}" for figures in dev.values())] for name in next(iter(dev.values()))]
@@ -72,7 +80,7 @@ def language_model_card(
         corpora_table(manifest),
         f"The model as a whole: {manifest['licence']}. {NO_TEXT}",
         "## Recipe",
-        recipe_text(config, content["history"]),
+        recipe,
         "## Figures on test",
         MEASURED,
         table(["figure", "value"], [[name, f"{value:.3f}"] for name, value in manifest["metrics"].items()]),
@@ -82,7 +90,7 @@ def language_model_card(
         "## Sizes",
         table(["file", "MB"], [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items()]),
         "## Limits",
-        LIMITS.format(**manifest["limits"]),
+        LIMITS.format(**manifest["limits"], language="English. " if manifest["languages"] == ["en"] else ""),
     ]
     return join_sections(section for section in sections if section)
 

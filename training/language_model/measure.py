@@ -36,10 +36,7 @@ class TextFigures:
 def held_out(splits: Mapping[str, Split], split: str, *, max_words: int | None = None) -> dict[str, list[str]]:
     """The dev or test texts by source, those of all together as ``all``; at most so many words of a source. Texts in
     other scripts, such as quotations of interviews in Hindi, are left out: bytes spell them."""
-    found = {
-        source: _first([text for text in getattr(part, split) if is_latin(text)], max_words)
-        for source, part in splits.items()
-    }
+    found = {source: _first(_readable(getattr(part, split)), max_words) for source, part in splits.items()}
     texts = {source: part for source, part in found.items() if part}
     return {ALL: [text for part in texts.values() for text in part], **texts}
 
@@ -79,6 +76,12 @@ def measure_pairs(score: Score, encode: Encode, data_dir: Path | None, *, step: 
         }
         for name in SETS
     }
+
+
+def _readable(texts: Sequence[str]) -> list[str]:
+    """The Latin ones of texts of which most are, else all."""
+    latin = [text for text in texts if is_latin(text)]
+    return latin if 2 * len(latin) > len(texts) else list(texts)
 
 
 def _first(texts: Sequence[str], max_words: int | None) -> list[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ import torch
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, load_bundle, write_manifest
 from service.text.subwords import Subwords
+from training.card import Terms
 from training.checkpoints import history_of_training
 from training.command_line import publishing_parser
 from training.config import load_config
 from training.export import GRAPHS, ExportError
-from training.language_model.card import LICENCE, corpora_of, language_model_card
+from training.language_model.card import MEASURED_ON, language_model_card, recipe_text, terms_of
 from training.language_model.config import LanguageModelRun
-from training.language_model.corpora import read_splits
+from training.language_model.corpora import Split, read_splits
 from training.language_model.evaluate import PROMPTS, SAMPLE_PROMPTS, as_json, measure, next_words, samples
 from training.language_model.export import READERS, make_final, write_language_model
 from training.language_model.graphs import step_inputs, step_outputs
@@ -59,7 +61,7 @@ EXAMPLE_PROMPTS = {
     ),
     "characters": ("ROM", "Prince And", "To be, or not to", "", "The emper", "My lord, ", "the countess sa", "Nat"),
 }
-EXAMPLE_UNITS = {"subwords": 6, "characters": 6}
+EXAMPLE_UNITS = 6
 MARGIN = 0.15  # of the likeliest unit over the next, at every step of an example
 FIGURES_WORDS = 8_000  # of each source, on dev, in both precisions
 
@@ -77,6 +79,45 @@ def main() -> None:
 def publish(
     network: LanguageModel, *, config: LanguageModelRun, folder: Path, data_dir: Path | None, run: Path
 ) -> dict[str, Any]:
+    """Call :func:`write_bundle` with the corpora of the configuration."""
+    facts = Facts(
+        terms=terms_of(config),
+        recipe=lambda history, _: recipe_text(config, history) + MEASURED_ON,
+        example_prompts=EXAMPLE_PROMPTS[config.units],
+        pairs=1 if config.units == "subwords" else 0,
+        prompts=PROMPTS if config.units == "subwords" else (),
+        samples=TEXT_SAMPLES if config.units == "subwords" else BOOK_SAMPLES,
+        data_dir=data_dir,
+    )
+    return write_bundle(
+        network, config=config, splits=read_splits(config.sources, data_dir), facts=facts, folder=folder, run=run
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facts:
+    """The fields of a bundle that training does not find out, and the texts that show what a model writes."""
+
+    terms: Terms
+    languages: Sequence[str] = ("en",)
+    recipe: Callable[[list[dict[str, float]], Mapping[str, Any]], str]  # a section of the card; history, test figures
+    example_prompts: Sequence[str]
+    example_units: int = EXAMPLE_UNITS
+    pairs: int = 0  # every so many-th minimal pair is measured; 0: none
+    prompts: Sequence[str] = ()  # whose likeliest next words the report has
+    samples: Mapping[str, Any]  # arguments of training.language_model.evaluate.samples
+    data_dir: Path | None = None  # of minimal pairs
+
+
+def write_bundle(
+    network: LanguageModel,
+    *,
+    config: LanguageModelRun,
+    splits: Mapping[str, Split],
+    facts: Facts,
+    folder: Path,
+    run: Path,
+) -> dict[str, Any]:
     """Write the bundle into ``folder`` and the report into ``run/report``; returns the test figures.
 
     ``network`` becomes the one that ships (:func:`training.language_model.export.make_final`). Raises ExportError,
@@ -84,32 +125,32 @@ def publish(
     """
     network.cpu().eval()
     make_final(network)
-    splits = read_splits(config.sources, data_dir)
-    pairs = 1 if config.units == "subwords" else 0
     full = run / "bundle"  # in both precisions; what ships has the default alone
-    write_answering(network, config, run, full, precisions=PRECISIONS)
+    write_answering(network, config, run, full, facts=facts, precisions=PRECISIONS)
     models = {name: LanguageModelBundle.open(full, name) for name in PRECISIONS}
-    dev = {name: measure(model, splits, "dev", data_dir, max_words=FIGURES_WORDS) for name, model in models.items()}
+    dev = {name: measure(model, splits, "dev", None, max_words=FIGURES_WORDS) for name, model in models.items()}
     model = models[PRECISIONS[0]]
-    test = measure(model, splits, "test", data_dir, pairs=pairs)
+    test = measure(model, splits, "test", facts.data_dir, pairs=facts.pairs)
     content = {
         "title": f"{config.name} {config.version}",
         "dev": dev,
         "test": test,
-        "next_words": {prompt: as_json(next_words(model, prompt)) for prompt in PROMPTS if pairs},
-        "samples": as_json(samples(model, **(TEXT_SAMPLES if pairs else BOOK_SAMPLES))),
+        "next_words": {prompt: as_json(next_words(model, prompt)) for prompt in facts.prompts},
+        "samples": as_json(samples(model, **facts.samples)),
         "history": history_of_training(run),
         "baselines": _baselines(run),
     }
     write_report(run / "report", config, content)
-    difference = write_answering(network, config, run, folder, precisions=PRECISIONS[:1])
-    manifest = manifest_of(config, network, dev={PRECISIONS[0]: dev[PRECISIONS[0]]}, test=test)
+    difference = write_answering(network, config, run, folder, facts=facts, precisions=PRECISIONS[:1])
+    described = {"terms": facts.terms, "languages": facts.languages}
+    manifest = manifest_of(config, network, **described, dev={PRECISIONS[0]: dev[PRECISIONS[0]]}, test=test)
     files = load_bundle(folder).manifest.files
     card = language_model_card(
         manifest,
         config=config,
         network=network,
         content=content,
+        recipe=facts.recipe(content["history"], test),
         difference=difference,
         sizes={name: file.size_bytes for name, file in files.items() if name not in (EXAMPLES, CARD)},
     )
@@ -120,18 +161,23 @@ def publish(
 
 
 def write_answering(
-    network: LanguageModel, config: LanguageModelRun, run: Path, folder: Path, *, precisions: Sequence[str]
+    network: LanguageModel,
+    config: LanguageModelRun,
+    run: Path,
+    folder: Path,
+    *,
+    facts: Facts,
+    precisions: Sequence[str],
 ) -> float:
     """Write a bundle without card and figures; returns by how much its fp32 graph differs from torch."""
     difference = write_language_model(network, folder, precisions)
     shutil.copyfile(run / SUBWORDS, folder / SUBWORDS)
-    draft = manifest_of(config, network, dev={name: {} for name in precisions}, test={})
+    described = {"terms": facts.terms, "languages": facts.languages}
+    draft = manifest_of(config, network, **described, dev={name: {} for name in precisions}, test={})
     write_draft(folder, draft)
     models = [LanguageModelBundle.open(folder, name) for name in precisions]
     examples = [
-        example
-        for prompt in EXAMPLE_PROMPTS[config.units]
-        if (example := example_of(models, prompt, EXAMPLE_UNITS[config.units]))
+        example for prompt in facts.example_prompts if (example := example_of(models, prompt, facts.example_units))
     ]
     if not examples:
         raise ExportError(f"{', '.join(precisions)} agree on no example")
@@ -169,7 +215,13 @@ def prove(folder: Path) -> None:
 
 
 def manifest_of(
-    config: LanguageModelRun, network: LanguageModel, *, dev: Mapping[str, Any], test: Mapping[str, Any]
+    config: LanguageModelRun,
+    network: LanguageModel,
+    *,
+    terms: Terms,
+    languages: Sequence[str] = ("en",),
+    dev: Mapping[str, Any],
+    test: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The manifest of a bundle in the precisions of ``dev``, the first one the default."""
     return {
@@ -177,11 +229,9 @@ def manifest_of(
         "version": config.version,
         "task": "generate",
         "default": config.is_default,
-        "languages": ["en"],
+        "languages": list(languages),
         "description": config.description,
-        "licence": LICENCE,
-        "commercial_use": True,
-        "corpora": corpora_of(config),
+        **terms.fields,
         "features": {},
         "labels": {},
         "limits": {"max_tokens": MAX_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS},

@@ -16,6 +16,7 @@ from service.text.batch import Ids
 from service.text.vocabulary import load_vocabularies
 from training.command_line import publishing_parser
 from training.config import load_config
+from training.displays import Display
 from training.language_model.batches import StreamBatch, stream_batches
 from training.language_model.config import LanguageModelRun
 from training.language_model.corpora import read_splits
@@ -46,15 +47,7 @@ def main() -> None:
     num_weights = sum(weight.numel() for weight in network.parameters())
     print(f"{len(train):,} texts, {sum(map(len, train)):,} units; {units.size:,} kinds; {num_weights:,} weights")
 
-    epochs = Epochs(network, train, config, end_id=units.end_id)
-    best = fit(
-        network,
-        epochs.batches,
-        steps_per_epoch=epochs.num_steps,
-        score=lambda averaged: scored(averaged, dev, units.end_id),
-        config=config.fit,
-        folder=folder,
-    )
+    best = fit_language_model(network, train, dev, units, config=config, folder=folder)
     for name, value in scored(best, dev, units.end_id).items():
         print(f"dev {name:24} {value:8.2f}")
     if arguments.test:
@@ -67,6 +60,32 @@ def main() -> None:
 
         figures = publish(best, config=config, folder=arguments.bundle, data_dir=arguments.data_dir, run=folder)
         print(figures["texts"]["all"])
+
+
+def fit_language_model(
+    network: LanguageModel,
+    train: Sequence[Ids],
+    dev: Sequence[Ids],
+    units: Units,
+    *,
+    config: LanguageModelRun,
+    folder: Path,
+    display: Display | None = None,
+) -> LanguageModel:
+    """Train a network on texts in ids and return the weights of the lowest perplexity on dev; see
+    :func:`training.loop.fit`."""
+    epochs = Epochs(network, train, config, end_id=units.end_id)
+    best = fit(
+        network,
+        epochs.batches,
+        steps_per_epoch=epochs.num_steps,
+        score=lambda averaged: scored(averaged, dev, units.end_id),
+        config=config.fit,
+        folder=folder,
+        display=display,
+    )
+    assert isinstance(best, LanguageModel)
+    return best
 
 
 class Epochs:

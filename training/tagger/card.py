@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from training.card import corpora_table, default_text, join_sections, layers_text, table
+from training.networks.tagger import TaggerConfig
 from training.tagger.config import TaggerRun
 
 FIGURES = {
@@ -70,16 +71,7 @@ LIMITS = """
 
 def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.Module, difference: float) -> str:
     """The card as Markdown."""
-    shipped = {name: v for name, v in network.state_dict().items() if "gmb" not in name and "wnut17" not in name}
-    num_weights = sum(value.numel() for value in shipped.values())
-    net = config.network
     dev = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
-    network_text = (
-        f"Word ({net.word_size}), suffix ({net.suffix_size}) and character features (convolutions of widths "
-        f"{', '.join(map(str, net.filter_widths))}, {net.num_filters} filters each), {layers_text(net)} "
-        f"shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
-        f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
-    )
     start = (PRETRAINED if config.pretrained else "") + (LABELLED if config.labelled_text else "")
     start = start if config.labelled_entities else FROM_BUNDLE
     made = MADE if config.generated_sentences or config.renamed_sentences else ""
@@ -89,7 +81,7 @@ def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.M
         f"# {manifest['name']} {manifest['version']}",
         manifest["description"],
         "## The network",
-        network_text,
+        network_text(config.network, network),
         "## Corpora and terms",
         corpora_table(manifest),
         f"The model as a whole: {manifest['licence']}.",
@@ -108,3 +100,15 @@ def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.M
         f"- Sentences of at most {manifest['limits']['max_tokens']} tokens." + LIMITS,
     ]
     return join_sections(sections)
+
+
+def network_text(config: TaggerConfig, network: nn.Module) -> str:
+    """The layers and sizes of the network, in words."""
+    shipped = {name: v for name, v in network.state_dict().items() if "gmb" not in name and "wnut17" not in name}
+    num_weights = sum(value.numel() for value in shipped.values())
+    return (
+        f"Word ({config.word_size}), suffix ({config.suffix_size}) and character features (convolutions of widths "
+        f"{', '.join(map(str, config.filter_widths))}, {config.num_filters} filters each), {layers_text(config)} "
+        f"shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
+        f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
+    )

@@ -5,7 +5,7 @@ python -m training.tagger.evaluate --help
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from service.bundle import load_bundle
@@ -60,28 +60,48 @@ def evaluate_pos(tagger: Tagger, split: str, data_dir: Path | None, *, baselines
             frequent = MostFrequentTag(unknown=unknown).fit(texts, tags)
             predicted["most frequent tag"] = [frequent.tag(row) for row in words]
             predicted["linear model"] = LinearTagger().fit(texts, tags).tag_all(words)
-        systems: Mapping[str, TagReport] = {
-            name: evaluate_tags(words=words, gold=test.gold[layer], predicted=tags, known_words=known)
-            for name, tags in predicted.items()
-        }
-        sections.append(TagSection(name=layer, corpus=f"{test.corpus}, gold tokens", systems=systems))
+        corpus = f"{test.corpus}, gold tokens"
+        sections.append(tag_section(layer, corpus, words, test.gold[layer], predicted, known_words=known))
     return sections
+
+
+def tag_section(
+    layer: str,
+    corpus: str,
+    words: Sequence[Sequence[str]],
+    gold: Tags,
+    predicted: Mapping[str, Tags],
+    *,
+    known_words: Collection[str],
+) -> TagSection:
+    """The figures of a layer of tags by several systems."""
+    systems: Mapping[str, TagReport] = {
+        name: evaluate_tags(words=words, gold=gold, predicted=tags, known_words=known_words)
+        for name, tags in predicted.items()
+    }
+    return TagSection(name=layer, corpus=corpus, systems=systems)
+
+
+def span_section(
+    name: str, corpus: str, gold: Tags, predicted: Mapping[str, Tags], labels: Sequence[str]
+) -> SpanSection:
+    """The figures of entities by several systems, and the confusion of the first."""
+    systems = {system: score_spans(gold, tags, labels) for system, tags in predicted.items()}
+    confusion = confuse_entities(gold, next(iter(predicted.values())))
+    return SpanSection(name=name, corpus=corpus, systems=systems, confusion=confusion)
 
 
 def evaluate_entities(tagger: Tagger, split: str, data_dir: Path | None) -> list[SpanSection]:
-    sections = []
-    for test in read_entity_sets(split, data_dir):
-        predicted = [row.entity for row in tag_words(tagger, test.sentences)]
-        gold = test.gold["entity"]
-        sections.append(
-            SpanSection(
-                name=test.name,
-                corpus=f"{test.corpus}, merged scheme",
-                systems={"model": score_spans(gold, predicted, test.labels)},
-                confusion=confuse_entities(gold, predicted),
-            )
+    return [
+        span_section(
+            test.name,
+            f"{test.corpus}, merged scheme",
+            test.gold["entity"],
+            {"model": [row.entity for row in tag_words(tagger, test.sentences)]},
+            test.labels,
         )
-    return sections
+        for test in read_entity_sets(split, data_dir)
+    ]
 
 
 def evaluate_raw(tagger: Tagger, split: str, data_dir: Path | None) -> conll18.Scores:

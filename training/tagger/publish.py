@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from service.bundle import VOCABULARIES
 from service.predictors.tagger import TagExample
 from service.predictors.tagger import Tagger as Predictor
 from service.text.vocabulary import Vocabulary, dump_vocabularies
+from training.card import Terms
 from training.corpora.licences import TAGGER_CORPORA
 from training.corpora.tagging import Heads
 from training.export import GRAPHS, check_graph, round_weights, write_graphs
@@ -25,8 +26,11 @@ from training.tagger import outside_text
 from training.tagger.card import tagger_card
 from training.tagger.config import TaggerRun
 from training.tagger.evaluate import measure, open_tagger, spans_of_texts, tag_words
-from training.tagger.export import QUANTIZED, answer_of, build_graph, check_batches
+from training.tagger.export import HEADS, QUANTIZED, answer_of, build_graph, check_batches
 from training.tagger.predict import shift_vector
+
+# The manifest from figures on dev by precision, and on test.
+Describe = Callable[[Mapping[str, dict[str, float]], Mapping[str, float]], dict[str, Any]]
 
 MAX_TOKENS = 1024  # of one sentence
 EXAMPLE_SENTENCES = (
@@ -55,14 +59,57 @@ def publish(
     data_dir: Path | None,
     report: Path,
 ) -> dict[str, float]:
-    """Write the bundle; returns its test figures, including ``own_schemes``, the figures of heads that are not
-    exported.
-
-    Raises ExportError, before anything is written, if the graph does not give the output of the network.
-    """
-    num_characters = config.vocabulary.num_characters
+    """Call :func:`write_bundle` with the official sets; returns the test figures, including ``own_schemes``, the
+    figures of heads that are not exported."""
     network = network.cpu().eval()
     shift_entities(network, heads["entity"], config.entity_shifts)
+
+    def measure_split(tagger: Predictor, split: str) -> dict[str, float]:
+        if split == "dev":
+            return measure(tagger, "dev", data_dir, title=config.name)
+        title = f"{config.name} {config.version}, test"
+        figures = measure(tagger, "test", data_dir, title=title, report=report)
+        return figures | own_schemes | outside_figures(tagger)
+
+    terms = Terms(corpora=TAGGER_CORPORA, licence="CC BY-SA 4.0", commercial_use=True)
+    return write_bundle(
+        network,
+        vocabularies,
+        num_characters=config.vocabulary.num_characters,
+        describe=lambda dev, test: manifest_of(
+            name=config.name,
+            version=config.version,
+            description="Parts of speech (Universal and Penn) and named entities of English, web text first.",
+            languages=("en",),
+            terms=terms,
+            num_characters=config.vocabulary.num_characters,
+            heads=heads,
+            dev=dev,
+            test=test,
+        ),
+        measure=measure_split,
+        card=lambda manifest, difference: tagger_card(manifest, config=config, network=network, difference=difference),
+        folder=folder,
+    )
+
+
+def write_bundle(
+    network: Tagger,
+    vocabularies: Mapping[str, Vocabulary],
+    *,
+    num_characters: int,
+    describe: Describe,
+    measure: Callable[[Predictor, str], dict[str, float]],
+    card: Callable[[Mapping[str, Any], float], str],
+    folder: Path,
+) -> dict[str, float]:
+    """Write the bundle into ``folder``; returns its test figures.
+
+    ``describe`` gives the manifest, ``measure`` the figures of a split (``dev`` or ``test``), ``card`` the card from
+    manifest and the largest difference of the graph from torch. The weights of the network are rounded as they ship.
+    Raises ExportError, before anything is written, if the graph does not give the output of the network.
+    """
+    network = network.cpu().eval()
     round_weights(network)
     batches = check_batches({name: len(vocabulary) for name, vocabulary in vocabularies.items()}, num_characters)
     difference = write_graphs(
@@ -73,17 +120,13 @@ def publish(
     )
     dump_vocabularies(vocabularies, folder / VOCABULARIES)
 
-    draft = manifest_of(config, heads, dev={}, test={})
-    write_draft(folder, draft)
+    write_draft(folder, describe({}, {}))
     taggers = {precision: open_tagger(folder, precision) for precision in GRAPHS}
     write_examples(taggers, examples_of(taggers["fp32"]), folder)
-    dev = {name: measure(tagger, "dev", data_dir, title=config.name) for name, tagger in taggers.items()}
-    title = f"{config.name} {config.version}, test"
-    test = measure(taggers["fp32"], "test", data_dir, title=title, report=report)
-    test |= own_schemes | outside_figures(taggers["fp32"])
-    final = manifest_of(config, heads, dev=dev, test=test)
-    card = tagger_card(final, config=config, network=network, difference=difference)
-    finish(folder, final, card, Predictor)
+    dev = {name: measure(tagger, "dev") for name, tagger in taggers.items()}
+    test = measure(taggers["fp32"], "test")
+    final = describe(dev, test)
+    finish(folder, final, card(final, difference), Predictor)
     return test
 
 
@@ -101,30 +144,34 @@ def shift_entities(network: Tagger, tags: Sequence[str], shifts: Mapping[str, fl
 
 
 def manifest_of(
-    config: TaggerRun,
-    heads: Heads,
     *,
+    name: str,
+    version: str,
+    description: str,
+    languages: Sequence[str],
+    terms: Terms,
+    num_characters: int,
+    heads: Heads,
     dev: Mapping[str, dict[str, float]],
     test: Mapping[str, float],
 ) -> dict[str, Any]:
-    labels = {name: heads[name] for name in ("upos", "xpos", "entity")}
+    """The manifest of a bundle; ``dev`` are figures by precision, ``test`` those of the default one."""
+    labels = {name: list(heads[name]) for name in HEADS}
     return {
-        "name": config.name,
-        "version": config.version,
+        "name": name,
+        "version": version,
         "task": "tag",
-        "languages": ["en"],
-        "description": "Parts of speech (Universal and Penn) and named entities of English, web text first.",
-        "licence": "CC BY-SA 4.0",
-        "commercial_use": True,
-        "corpora": TAGGER_CORPORA,
-        "features": {"num_characters": config.vocabulary.num_characters},
+        "languages": list(languages),
+        "description": description,
+        **terms.fields,
+        "features": {"num_characters": num_characters},
         "labels": labels,
         "limits": {"max_tokens": MAX_TOKENS},
         "inputs": [
             {
                 "name": "ids",
                 "type": "int32",
-                "shape": ["batch", "time", 2 + config.vocabulary.num_characters],
+                "shape": ["batch", "time", 2 + num_characters],
             },
             {"name": "lengths", "type": "int32", "shape": ["batch"]},
         ],

@@ -85,7 +85,12 @@ class TranslatorReport:
 
 
 def make_report(
-    title: str, test: Measured, history: Sequence[Mapping[str, float]], attentions: Sequence[AttentionPicture]
+    title: str,
+    test: Measured,
+    history: Sequence[Mapping[str, float]],
+    attentions: Sequence[AttentionPicture],
+    *,
+    source: str = SOURCE_LANGUAGE,
 ) -> TranslatorReport:
     """The report of measured test sets. BLEU by length is that of the first precision."""
     default = next(iter(test.values()))
@@ -97,7 +102,7 @@ def make_report(
     for part in default:
         by_language.setdefault(part.source.pairs[0].target_language, []).append(part)
     lengths = {
-        f"{SOURCE_LANGUAGE}-{language}": bleu_by_length(
+        f"{source}-{language}": bleu_by_length(
             [text for part in parts for text in part.translations],
             [pair for part in parts for pair in part.source.pairs],
         )
@@ -113,7 +118,9 @@ def make_report(
     )
 
 
-def attentions_of(translator: Translator, test: Sequence[TranslatedSet]) -> list[AttentionPicture]:
+def attentions_of(
+    translator: Translator, test: Sequence[TranslatedSet], *, source: str = SOURCE_LANGUAGE
+) -> list[AttentionPicture]:
     """The attention of some sentences from all over the test sets that are neither very short nor wider than a page."""
     found = []
     for number in range(NUM_PICTURES):
@@ -122,7 +129,7 @@ def attentions_of(translator: Translator, test: Sequence[TranslatedSet]) -> list
         if not fit:
             continue
         pair = fit[number * len(fit) // NUM_PICTURES]
-        options = TranslateOptions(pair=LanguagePair(SOURCE_LANGUAGE, pair.target_language), attention=True)
+        options = TranslateOptions(pair=LanguagePair(source, pair.target_language), attention=True)
         attention = translator.translate([pair.source], options)[0][0].attention
         assert attention is not None  # it was asked for
         found.append(

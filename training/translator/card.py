@@ -62,6 +62,8 @@ and measured on the other, with references as sources of the wrong language amon
 """
 LEARNED_NARROWLY = """- It learned from short, everyday sentences and descriptions of pictures. News, law, medicine,
   poetry and slang are beyond it, and it does not say so: fluent and wrong is its commonest failure."""
+LEARNED_OWN = """- It knows what its pairs show. Other text is beyond it, and it does not say so: fluent and
+  wrong is its commonest failure."""
 LEARNED_BROADLY = """- It learned from documentation, software, parliament, help, essays, fiction and everyday
   sentences. News with many names, medicine, law, poetry and slang are weaker: see the figures by domain. Forms of
   address are mixed (tú and usted, du and Sie, tu and vous), as they are in what it learned from."""
@@ -83,6 +85,7 @@ def translator_card(
     config: TranslatorRun,
     network: Translator,
     dev: Mapping[str, Mapping[str, float]],
+    recipe: str,
     reliability: Mapping[str, Reliability],
     difference: float,
     sizes: Mapping[str, int],
@@ -91,8 +94,8 @@ def translator_card(
 ) -> str:
     """The card as Markdown.
 
-    ``dev`` are figures by precision, the shipped one first; ``difference`` is that of the fp32 graphs from torch;
-    ``sizes`` by file are in bytes.
+    ``recipe`` says how the model was made; ``dev`` are figures by precision, the shipped one first; ``difference`` is
+    that of the fp32 graphs from torch; ``sizes`` by file are in bytes.
     """
     names = next(iter(dev.values()))
     rows = [[figure_text(name), *(f"{figures[name]:.2f}" for figures in dev.values())] for name in names]
@@ -107,7 +110,7 @@ def translator_card(
         *terms_of(config),
         f"The model as a whole: {manifest['licence']}.",
         "## Recipe",
-        RECIPE.format(recipe=recipe_text(config), seed=config.fit.seed, name=config.name),
+        recipe,
         "## Figures",
         MEASURED.format(beam_size=beam_size, signature=signature),
         table(["set", *dev], rows),
@@ -117,9 +120,16 @@ def translator_card(
         "## Sizes",
         table(["file", "MB"], [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items()]),
         "## Limits",
-        LIMITS.format(**manifest["limits"], learned=LEARNED_BROADLY if config.tiers else LEARNED_NARROWLY),
+        LIMITS.format(**manifest["limits"], learned=learned_text(config)),
     ]
     return join_sections(sections)
+
+
+def learned_text(config: TranslatorRun) -> str:
+    """The limits of what a run learned from."""
+    if config.tiers:
+        return LEARNED_BROADLY
+    return LEARNED_NARROWLY if config.corpora else LEARNED_OWN
 
 
 def confidence_sections(manifest: Mapping[str, Any], reliability: Mapping[str, Reliability]) -> list[str]:
@@ -142,7 +152,8 @@ def figure_text(name: str) -> str:
 
 def pairs_text(manifest: Mapping[str, Any]) -> str:
     """The pairs of languages in words: ``English to Spanish, English to German``."""
-    return ", ".join(f"{LANGUAGES[pair['source']]} to {LANGUAGES[pair['target']]}" for pair in manifest["pairs"])
+    names = ([LANGUAGES.get(pair[side], pair[side]) for side in ("source", "target")] for pair in manifest["pairs"])
+    return ", ".join(" to ".join(each) for each in names)
 
 
 def network_text(config: TranslatorRun, network: Translator) -> str:
@@ -163,6 +174,11 @@ def terms_of(config: TranslatorRun) -> list[str]:
     of_corpora = {"multi30k": NON_COMMERCIAL, "tatoeba": ATTRIBUTION}
     terms = [text for name, text in of_corpora.items() if name in config.corpora]
     return [*terms, COMMERCIAL] if "copyleft" in config.tiers else terms
+
+
+def card_recipe(config: TranslatorRun) -> str:
+    """The section of the card of a run on known corpora."""
+    return RECIPE.format(recipe=recipe_text(config), seed=config.fit.seed, name=config.name)
 
 
 def recipe_text(config: TranslatorRun) -> str:

@@ -116,10 +116,11 @@ def _engine(translate: Translate) -> Engine:
     return lambda texts, pair: [answer.translation for answer in translate(texts, str(pair))]
 
 
-def measure(engine: Engine, sets: Sequence[PairSet]) -> list[TranslatedSet]:
+def measure(engine: Engine, sets: Sequence[PairSet], *, source: str = SOURCE_LANGUAGE) -> list[TranslatedSet]:
+    """The translations of sets and their quality; ``source`` is the language that they are translated from."""
     measured = []
     for each in sets:
-        pair = LanguagePair(SOURCE_LANGUAGE, each.pairs[0].target_language)
+        pair = LanguagePair(source, each.pairs[0].target_language)
         translations = engine([one.source for one in each.pairs], pair)
         references = [one.target for one in each.pairs]
         measured.append(

@@ -6,7 +6,7 @@ the source language, whose translation counts as bad.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from service.predictors.translator import Translator
 from service.text.paragraphs import cut
 from training.corpora.parallel import Pair, PairSet
 from training.corpora.parallel_files import domain_of
+from training.translator.calibrate import Reliability, calibrate, rows_of
 from training.translator.scores import sentence_chrf
 
 SENTENCES_AT_ONCE = 512
@@ -44,6 +45,23 @@ def confidence_rows(translator: Translator, pair_set: PairSet, direction: str) -
                     "chrf": sentence_chrf(translator.decode(source)[0].text, pair.target) if pair.target else 0.0,
                     "features": asdict(features),
                 }
+
+
+def calibrate_on(
+    translator: Translator, sets: Mapping[str, Sequence[PairSet]], *, precision: float
+) -> tuple[dict[str, Any], Mapping[str, Reliability]]:
+    """The ``confidence`` of a manifest and its reliability, from dev sets by direction.
+
+    It is fitted on every other row and measured on the rest. Raises ValueError without rows, or if all are of one kind.
+    """
+    rows = [
+        row
+        for direction, parts in sets.items()
+        for part in parts
+        for row in confidence_rows(translator, part, direction)
+    ]
+    domains = list(dict.fromkeys(row["domain"] for row in rows))
+    return calibrate(rows_of(rows[::2]), rows_of(rows[1::2]), precision=precision, measured_on=domains)
 
 
 def limited(sets: Sequence[PairSet], limit: int | None) -> list[PairSet]:

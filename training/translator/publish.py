@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,25 @@ from service.predictors.translator import TranslateExample
 from service.predictors.translator import Translator as Predictor
 from service.text.placeholders.items import scan
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
+from training.card import Terms
 from training.checkpoints import history_of_training, load_translator
 from training.command_line import publishing_parser
 from training.config import load_config
-from training.corpora.licences import TRANSLATOR_CORPORA
-from training.corpora.open_parallel import sources_of
 from training.corpora.parallel import PairSet, read_sets
 from training.export import round_weights
 from training.networks.translator import Translator
 from training.publish import finish_bundle, precision_fields, write_draft, write_examples
 from training.translator.bundle_report import attentions_of, make_report, write_translator_report
-from training.translator.calibrate import Reliability, calibrate, rows_of
-from training.translator.card import translator_card
+from training.translator.calibrate import Reliability
+from training.translator.card import card_recipe, translator_card
 from training.translator.config import TranslatorRun
-from training.translator.evaluate import engine_here, figures_of, measure, open_translator, print_figures
-from training.translator.evaluate_confidence import confidence_rows, limited
+from training.translator.evaluate import TranslatedSet, engine_here, figures_of, measure, open_translator, print_figures
+from training.translator.evaluate_confidence import calibrate_on, limited
 from training.translator.export import ENCODERS, write_translator
 from training.translator.graphs import step_inputs, step_outputs
 from training.translator.prepare import domain_sets
 from training.translator.subwords import tag_of
+from training.translator.terms import source_of, terms_of
 
 MAX_TOKENS, MAX_TARGET_TOKENS = 128, 256  # of one sentence; longer ones were not among the training pairs
 SPLIT_TOKENS = 45  # of a sentence that is translated whole; longer ones in parts
@@ -77,6 +78,47 @@ def publish(
     data_dir: Path | None,
     report: Path,
 ) -> dict[str, float]:
+    """Call :func:`write_bundle` with the sets of the configuration."""
+
+    def calibrate_on_dev(translator: Predictor) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
+        if not config.tiers:  # a run on narrow corpora
+            return None, {}
+        sets = {
+            direction: limited(domain_sets(direction, split="dev", data_dir=data_dir), CALIBRATION_SENTENCES)
+            for direction in config.directions
+        }
+        return calibrate_on(translator, sets, precision=GOOD_SHARE)
+
+    facts = Facts(
+        terms=terms_of(config),
+        dev=sets_of_dev(config, data_dir),
+        test=read_sets(config.corpora, config.directions, "test", data_dir),
+        calibrate=calibrate_on_dev,
+        recipe=lambda _: card_recipe(config),
+    )
+    return write_bundle(network, subwords, config=config, facts=facts, folder=folder, report=report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facts:
+    """The fields of a bundle that training does not find out, and the sets that measure it."""
+
+    terms: Terms
+    dev: Sequence[PairSet]
+    test: Sequence[PairSet]
+    calibrate: Callable[[Predictor], tuple[dict[str, Any] | None, Mapping[str, Reliability]]]
+    recipe: Callable[[Sequence[TranslatedSet]], str]  # a section of the card, from the translated test sets
+
+
+def write_bundle(
+    network: Translator,
+    subwords: Subwords,
+    *,
+    config: TranslatorRun,
+    facts: Facts,
+    folder: Path,
+    report: Path,
+) -> dict[str, float]:
     """Write the bundle and the report; returns the test figures of the default precision.
 
     The weights of the network are rounded as they ship. The training curve of the report is that of the run in the
@@ -85,29 +127,33 @@ def publish(
     """
     network = network.cpu().eval()
     full = report.parent / "bundle"  # in both precisions; what ships has the default alone
-    write_answering(network, subwords, config, full, precisions=PRECISIONS)
+    write_answering(network, subwords, config, full, terms=facts.terms, precisions=PRECISIONS)
     bundle = load_bundle(full)
     engines = {
         precision: engine_here(open_translator(bundle, precision), beam_size=BEAM_SIZE, length_penalty=1.0)
         for precision in PRECISIONS
     }
-    confidence, reliability = calibrated(open_translator(bundle, DEFAULT), config, data_dir)
-    dev_sets = sets_of_dev(config, data_dir)
-    dev = {precision: measure(engine, dev_sets) for precision, engine in engines.items()}
-    test = measure(engines[DEFAULT], read_sets(config.corpora, config.directions, "test", data_dir))
+    confidence, reliability = facts.calibrate(open_translator(bundle, DEFAULT))
+    source = source_of(config)
+    dev = {precision: measure(engine, facts.dev, source=source) for precision, engine in engines.items()}
+    test = measure(engines[DEFAULT], facts.test, source=source)
     figures = figures_of(test)
     title = f"{config.name} {config.version}, test"
-    attentions = attentions_of(open_translator(bundle, DEFAULT), test)
-    write_translator_report(make_report(title, {DEFAULT: test}, history_of_training(report.parent), attentions), report)
+    attentions = attentions_of(open_translator(bundle, DEFAULT), test, source=source)
+    write_translator_report(
+        make_report(title, {DEFAULT: test}, history_of_training(report.parent), attentions, source=source), report
+    )
 
-    difference = write_answering(network, subwords, config, folder, precisions=(DEFAULT,))
-    final = manifest_of(config, network, precisions={DEFAULT: figures_of(dev[DEFAULT])}, test=figures)
+    difference = write_answering(network, subwords, config, folder, terms=facts.terms, precisions=(DEFAULT,))
+    measured = {DEFAULT: figures_of(dev[DEFAULT])}
+    final = manifest_of(config, network, terms=facts.terms, precisions=measured, test=figures)
     final |= {"confidence": confidence} if confidence else {}
     card = translator_card(
         final,
         config=config,
         network=network,
         dev={precision: figures_of(measured) for precision, measured in dev.items()},
+        recipe=facts.recipe(test),
         reliability=reliability,
         difference=difference,
         sizes={
@@ -118,22 +164,6 @@ def publish(
     )
     finish_bundle(folder, final, card, open_translator)
     return figures
-
-
-def calibrated(
-    translator: Predictor, config: TranslatorRun, data_dir: Path | None
-) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
-    """The ``confidence`` of the manifest and its reliability; None and nothing for a run on narrow corpora."""
-    if not config.tiers:
-        return None, {}
-    rows = [
-        row
-        for direction in config.directions
-        for each in limited(domain_sets(direction, split="dev", data_dir=data_dir), CALIBRATION_SENTENCES)
-        for row in confidence_rows(translator, each, direction)
-    ]
-    domains = list(dict.fromkeys(row["domain"] for row in rows))
-    return calibrate(rows_of(rows[::2]), rows_of(rows[1::2]), precision=GOOD_SHARE, measured_on=domains)
 
 
 def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
@@ -149,7 +179,13 @@ def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
 
 
 def write_answering(
-    network: Translator, subwords: Subwords, config: TranslatorRun, folder: Path, *, precisions: Sequence[str]
+    network: Translator,
+    subwords: Subwords,
+    config: TranslatorRun,
+    folder: Path,
+    *,
+    terms: Terms,
+    precisions: Sequence[str],
 ) -> float:
     """Write a bundle that answers, without figures and card; returns the difference of its graphs from torch.
 
@@ -159,7 +195,7 @@ def write_answering(
     silence(network, subwords)
     difference = write_translator(network, folder, precisions)
     (folder / SUBWORDS).write_bytes(subwords.processor.serialized_model_proto())
-    draft = manifest_of(config, network, precisions={name: {} for name in precisions}, test={})
+    draft = manifest_of(config, network, terms=terms, precisions={name: {} for name in precisions}, test={})
     write_draft(folder, draft)
     translator = open_translator(load_bundle(folder), DEFAULT)
     write_examples({DEFAULT: translator}, examples_of(translator), folder)
@@ -181,6 +217,7 @@ def manifest_of(
     config: TranslatorRun,
     network: Translator,
     *,
+    terms: Terms,
     precisions: Mapping[str, Mapping[str, float]],
     test: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -196,9 +233,7 @@ def manifest_of(
         "languages": sorted({language for pair in pairs for language in pair}),
         "pairs": [{"source": source, "target": target, "tag": tag_of(target)} for source, target in pairs],
         "description": config.description,
-        "licence": licence_of(config),
-        "commercial_use": allows_commercial_use(config),
-        "corpora": corpora_of(config),
+        **terms.fields,
         "features": {},
         "labels": {},
         "limits": {
@@ -211,27 +246,6 @@ def manifest_of(
         **fields,
         "metrics": dict(test),
     }
-
-
-def corpora_of(config: TranslatorRun) -> list[dict[str, str]]:
-    """Every corpus and source that a run learned from, with its terms."""
-    sources = [
-        {"name": each.name, "use": f"sentence pairs: {each.domain}", "licence": each.licence, "source": each.origin}
-        for each in sources_of(config.tiers)
-    ]
-    return [*(dict(TRANSLATOR_CORPORA[name]) for name in config.corpora), *sources]
-
-
-def licence_of(config: TranslatorRun) -> str:
-    """The licence of a model of a run: the most demanding of its sources, those of software aside."""
-    if "multi30k" in config.corpora:
-        return "CC BY-NC-SA 4.0"
-    return "CC BY-SA 4.0" if "copyleft" in config.tiers else "CC BY 4.0"
-
-
-def allows_commercial_use(config: TranslatorRun) -> bool:
-    """Whether the terms of every corpus, as their publishers state them, allow commercial use of a model."""
-    return "multi30k" not in config.corpora and "restricted" not in config.tiers
 
 
 def examples_of(translator: Predictor) -> list[TranslateExample]:

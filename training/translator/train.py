@@ -5,18 +5,20 @@ python -m training.translator.train --help
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from service.bundle import SUBWORDS
 from service.text.subwords import Subwords
 from training.checkpoints import load_translator, new_translator
 from training.command_line import publishing_parser
 from training.config import load_config
-from training.corpora.parallel import read_pairs
+from training.corpora.parallel import PairSet, read_pairs
+from training.displays import Display
 from training.loop import fit, seed_everything
 from training.networks.translator import TranslatorNetwork
 from training.translator.batches import MeasuredPair, PairBatch, measure, pack_pairs, pair_batches
@@ -44,14 +46,7 @@ def main() -> None:
 
     network = first_network(config, subwords)
     print(f"{sum(weight.numel() for weight in network.parameters()):,} weights; {len(epochs.examples):,} pairs")
-    best = fit(
-        network,
-        epochs.batches,
-        steps_per_epoch=epochs.num_steps,
-        score=lambda averaged: score_sets(averaged, best_cut, dev, beam_size=config.dev_beam_size),
-        config=config.fit,
-        folder=folder,
-    )
+    best = fit_translator(network, epochs, best_cut, dev, config=config, folder=folder)
     if not arguments.bundle:
         return
     # Publishing needs the packages of the service, training alone does not.
@@ -67,6 +62,28 @@ def main() -> None:
         report=folder / "report",
     )
     print_figures(figures)
+
+
+def fit_translator(
+    network: TranslatorNetwork,
+    epochs: Epochs,
+    encoder: SubwordPairEncoder,
+    dev: Sequence[PairSet],
+    *,
+    config: TranslatorRun,
+    folder: Path,
+    display: Display | None = None,
+) -> nn.Module:
+    """Train a network and return the weights of the highest chrF on the dev sets; see :func:`training.loop.fit`."""
+    return fit(
+        network,
+        epochs.batches,
+        steps_per_epoch=epochs.num_steps,
+        score=lambda averaged: score_sets(averaged, encoder, dev, beam_size=config.dev_beam_size),
+        config=config.fit,
+        folder=folder,
+        display=display,
+    )
 
 
 class Epochs:

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from tests.training.classifier.made_up import config
-from training.classifier.card import OPEN, classifier_card, corpora_of, licence_of
+from training.classifier.card import OPEN, classifier_card, corpora_of, licence_of, recipe_text, terms_of
 from training.classifier.config import TeacherConfig
 from training.classifier.publish import groups_of, manifest_of
 from training.config import FitConfig
@@ -53,7 +53,7 @@ def test_a_corpus_of_one_s_own_has_terms_that_nobody_stated():
 
 def manifest(run, metrics=None, **choices):
     precisions = {name: metrics or {"spam_sms_accuracy": 50.0} for name in ("fp32", "int8")}
-    fields = {"config": run, "labels": LABELS, "data_dir": None, "precisions": precisions}
+    fields = {"config": run, "labels": LABELS, "terms": terms_of(run), "groups": {}, "precisions": precisions}
     return manifest_of(**fields, metrics={"temperature": 1.5}, **choices)
 
 
@@ -68,8 +68,14 @@ def test_a_manifest_says_whether_commercial_use_is_allowed_once(corpora, allowed
 
 def card(run, metrics=None, **choices) -> str:
     network = Classifier(num_words=5, num_labels=2, config=run.network)
+    found = manifest(run, metrics, **choices)
     return classifier_card(
-        manifest(run, metrics, **choices), config=run, network=network, difference=2e-7, sizes={"model.onnx": 2_500_000}
+        found,
+        config=run,
+        network=network,
+        recipe=recipe_text(found, run),
+        difference=2e-7,
+        sizes={"model.onnx": 2_500_000},
     )
 
 

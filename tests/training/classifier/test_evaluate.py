@@ -20,6 +20,7 @@ from tests.fakes import (
 )
 from tests.training.classifier.made_up import config
 from tests.training.corpora.made_up_texts import write
+from training.classifier.corpora import read_sets
 from training.classifier.evaluate import classify_texts, measure, open_classifier
 
 TEXTS = ("good", "bad plot", "exciting plot", "boring", "a good plot", "not bad")
@@ -51,7 +52,8 @@ def test_a_text_without_a_word_has_the_mean_of_the_others_or_equal_scores(model)
 def test_a_bundle_is_measured_on_the_corpora_of_its_configuration(model, tmp_path):
     rows = (f"{LABELS[label]}\t{text}\n" for text, label in zip(TEXTS, GOLD, strict=True))
     write(tmp_path / "mine" / "test.tsv", "".join(rows))
-    (found,) = measure(model, config(corpora=("mine",), labels=LABELS), "test", tmp_path)
+    run = config(corpora=("mine",), labels=LABELS)
+    (found,) = measure(model, run, read_sets(run, "test", tmp_path))
     assert found.figures["accuracy"] == pytest.approx(5 / 6)
     assert found.calibration.expected_error == found.figures["ece"]
 
@@ -61,6 +63,6 @@ def test_a_multi_label_bundle_is_measured_at_its_own_thresholds(tmp_path):
     texts = [text for text in ("exciting plot", "bad", "boring bad", "good good") if chosen_of(text)]
     write(tmp_path / "mine" / "dev.tsv", "".join(f"{','.join(chosen_of(text))}\t{text}\n" for text in texts))
     run = config(corpora=("mine",), labels=MULTI_LABELS, multi_label=True)
-    (found,) = measure(model, run, "dev", tmp_path)
+    (found,) = measure(model, run, read_sets(run, "dev", tmp_path))
     assert found.figures == {"macro_f1": 1.0, "micro_f1": 1.0}
     assert max(probabilities_of("bad").values()) < 0.9 <= max(probabilities_of("boring bad").values())

@@ -35,10 +35,19 @@ def test_a_constant_a_row_changes_nothing():
     assert fit_temperature(shifted, labels) == pytest.approx(fit_temperature(logits, labels))
 
 
-def test_where_all_or_nothing_is_right_it_stays_within_bounds():
+def test_where_every_answer_is_right_confidence_grows_with_the_number_of_texts():
     logits = np.array([[4.0, 0.0], [0.0, 4.0]])
-    assert fit_temperature(logits, [0, 1]) == pytest.approx(LOWEST)
+    for count in (4, 400):
+        rows = np.tile(logits, (count // 2, 1))
+        temperature = fit_temperature(rows, [0, 1] * (count // 2))
+        wrong = probabilities_of(rows, temperature)[0, 1]
+        assert wrong == pytest.approx(0.5 / (count + 2), rel=1e-3)
+
+
+def test_where_nothing_is_right_it_stays_within_bounds():
+    logits = np.array([[4.0, 0.0], [0.0, 4.0]])
     assert fit_temperature(logits, [1, 0]) == pytest.approx(HIGHEST)
+    assert fit_temperature(logits / 1e3, [0, 1]) == pytest.approx(LOWEST)
 
 
 def test_probabilities_of_huge_logits_are_finite():

@@ -1,0 +1,224 @@
+"""A classifier of one's own texts: from a table to a bundle that ``POST /classify`` serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.text.batch import Batch, pad
+from service.text.pipeline import TextEncoder
+from service.text.tokenizer import words_of
+from service.text.vocabulary import Vocabulary
+from training.classifier.baselines import LinearSvm
+from training.classifier.bundle_start import ClassifierStart
+from training.classifier.config import ClassifierRun
+from training.classifier.corpora import HeldOutSets, TextSet
+from training.classifier.evaluate import classify_texts, open_classifier
+from training.classifier.export import random_batch
+from training.classifier.figures import measure_set
+from training.classifier.publish import Facts, write_bundle
+from training.classifier.report import BASELINES
+from training.classifier.train import fit_classifier
+from training.corpora.labelled_text import LabelledText
+from training.export import SHAPES
+from training.loop import seed_everything
+from training.networks.classifier import Classifier
+from training.own_data.errors import count_text
+from training.own_data.labelled import Labelled, LabelledData, TableOptions, read_splits
+from training.own_data.options import Clock, Say, TrainOptions
+from training.own_data.progress import TimeLeft
+from training.own_data.recipe import own_recipe, own_terms
+from training.own_data.sizes import classifier_run
+from training.own_data.starts import best_start, open_starts
+from training.own_data.verdict import Verdict, compare
+from training.own_data.workspace import Workspace, check_free, workspace
+from training.vocabularies import vocabulary_of_texts
+
+BASELINE = "TF-IDF, linear SVM"
+STRENGTHS = (0.3, 1.0, 3.0)  # inverses of the SVM's regularisation
+PROOF_TEXTS, PROOF_TOKENS, SHORT = 64, 200, 40  # of dev, on which the graph is proved; tokens of a random text
+EXAMPLES_OF = "en-intent"  # whose plain inputs the service replays: no text of one's own is in a bundle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierFiles:
+    """The files of a classifier's data."""
+
+    train: Path
+    dev: Path | None = None
+    test: Path | None = None
+
+
+def train_classifier(
+    files: ClassifierFiles, options: TrainOptions, *, table: TableOptions, starts: Sequence[Path], say: Say
+) -> Verdict:
+    """Train a classifier and write its bundle; returns how it compares with the baseline.
+
+    It starts from that of the bundles ``starts`` that suits the texts best. Raises DataError.
+    """
+    clock = Clock(options.minutes)
+    check_free(options.out, overwrite=options.overwrite)
+    data = read_splits(files.train, files.dev, files.test, table, options.seed)
+    for note in data.notes:
+        say(note)
+    say(
+        f"{count_text(len(data.labels), 'label')}; {len(data.train):,} texts to learn from, {len(data.dev):,} to "
+        f"choose by, {len(data.test):,} to measure by."
+    )
+    with workspace(options.out, overwrite=options.overwrite) as made:
+        seed_everything(options.seed)
+        sets = held_out_sets(data, options.name)
+        train = labelled_texts(data.train, data.labels)
+        baseline = best_svm(train, sets)
+        begun = best_start(open_starts(starts), train, sets.dev[0].texts)
+        config = classifier_run(
+            name=options.name,
+            title=f"Classes of texts as in {files.train.name}",
+            labels=data.labels,
+            num_texts=len(train),
+            language=options.language,
+            minutes=clock.minutes_to_train,
+            seed=options.seed,
+        )
+        write_baselines(made, baseline, sets, config, num_texts=len(train))
+        network, vocabulary = fit_own(config, train, sets, begun, made.run, say)
+        verdicts: list[Verdict] = []
+
+        def recipe(manifest: Mapping[str, Any]) -> str:
+            verdicts.append(judge(made.bundle, baseline, sets.test[0]))
+            return own_recipe(
+                options,
+                start=begun.name if begun else None,
+                sizes=(len(data.train), len(data.dev), len(data.test)),
+                chosen=f"The epoch and the temperature ({manifest['metrics']['temperature']:.3f})",
+                verdict=verdicts[0].text,
+            )
+
+        write_bundle(
+            network,
+            vocabulary,
+            config=config,
+            labels=data.labels,
+            sets=sets,
+            facts=Facts(
+                terms=own_terms(files.train.name, start=begun.name if begun else None, licence=begun and begun.licence),
+                recipe=recipe,
+                batches=proof_batches(sets, vocabulary),
+                inputs=EXAMPLES_OF,
+            ),
+            folder=made.bundle,
+            report=made.report,
+        )
+    return verdicts[0]
+
+
+def labelled_texts(texts: Sequence[Labelled], labels: Sequence[str]) -> list[LabelledText]:
+    """The texts with their labels as targets."""
+    return [
+        LabelledText(text=each.text, target=tuple(float(label == each.label) for label in labels), source="own")
+        for each in texts
+    ]
+
+
+def held_out_sets(data: LabelledData, name: str) -> HeldOutSets:
+    """The dev and the test set."""
+    dev, test = ([TextSet(name=name, texts=labelled_texts(part, data.labels))] for part in (data.dev, data.test))
+    return HeldOutSets(dev=dev, test=test)
+
+
+def fit_own(
+    config: ClassifierRun,
+    train: Sequence[LabelledText],
+    sets: HeldOutSets,
+    start: ClassifierStart | None,
+    folder: Path,
+    say: Say,
+) -> tuple[Classifier, Vocabulary]:
+    """Train a network, from a bundle's weights if there is a start; returns it with the vocabulary that it ships with.
+
+    It learns with the words of the texts alone. Words that only the bundle has are added at the end.
+    """
+    own = vocabulary_of_texts((text.text for text in train), max_words=config.max_words, min_count=config.min_count)
+    vocabulary = own
+    if start:
+        config = replace(config, network=start.sizes(config.network))
+        vocabulary = start.extended(own, (text.text for part in sets.dev for text in part.texts))
+    network = Classifier(num_words=len(vocabulary), num_labels=len(config.labels), config=config.network)
+    if start:
+        start.load_into(network, vocabulary)
+    weights = sum(value.numel() for value in network.parameters())
+    say(
+        f"An LSTM of {config.network.hidden_size} a direction over {len(vocabulary):,} words, {weights / 1e6:.1f} M "
+        f"weights{f', starting from {start.name}' if start else ''}."
+    )
+    best = fit_classifier(
+        network,
+        vocabulary,
+        config=config,
+        labels=config.labels,
+        train={config.name: list(train)},
+        dev=sets.dev,
+        folder=folder,
+        display=TimeLeft(limit_minutes=config.fit.limit_minutes or 0, figure="accuracy"),
+    )
+    if start:
+        wider = start.extended(vocabulary)
+        start.widen(best, vocabulary, wider)
+        vocabulary = wider
+    return best, vocabulary
+
+
+def best_svm(train: Sequence[LabelledText], sets: HeldOutSets) -> LinearSvm:
+    """The baseline of the strength that is right most often on dev."""
+    (dev,) = sets.dev
+    gold = gold_of(dev)
+    models = [LinearSvm(train, strength=strength) for strength in STRENGTHS]
+    return max(models, key=lambda model: (model.labels(texts_of(dev)) == gold).sum())
+
+
+def write_baselines(
+    made: Workspace, baseline: LinearSvm, sets: HeldOutSets, config: ClassifierRun, *, num_texts: int
+) -> None:
+    """Write the baseline's figures where the report reads them. It gives no probabilities, so no calibration error."""
+    found: dict[str, Any] = {"train_texts": num_texts}
+    for split, parts in sets.by_split().items():
+        found[split] = {}
+        for part in parts:
+            rows = np.eye(len(config.labels))[baseline.labels(texts_of(part))]
+            figures = measure_set(part, rows, config, config.labels).figures
+            found[split][part.name] = {BASELINE: {name: figures[name] for name in ("accuracy", "macro_f1")}}
+    (made.run / BASELINES).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def judge(bundle: Path, baseline: LinearSvm, test: TextSet) -> Verdict:
+    """Compare the bundle's answers with the baseline's on the test set."""
+    gold, texts = gold_of(test), texts_of(test)
+    ours = classify_texts(open_classifier(bundle).classifier, texts).argmax(1)
+    return compare((ours == gold).tolist(), (baseline.labels(texts) == gold).tolist(), name=BASELINE)
+
+
+def proof_batches(sets: HeldOutSets, vocabulary: Vocabulary) -> list[Batch]:
+    """Batches on which the graph is compared with torch: dev texts, and short ones of random words.
+
+    On hundreds of random words in a row the states of some networks are chaotic, so that the last digits of two correct
+    programs grow apart.
+    """
+    encoder = TextEncoder(vocabulary)
+    (dev,) = sets.dev
+    rows = [encoder.encode(words_of(text))[:PROOF_TOKENS] for text in texts_of(dev)[:PROOF_TEXTS]]
+    short = [random_batch(shape, len(vocabulary), seed) for seed, shape in enumerate(SHAPES) if shape[1] <= SHORT]
+    return short + [pad([row]) for row in rows[:3]] + [pad(rows)]
+
+
+def gold_of(part: TextSet) -> npt.NDArray[np.int64]:
+    return np.array([text.label for text in part.texts], np.int64)
+
+
+def texts_of(part: TextSet) -> list[str]:
+    return [text.text for text in part.texts]
