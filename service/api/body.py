@@ -116,6 +116,8 @@ def _choices(form: inspect.Type) -> Collection[str]:
         return _choices(form.type)
     if isinstance(form, inspect.ListType):
         return _choices(form.item_type)
+    if isinstance(form, inspect.UnionType):
+        return [choice for each in form.types for choice in _choices(each)]
     return [str(value) for value in form.values] if isinstance(form, inspect.LiteralType) else ()
 
 

@@ -19,7 +19,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.types import Method
 
-from service.api import language_schemas, schemas
+from service.api import language_schemas, schemas, tag_formats
 from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
 from service.api.problems import PROBLEM_JSON, Problem
@@ -45,8 +45,19 @@ STREAMS: Mapping[str, Mapping[str, type[Any]]] = {
     "/translate": {"sentence": schemas.SentenceEvent, **ENDS},
     "/generate": {"token": language_schemas.TokenEvent, "sample": language_schemas.SampleEvent, **ENDS},
 }
+OTHER_ANSWERS: Mapping[str, Mapping[str, Json]] = {
+    "/tag": {
+        tag_formats.SPACY_JSON: {"$ref": REF.format(name=tag_formats.SpacyResponse.__name__)},
+        tag_formats.CONLLU: {
+            "type": "string",
+            "description": "CoNLL-U: a document (newdoc) for each text, its id the text's place from 0. A text without "
+            "an answer is a document without sentences, with its reason as a comment",
+        },
+    }
+}
 ANSWERS = (
     schemas.TagResponse,
+    tag_formats.SpacyResponse,
     schemas.ClassifyResponse,
     schemas.TranslateResponse,
     language_schemas.GenerateResponse,
@@ -63,6 +74,8 @@ EXAMPLES: Mapping[str, Mapping[str, Json]] = {
         "text": {"text": "Alice moved to Hong Kong."},
         "tokens": {"tokens": [["Alice", "plays", "well"], ["Bob", "too"]], "tasks": ["pos"]},
         "several": {"text": ["Alice moved to Hong Kong.", ""], "truncate": True, "offset_unit": "utf16"},
+        "conllu": {"text": ["Alice moved to Hong Kong.", "She likes it."], "format": "conllu"},
+        "spacy": {"text": "Alice moved to Hong Kong.", "format": "spacy"},
     },
     "/classify": {"text": {"text": "It was not bad at all."}, "several": {"text": ["It was good.", "It was not."]}},
     "/translate": {
@@ -243,6 +256,8 @@ def _complete_operation(path: str, operation: Json, *, has_content: bool) -> Non
     if is_task:
         content = operation["requestBody"]["content"]["application/json"]
         content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
+    for media_type, schema in OTHER_ANSWERS.get(path, {}).items():
+        operation["responses"]["200"]["content"][media_type] = {"schema": schema}
     if path in STREAMS:
         operation["responses"]["200"]["content"][EVENT_STREAM] = {"schema": _event_schema(STREAMS[path])}
     for status, response in operation["responses"].items():

@@ -29,6 +29,12 @@ def not_strict(body: Body) -> Body:
     return {**body, "strict": False} if "strict" in body else body
 
 
+def with_a_unit(body: Body) -> Body:
+    """Offsets in the unit that the format counts in."""
+    counted = {"offset_unit": "codepoint"} if body.get("format") in ("conllu", "spacy") else {}
+    return not_strict({**body, **counted})
+
+
 def with_a_pair(body: Body) -> Body:
     """Languages that a model has, and numbers that go together."""
     beam_size = body.get("beam_size", 4)
@@ -57,7 +63,7 @@ def with_a_gap(body: Body) -> Body:
 
 
 MEANT: Mapping[str, Callable[[Body], Body]] = {
-    "/tag": not_strict,
+    "/tag": with_a_unit,
     "/classify": not_strict,
     "/translate": with_a_pair,
     "/generate": with_a_good_length,
