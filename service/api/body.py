@@ -78,9 +78,9 @@ class JsonRequest(Request[Any, Any, Any]):
         return await asyncio.get_running_loop().run_in_executor(rules.executor, decode, body, form, rules.max_values)
 
 
-def requests_by(rules: BodyRules) -> type[JsonRequest]:
-    """Make a request class that reads bodies by these rules."""
-    return type("JsonRequest", (JsonRequest,), {"__slots__": (), "rules": rules})
+def requests_by(rules: BodyRules, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
+    """Make a request class of this kind that reads bodies by these rules."""
+    return type(kind.__name__, (kind,), {"__slots__": (), "rules": rules})
 
 
 def decode(body: bytes, form: Any, max_values: int) -> Any:
@@ -155,13 +155,19 @@ def _with_integer(body: bytes, form: Any, name: str) -> bytes | None:
 
 def _check_media_type(request: JsonRequest) -> None:
     """Raise UnsupportedMediaTypeError unless the body is declared as JSON; no declaration counts as JSON."""
+    check_not_compressed(request)
     headers = request.headers
-    if headers.get("content-encoding", "identity").lower() != "identity" or (
-        headers.get("transfer-encoding", "chunked").lower() != "chunked"
-    ):
-        raise UnsupportedMediaTypeError("the body is compressed; send it as it is")
     media_type, options = request.content_type
     charset = options.get("charset", "utf-8").lower()
     is_json = media_type == "application/json" or media_type.endswith("+json") or not headers.get("content-type")
     if not is_json or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaTypeError("send application/json in UTF-8")
+
+
+def check_not_compressed(request: JsonRequest) -> None:
+    """Raise UnsupportedMediaTypeError if the body is compressed."""
+    headers = request.headers
+    if headers.get("content-encoding", "identity").lower() != "identity" or (
+        headers.get("transfer-encoding", "chunked").lower() != "chunked"
+    ):
+        raise UnsupportedMediaTypeError("the body is compressed; send it as it is")

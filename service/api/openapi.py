@@ -19,10 +19,11 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.types import Method
 
-from service.api import language_schemas, schemas, tag_formats
+from service.api import language_schemas, libretranslate, schemas, tag_formats
 from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
-from service.api.problems import PROBLEM_JSON, Problem
+from service.api.form import FORM
+from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
 from service.errors import ServiceError, UnknownPathError
 from service.models.cards import Limits, ModelsResponse
 from service.scheduling.job import Priority
@@ -32,14 +33,16 @@ VERSION = "0.1.0"
 WEB = Path(__file__).parents[1] / "web"
 SCRIPT = "rapidoc-min.js"
 REF = "#/components/schemas/{name}"
+LIBRETRANSLATE_PATH = f"{LIBRETRANSLATE}translate"
 TASKS: Mapping[str, type[Any]] = {
     "/tag": schemas.TagRequest,
     "/classify": schemas.ClassifyRequest,
     "/translate": schemas.TranslateRequest,
     "/generate": language_schemas.GenerateRequest,
     "/score": language_schemas.ScoreRequest,
+    LIBRETRANSLATE_PATH: libretranslate.LibreTranslateRequest,
 }
-TEXT_FIELDS = {"/generate": "prompt"}  # of other tasks it is "text"
+TEXT_FIELDS = {"/generate": "prompt", LIBRETRANSLATE_PATH: "q"}  # of other tasks it is "text"
 ENDS: Mapping[str, type[Any]] = {"refused": schemas.RefusedEvent, "done": schemas.DoneEvent, "error": Problem}
 STREAMS: Mapping[str, Mapping[str, type[Any]]] = {
     "/translate": {"sentence": schemas.SentenceEvent, **ENDS},
@@ -58,6 +61,9 @@ OTHER_ANSWERS: Mapping[str, Mapping[str, Json]] = {
 ANSWERS = (
     schemas.TagResponse,
     tag_formats.SpacyResponse,
+    libretranslate.LibreTranslateAnswer,
+    libretranslate.LibreTranslateLanguage,
+    LibreTranslateError,
     schemas.ClassifyResponse,
     schemas.TranslateResponse,
     language_schemas.GenerateResponse,
@@ -96,6 +102,11 @@ EXAMPLES: Mapping[str, Mapping[str, Json]] = {
         "text": {"text": "The report is ready."},
         "several": {"text": ["The keys are here.", "The keys is here."], "offset_unit": "utf16"},
         "choices": {"text": "The keys on the table ___ here.", "choices": ["are", "is"]},
+    },
+    LIBRETRANSLATE_PATH: {
+        "text": {"q": "I love this book.", "source": "en", "target": "es"},
+        "several": {"q": ["I love this book.", "Where is it?"], "source": "auto", "target": "es", "format": "html"},
+        "alternatives": {"q": "I love this book.", "source": "en", "target": "es", "alternatives": 3},
     },
 }
 
@@ -142,6 +153,7 @@ ANSWER_HEADERS = {
     ),
 }
 HEADERS_OF_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
+WITHOUT_KEY = {"/health/live", "/health/ready", f"{LIBRETRANSLATE}languages", LIBRETRANSLATE_PATH}  # or in the body
 KEYS: Mapping[str, Json] = {
     "Bearer": {"type": "http", "scheme": "bearer"},
     "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -224,7 +236,7 @@ def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
         for method, operation in operations.items():
             _complete_operation(path, operation, has_content=method != "head")
             if needs_key:
-                operation["security"] = [] if path.startswith("/health/") else [{name: []} for name in KEYS]
+                operation["security"] = [] if path in WITHOUT_KEY else [{name: []} for name in KEYS]
 
 
 def types(limits: Limits) -> Json:
@@ -256,6 +268,8 @@ def _complete_operation(path: str, operation: Json, *, has_content: bool) -> Non
     if is_task:
         content = operation["requestBody"]["content"]["application/json"]
         content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
+    if path == LIBRETRANSLATE_PATH:
+        operation["requestBody"]["content"][FORM] = {"schema": content["schema"]}
     for media_type, schema in OTHER_ANSWERS.get(path, {}).items():
         operation["responses"]["200"]["content"][media_type] = {"schema": schema}
     if path in STREAMS:

@@ -48,6 +48,12 @@ def with_a_pair(body: Body) -> Body:
     return not_strict(found)
 
 
+def with_a_compatible_pair(body: Body) -> Body:
+    """Languages that a model has, in the words of LibreTranslate."""
+    target = body["target"] if body["target"] in TARGETS else TARGETS[len(body["target"]) % len(TARGETS)]
+    return {**body, "source": "en", "target": target}
+
+
 def with_a_good_length(body: Body) -> Body:
     """A length that every model writes, and no state: one is good for the model that has answered it."""
     found = {name: value for name, value in body.items() if name != "state"}
@@ -68,4 +74,5 @@ MEANT: Mapping[str, Callable[[Body], Body]] = {
     "/translate": with_a_pair,
     "/generate": with_a_good_length,
     "/score": with_a_gap,
+    "/compat/libretranslate/translate": with_a_compatible_pair,
 }
