@@ -19,7 +19,6 @@ from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.tag_formats import (
     MEDIA_TYPES,
     SpacyDoc,
-    check_offset_unit,
     refused_doc,
     spacy_doc,
     with_format,
@@ -43,7 +42,6 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
     response = TagResponse
 
     def read(self, data: TagRequest, limits: Limits) -> list[InputItem]:
-        check_offset_unit(data)
         return read_text_or_tokens(text=data.text, tokens=data.tokens, limits=limits)
 
     def encode(self, item: InputItem, data: TagRequest, model: Tagger) -> TaggedItem:

@@ -83,17 +83,15 @@ class SpacyResponse(Struct, frozen=True):
 
 
 def with_format(data: TagRequest, request: Request[Any, Any, Any]) -> TagRequest:
-    """Return the request with the format that its Accept header asks for, if it names none itself."""
-    if data.format is None and (chosen := _accepted(request.headers.get("accept", ""))) != "json":
-        return msgspec.structs.replace(data, format=chosen)
-    return data
-
-
-def check_offset_unit(data: TagRequest) -> None:
-    """Raise InvalidRequestError if a format that counts in code points is asked to count in another unit."""
+    """Return the request with the format that its Accept header asks for, if it names none itself. Raises
+    InvalidRequestError if the format counts in code points and the request asks for another unit."""
+    accept = request.headers.get("accept", "")
+    if data.format is None and (CONLLU in accept or SPACY_JSON in accept):  # most name neither and are not parsed
+        data = msgspec.structs.replace(data, format=_accepted(accept))
     if data.format in ("conllu", "spacy") and data.offset_unit != "codepoint":
         message = f"must be codepoint with the format {data.format}"
         raise InvalidRequestError(f"offset_unit {message}", errors=[FieldError(path="offset_unit", message=message)])
+    return data
 
 
 def write_results(form: TagFormat | None, model: ModelName, results: Sequence[Any]) -> bytes:
@@ -150,11 +148,10 @@ def spacy_entities(result: TagResult) -> list[SpacyEntity] | UnsetType:
 
 
 def _accepted(header: str) -> TagFormat:
-    """Return the format that an Accept header prefers; JSON unless it names another one."""
-    if CONLLU in header or SPACY_JSON in header:  # most headers name neither and are not parsed
-        with suppress(OverflowError):  # which Litestar raises for q=inf
-            best = Accept(header).best_match(list(MEDIA_TYPES.values()))
-            return next((form for form, media_type in MEDIA_TYPES.items() if media_type == best), "json")
+    """Return the format that an Accept header prefers."""
+    with suppress(OverflowError):  # which Litestar raises for q=inf
+        best = Accept(header).best_match(list(MEDIA_TYPES.values()))
+        return next((form for form, media_type in MEDIA_TYPES.items() if media_type == best), "json")
     return "json"
 
 
