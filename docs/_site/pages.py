@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import openapi
+import package
 
 from service import settings
 
@@ -16,23 +18,30 @@ CARDS = sorted((ROOT / "models").glob("*/CARD.md"))
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
 # The file that a page is made of, by the page's address: links in it are relative to that file.
 SOURCES: Mapping[str, Path] = {
+    "index.md": ROOT / "README.md",
+    "documents.md": ROOT / "docs/README.md",
     "changelog.md": ROOT / "CHANGELOG.md",
     **{f"models/{card.parent.name}.md": card for card in CARDS},
     **{f"notebooks/{notebook.stem}.md": notebook for notebook in NOTEBOOKS},
 }
 
 
+@cache
 def generated_files() -> dict[str, str]:
     """Return the content of each page by its address, and the description of the API as a file."""
     document = openapi.document()
     pages = {uri: source.read_text("utf-8") for uri, source in SOURCES.items() if source.suffix == ".md"}
     pages |= {f"notebooks/{path.stem}.md": "\n".join(_notebook_lines(path)) for path in NOTEBOOKS}
-    return pages | {
-        "models/index.md": "\n".join(_model_lines()),
-        "reference/openapi.json": json.dumps(document, indent=1),
-        "reference/openapi.md": "\n".join(openapi.lines(document)),
-        "reference/settings.md": "\n".join(_setting_lines()),
-    }
+    return (
+        pages
+        | package.pages()
+        | {
+            "models/index.md": "\n".join(_model_lines()),
+            "reference/openapi.json": json.dumps(document, indent=1),
+            "reference/openapi.md": "\n".join(openapi.lines(document)),
+            "reference/settings.md": "\n".join(_setting_lines()),
+        }
+    )
 
 
 def _setting_lines() -> Iterator[str]:
