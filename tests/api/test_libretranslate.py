@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from libretranslatepy import LibreTranslateAPI
 
-from service.api.form import MAX_FIELDS
+from service.api.form import MAX_FIELDS, decode_form
+from service.api.libretranslate import LibreTranslateRequest
 from service.api_keys import line_for
+from service.errors import InvalidRequestError, MalformedRequestError
 from tests.api.conftest import Run, Serve, Served
 from tests.api.listening import Running
 
@@ -142,7 +148,8 @@ def test_mistakes_are_400_and_say_what_is_wrong(served: Served, request_: dict[s
         (b"source=en&target=es", "application/x-www-form-urlencoded", "q: is required"),
         (b"q=%ff&source=en&target=es", "application/x-www-form-urlencoded", "not a form in UTF-8"),
         (b"q=a&q=b&source=en&source=de&target=es", "application/x-www-form-urlencoded", "source: Expected `str`"),
-        (b"x&" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", f"at most {MAX_FIELDS} fields"),
+        (b"x&" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", f"more than {MAX_FIELDS} fields"),
+        (b"q=" + b"%" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", "percent signs that begin no escape"),
         (b"a", "multipart/form-data; boundary=x", "send application/json"),
     ],
 )
@@ -190,6 +197,45 @@ def test_a_key_in_a_header_counts_and_its_own_rate_limit_holds(serve: Serve, key
     assert ask(served, api_key=KEY).status_code == 429
     assert ask_form(served, api_key=KEY).status_code == 429
     assert 'ribbon_key_items_total{key="shop"} 128.0' in served.client.get("/metrics", headers=header).text
+
+
+def test_a_percent_sign_that_begins_no_escape_stands_for_itself(served: Served) -> None:
+    body = b"q=50% off, 100%&source=en&target=es"
+    answer = served.client.post(PATH, content=body, headers={"content-type": "application/x-www-form-urlencoded"})
+    assert answer.json() == {"translatedText": translated(served, "50% off, 100%")}
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), max_size=5))
+def test_forms_are_read_as_urllib_writes_and_reads_them(fields: list[tuple[str, str]]) -> None:
+    body = urlencode(fields, errors="surrogatepass").encode()
+    try:
+        read = parse_qs(body.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        with pytest.raises(MalformedRequestError):
+            decode_form(body, dict[str, Any])
+        return
+    expected = {name: values if len(values) > 1 else values[0] for name, values in read.items()}
+    assert decode_form(body, dict[str, Any]) == {
+        name: value
+        for name, value in expected.items()
+        if name == "q" or (any(value) if isinstance(value, list) else value)
+    }
+
+
+@given(st.binary())
+def test_no_form_ends_in_another_error_than_a_refusal(body: bytes) -> None:
+    with suppress(MalformedRequestError, InvalidRequestError):
+        decode_form(body, LibreTranslateRequest)
+
+
+def test_reading_a_large_form_takes_little_memory() -> None:
+    body = b"source=en&target=es&q=" + b"%41" * 1_000_000
+    tracemalloc.start()
+    try:
+        assert decode_form(body, LibreTranslateRequest).q == "A" * 1_000_000
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(body)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_form_is_what_urlencode_writes(served: Served) -> None:
