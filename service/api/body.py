@@ -155,19 +155,13 @@ def _with_integer(body: bytes, form: Any, name: str) -> bytes | None:
 
 def _check_media_type(request: JsonRequest) -> None:
     """Raise UnsupportedMediaTypeError unless the body is declared as JSON; no declaration counts as JSON."""
-    check_not_compressed(request)
-    headers = request.headers
-    media_type, options = request.content_type
-    charset = options.get("charset", "utf-8").lower()
-    is_json = media_type == "application/json" or media_type.endswith("+json") or not headers.get("content-type")
-    if not is_json or charset not in ("utf-8", "utf8"):
-        raise UnsupportedMediaTypeError("send application/json in UTF-8")
-
-
-def check_not_compressed(request: JsonRequest) -> None:
-    """Raise UnsupportedMediaTypeError if the body is compressed."""
     headers = request.headers
     if headers.get("content-encoding", "identity").lower() != "identity" or (
         headers.get("transfer-encoding", "chunked").lower() != "chunked"
     ):
         raise UnsupportedMediaTypeError("the body is compressed; send it as it is")
+    media_type, options = request.content_type
+    charset = options.get("charset", "utf-8").lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json") or not headers.get("content-type")
+    if not is_json or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaTypeError("send application/json in UTF-8")

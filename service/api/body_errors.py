@@ -55,13 +55,13 @@ def explain(body: bytes, error: Exception, fields: Mapping[str, Collection[str]]
         return error
     if not isinstance(error, msgspec.ValidationError):
         return MalformedRequestError(f"the body is not JSON: {error}")
-    problem = field_error(str(error), fields)
+    problem = _field_error(str(error), fields)
     where = f"{problem.path}: " if problem.path else ""
     return InvalidRequestError(where + problem.message, errors=[problem])
 
 
-def field_error(message: str, fields: Mapping[str, Collection[str]]) -> FieldError:
-    """Translate a message of msgspec's to a field error, such as ``Expected `str`, got `int` - at `$.text[1]``."""
+def _field_error(message: str, fields: Mapping[str, Collection[str]]) -> FieldError:
+    """Translate a message of msgspec's, such as ``Expected `str`, got `int` - at `$.text[1]``, to a field error."""
     if unknown := _UNKNOWN_FIELD.fullmatch(message):
         path = ".".join(filter(None, [unknown[2], unknown[1]]))
         return FieldError(path=path, message=f"unknown field; known are {', '.join(fields)}")

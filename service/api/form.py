@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from service.api.body import LARGE, JsonRequest, check_not_compressed, fields_of
-from service.api.body_errors import field_error
-from service.errors import InvalidRequestError, MalformedRequestError
+from service.api.body import LARGE, JsonRequest, fields_of
+from service.api.body_errors import explain
+from service.errors import MalformedRequestError, UnsupportedMediaTypeError
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 10_000  # of a form, a repeated one counted as often as it comes
@@ -29,7 +29,8 @@ class FormRequest(JsonRequest):
         except for the text. Raises what JsonRequest raises."""
         if self.content_type[0] != FORM:
             return await super().json()
-        check_not_compressed(self)
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaTypeError("the form is compressed; send it as it is")
         body, field, rules = await self.body(), self.route_handler.parsed_data_field, self.rules
         form = field.annotation if field else Any
         if len(body) <= LARGE:
@@ -54,8 +55,7 @@ def decode_form(body: bytes, form: Any) -> Any:
     try:
         return msgspec.convert(fields, form, strict=False)
     except msgspec.ValidationError as error:
-        problem = field_error(str(error), fields_of(form))
-        raise InvalidRequestError(f"{problem.path}: {problem.message}", errors=[problem]) from error
+        raise explain(msgspec.json.encode(fields), error, fields_of(form)) from error
 
 
 def _is_given(name: str, values: Sequence[str]) -> bool:

@@ -145,7 +145,7 @@ def libretranslate_route(endpoint: LibreTranslateEndpoint, rules: BodyRules) -> 
         summary="Text in another language, as LibreTranslate answers",
         opt=KEY_IN_BODY,
         request_class=requests_by(rules, FormRequest),
-        responses={200: ANSWER, **libretranslate_problems(400, 403, 404, 408, 413, 429, 500, 503, 504)},
+        responses={200: ANSWER, **libretranslate_problems()},
     )
     async def libretranslate(data: JSONBody[LibreTranslateRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
         """Translate as /translate does; JSON or a form, with the key in a header or in the body."""
@@ -162,7 +162,7 @@ def languages_route(registry: ModelRegistry) -> HTTPRouteHandler:
     @get(
         f"{LIBRETRANSLATE}languages",
         summary="Languages, as LibreTranslate answers",
-        responses=libretranslate_problems(404, 503),
+        responses=libretranslate_problems(statuses=(404, 503)),
         opt=OPEN,
         sync_to_thread=False,
     )

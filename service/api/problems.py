@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -82,25 +83,10 @@ MEANINGS = {
 }
 
 
-LIBRETRANSLATE_MEANINGS = MEANINGS | {
-    400: "A field or a text is wrong, or the body is neither JSON nor a form",
-    403: "A key is asked for here, and there is none or a wrong one",
-    404: "No model translates",
-}
-
-
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
     """Describe the ways in which a route may fail, for the API's description."""
     return {
         status: ResponseSpec(Problem, description=MEANINGS[status], media_type=PROBLEM_JSON, generate_examples=False)
-        for status in statuses
-    }
-
-
-def libretranslate_problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Describe the ways in which a route of LibreTranslate's may fail."""
-    return {
-        status: ResponseSpec(LibreTranslateError, description=LIBRETRANSLATE_MEANINGS[status], generate_examples=False)
         for status in statuses
     }
 
@@ -132,6 +118,23 @@ async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> Non
 def problem_event(error: Exception, context: RequestContext) -> bytes:
     """Return the problem that ends a stream which has begun, as JSON. Any error but a ServiceError is a bug."""
     return _write(error, context).body
+
+
+LIBRETRANSLATE_MEANINGS = MEANINGS | {
+    400: "A field or a text is wrong, or the body is neither JSON nor a form",
+    403: "A key is asked for here, and there is none or a wrong one",
+    404: "No model translates",
+}
+
+
+def libretranslate_problems(*, statuses: Collection[int] = PROBLEMS) -> dict[int, ResponseSpec]:
+    """Describe the ways in which a route of LibreTranslate's may fail: those of a task, except for 431, which is sent
+    before the path is known."""
+    found = sorted({LIBRETRANSLATE_STATUS.get(status, status) for status in statuses} - {431})
+    return {
+        status: ResponseSpec(LibreTranslateError, description=LIBRETRANSLATE_MEANINGS[status], generate_examples=False)
+        for status in found
+    }
 
 
 def document_bytes(error: ServiceError, request_id: str) -> bytes:
