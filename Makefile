@@ -31,7 +31,7 @@ TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy check-playground smoke format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos clean
+.PHONY: help serve test test-all check check-deploy check-playground smoke docs format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ check-playground: $(VENV)/.dev $(VENV)/.browser ## Use the playground in Debian'
 
 smoke: $(VENV)/.dev $(VENV)/.deploy ## Start the stack from Debian's packages, kill an instance under load, watch its alert come and go
 	$(BIN)/python -m tests.deploy.smoke
+
+# The variable silences a notice of the theme's makers about another program of theirs.
+docs: $(VENV)/.docs ## Build the documentation as a site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
 
 format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -132,6 +136,6 @@ $(VENV)/.serve: pyproject.toml | $(BIN)/python
 	$(PIP) .
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.train $(VENV)/.load $(VENV)/.deploy $(VENV)/.browser: $(VENV)/.%: pyproject.toml | $(BIN)/python
+$(VENV)/.dev $(VENV)/.train $(VENV)/.load $(VENV)/.deploy $(VENV)/.browser $(VENV)/.docs: $(VENV)/.%: pyproject.toml | $(BIN)/python
 	$(PIP) '.[$*]'
 	@touch $@ $(VENV)/.serve

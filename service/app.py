@@ -19,6 +19,7 @@ from service.api.compression import CompressionMiddleware
 from service.api.endpoint import Services
 from service.api.generate import GenerateEndpoint, generate_route
 from service.api.hosts import AllowedHosts, HostMiddleware
+from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
 from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
@@ -85,10 +86,19 @@ def create_app(
     engine = create_engine(settings, open_session, preloaded, worker_metrics or Metrics(), access.reread_keys)
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer)
-    limits, tasks = request_limits(settings), task_routes(engine, access)
+    limits = request_limits(settings)
+    rules = BodyRules(
+        timeout_seconds=settings.body_timeout_seconds,
+        max_bytes=settings.max_body_bytes,
+        max_values=limits.max_values,
+        executor=engine.side_executor,
+    )
+    tasks = task_routes(engine, access, rules)
     app = Litestar(
         route_handlers=[
             *tasks,
+            languages_route(engine.registry),
+            detect,
             *operation_routes(engine, with_metrics=settings.admin_port is None),
             *(playground_routes() if settings.playground else []),
         ],
@@ -96,14 +106,7 @@ def create_app(
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
         before_request=access if access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
-        request_class=requests_by(
-            BodyRules(
-                timeout_seconds=settings.body_timeout_seconds,
-                max_bytes=settings.max_body_bytes,
-                max_values=limits.max_values,
-                executor=engine.side_executor,
-            )
-        ),
+        request_class=requests_by(rules),
         request_max_body_size=settings.max_body_bytes,
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
@@ -161,7 +164,7 @@ def in_middlewares(
     return cast("ASGIApp", wrapped)
 
 
-def task_routes(engine: Engine, access: AccessPolicy) -> list[HTTPRouteHandler]:
+def task_routes(engine: Engine, access: AccessPolicy, rules: BodyRules) -> list[HTTPRouteHandler]:
     """Make the routes that models answer."""
     settings = engine.settings
     services = Services(
@@ -177,6 +180,7 @@ def task_routes(engine: Engine, access: AccessPolicy) -> list[HTTPRouteHandler]:
         translate_route(TranslateEndpoint(services)),
         generate_route(GenerateEndpoint(services)),
         score_route(ScoreEndpoint(services)),
+        libretranslate_route(LibreTranslateEndpoint(services), rules),
     ]
 
 

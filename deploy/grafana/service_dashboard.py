@@ -5,7 +5,7 @@ from __future__ import annotations
 from panels import HERE, Panel, Query, RedAbove, RedBelow, Row, dashboard
 
 RATE = "[$__rate_interval]"
-WORK = 'route=~"/tag|/classify|/translate|/generate|/score"'
+WORK = 'route=~"/tag|/classify|/translate|/generate|/score|/compat/libretranslate/translate"'
 
 
 def mean(histogram: str) -> str:

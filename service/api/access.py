@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from litestar import Request
@@ -15,6 +15,7 @@ from service.errors import UnauthorizedError
 from service.settings import Settings
 
 OPEN: Mapping[str, bool] = {"open": True}  # a route's ``opt``: needs no key
+KEY_IN_BODY: Mapping[str, bool] = {"open": True}  # its handler asks for one, with ``identify``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +36,17 @@ class AccessPolicy:
             raise _unauthorized(request)
         if method == "POST" and (allowance := self._allowance(context.caller.key)) is not None:
             self.limiter.check(context.caller.bucket, allowance)
+
+    def identify(self, request: Request[Any, Any, Any], key: str | None) -> None:
+        """Take a caller without a known key in the headers for the one whose key came in the body. Raises
+        UnauthorizedError."""
+        context = context_of(request)
+        if self.keys is None or context.caller.key is not None:
+            return
+        found = self.keys.find(key.encode()) if key is not None else None
+        if found is None:
+            raise _unauthorized(request)
+        context.caller = replace(context.caller, key=found)
 
     def take(self, context: RequestContext, items: int) -> None:
         """Count a request's items against its caller. Raises RateLimitedError, or InvalidRequestError if so many can

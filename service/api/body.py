@@ -82,9 +82,9 @@ class JsonRequest(Request[Any, Any, Any]):
         return await asyncio.get_running_loop().run_in_executor(rules.executor, decode, body, form, rules.max_values)
 
 
-def requests_by(rules: BodyRules) -> type[JsonRequest]:
-    """Make a request class that reads bodies by these rules."""
-    return type("JsonRequest", (JsonRequest,), {"__slots__": (), "rules": rules})
+def requests_by(rules: BodyRules, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
+    """Make a request class of this kind that reads bodies by these rules."""
+    return type(kind.__name__, (kind,), {"__slots__": (), "rules": rules})
 
 
 def decode(body: bytes, form: Any, max_values: int) -> Any:
@@ -125,6 +125,8 @@ def _choices(form: inspect.Type) -> Collection[str]:
         return _choices(form.type)
     if isinstance(form, inspect.ListType):
         return _choices(form.item_type)
+    if isinstance(form, inspect.UnionType):
+        return [choice for each in form.types for choice in _choices(each)]
     return [str(value) for value in form.values] if isinstance(form, inspect.LiteralType) else ()
 
 

@@ -23,7 +23,7 @@ from service.api.side_thread import LONG_TEXT, SideThread
 from service.api.validation import MAX_REPORTED, InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
-from service.models.cards import Limits
+from service.models.cards import Limits, ModelName
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done, Priority
@@ -151,6 +151,14 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     def refuse(self, refusal: Refusal, data: Data) -> Any:
         """Make the result of an item that cannot be encoded."""
 
+    def write(self, data: Data, model: ModelName, results: Sequence[Any]) -> bytes:
+        """Write the body of the answer."""
+        return _encoder.encode(self.response(model, results))
+
+    def media_type(self, data: Data) -> str:
+        """Return the media type of the answer."""
+        return MediaType.JSON
+
     def find(self, data: Data) -> ServedModel[Model, Row, Answer]:
         """Return the model that will answer. Raises NotReadyError or UnknownModelError."""
         return self.services.registry.find(self.task, data.model)
@@ -183,7 +191,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         else:
             written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
         context.trace.add("write", since=answered_at, until=time.monotonic())
-        return ASGIResponse(body=written, media_type=MediaType.JSON)
+        return ASGIResponse(body=written, media_type=self.media_type(data))
 
     async def run(
         self, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], request: Request[Any, Any, Any]
@@ -257,7 +265,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         results = self.decode(admitted.served, data, admitted.items, answers)
         for place, refusal in admitted.refused.items():  # in order
             results.insert(place, self.refuse(refusal, data))
-        return _encoder.encode(self.response(admitted.served.name, results))
+        return self.write(data, admitted.served.name, results)
 
 
 async def run_more_rows(

@@ -20,10 +20,12 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, Yaml
 from litestar.openapi.spec import Server
 from litestar.types import Method
 
-from service.api import language_schemas, schemas
+from service.api import language_schemas, libretranslate, schemas, tag_formats
 from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
-from service.api.problems import PROBLEM_JSON, Problem
+from service.api.form import FORM
+from service.api.openapi_examples import EXAMPLES, LIBRETRANSLATE_PATH
+from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
 from service.errors import ServiceError, UnknownPathError
 from service.models.cards import Limits, ModelsResponse
 from service.scheduling.job import Priority
@@ -39,15 +41,30 @@ TASKS: Mapping[str, type[Any]] = {
     "/translate": schemas.TranslateRequest,
     "/generate": language_schemas.GenerateRequest,
     "/score": language_schemas.ScoreRequest,
+    LIBRETRANSLATE_PATH: libretranslate.LibreTranslateRequest,
 }
-TEXT_FIELDS = {"/generate": "prompt"}  # of other tasks it is "text"
+TEXT_FIELDS = {"/generate": "prompt", LIBRETRANSLATE_PATH: "q"}  # of other tasks it is "text"
 ENDS: Mapping[str, type[Any]] = {"refused": schemas.RefusedEvent, "done": schemas.DoneEvent, "error": Problem}
 STREAMS: Mapping[str, Mapping[str, type[Any]]] = {
     "/translate": {"sentence": schemas.SentenceEvent, **ENDS},
     "/generate": {"token": language_schemas.TokenEvent, "sample": language_schemas.SampleEvent, **ENDS},
 }
+OTHER_ANSWERS: Mapping[str, Mapping[str, Json]] = {
+    "/tag": {
+        tag_formats.SPACY_JSON: {"$ref": REF.format(name=tag_formats.SpacyResponse.__name__)},
+        tag_formats.CONLLU: {
+            "type": "string",
+            "description": "CoNLL-U: a document (newdoc) for each text, its id the text's place from 0. A text without "
+            "an answer is a document without sentences, with its reason as a comment",
+        },
+    }
+}
 ANSWERS = (
     schemas.TagResponse,
+    tag_formats.SpacyResponse,
+    libretranslate.LibreTranslateAnswer,
+    libretranslate.LibreTranslateLanguage,
+    LibreTranslateError,
     schemas.ClassifyResponse,
     schemas.TranslateResponse,
     language_schemas.GenerateResponse,
@@ -58,34 +75,6 @@ ANSWERS = (
 NO_NUL = r"^[^\u0000]*$"
 NO_SPACE = r"^[^\s\u0000\u001c-\u001f\u0085]+$"  # Python takes more for white space than JavaScript's \s
 NO_TEXT = {"type": "null"}
-
-EXAMPLES: Mapping[str, Mapping[str, Json]] = {
-    "/tag": {
-        "text": {"text": "Alice moved to Hong Kong."},
-        "tokens": {"tokens": [["Alice", "plays", "well"], ["Bob", "too"]], "tasks": ["pos"]},
-        "several": {"text": ["Alice moved to Hong Kong.", ""], "truncate": True, "offset_unit": "utf16"},
-    },
-    "/classify": {"text": {"text": "It was not bad at all."}, "several": {"text": ["It was good.", "It was not."]}},
-    "/translate": {
-        "text": {"text": "I love this book.", "target": "es"},
-        "several": {"text": ["I love this book. It was cheap.", "Where is it?"], "target": "es", "beam_size": 1},
-        "hypotheses": {"text": "I love this book.", "target": "es", "num_hypotheses": 4, "attention": True},
-        "stream": {"text": "I love this book. It was cheap.", "target": "es", "stream": True},
-        "region": {"text": "Where is the station?", "source": "en-GB", "target": "es-MX"},
-    },
-    "/generate": {
-        "prompt": {"prompt": "Thank you for your message. I"},
-        "likeliest": {"prompt": ["The students opened their", ""], "temperature": 0, "max_tokens": 5, "logprobs": 3},
-        "samples": {"prompt": "The report", "num_samples": 3, "top_p": 0.9, "seed": 7, "stop": ["\n", "."]},
-        "stream": {"prompt": "The report", "stream": True},
-        "state": {"prompt": "My name is Alice.", "max_tokens": 8, "return_state": True},
-    },
-    "/score": {
-        "text": {"text": "The report is ready."},
-        "several": {"text": ["The keys are here.", "The keys is here."], "offset_unit": "utf16"},
-        "choices": {"text": "The keys on the table ___ here.", "choices": ["are", "is"]},
-    },
-}
 
 
 def _header(description: str, *, required: bool = True, **schema: Any) -> Json:
@@ -130,6 +119,7 @@ ANSWER_HEADERS = {
     ),
 }
 HEADERS_OF_STATUS = {"401": ["WWW-Authenticate"], "429": ["Retry-After"], "503": ["Retry-After"]}
+WITHOUT_KEY = {"/health/live", "/health/ready", f"{LIBRETRANSLATE}languages", LIBRETRANSLATE_PATH}  # or in the body
 KEYS: Mapping[str, Json] = {
     "Bearer": {"type": "http", "scheme": "bearer"},
     "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -214,7 +204,7 @@ def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
         for method, operation in operations.items():
             _complete_operation(path, operation, has_content=method != "head")
             if needs_key:
-                operation["security"] = [] if path.startswith("/health/") else [{name: []} for name in KEYS]
+                operation["security"] = [] if path in WITHOUT_KEY else [{name: []} for name in KEYS]
 
 
 def types(limits: Limits) -> Json:
@@ -246,6 +236,10 @@ def _complete_operation(path: str, operation: Json, *, has_content: bool) -> Non
     if is_task:
         content = operation["requestBody"]["content"]["application/json"]
         content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
+    if path == LIBRETRANSLATE_PATH:
+        operation["requestBody"]["content"][FORM] = {"schema": content["schema"]}
+    for media_type, schema in OTHER_ANSWERS.get(path, {}).items():
+        operation["responses"]["200"]["content"][media_type] = {"schema": schema}
     if path in STREAMS:
         operation["responses"]["200"]["content"][EVENT_STREAM] = {"schema": _event_schema(STREAMS[path])}
     for status, response in operation["responses"].items():

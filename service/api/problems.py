@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
@@ -24,6 +25,9 @@ from service.errors import (
 from service.logs import error_fields
 
 PROBLEM_JSON = "application/problem+json"
+LIBRETRANSLATE = "/compat/libretranslate/"  # below this path failures are written as LibreTranslate writes them
+# The status with which LibreTranslate answers where ours is another one.
+LIBRETRANSLATE_STATUS = {401: 403, 415: 400, 422: 400}
 MAX_MESSAGE_LENGTH = 1000
 _log = logging.getLogger(__name__)
 
@@ -45,6 +49,21 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     request_id: str
     errors: list[FieldProblem] | msgspec.UnsetType = msgspec.UNSET
+
+
+class LibreTranslateError(msgspec.Struct, frozen=True):
+    """A failure as LibreTranslate writes it."""
+
+    error: str
+
+
+class Failure(NamedTuple):
+    """Answer to a request that failed."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: dict[str, str]
 
 
 MEANINGS = {
@@ -78,9 +97,10 @@ PROBLEMS = problems(400, 401, 404, 408, 413, 415, 421, 422, 429, 431, 500, 503, 
 
 def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer any failure of a handler, and what Litestar itself refuses: unknown paths, wrong methods, large bodies."""
-    failure, body = _write(error, context_of(request))
-    headers = headers_of(failure) | ({"allow": _allowed(error)} if isinstance(error, MethodNotAllowedException) else {})
-    return Response(body, status_code=failure.status, media_type=PROBLEM_JSON, headers=headers)
+    failure = _write(error, context_of(request), request.scope["path"])
+    allowed = {"allow": _allowed(error)} if isinstance(error, MethodNotAllowedException) else {}
+    headers = failure.headers | allowed
+    return Response(failure.body, status_code=failure.status, media_type=failure.media_type, headers=headers)
 
 
 HANDLERS: ExceptionHandlersMap = {Exception: on_exception}
@@ -89,16 +109,33 @@ HANDLERS: ExceptionHandlersMap = {Exception: on_exception}
 async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> None:
     """Send a problem where no handler of Litestar's can: before anything is read, or after the application has
     ended."""
-    failure, body = _write(error, scope["state"]["context"])
-    headers = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **headers_of(failure)}
+    failure = _write(error, scope["state"]["context"], scope["path"])
+    headers = {"content-type": failure.media_type, "content-length": str(len(failure.body)), **failure.headers}
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": failure.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": "http.response.body", "body": failure.body, "more_body": False})
 
 
 def problem_event(error: Exception, context: RequestContext) -> bytes:
     """Return the problem that ends a stream which has begun, as JSON. Any error but a ServiceError is a bug."""
-    return _write(error, context)[1]
+    return _write(error, context).body
+
+
+LIBRETRANSLATE_MEANINGS = MEANINGS | {
+    400: "A field or a text is wrong, or the body is neither JSON nor a form",
+    403: "A key is asked for here, and there is none or a wrong one",
+    404: "No model translates",
+}
+
+
+def libretranslate_problems(*, statuses: Collection[int] = PROBLEMS) -> dict[int, ResponseSpec]:
+    """Describe the ways in which a route of LibreTranslate's may fail: those of a task, except for 431, which is sent
+    before the path is known."""
+    found = sorted({LIBRETRANSLATE_STATUS.get(status, status) for status in statuses} - {431})
+    return {
+        status: ResponseSpec(LibreTranslateError, description=LIBRETRANSLATE_MEANINGS[status], generate_examples=False)
+        for status in found
+    }
 
 
 def document_bytes(error: ServiceError, request_id: str) -> bytes:
@@ -124,13 +161,18 @@ def headers_of(error: ServiceError) -> dict[str, str]:
     return headers
 
 
-def _write(error: Exception, context: RequestContext) -> tuple[ServiceError, bytes]:
-    """Return the failure that an exception is answered with and its document, and record its kind in the context. The
-    traceback is dropped: its frames hold the error and all of the request."""
+def _write(error: Exception, context: RequestContext, path: str = "") -> Failure:
+    """Return what an exception is answered with, and record its kind in the context. The traceback is dropped: its
+    frames hold the error and all of the request."""
     failure = _translate(error, context)
     error.with_traceback(None)
     context.kind = failure.kind
-    return failure, document_bytes(failure, context.request_id)
+    headers = headers_of(failure)
+    if path.startswith(LIBRETRANSLATE):
+        status = LIBRETRANSLATE_STATUS.get(failure.status, failure.status)
+        body = msgspec.json.encode(LibreTranslateError(_sendable(failure.detail)))
+        return Failure(status, MediaType.JSON, body, headers)
+    return Failure(failure.status, PROBLEM_JSON, document_bytes(failure, context.request_id), headers)
 
 
 def _translate(error: Exception, context: RequestContext) -> ServiceError:

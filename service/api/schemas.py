@@ -14,6 +14,7 @@ from service.text.offsets import OffsetUnit
 
 TagTask = Literal["pos", "ner"]
 TAG_TASKS: list[TagTask] = ["pos", "ner"]
+TagFormat = Literal["json", "conllu", "spacy"]
 Strict = Annotated[
     bool,
     Meta(description="Refuse the whole request (422) if a text of it has no word or is over the model's limit"),
@@ -39,7 +40,13 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     )
     truncate: Annotated[bool, Meta(description="Read the beginning of a sentence over the model's limit")] = False
     strict: Strict = False
-    offset_unit: Annotated[OffsetUnit, Meta(description="What start and end count")] = "codepoint"
+    offset_unit: Annotated[
+        OffsetUnit, Meta(description="What start and end count; with another format than json code points")
+    ] = "codepoint"
+    format: Annotated[
+        TagFormat | None,
+        Meta(description="How to write the answer; without it the media type that Accept names, else json"),
+    ] = None
 
 
 class ClassifyRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

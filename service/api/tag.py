@@ -16,8 +16,16 @@ from service.api.answers import TaggedItem, TagOptions, tag_results
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.problems import PROBLEMS
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
+from service.api.tag_formats import (
+    MEDIA_TYPES,
+    SpacyDoc,
+    refused_doc,
+    spacy_doc,
+    with_format,
+    write_results,
+)
 from service.api.validation import InputItem, read_text_or_tokens
-from service.models.cards import Limits
+from service.models.cards import Limits, ModelName
 from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
@@ -48,18 +56,28 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         data: TagRequest,
         items: Sequence[TaggedItem],
         answers: Sequence[TaggedRow],
-    ) -> list[TagResult]:
+    ) -> list[TagResult] | list[SpacyDoc]:
         options = TagOptions(
             pos="pos" in data.tasks,
             ner="ner" in data.tasks,
             unit=data.offset_unit,
             truncated=data.truncate,
         )
-        return tag_results(items, answers, options)
+        results = tag_results(items, answers, options)
+        if data.format == "spacy":
+            return [spacy_doc(item.text, result, pos=options.pos) for item, result in zip(items, results, strict=True)]
+        return results
 
-    def refuse(self, refusal: Refusal, data: TagRequest) -> TagResult:
+    def refuse(self, refusal: Refusal, data: TagRequest) -> TagResult | SpacyDoc:
         entities: list[EntityAnswer] | UnsetType = [] if "ner" in data.tasks else UNSET
-        return TagResult([], entities, reason=refusal.reason, detail=refusal.detail)
+        result = TagResult([], entities, reason=refusal.reason, detail=refusal.detail)
+        return refused_doc(result) if data.format == "spacy" else result
+
+    def write(self, data: TagRequest, model: ModelName, results: Sequence[Any]) -> bytes:
+        return write_results(data.format, model, results)
+
+    def media_type(self, data: TagRequest) -> str:
+        return MEDIA_TYPES[data.format or "json"]
 
 
 def tag_route(endpoint: TagEndpoint) -> HTTPRouteHandler:
@@ -68,7 +86,7 @@ def tag_route(endpoint: TagEndpoint) -> HTTPRouteHandler:
     @post("/tag", status_code=200, summary="Parts of speech and entities", responses={200: ANSWER, **PROBLEMS})
     async def tag(data: JSONBody[TagRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
         """Split text into sentences and tokens and say what each one is."""
-        return await endpoint.answer(data, request)
+        return await endpoint.answer(with_format(data, request), request)
 
     return tag
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -80,6 +81,15 @@ def of_all() -> Iterator[bytes]:
     yield request("/translate", text=f"{MARK} plays. {MARK} too.", target="es", stream=True, attention=True)
     yield request("/score", text=f"{MARK} ___ here", choices=[MARK, "is"])
     yield request("/score", text=MARK, choices=[MARK])
+    for form in ("conllu", "spacy"):
+        yield request("/tag", text=f"{MARK} plays", format=form)
+    asked = {"q": MARK, "source": "en", "target": "es", "api_key": MARK}
+    for wishes in ({}, {"target": MARK}, {"format": MARK}, {"source": "auto"}):
+        yield request("/compat/libretranslate/translate", **{**asked, **wishes})
+    sent = urlencode(asked).encode()
+    yield with_headers(request("/compat/libretranslate/translate"), f"Content-Type: text/{MARK}")
+    head = f"POST /compat/libretranslate/translate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(sent)}\r\n"
+    yield f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n".encode() + sent
     for wishes in ({}, {"stream": True}, {"logprobs": 5}, {"stop": [MARK], "model": MARK}, {"state": MARK}, {MARK: 1}):
         yield request("/generate", prompt=[f"{MARK} plays", MARK * 100], **wishes)
     for path in ("/models", "/metrics", "/health/live", "/health/ready", "/schema", "/schema/openapi.json", "/"):

@@ -63,6 +63,8 @@ def test_no_more_are_inside_than_may_be(serve: Serve) -> None:
         queued(served, 1)
         for path in ("/classify", "/translate", "/generate", "/score", "/tag/", "/tag//"):
             problem_of(served.client.post(path, json={"text": "a"}), 429, "overloaded")
+        compatible = served.client.post("/compat/libretranslate/translate", json={})
+        assert (compatible.status_code, set(compatible.json())) == (429, {"error"})
     assert waiting.result()
     assert served.classify(text="good")
 

@@ -113,6 +113,8 @@ def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
         "/translate",
         "/generate",
         "/score",
+        "/compat/libretranslate/translate",
+        "/compat/libretranslate/languages",
         "/models",
         "/health/live",
         "/health/ready",
@@ -125,7 +127,7 @@ def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
     parts = schema["components"]["schemas"]
     assert set(parts["TokenAnswer"]["required"]) == {"text", "start", "end"}
     common = {"text", "model", "truncate", "strict"}
-    assert set(parts["TagRequest"]["properties"]) == {*common, "tokens", "tasks", "offset_unit"}
+    assert set(parts["TagRequest"]["properties"]) == {*common, "tokens", "tasks", "offset_unit", "format"}
     assert set(parts["ClassifyRequest"]["properties"]) == common
     assert parts["ClassifyRequest"]["required"] == ["text"]
     assert set(parts["TranslateRequest"]["required"]) == {"text", "target"}

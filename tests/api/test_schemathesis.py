@@ -34,6 +34,11 @@ def test_nor_does_it_where_keys_are_asked_for(tmp_path: Path) -> None:
     ("path", "body", "meant"),
     [
         ("/tag", {"text": "a"}, {"text": "a"}),
+        (
+            "/tag",
+            {"text": "a", "format": "conllu", "offset_unit": "byte"},
+            {"text": "a", "format": "conllu", "offset_unit": "codepoint"},
+        ),
         ("/classify", {"text": ["", "a"], "strict": True}, {"text": ["", "a"], "strict": False}),
         ("/translate", {"text": "a", "target": "de"}, {"text": "a", "source": "en", "target": "de"}),
         (

@@ -29,6 +29,12 @@ def not_strict(body: Body) -> Body:
     return {**body, "strict": False} if "strict" in body else body
 
 
+def with_a_unit(body: Body) -> Body:
+    """Offsets in the unit that the format counts in."""
+    counted = {"offset_unit": "codepoint"} if body.get("format") in ("conllu", "spacy") else {}
+    return not_strict({**body, **counted})
+
+
 def with_a_pair(body: Body) -> Body:
     """Languages that a model has, and numbers that go together."""
     beam_size = body.get("beam_size", 4)
@@ -40,6 +46,12 @@ def with_a_pair(body: Body) -> Body:
     if body.get("max_length") is not None:
         found["max_length"] = min(body["max_length"], MAX_LENGTH)
     return not_strict(found)
+
+
+def with_a_compatible_pair(body: Body) -> Body:
+    """Languages that a model has, in the words of LibreTranslate."""
+    target = body["target"] if body["target"] in TARGETS else TARGETS[len(body["target"]) % len(TARGETS)]
+    return {**body, "source": "en", "target": target}
 
 
 def with_a_good_length(body: Body) -> Body:
@@ -57,9 +69,10 @@ def with_a_gap(body: Body) -> Body:
 
 
 MEANT: Mapping[str, Callable[[Body], Body]] = {
-    "/tag": not_strict,
+    "/tag": with_a_unit,
     "/classify": not_strict,
     "/translate": with_a_pair,
     "/generate": with_a_good_length,
     "/score": with_a_gap,
+    "/compat/libretranslate/translate": with_a_compatible_pair,
 }

@@ -1,0 +1,198 @@
+"""LibreTranslate's routes below /compat/libretranslate, so that its clients work with /translate's models unchanged.
+
+A request becomes one to /translate and passes the same checks, queues and limits; what differs is how it is read (JSON
+or a form, the key in the body) and how the answer is written. What LibreTranslate does beyond these routes, such as
+detecting languages, is answered with 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
+from litestar.response.base import ASGIResponse
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.api.access import KEY_IN_BODY, OPEN
+from service.api.body import BodyRules, requests_by
+from service.api.form import FormRequest
+from service.api.problems import LIBRETRANSLATE, libretranslate_problems
+from service.api.schemas import TranslateRequest, TranslateResult
+from service.api.translate import TranslateEndpoint
+from service.api.validation import InputItem, check_at_most, read_texts
+from service.errors import FieldError, InvalidRequestError, UnknownPathError
+from service.models.cards import Limits, ModelName
+from service.models.registry import ModelRegistry
+from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair
+from service.settings import MAX_BEAM_SIZE
+
+AUTO = "auto"
+NO_DETECTION = "languages are not detected here; name the source in /translate"
+LANGUAGE_NAMES: Mapping[str, str] = {  # of others the code is the name
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "it": "Italian",
+    "nl": "Dutch",
+    "pt": "Portuguese",
+}
+
+
+class LibreTranslateRequest(Struct, kw_only=True, frozen=True):
+    """Text to translate, in LibreTranslate's words. Unknown fields are ignored, as there."""
+
+    q: Annotated[str | list[str], Meta(description="One text or several", examples=["I love this book."])]
+    source: Annotated[
+        str, Meta(description="The language it is in; auto where there is one source language alone", examples=["en"])
+    ]
+    target: Annotated[str, Meta(description="The language it is wanted in", examples=["es"])]
+    format: Annotated[Literal["text", "html"] | None, Meta(description="What the text is written in")] = None
+    alternatives: Annotated[
+        int, Meta(description="How many further translations to answer", ge=0, le=MAX_BEAM_SIZE - 1)
+    ] = 0
+    api_key: Annotated[str | None, Meta(description="An API key, where the headers have none")] = None
+
+
+class DetectedLanguage(Struct, frozen=True):
+    """Language that ``auto`` stands for. Nothing is detected, which a confidence of 0 says."""
+
+    language: str
+    confidence: float = 0.0
+
+
+class LibreTranslateAnswer(Struct, frozen=True, rename="camel"):
+    """Translation of each text: lists where ``q`` is one."""
+
+    translated_text: str | list[str]
+    detected_language: DetectedLanguage | list[DetectedLanguage] | UnsetType = UNSET  # answered for ``auto``
+    alternatives: Sequence[str | list[str]] | UnsetType = UNSET  # answered where they are asked for
+
+
+class LibreTranslateLanguage(Struct, frozen=True):
+    """A language and those that it is translated to."""
+
+    code: str
+    name: str
+    targets: list[str]
+
+
+ANSWER = ResponseSpec(LibreTranslateAnswer, description="The translations", generate_examples=False)
+
+
+class CompatibleRequest(TranslateRequest, kw_only=True, frozen=True):
+    """Request to /translate that was made of one to LibreTranslate's route."""
+
+    is_auto: bool = False
+
+
+class LibreTranslateEndpoint(TranslateEndpoint):
+    """Endpoint of translators that is asked and answers as LibreTranslate."""
+
+    def translation_of(self, data: LibreTranslateRequest) -> CompatibleRequest:
+        """Return the same request in the words of /translate. A text without a translation fails it. Raises
+        InvalidRequestError."""
+        num_hypotheses = 1 + data.alternatives
+        return CompatibleRequest(
+            text=data.q,
+            source=self.only_source() if data.source == AUTO else data.source,
+            target=data.target,
+            format=data.format or "text",
+            num_hypotheses=num_hypotheses,
+            beam_size=max(EXAMPLE_BEAM_SIZE, num_hypotheses),
+            strict=True,
+            is_auto=data.source == AUTO,
+        )
+
+    def only_source(self) -> str:
+        """Return the one language that is translated from. Raises InvalidRequestError if there are several."""
+        sources = sorted({pair.source for pair in pairs_of(self.services.registry)})
+        if len(sources) != 1:
+            message = f"{NO_DETECTION}; there are {', '.join(sources)}"
+            raise InvalidRequestError(f"source: {message}", errors=[FieldError(path="source", message=message)])
+        return sources[0]
+
+    def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
+        check_at_most(data.num_hypotheses, data.beam_size, "alternatives", "the beam")
+        return read_texts(data.text, limits, path="q")
+
+    def write(self, data: TranslateRequest, model: ModelName, results: Sequence[TranslateResult]) -> bytes:
+        assert isinstance(data, CompatibleRequest)  # noqa: S101  # no other reaches this endpoint
+        detected = DetectedLanguage(data.source)
+        texts = [result.translation or "" for result in results]
+        others = [_alternatives(result) for result in results]
+        is_list = not isinstance(data.text, str)
+        return msgspec.json.encode(
+            LibreTranslateAnswer(
+                translated_text=texts if is_list else texts[0],
+                detected_language=UNSET if not data.is_auto else [detected] * len(texts) if is_list else detected,
+                alternatives=UNSET if data.num_hypotheses == 1 else others if is_list else others[0],
+            )
+        )
+
+
+def libretranslate_route(endpoint: LibreTranslateEndpoint, rules: BodyRules) -> HTTPRouteHandler:
+    """Make the route that translates."""
+
+    @post(
+        f"{LIBRETRANSLATE}translate",
+        status_code=200,
+        summary="Text in another language, as LibreTranslate answers",
+        opt=KEY_IN_BODY,
+        request_class=requests_by(rules, FormRequest),
+        responses={200: ANSWER, **libretranslate_problems()},
+    )
+    async def libretranslate(data: JSONBody[LibreTranslateRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Translate as /translate does; JSON or a form, with the key in a header or in the body."""
+        if (access := endpoint.services.access) is not None:
+            access.identify(request, data.api_key or None)
+        return await endpoint.answer(endpoint.translation_of(data), request)
+
+    return libretranslate
+
+
+def languages_route(registry: ModelRegistry) -> HTTPRouteHandler:
+    """Make the route of the languages; as at LibreTranslate it needs no key."""
+
+    @get(
+        f"{LIBRETRANSLATE}languages",
+        summary="Languages, as LibreTranslate answers",
+        responses=libretranslate_problems(statuses=(404, 503)),
+        opt=OPEN,
+        sync_to_thread=False,
+    )
+    def languages() -> list[LibreTranslateLanguage]:
+        """Every language of a translator, with the targets of those that are translated from."""
+        pairs = pairs_of(registry)
+        codes = sorted({code for pair in pairs for code in pair})
+        return [
+            LibreTranslateLanguage(
+                code=code,
+                name=LANGUAGE_NAMES.get(code, code),
+                targets=sorted({pair.target for pair in pairs if pair.source == code}),
+            )
+            for code in codes
+        ]
+
+    return languages
+
+
+@post(f"{LIBRETRANSLATE}detect", include_in_schema=False, sync_to_thread=False)
+def detect() -> None:
+    """Say that languages are not detected. Raises UnknownPathError."""
+    raise UnknownPathError(NO_DETECTION)
+
+
+def pairs_of(registry: ModelRegistry) -> list[LanguagePair]:
+    """Return the pairs of all translators. Raises NotReadyError or UnknownModelError."""
+    return [pair for served in registry.candidates("translate", None) for pair in served.predictor.pairs]
+
+
+def _alternatives(result: TranslateResult) -> list[str]:
+    """Return the further translations of a text; a text of several sentences has none."""
+    return [] if result.hypotheses is UNSET else [each.translation for each in result.hypotheses[1:]]
