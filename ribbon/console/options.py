@@ -33,7 +33,7 @@ models_dir_option = click.option(
 url_option = click.option("--url", envvar=URL, show_envvar=True, help="Ask the service at this address.")
 api_key_option = click.option("--api-key", envvar=API_KEY, show_envvar=True, help="Key for that service.")
 deadline_option = click.option(
-    "--deadline", type=click.FloatRange(min=0, min_open=True), help="Seconds that a request may take there."
+    "--deadline", type=click.FloatRange(min=0, min_open=True), help="Seconds that a request may take."
 )
 
 
@@ -50,7 +50,8 @@ class Connection:
     @property
     def options(self) -> dict[str, Any]:
         """Options of every request."""
-        return {"model": self.model} if self.model else {}
+        chosen = {"model": self.model, "deadline_seconds": self.deadline}
+        return {name: value for name, value in chosen.items() if value is not None}
 
     def open(self, task: str) -> Client:
         """Return a client for a task; the end of the command closes it. Raises RibbonError."""
@@ -62,7 +63,7 @@ class Connection:
         if self.url is not None:
             from ribbon.client import Client
 
-            return Client(self.url, api_key=self.api_key, deadline_seconds=self.deadline, batch_size=BATCH_SIZE)
+            return Client(self.url, api_key=self.api_key, batch_size=BATCH_SIZE)
         from ribbon.local import open_local
 
         return open_local(self.model, task=task, models_dir=self.models_dir, batch_size=BATCH_SIZE)

@@ -23,7 +23,7 @@ from tests.fakes import (
     write_multi_label,
     write_translator,
 )
-from tests.ribbon.conftest import Invoke, url_of
+from tests.ribbon.conftest import Invoke, Serve, url_of
 
 SENTENCE = "Alice plays with Hong Kong.\n"
 
@@ -165,6 +165,17 @@ def test_what_is_wrong_is_said(
     assert message in result.stderr
     assert result.exit_code == exit_code, result.output
     assert "Traceback" not in result.output
+
+
+def test_a_deadline_ends_the_command(invoke: Invoke, serve: Serve) -> None:
+    running = serve()
+    running.session.gate.clear()
+    try:
+        result = invoke("tag", "--url", url_of(running), "--deadline", "0.3", "text")
+    finally:
+        running.session.gate.set()
+    assert result.exit_code == 1
+    assert "(504 deadline_exceeded)" in result.stderr
 
 
 def test_a_folder_without_models_says_how_to_name_another(invoke: Invoke, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.running import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"^(?:\$ )?((?:[^`]* \| |\w+=\S+ )*ribbon [a-z].*)$", re.MULTILINE)
+COMMAND = re.compile(r"^(?:\$ )?((?:[^`\n]* \| |\w+=\S+ )*ribbon [a-z].*)$", re.MULTILINE)
 ADDRESS = "http://127.0.0.1:8000"
 # Commands that become a server, train for minutes, or fetch from the network; other tests run them.
 LEFT_OUT = re.compile(r"ribbon (serve|train|models pull https)\b")
