@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.errors import SettingsError
-from service.setting_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds
+from service.settings_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds
 
 PREFIX = "RIBBON_"
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one
