@@ -31,7 +31,7 @@ TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy check-playground smoke docs format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos clean
+.PHONY: help serve test test-all check check-deploy check-playground smoke docs format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos attacks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ load: $(VENV)/.serve $(VENV)/.load ## Raise the load on each endpoint until it i
 
 chaos: $(VENV)/.serve ## Kill, restart, reload and annoy the service under load (ARGS="--minutes 10 --seed 1"); HAProxy is used if installed
 	$(BIN)/python -m bench.chaos $(ARGS)
+
+attacks: $(VENV)/.serve ## Replay known attacks against a running service: memory, pauses, answers
+	$(BIN)/python -m bench.attacks $(ARGS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from service.errors import SettingsError
-from service.setting_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds, Workers
+from service.settings_types import Count, DrainSeconds, Hosts, Networks, Origins, Port, Seconds, Workers
 
 PREFIX = "RIBBON_"
 MAX_BEAM_SIZE = 16  # of one sentence: a decoder must have room for one

@@ -18,7 +18,7 @@ FRONT = ("__main__", "keys", "serving")
 # Anybody may use them, and they use the errors.
 LEAVES = (
     "settings",
-    "setting_types",
+    "settings_types",
     "metrics",
     "metrics_multiprocess",
     "telemetry",

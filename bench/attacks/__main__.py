@@ -29,7 +29,7 @@ LENIENT_PAUSE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What came of an attack. Memory and pause are 0 where they were not measured."""
+    """Outcome of an attack. Memory and pause are 0 where they were not measured."""
 
     number: int
     attack: str

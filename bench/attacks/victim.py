@@ -46,7 +46,7 @@ class Reply:
 
 @dataclass(slots=True, kw_only=True)
 class Harm:
-    """What an attack did while it was watched."""
+    """Harm that an attack did while it was watched."""
 
     peak_megabytes: float = 0.0  # above what was resident before
     longest_pause: float = 0.0  # seconds for which GET /health/live was not answered

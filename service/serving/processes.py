@@ -32,8 +32,8 @@ from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
 from service.serving.sockets import Sockets, bind, listen, url_of
 from service.serving.supervisor import Supervisor, SupervisorCallbacks, WorkerContext
-from service.setting_types import AUTO, MAX_WORKERS
 from service.settings import Settings
+from service.settings_types import AUTO, MAX_WORKERS
 from service.telemetry import choose_tracer
 
 OWN_THREADS = 2  # the main one, and the log's, of which a forked process takes nothing along
