@@ -254,6 +254,25 @@ def test_a_full_queue_refuses_and_an_empty_one_never() -> None:
     run(scenario, max_queued_cells=10)
 
 
+def test_while_others_wait_a_request_may_have_half_of_the_room_that_is_left() -> None:
+    async def scenario(each: Bench) -> None:
+        def come(number: int) -> Job[int]:
+            return each.batcher.enqueue([row(1)] * number, deadline=FOREVER)
+
+        jobs = [await each.hold([row(1)]), come(20)]
+        for fits in (40, 20, 10):
+            with pytest.raises(OverloadedError):
+                come(fits + 1)
+            jobs.append(come(fits))
+        jobs += [come(1) for _ in range(10)]  # the last room goes to requests of one token
+        with pytest.raises(OverloadedError):
+            come(1)
+        each.model.gate.set()
+        await asyncio.gather(*(job.done for job in jobs))
+
+    run(scenario, max_queued_cells=100)
+
+
 def test_a_look_judges_a_large_request_by_the_line_that_the_last_one_went_to() -> None:
     async def scenario(each: Bench) -> None:
         batcher, large = each.batcher, LONG_ROW_TOKENS + 1
