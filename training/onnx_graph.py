@@ -188,6 +188,28 @@ def recurrent_weights(layers: Sequence[nn.RNNBase], cell: str) -> tuple[Tensor, 
     return inputs, states, biases
 
 
+def recurrent_state(
+    layer: int, inputs: Tensor, states: Tensor, biases: Tensor, *, cell: str = "lstm"
+) -> dict[str, Tensor]:
+    """The state of one layer of a ``RecurrentEncoder`` from the weights of :func:`recurrent_weights`."""
+    order = np.argsort(GATES[cell])
+
+    def gates(value: Tensor) -> Tensor:
+        parts = value.chunk(len(order))
+        return torch.cat([parts[i] for i in order])
+
+    state = {}
+    for direction, name in zip(range(len(inputs)), ("forwards", "backwards"), strict=False):
+        of_input, of_state = biases[direction].chunk(2)
+        state |= {
+            f"encoder.{name}.{layer}.weight_ih_l0": gates(inputs[direction]),
+            f"encoder.{name}.{layer}.weight_hh_l0": gates(states[direction]),
+            f"encoder.{name}.{layer}.bias_ih_l0": gates(of_input),
+            f"encoder.{name}.{layer}.bias_hh_l0": gates(of_state),
+        }
+    return state
+
+
 def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:
     """The table's int8 values and float32 scales (row, 1), whose products are the rounded table.
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary
 from training.classifier.batches import Mixture, examples_of
@@ -30,6 +32,7 @@ def main() -> None:
     parser = publishing_parser(__doc__)
     parser.add_argument("--taught", type=Path, help="what the teacher labelled; default runs/NAME-teacher/taught.tsv")
     parser.add_argument("--leave-out", nargs="*", default=(), help="sources of the corpora that are not learned from")
+    parser.add_argument("--starts-from", type=Path, help="weights to begin with, such as those of bundle_start")
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     arguments = parser.parse_args()
     config = load_config(ClassifierRun, arguments.config)
@@ -52,7 +55,9 @@ def main() -> None:
     network = Classifier(
         num_words=len(vocabulary), num_labels=len(labels), multi_label=config.multi_label, config=config.network
     )
-    if config.word_vectors:
+    if arguments.starts_from:
+        network.load_state_dict(torch.load(arguments.starts_from, weights_only=True)["network"])
+    elif config.word_vectors:
         start_from_vectors(network.words, vocabulary, arguments.data_dir)
     best = fit(
         network,

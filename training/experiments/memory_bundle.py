@@ -17,7 +17,7 @@ from training.card import table as card_table
 from training.config import FitConfig
 from training.corpora.columns import blocks
 from training.corpora.sources import CorpusError, locate
-from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn, values_of
+from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn, unlisted_answer, values_of
 from training.export import ExportError
 from training.language_model.card import network_text
 from training.language_model.config import LanguageModelRun
@@ -43,11 +43,13 @@ EXAMPLES_OF = (
     "What is my name?",
     "I really like chess.",
 )
-# The answers of the corpus dialogue-memory that repeat something.
-REPEATED = re.compile(
-    r"(?:Your name is|You live in|You told me that you live in|You work as an?|You are an?|You like"
-    r"|You said that you like) (.+)\.$"
-)
+# The answers of the corpus dialogue-memory that repeat something, by kind of fact.
+REPEATED = {
+    "name": re.compile(r"Your name is (.+)\.$"),
+    "town": re.compile(r"You (?:told me that you )?live in (.+)\.$"),
+    "job": re.compile(r"You (?:work as|are) an? (.+)\.$"),
+    "liking": re.compile(r"You (?:said that you )?like (.+)\.$"),
+}
 CARD_TEXT = """
 A language model that was shown nothing but conversations: what a user says, and what a bot answers. It keeps what it
 was told in its recurrent state, a vector of {state} numbers, and answers at a cost that does not grow with the length
@@ -70,13 +72,15 @@ two turns at first and of one more whenever 85 % of what is asked for is right; 
 {seed}.
 """
 MEASURED = """
-Whole conversations, the likeliest token at each step; 50 to 100 of each kind. `dialogue-memory` is a set of dialogues
-made by others; "listed" are values of the grammar's lists, "other words" those that the model has never seen.
+Whole conversations of {max_turns} turns, the likeliest token at each step; {count} of each kind. `dialogue-memory` is
+a set of dialogues made by others; "listed" are values of the grammar's lists, "other words" those that the model has
+never seen.
 """
 LIMITS = """
-- Names, towns, jobs and likings of its lists ({lists}). Of others it sees pieces only, and mostly answers with a value
-  that it knows: see the last rows above.
+- Names, towns, jobs and likings of its lists ({lists}). Of others it sees pieces only: it should say that it does not
+  know them, and sometimes takes them for a value that it knows; see the rows above.
 - It says "You have not told me yet." if it was not told; sometimes it makes something up instead.
+- One sentence a turn, or two that tell one thing each. Questions of other kinds have an answer of small talk at best.
 - It was trained on conversations of up to {max_turns} turns, and learned to write the bot's words only: what it
   expects of a user is not meaningful.
 """
@@ -164,7 +168,11 @@ def questions(max_turns: int, count: int) -> dict[str, list[Dialogue]]:
         sets[kind] = [maker.dialogue(max_turns, asked=kind, distance=maker.rng.randint(1, max_turns - 1))
                       for _ in range(count)]  # fmt: skip
     inventor = DialogueMaker(seed=1001, made_up=1.0)
-    sets["name, made up"] = [inventor.dialogue(4, asked="name", distance=2) for _ in range(count)]
+    sets["name in no list: says so"] = [inventor.dialogue(4, asked="name", distance=2) for _ in range(count)]
+    careless = DialogueMaker(seed=1002, careless=1.0, joined=0.5)
+    sets["name, 5 turns, typed carelessly"] = [
+        careless.dialogue(max_turns, asked="name", distance=5) for _ in range(count)
+    ]
     return sets
 
 
@@ -181,11 +189,15 @@ def gathered_dialogues(data_dir: Path | None) -> dict[str, list[Dialogue]]:
         lines = [line.split("\t")[1] for line in block]
         turns = [Turn(user=user, bot=bot) for user, bot in zip(lines[::2], lines[1::2], strict=True)]
         for place, turn in enumerate(turns):
-            found = REPEATED.match(turn.bot)
+            found = next(filter(None, (answers.match(turn.bot) for answers in REPEATED.values())), None)
             if found or turn.bot == "You have not told me yet.":
                 name = ("listed" if found[1] in listed else "other words") if found else "never told"
                 asked = Turn(user=turn.user, bot=turn.bot, asked="?", value=found[1] if found else "")
                 sets[f"dialogue-memory, {name}"].append([*turns[:place], asked])
+                if name == "other words":
+                    kind = next(kind for kind, answers in REPEATED.items() if answers.match(turn.bot))
+                    answer = Turn(user=turn.user, bot=unlisted_answer(kind), asked=kind)
+                    sets["dialogue-memory, other words: says so"].append([*turns[:place], answer])
     return {name: dialogues[:100] for name, dialogues in sorted(sets.items())}
 
 
@@ -226,7 +238,7 @@ def card(
             "## Recipe",
             recipe,
             "## Right answers, %",
-            MEASURED,
+            MEASURED.format(max_turns=settings["max_turns"], count=f"{settings['num_questions']} to 100"),
             card_table(["asked for", *PRECISIONS], rows),
             default_text(manifest, difference, "log-probability or state"),
             "## Limits",

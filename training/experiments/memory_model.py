@@ -31,17 +31,19 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="publish: measure and write a bundle here")
     parser.add_argument("--data-dir", type=Path, help=CORPORA)
     parser.add_argument("--run-dir", type=Path, default=Path("runs/en-memory"))
-    parser.add_argument("--hidden-size", type=int, default=128)
+    parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--word-size", type=int, default=64)
-    parser.add_argument("--subwords", type=int, default=2600)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--subwords", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2200)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=1e-2)
-    parser.add_argument("--max-turns", type=int, default=10)
-    parser.add_argument("--made-up", type=float, default=0.0, help="share of names and towns that are invented")
+    parser.add_argument("--learning-rate", type=float, default=5e-3)
+    parser.add_argument("--max-turns", type=int, default=12)
+    parser.add_argument("--made-up", type=float, default=0.08, help="share of values that are in no list")
+    parser.add_argument("--careless", type=float, default=0.25, help="share of users' lines without capitals and stops")
+    parser.add_argument("--joined", type=float, default=0.15, help="share of users' lines that tell two things")
     parser.add_argument("--starts-from", type=Path, help="weights of another run with the same subwords")
     parser.add_argument("--first-turns", type=int, default=2, help="turns of the first dialogues")
-    parser.add_argument("--num-questions", type=int, default=50, help="of each kind, when it is measured")
+    parser.add_argument("--num-questions", type=int, default=100, help="of each kind, when it is measured")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     run: Path = arguments.run_dir
@@ -51,7 +53,7 @@ def main() -> None:
 
     path = run / SUBWORDS
     if not path.exists():
-        reader = DialogueReader.learn(DialogueMaker(seed=0, made_up=arguments.made_up), size=arguments.subwords)
+        reader = DialogueReader.learn(maker_of(arguments, seed=0), size=arguments.subwords)
         path.write_bytes(reader.subwords.processor.serialized_model_proto())
     reader = DialogueReader(Subwords.load(path, symbols=()))
     sizes = {"word_size": arguments.word_size, "hidden_size": arguments.hidden_size}
@@ -74,13 +76,18 @@ def main() -> None:
             print(f"{name:32} {100 * share:6.1f}")
 
 
+def maker_of(arguments: Any, seed: int) -> DialogueMaker:
+    """A maker of training dialogues."""
+    return DialogueMaker(seed=seed, made_up=arguments.made_up, careless=arguments.careless, joined=arguments.joined)
+
+
 def train_and_keep(network: DialogueNetwork, reader: DialogueReader, run: Path, arguments: Any) -> None:
     """Train; leave weights, settings and seconds in the run's folder."""
     began, began_cpu = time.perf_counter(), time.process_time()
     reached = train(
         network,
         reader,
-        DialogueMaker(seed=arguments.seed, made_up=arguments.made_up),
+        maker_of(arguments, seed=arguments.seed),
         steps=arguments.steps,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,

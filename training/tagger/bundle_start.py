@@ -12,7 +12,7 @@ of speech (self-distillation).
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from service.bundle import VOCABULARIES, load_bundle
 from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 from training.corpora import glove, tagging
 from training.corpora.entities import TAGS
-from training.onnx_graph import GATES
+from training.onnx_graph import recurrent_state
 from training.tagger.distil import read_text
 from training.tagger.evaluate import open_tagger, tag_words
 from training.tagger.export import HEADS
@@ -63,27 +63,11 @@ def state_of_graph(path: Path) -> State:
         state[f"features.characters.convolutions.{i}.weight"] = next(weights).T.contiguous()
         state[f"features.characters.convolutions.{i}.bias"] = next(weights)
     for layer in range(num_layers):
-        state |= _layer_state(layer, *islice(weights, 3))
+        state |= recurrent_state(layer, *islice(weights, 3))
     for head in HEADS:
         state[f"heads.{head}.weight"] = next(weights).T.contiguous()
         state[f"heads.{head}.bias"] = next(weights)
     return state
-
-
-def _layer_state(layer: int, inputs: Tensor, states: Tensor, biases: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The state of one bidirectional layer, the gates in torch's order."""
-    order = np.argsort(GATES["lstm"])
-
-    def gates(value: Tensor) -> Tensor:
-        parts = value.chunk(4)
-        return torch.cat([parts[i] for i in order])
-
-    for direction, name in enumerate(("forwards", "backwards")):
-        of_input, of_state = biases[direction].chunk(2)
-        yield f"encoder.{name}.{layer}.weight_ih_l0", gates(inputs[direction])
-        yield f"encoder.{name}.{layer}.weight_hh_l0", gates(states[direction])
-        yield f"encoder.{name}.{layer}.bias_ih_l0", gates(of_input)
-        yield f"encoder.{name}.{layer}.bias_hh_l0", gates(of_state)
 
 
 def renew_entity_head(state: State, old: Sequence[str], new: Sequence[str]) -> State:
