@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isnan
@@ -25,7 +25,8 @@ END_SHOWN = 0.7  # of dialogues show the ends of answers before the last
 BREAK = "\n"
 USERS, BOTS, TOLD, ASKED = range(4)  # kinds of tokens
 VALUE_REPEATS = 200  # of each value in the text that subwords are learned from, so that it is one piece
-LONGEST_KEPT = 100  # steps, at the start of training
+LONGEST_KEPT = 300  # steps, at the start of training: some more than the longest dialogue has
+KEEP_EVERY = 200  # steps
 EMBEDDING_DEVIATION = 0.4  # at the start; large, so that words can be told apart in the first steps
 
 
@@ -199,18 +200,21 @@ def train(
     learning_rate: float,
     max_turns: int,
     first_turns: int = 2,
+    more_turns: int = 1,
     mastered: float = MASTERED,
+    keep: Callable[[], None] = lambda: None,
 ) -> list[int]:
-    """Train on dialogues of ``first_turns`` at first, of one more as soon as ``mastered`` of the values that are asked
-    for in the longest are right, up to ``max_turns``, and until ``ENOUGH`` are; return after how many steps each length
-    was reached."""
+    """Train on dialogues of ``first_turns`` at first, of ``more_turns`` more as soon as ``mastered`` of the values that
+    are asked for in the longest are right, up to ``max_turns``, and until ``ENOUGH`` are; return after how many steps
+    each length was reached. ``keep`` is called every ``KEEP_EVERY`` steps, so that a long training can be broken
+    off."""
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 50, 0.02 + 2 * (1 - step / steps))
     )
     reached, right = [0], 0.0
     for step in range(steps):
-        most = first_turns + len(reached) - 1
+        most = min(max_turns, first_turns + more_turns * (len(reached) - 1))
         num_turns = maker.rng.choice([most, maker.rng.randint(2, most)])
         batch = reader.batch(training_dialogues(maker, num_turns, batch_size))
         with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bfloat16(torch.device("cpu"))):
@@ -225,7 +229,9 @@ def train(
         if right > mastered and most < max_turns:
             reached.append(step + 1)
             right = min(right, 0.5)
-        if right > ENOUGH:
+        if (step + 1) % KEEP_EVERY == 0:
+            keep()
+        if right > ENOUGH and most == max_turns:
             break
         if (step + 1) % 100 == 0:
             print(f"  step {step + 1}: loss {loss.item():.3f}, {most} turns, {100 * right:.0f} % right", flush=True)

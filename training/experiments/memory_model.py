@@ -23,7 +23,7 @@ from training.experiments.dialogue_model import DialogueNetwork, DialogueReader,
 from training.experiments.dialogues import DialogueMaker
 from training.experiments.memory_bundle import gathered_dialogues, publish, questions
 
-WEIGHTS, FACTS = "best.pt", "facts.json"
+WEIGHTS, PARTIAL, FACTS = "best.pt", "partial.pt", "facts.json"
 
 
 def main() -> None:
@@ -34,15 +34,16 @@ def main() -> None:
     parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--word-size", type=int, default=64)
     parser.add_argument("--subwords", type=int, default=4000)
-    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=5e-3)
+    parser.add_argument("--learning-rate", type=float, default=6e-3)
     parser.add_argument("--max-turns", type=int, default=12)
     parser.add_argument("--made-up", type=float, default=0.08, help="share of values that are in no list")
     parser.add_argument("--careless", type=float, default=0.25, help="share of users' lines without capitals and stops")
     parser.add_argument("--joined", type=float, default=0.15, help="share of users' lines that tell two things")
     parser.add_argument("--starts-from", type=Path, help="weights of another run with the same subwords")
     parser.add_argument("--first-turns", type=int, default=2, help="turns of the first dialogues")
+    parser.add_argument("--more-turns", type=int, default=2, help="of dialogues that follow when those are mastered")
     parser.add_argument("--num-questions", type=int, default=100, help="of each kind, when it is measured")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -83,6 +84,10 @@ def maker_of(arguments: Any, seed: int) -> DialogueMaker:
 
 def train_and_keep(network: DialogueNetwork, reader: DialogueReader, run: Path, arguments: Any) -> None:
     """Train; leave weights, settings and seconds in the run's folder."""
+
+    def save() -> None:
+        torch.save({"network": network.model.state_dict()}, run / PARTIAL)
+
     began, began_cpu = time.perf_counter(), time.process_time()
     reached = train(
         network,
@@ -92,11 +97,14 @@ def train_and_keep(network: DialogueNetwork, reader: DialogueReader, run: Path, 
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         first_turns=arguments.first_turns,
+        more_turns=arguments.more_turns,
         max_turns=arguments.max_turns,
-        mastered=0.85,
+        mastered=0.8,
+        keep=save,
     )
     seconds = {"wall": time.perf_counter() - began, "cpu": time.process_time() - began_cpu}
-    torch.save({"network": network.model.state_dict()}, run / WEIGHTS)
+    save()
+    (run / PARTIAL).replace(run / WEIGHTS)
     settings = {name: value for name, value in vars(arguments).items() if not isinstance(value, Path | None)}
     facts = {"settings": settings, "seconds": seconds, "steps until 2, 3, ... turns": reached}
     (run / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
