@@ -2,9 +2,9 @@
 
     python -m training.classifier.bundle_start CONFIG --bundle models/en-sentiment --run-dir runs/en-sentiment
 
-Checkpoints and teachers of old runs need not be kept: a bundle's fp32 graph holds the network, the word table rounded
-to bytes and the rest to float16. The bundle labels the texts that a teacher would label (``taught.tsv``), so that new
-training keeps to what it knows (self-distillation).
+The configuration says ``starts_from``. Checkpoints and teachers of old runs need not be kept: a bundle's fp32 graph
+holds the network, the word table rounded to bytes and the rest to float16. The bundle labels the texts that a teacher
+would label (``taught.tsv``), so that new training keeps to what it knows (self-distillation).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.command_line import run_parser
 from training.config import load_config
 from training.onnx_graph import recurrent_state
 
-TAUGHT_FILE, WEIGHTS = "taught.tsv", "start.pt"
+TAUGHT_FILE, START = "taught.tsv", "start.pt"
 
 
 def state_of_graph(path: Path) -> dict[str, Tensor]:
@@ -59,13 +59,13 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     bundle = load_bundle(arguments.bundle)
     dump_vocabularies(load_vocabularies(bundle.path(VOCABULARIES)), folder / VOCABULARIES)
-    torch.save({"network": state_of_graph(bundle.graph("fp32"))}, folder / WEIGHTS)
+    torch.save({"network": state_of_graph(bundle.graph("fp32"))}, folder / START)
 
     count = arguments.num_texts or (config.teacher.num_taught if config.teacher else 0)
     taught = list(taught_texts(count, held_out_texts(config, arguments.data_dir), arguments.data_dir))
     classifier = open_classifier(arguments.bundle, "fp32").classifier
     write_taught(folder / TAUGHT_FILE, [t.text for t in taught], classify_texts(classifier, [t.text for t in taught]))
-    print(f"{folder}: {WEIGHTS}, {VOCABULARIES}, {TAUGHT_FILE} with {len(taught)} texts")
+    print(f"{folder}: {START}, {VOCABULARIES}, {TAUGHT_FILE} with {len(taught)} texts")
 
 
 if __name__ == "__main__":

@@ -39,9 +39,9 @@ def test_training_goes_on_from_its_weights_and_words(started, published, data_di
     assert (started / VOCABULARIES).read_bytes() == (folder / "bundle" / VOCABULARIES).read_bytes()
     config = tmp_path / "again.toml"
     text = (folder / "sentiment.toml").read_text("utf-8")
-    config.write_text(text.replace("learning_rate = ", "learning_rate = 1e-9 # "), encoding="utf-8")
-    starting = ("--starts-from", started / "start.pt", "--taught", started / "taught.tsv", "--data-dir", data_dir)
-    run(train.main, monkeypatch, config, "--run-dir", started, *starting)
+    text = text.replace("learning_rate = ", "learning_rate = 1e-9 # ")
+    config.write_text(f'starts_from = "0.0.1"\n{text}', encoding="utf-8")
+    run(train.main, monkeypatch, config, "--run-dir", started, "--data-dir", data_dir)
     before, after = (torch.load(started / name, weights_only=True)["network"] for name in ("start.pt", "best.pt"))
     torch.testing.assert_close(after, before, rtol=0, atol=1e-4)
 
