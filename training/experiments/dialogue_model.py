@@ -27,6 +27,7 @@ USERS, BOTS, TOLD, ASKED = range(4)  # kinds of tokens
 VALUE_REPEATS = 200  # of each value in the text that subwords are learned from, so that it is one piece
 LONGEST_KEPT = 300  # steps, at the start of training: some more than the longest dialogue has
 KEEP_EVERY = 200  # steps
+HELD, COUNTED = 0.98, 20.0  # mean forget gate of a unit that holds something; mean cell of one that counts
 EMBEDDING_DEVIATION = 0.4  # at the start; large, so that words can be told apart in the first steps
 
 
@@ -139,12 +140,21 @@ class DialogueNetwork(nn.Module):
     """A language model of one recurrent layer. With ``attention`` each step also sees a mean of the states before it,
     weighted by what it asks for (Luong et al. 2015); without, ``model`` is all of it and can be published.
 
-    While it is trained, ``recall`` reads from the state after each turn which facts have been told: a loss at every
-    turn instead of one many turns later, over which no gradient comes back (an auxiliary loss for memory: Trinh et al.
-    2018). Nothing else uses it.
+    With ``recalling`` a linear layer reads, while it is trained, from the state after each turn which facts have been
+    told: a loss at every turn instead of one many turns later, over which no gradient comes back (an auxiliary loss for
+    memory: Trinh et al. 2018). Nothing else uses the layer.
     """
 
-    def __init__(self, *, cell: str, num_words: int, word_size: int, hidden_size: int, attention: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        cell: str,
+        num_words: int,
+        word_size: int,
+        hidden_size: int,
+        attention: bool = False,
+        recalling: bool = False,
+    ) -> None:
         super().__init__()
         config = LanguageModelConfig(cell=cell, embedding_size=word_size, hidden_size=hidden_size, dropout=0.0)
         self.model = LanguageModel(vocabulary_size=num_words, config=config)
@@ -155,7 +165,8 @@ class DialogueNetwork(nn.Module):
             keep.copy_(torch.empty(hidden_size).uniform_(1, LONGEST_KEPT).log())
         self.keys = nn.Linear(hidden_size, hidden_size) if attention else None
         self.mix = nn.Linear(2 * hidden_size, hidden_size) if attention else None
-        self.recall = nn.ModuleList(nn.Linear(hidden_size, len(_numbers_of(kind))) for kind in grammar()["facts"])
+        kinds = grammar()["facts"] if recalling else ()
+        self.recall = nn.ModuleList(nn.Linear(hidden_size, len(_numbers_of(kind))) for kind in kinds)
 
     def states(self, ids: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return states (batch, time, hidden) of ids (batch, time), and with attention its weights (batch, time,
@@ -169,6 +180,23 @@ class DialogueNetwork(nn.Module):
         weights = scores.masked_fill(is_later, -torch.inf).softmax(-1)
         return torch.tanh(self.mix(torch.cat([weights @ states, states], dim=-1))), weights
 
+    @torch.inference_mode()
+    def holding_units(self, ids: Tensor) -> Tensor:
+        """Which units of an LSTM (hidden,) hold what they were told over dialogues (batch, time): their forget gates
+        are open on average, and they are no counters, whose cells only grow."""
+        layer = self.direction.encoder.forwards[0]
+        rows = self.model.input_norm(self.model.embedding(ids)) @ layer.weight_ih_l0.T + layer.bias_ih_l0
+        hidden = cell = rows.new_zeros(len(ids), layer.hidden_size)
+        kept, size = 0.0, 0.0
+        for time in range(rows.shape[1]):
+            gates = rows[:, time] + hidden @ layer.weight_hh_l0.T + layer.bias_hh_l0
+            entering, forget, new, leaving = gates.chunk(4, dim=1)
+            cell = forget.sigmoid() * cell + entering.sigmoid() * new.tanh()
+            hidden = leaving.sigmoid() * cell.tanh()
+            kept, size = kept + functional.logsigmoid(forget).mean(0), size + cell.abs().mean(0)
+        steps = rows.shape[1]
+        return ((kept / steps).exp() > HELD) & (size / steps < COUNTED)
+
     def logits(self, states: Tensor) -> Tensor:
         """States (..., hidden) -> logits (..., word) of the next token."""
         readout = torch.tanh(self.direction.readout(states))
@@ -176,8 +204,8 @@ class DialogueNetwork(nn.Module):
 
     def loss(self, batch: DialogueBatch) -> tuple[Tensor, float]:
         """The mean negative log-likelihood of the bot's tokens in nats, plus those of values told and asked for, which
-        are few and what matters, and of the facts known after each turn; and the share of values asked for that are
-        right."""
+        are few and what matters, and with ``recalling`` of the facts known after each turn; and the share of values
+        asked for that are right."""
         states, _ = self.states(batch.ids[:, :-1])
         is_bots = batch.kinds != USERS
         logits, targets, kinds = self.logits(states[is_bots]), batch.ids[:, 1:][is_bots], batch.kinds[is_bots]

@@ -52,9 +52,10 @@ def values_of(kind: str, most: int = 1000) -> tuple[str, ...]:
 class DialogueMaker:
     """Makes dialogues out of the first ``num_values`` values of each kind.
 
-    A share ``made_up`` of names, towns, jobs and likings is spelled by a model of three letters learned from the lists;
-    the bot says that it does not know them. A share ``careless`` of the users' lines is typed without capitals or a
-    last full stop, and a share ``joined`` of those that tell something tells a second thing.
+    A share ``made_up`` of names, towns, jobs and likings is spelled by a model of three letters learned from the lists,
+    or is one of the lists' other values; the bot says that it does not know them. A share ``careless`` of the users'
+    lines is typed without capitals or a last full stop, and a share ``joined`` of those that tell something tells a
+    second thing.
     """
 
     def __init__(
@@ -92,7 +93,8 @@ class DialogueMaker:
     def value(self, kind: str) -> str:
         """A value from the list, or a made-up one."""
         if kind in SPELLED and self.rng.random() < self.made_up:
-            return self._spell(kind)
+            others = values_of(kind)[len(self.values[kind]) :]
+            return self.rng.choice(others) if others and self.rng.random() < 0.5 else self._spell(kind)
         return self.rng.choice(self.values[kind])
 
     def _any_turn(self, told: dict[str, tuple[str, int, bool]], number: int, barred: str) -> Turn:

@@ -158,9 +158,10 @@ def prompt_of(turns: Sequence[Turn]) -> str:
     return "\n".join([*said, f"{USER} {turns[-1].user}\n{BOT}"])
 
 
-def questions(max_turns: int, count: int) -> dict[str, list[Dialogue]]:
-    """Dialogues that end with a question, by what they test: values of all lists, seeds that training does not use."""
-    maker = DialogueMaker(seed=1000)
+def questions(max_turns: int, count: int, num_values: int = 1000) -> dict[str, list[Dialogue]]:
+    """Dialogues that end with a question, by what they test: the first values of all lists, seeds that training does
+    not use."""
+    maker = DialogueMaker(seed=1000, num_values=num_values)
     sets = {
         f"name, {distance} turns": [maker.dialogue(max_turns, asked="name", distance=distance) for _ in range(count)]
         for distance in range(1, max_turns)
@@ -168,9 +169,9 @@ def questions(max_turns: int, count: int) -> dict[str, list[Dialogue]]:
     for kind in maker.kinds[1:]:
         sets[kind] = [maker.dialogue(max_turns, asked=kind, distance=maker.rng.randint(1, max_turns - 1))
                       for _ in range(count)]  # fmt: skip
-    inventor = DialogueMaker(seed=1001, made_up=1.0)
+    inventor = DialogueMaker(seed=1001, num_values=num_values, made_up=1.0)
     sets["name in no list: says so"] = [inventor.dialogue(4, asked="name", distance=2) for _ in range(count)]
-    careless = DialogueMaker(seed=1002, careless=1.0, joined=0.5)
+    careless = DialogueMaker(seed=1002, num_values=num_values, careless=1.0, joined=0.5)
     sets["name, 5 turns, typed carelessly"] = [
         careless.dialogue(max_turns, asked="name", distance=5) for _ in range(count)
     ]

@@ -38,10 +38,12 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=6e-3)
     parser.add_argument("--max-turns", type=int, default=12)
-    parser.add_argument("--made-up", type=float, default=0.08, help="share of values that are in no list")
+    parser.add_argument("--made-up", type=float, default=0.12, help="share of values that are in no list")
     parser.add_argument("--careless", type=float, default=0.25, help="share of users' lines without capitals and stops")
     parser.add_argument("--joined", type=float, default=0.15, help="share of users' lines that tell two things")
     parser.add_argument("--starts-from", type=Path, help="weights of another run with the same subwords")
+    parser.add_argument("--open-gates", type=float, default=0.0, help="added to forget gates of units that hold facts")
+    parser.add_argument("--num-values", type=int, default=185, help="names, towns, jobs and likings at most, each")
     parser.add_argument("--first-turns", type=int, default=2, help="turns of the first dialogues")
     parser.add_argument("--more-turns", type=int, default=2, help="of dialogues that follow when those are mastered")
     parser.add_argument("--num-questions", type=int, default=100, help="of each kind, when it is measured")
@@ -58,9 +60,11 @@ def main() -> None:
         path.write_bytes(reader.subwords.processor.serialized_model_proto())
     reader = DialogueReader(Subwords.load(path, symbols=()))
     sizes = {"word_size": arguments.word_size, "hidden_size": arguments.hidden_size}
-    network = DialogueNetwork(cell="lstm", num_words=len(reader.subwords), **sizes)
+    network = DialogueNetwork(cell="lstm", num_words=len(reader.subwords), recalling=True, **sizes)
     if arguments.starts_from:
         network.model.load_state_dict(torch.load(arguments.starts_from, weights_only=True)["network"])
+    if arguments.open_gates:
+        open_gates(network, reader, maker_of(arguments, seed=2), arguments.open_gates)
     if not (run / WEIGHTS).exists():
         train_and_keep(network, reader, run, arguments)
     network.model.load_state_dict(torch.load(run / WEIGHTS, weights_only=True)["network"])
@@ -79,7 +83,22 @@ def main() -> None:
 
 def maker_of(arguments: Any, seed: int) -> DialogueMaker:
     """A maker of training dialogues."""
-    return DialogueMaker(seed=seed, made_up=arguments.made_up, careless=arguments.careless, joined=arguments.joined)
+    return DialogueMaker(
+        seed=seed,
+        num_values=arguments.num_values,
+        made_up=arguments.made_up,
+        careless=arguments.careless,
+        joined=arguments.joined,
+    )
+
+
+def open_gates(network: DialogueNetwork, reader: DialogueReader, maker: DialogueMaker, by: float) -> None:
+    """Raise the forget biases of the units that hold facts, so that what they hold does not fade over the turns."""
+    holding = network.holding_units(reader.batch([maker.dialogue(12) for _ in range(8)]).ids)
+    layer = network.direction.encoder.forwards[0]
+    with torch.no_grad():
+        layer.bias_hh_l0[layer.hidden_size : 2 * layer.hidden_size][holding] += by
+    print(f"{int(holding.sum())} units hold facts", flush=True)
 
 
 def train_and_keep(network: DialogueNetwork, reader: DialogueReader, run: Path, arguments: Any) -> None:
