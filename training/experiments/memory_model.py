@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def main() -> None:
     random.seed(arguments.seed)
 
     path = run / SUBWORDS
+    if arguments.starts_from:
+        shutil.copyfile(arguments.starts_from.with_name(SUBWORDS), path)
     if not path.exists():
         reader = DialogueReader.learn(maker_of(arguments, seed=0), size=arguments.subwords)
         path.write_bytes(reader.subwords.processor.serialized_model_proto())
@@ -75,7 +78,8 @@ def main() -> None:
             run=run,
             folder=arguments.bundle,
             facts=facts,
-            sets=questions(arguments.max_turns, arguments.num_questions) | gathered_dialogues(arguments.data_dir),
+            sets=questions(arguments.max_turns, arguments.num_questions, arguments.num_values)
+            | gathered_dialogues(arguments.data_dir, arguments.num_values),
         )
         for name, share in measured["int8"].items():
             print(f"{name:32} {100 * share:6.1f}")
