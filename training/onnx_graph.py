@@ -188,21 +188,26 @@ def recurrent_weights(layers: Sequence[nn.RNNBase], cell: str) -> tuple[Tensor, 
     return inputs, states, biases
 
 
-def lstm_layer_state(layer: int, inputs: Tensor, states: Tensor, biases: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The state of a bidirectional LSTM layer of an encoder named ``encoder``, from the weights that
-    :func:`recurrent_weights` gave."""
-    order = np.argsort(GATES["lstm"])
+def recurrent_state(
+    layer: int, inputs: Tensor, states: Tensor, biases: Tensor, *, cell: str = "lstm"
+) -> dict[str, Tensor]:
+    """The state of one layer of a ``RecurrentEncoder`` from the weights of :func:`recurrent_weights`."""
+    order = np.argsort(GATES[cell])
 
     def gates(value: Tensor) -> Tensor:
-        parts = value.chunk(4)
+        parts = value.chunk(len(order))
         return torch.cat([parts[i] for i in order])
 
-    for direction, name in enumerate(("forwards", "backwards")):
+    state = {}
+    for direction, name in zip(range(len(inputs)), ("forwards", "backwards"), strict=False):
         of_input, of_state = biases[direction].chunk(2)
-        yield f"encoder.{name}.{layer}.weight_ih_l0", gates(inputs[direction])
-        yield f"encoder.{name}.{layer}.weight_hh_l0", gates(states[direction])
-        yield f"encoder.{name}.{layer}.bias_ih_l0", gates(of_input)
-        yield f"encoder.{name}.{layer}.bias_hh_l0", gates(of_state)
+        state |= {
+            f"encoder.{name}.{layer}.weight_ih_l0": gates(inputs[direction]),
+            f"encoder.{name}.{layer}.weight_hh_l0": gates(states[direction]),
+            f"encoder.{name}.{layer}.bias_ih_l0": gates(of_input),
+            f"encoder.{name}.{layer}.bias_hh_l0": gates(of_state),
+        }
+    return state
 
 
 def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:

@@ -249,7 +249,8 @@ def starts_of(options: dict[str, Any], task: str) -> list[Path]:
 
     start: Path | None = options["start"]
     if start is None:
-        return bundles_of(MODELS, task, options.get("language", "en"))
+        found: list[Path] = bundles_of(MODELS, task, options.get("language", "en"))
+        return found
     return [] if str(start) == "none" else [start]
 
 

@@ -15,7 +15,13 @@ from litestar.response.base import ASGIResponse
 from service.api.answers import EVENT_STREAM, event_stream
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.generate_stream import AdmittedPrompts, SampleStream, ServedLanguageModel, sample_answer
-from service.api.language_schemas import MAX_SEED, GenerateRequest, GenerateResponse, GenerateResult
+from service.api.language_schemas import (
+    DEFAULT_MAX_TOKENS,
+    MAX_SEED,
+    GenerateRequest,
+    GenerateResponse,
+    GenerateResult,
+)
 from service.api.problems import PROBLEMS
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.sampling import Prompt, Samples, SamplingOptions
@@ -42,12 +48,14 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
     def find(self, data: GenerateRequest) -> ServedLanguageModel:
         """Return the model that will answer. Raises InvalidRequestError if more is asked for than it writes."""
         served: ServedLanguageModel = super().find(data)
-        check_at_most(data.max_tokens, served.predictor.max_new_tokens, "max_tokens", "this model's limit")
+        if data.max_tokens is not None:
+            check_at_most(data.max_tokens, served.predictor.max_new_tokens, "max_tokens", "this model's limit")
         return served
 
     def estimated_cost(self, data: GenerateRequest, items: Sequence[InputItem], served: ServedLanguageModel) -> int:
         """Return what the request costs at least as a rule: what it writes, whatever it reads."""
-        return max(1, int(ESTIMATED * len(items) * data.num_samples * data.max_tokens))
+        max_tokens = _max_tokens(data, served.predictor)
+        return max(1, int(ESTIMATED * len(items) * data.num_samples * max_tokens))
 
     def read(self, data: GenerateRequest, limits: Limits) -> list[InputItem]:
         items = read_texts(data.prompt, limits, path="prompt")
@@ -65,7 +73,7 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
 
     def encode(self, item: InputItem, data: GenerateRequest, model: LanguageModel) -> EncodedPrompt:
         before = model.first_state() if data.state is None else model.load_state(data.state)
-        return model.encode_prompt(item.text, _options_of(data), before=before)
+        return model.encode_prompt(item.text, _options_of(data, model), before=before)
 
     def decode(
         self,
@@ -103,12 +111,17 @@ def generate_route(endpoint: GenerateEndpoint) -> HTTPRouteHandler:
 
 def _answer_tokens(data: GenerateRequest) -> int:
     """Return the tokens that the answer to one prompt holds at most, alternatives included."""
-    return data.num_samples * data.max_tokens * (1 + data.logprobs)
+    return data.num_samples * (data.max_tokens or DEFAULT_MAX_TOKENS) * (1 + data.logprobs)
 
 
-def _options_of(data: GenerateRequest) -> GenerateOptions:
+def _max_tokens(data: GenerateRequest, model: LanguageModel) -> int:
+    """Return the most tokens of a sample: as asked for, else the default or the model's limit if that is smaller."""
+    return data.max_tokens or min(DEFAULT_MAX_TOKENS, model.max_new_tokens)
+
+
+def _options_of(data: GenerateRequest, model: LanguageModel) -> GenerateOptions:
     sampling = SamplingOptions(
-        max_tokens=data.max_tokens,
+        max_tokens=_max_tokens(data, model),
         temperature=data.temperature,
         top_k=data.top_k,
         top_p=data.top_p,

@@ -17,6 +17,7 @@ MAX_TEMPERATURE, MAX_PENALTY = 5, 10
 MAX_STOPS, MAX_STOP_LENGTH = 8, 64
 MAX_SEED = 2**63 - 1
 MAX_STATE_LENGTH = 2**20
+DEFAULT_MAX_TOKENS = 64
 GAP = "___"
 
 Model = Annotated[str | None, Meta(description="A name from GET /models, or name@version")]
@@ -36,7 +37,10 @@ class GenerateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
         str | list[str], Meta(description="One text or several, each possibly empty", examples=["The report"])
     ]
     model: Model = None
-    max_tokens: Annotated[int, Meta(description="Most tokens of a sample; at most the model's limit", ge=1)] = 64
+    max_tokens: (
+        Annotated[int, Meta(description="Most tokens of a sample; default: 64, or the model's limit if less", ge=1)]
+        | None
+    ) = None
     temperature: Annotated[float, Meta(description="0 takes the likeliest token always", ge=0, le=MAX_TEMPERATURE)] = (
         0.8
     )

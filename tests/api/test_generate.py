@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.bundle import MANIFEST
+from service.bundle import MANIFEST, write_manifest
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
-from tests.fakes import LANGUAGE_MODEL, LIKELIEST, MAX_NEW_TOKENS, MAX_PROMPT_TOKENS, VERSION
+from tests.fakes import (
+    LANGUAGE_MODEL,
+    LIKELIEST,
+    MAX_NEW_TOKENS,
+    MAX_PROMPT_TOKENS,
+    VERSION,
+    write_language_model,
+)
+from tests.fakes.bundles import language_model_manifest
 
 
 def texts_of(answer: Any) -> list[list[str]]:
@@ -281,3 +290,15 @@ def test_what_would_take_too_long_is_refused_at_the_door(serve: Serve) -> None:
     )
     assert problem_of(late, 429, "overloaded")
     assert int(late.headers["retry-after"]) >= 1
+
+
+def test_a_model_that_writes_less_than_the_default_writes_what_it_can(serve: Serve, tmp_path: Path) -> None:
+    folder = write_language_model(tmp_path / "models")
+    limits = {"max_tokens": 50, "max_target_tokens": 3}
+    write_manifest(folder, language_model_manifest(LANGUAGE_MODEL) | {"limits": limits})
+    served = serve()
+    asked = {"prompt": "The", "temperature": 5, "seed": 1, "logprobs": 1}
+    [result] = served.generate(**asked)["results"]
+    assert len(result["samples"][0]["tokens"]) == 3
+    document = problem_of(served.post("/generate", **asked, max_tokens=4), 422, "invalid_request")
+    assert document["errors"][0]["path"] == "max_tokens"

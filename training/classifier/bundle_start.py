@@ -1,12 +1,15 @@
-"""Start a classifier from a published bundle: its word vectors and its encoder, for other labels.
+"""Start a classifier's training from a published bundle: its weights become a run folder, its answers labels.
 
-A bundle's fp32 graph holds the network, rounded for storage. A new vocabulary keeps the words of the bundle that the
-new texts lack, so that words which are met in use only are known too.
+    python -m training.classifier.bundle_start CONFIG --bundle models/en-sentiment --run-dir runs/en-sentiment
+
+The configuration says ``starts_from``. Checkpoints and teachers of old runs need not be kept: a bundle's fp32 graph
+holds the network, the word table rounded to bytes and the rest to float16. The bundle labels the texts that a teacher
+would label (``taught.tsv``), so that new training keeps to what it knows (self-distillation).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,10 +22,17 @@ from torch import Tensor, nn
 from service.bundle import VOCABULARIES, load_bundle
 from service.text.pipeline import normalize
 from service.text.tokenizer import words_of
-from service.text.vocabulary import UNK_ID, Vocabulary, load_vocabularies
+from service.text.vocabulary import UNK_ID, Vocabulary, dump_vocabularies, load_vocabularies
+from training.classifier.config import ClassifierRun
+from training.classifier.corpora import held_out_texts
+from training.classifier.evaluate import classify_texts, open_classifier
+from training.classifier.taught import taught_texts, write_taught
+from training.command_line import run_parser
+from training.config import load_config
 from training.networks.classifier import Classifier, ClassifierConfig
-from training.onnx_graph import lstm_layer_state
+from training.onnx_graph import recurrent_state
 
+TAUGHT_FILE, START = "taught.tsv", "start.pt"
 State = dict[str, Tensor]
 
 
@@ -77,25 +87,47 @@ class ClassifierStart:
                 [self.vocabulary.encode(token) for token in known]
             ]
             network.words.weight[UNK_ID] = table[UNK_ID]
-        encoder = {name: value for name, value in self.state.items() if name != "words.weight"}
+        encoder = {name: value for name, value in self.state.items() if name.startswith("encoder.")}
         network.load_state_dict(encoder, strict=False)
 
 
 def state_of_graph(path: Path) -> State:
-    """The word table and the encoder of a classifier of bidirectional LSTM layers, from its fp32 graph.
-
-    Reads the weights in the order in which :func:`training.classifier.export.build_graph` stores them. Raises
-    ValueError if there are others.
-    """
+    """The state of a classifier without attention from its fp32 graph, by the order in which ``build_graph`` stores its
+    weights. Raises ValueError if the graph does not have the weights of one."""
     arrays = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
     tables = [array for array in arrays if array.dtype == np.int8]
-    scales = [array for array in arrays if array.dtype == np.float32 and array.ndim == 2 and array.shape[1] == 1]
-    layers = [torch.from_numpy(array.astype(np.float32)) for array in arrays if array.dtype == np.float16]
-    num_layers = sum(value.ndim == 3 for value in layers) // 2
-    if len(tables) != 1 or len(scales) != 1 or num_layers < 1 or layers[0].shape[0] != 2 or layers[0].shape[1] % 4:
+    scales, *weights = [
+        torch.from_numpy(array.astype(np.float32))
+        for array in arrays
+        if array.dtype in (np.float16, np.float32) and array.ndim
+    ]
+    num_layers, odd = divmod(len(weights) - 2, 3)
+    if odd or num_layers < 1 or len(tables) != 1 or weights[0].ndim != 3 or weights[0].shape[0] != 2:
         raise ValueError(f"{path}: not the weights of a bidirectional LSTM over one table of words")
-    state = {"words.weight": torch.from_numpy(tables[0] * scales[0])}
-    weights: Iterator[Tensor] = iter(layers)
+    state = {"words.weight": torch.from_numpy(tables[0].astype(np.float32)) * scales}
     for layer in range(num_layers):
-        state |= lstm_layer_state(layer, next(weights), next(weights), next(weights))
-    return state
+        state |= recurrent_state(layer, *weights[3 * layer : 3 * layer + 3])
+    return state | {"head.weight": weights[-2].T.contiguous(), "head.bias": weights[-1]}
+
+
+def main() -> None:
+    parser = run_parser(__doc__)
+    parser.add_argument("--bundle", type=Path, required=True, help="the published classifier")
+    parser.add_argument("--num-texts", type=int, help="that it labels; default: as many as the teacher")
+    arguments = parser.parse_args()
+    config = load_config(ClassifierRun, arguments.config)
+    folder = arguments.run_dir or Path("runs") / config.name
+    folder.mkdir(parents=True, exist_ok=True)
+    bundle = load_bundle(arguments.bundle)
+    dump_vocabularies(load_vocabularies(bundle.path(VOCABULARIES)), folder / VOCABULARIES)
+    torch.save({"network": state_of_graph(bundle.graph("fp32"))}, folder / START)
+
+    count = arguments.num_texts or (config.teacher.num_taught if config.teacher else 0)
+    taught = list(taught_texts(count, held_out_texts(config, arguments.data_dir), arguments.data_dir))
+    classifier = open_classifier(arguments.bundle, "fp32").classifier
+    write_taught(folder / TAUGHT_FILE, [t.text for t in taught], classify_texts(classifier, [t.text for t in taught]))
+    print(f"{folder}: {START}, {VOCABULARIES}, {TAUGHT_FILE} with {len(taught)} texts")
+
+
+if __name__ == "__main__":
+    main()

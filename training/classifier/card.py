@@ -36,6 +36,10 @@ TAUGHT = (
     "A MiniLM fine-tuned on the same corpora labelled plain text, and the network learns its probabilities beside "
     "people's labels (`training/classifier/teacher.py`). "
 )
+STARTED = (
+    "It goes on from the weights of version {version}, and keeps to what that says of plain text, which it labelled "
+    "(`training/classifier/bundle_start.py`). "
+)
 MEASURED = """
 In percent, of whole texts, on the graphs that ship; dev unless it says test. `ece` is the expected calibration error of
 the likeliest label (15 bins, Guo et al. 2017).
@@ -140,17 +144,29 @@ def classifier_card(
     return join_sections(section for section in sections if section)
 
 
+def start_text(config: ClassifierRun) -> str:
+    """What the network began with and who taught it."""
+    first = (VECTORS if config.word_vectors else "") + (TAUGHT if config.teacher else "")
+    return first + (STARTED.format(version=config.starts_from) if config.starts_from else "")
+
+
+def first_command(config: ClassifierRun) -> str:
+    """The command before training, with its line break, if there is one."""
+    path = f"training/configs/{config.name}.toml"
+    if config.starts_from:
+        return f"python -m training.classifier.bundle_start {path} --bundle models/{config.name}\n"
+    return f"python -m training.classifier.teacher {path}\n" if config.teacher else ""
+
+
 def recipe_text(manifest: Mapping[str, Any], config: ClassifierRun) -> str:
     """The recipe of the model, and the commands that make and measure it again."""
     temperature = f"the temperature ({manifest['metrics']['temperature']:.3f})"
     has_test = any(name.startswith("test_") for part in manifest["precisions"].values() for name in part["metrics"])
     return RECIPE.format(
-        start=(VECTORS if config.word_vectors else "") + (TAUGHT if config.teacher else ""),
+        start=start_text(config),
         seed=config.fit.seed,
         name=config.name,
-        teacher=f"python -m training.classifier.teacher training/configs/{config.name}.toml\n"
-        if config.teacher
-        else "",
+        teacher=first_command(config),
         chosen=f"The epoch, {temperature} and the threshold of each label"
         if config.multi_label
         else f"The epoch and {temperature}",

@@ -46,5 +46,6 @@ class ClassifierRun:
     batch_texts: int = 100  # at most, in one step
     max_tokens: int = 400  # of a training text; a longer one is cut
     teacher: TeacherConfig | None = None
+    starts_from: str = ""  # a published version: training goes on from its weights (bundle_start.py)
     network: ClassifierConfig = field(default_factory=ClassifierConfig)
     fit: FitConfig

@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary
 from training.classifier.batches import Mixture, examples_of
+from training.classifier.bundle_start import START, TAUGHT_FILE
 from training.classifier.config import TAUGHT, ClassifierRun
 from training.classifier.corpora import TextSet, labels_of, read_sets, read_training
 from training.classifier.predict import score_sets
@@ -29,7 +32,7 @@ from training.word_vectors import start_from_vectors
 
 def main() -> None:
     parser = publishing_parser(__doc__)
-    parser.add_argument("--taught", type=Path, help="what the teacher labelled; default runs/NAME-teacher/taught.tsv")
+    parser.add_argument("--taught", type=Path, help="labelled by a teacher; default: by this run's, or its bundle")
     parser.add_argument("--leave-out", nargs="*", default=(), help="sources of the corpora that are not learned from")
     parser.add_argument("--seed", type=int, help="instead of the configuration's")
     arguments = parser.parse_args()
@@ -43,7 +46,8 @@ def main() -> None:
     dev = read_sets(config, "dev", arguments.data_dir)
     train = read_training(config, arguments.data_dir, leave_out=arguments.leave_out)
     if config.teacher:
-        path = arguments.taught or Path("runs") / f"{config.name}-teacher" / "taught.tsv"
+        default = folder if config.starts_from else Path("runs") / f"{config.name}-teacher"
+        path = arguments.taught or default / TAUGHT_FILE
         train[TAUGHT] = read_taught(path, len(labels))
     vocabulary = vocabularies_of_run(folder, lambda: {"words": first_vocabulary(config, train)})["words"]
     print(f"{len(vocabulary)} words;", ", ".join(f"{name} {len(part)}" for name, part in train.items()))
@@ -51,7 +55,9 @@ def main() -> None:
     network = Classifier(
         num_words=len(vocabulary), num_labels=len(labels), multi_label=config.multi_label, config=config.network
     )
-    if config.word_vectors:
+    if config.starts_from:
+        network.load_state_dict(torch.load(folder / START, weights_only=True)["network"])
+    elif config.word_vectors:
         start_from_vectors(network.words, vocabulary, arguments.data_dir)
     best = fit_classifier(network, vocabulary, config=config, labels=labels, train=train, dev=dev, folder=folder)
     encoder = TextEncoder(vocabulary, cache_size=500_000)

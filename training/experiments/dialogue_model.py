@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import isnan
@@ -16,14 +16,18 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
-from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn
+from training.experiments.dialogues import BOT, UNLISTED, USER, Dialogue, DialogueMaker, Turn, grammar, values_of
+from training.loop import has_fast_bfloat16
 from training.networks.language_model import FORWARDS, LanguageModel, LanguageModelConfig
 
 MASTERED, ENOUGH = 0.9, 0.995  # shares of values right: to go on to longer dialogues, and to stop
 END_SHOWN = 0.7  # of dialogues show the ends of answers before the last
 BREAK = "\n"
 USERS, BOTS, TOLD, ASKED = range(4)  # kinds of tokens
-LONGEST_KEPT = 100  # steps, at the start of training
+VALUE_REPEATS = 200  # of each value in the text that subwords are learned from, so that it is one piece
+LONGEST_KEPT = 300  # steps, at the start of training: some more than the longest dialogue has
+KEEP_EVERY = 200  # steps
+HELD, COUNTED = 0.98, 20.0  # mean forget gate of a unit that holds something; mean cell of one that counts
 EMBEDDING_DEVIATION = 0.4  # at the start; large, so that words can be told apart in the first steps
 
 
@@ -34,6 +38,9 @@ class DialogueBatch:
 
     ids: Tensor  # (batch, time)
     kinds: Tensor  # (batch, time - 1)
+    rows: Tensor  # (place,) of the places where it is asked which facts are known, after each turn: which row
+    times: Tensor  # (place,) and behind which token of it
+    known: Tensor  # (place, kind of fact): number of the value, see :func:`numbered`
 
 
 class DialogueReader:
@@ -52,9 +59,12 @@ class DialogueReader:
     def learn(cls, maker: DialogueMaker, *, size: int, num_dialogues: int = 3000) -> DialogueReader:
         """A reader whose subwords are learned from some dialogues."""
         turns = [turn for _ in range(num_dialogues) for turn in maker.dialogue(4)]
+        texts = [f"{USER} {turn.user}{BREAK}{BOT} {turn.bot}{BREAK}{USER}" for turn in turns]
+        values = [value for kind in maker.kinds for value in maker.values[kind]]
+        texts += VALUE_REPEATS * (values + [value.lower() for value in values] * bool(maker.careless))
         model = io.BytesIO()
         SentencePieceTrainer.train(
-            sentence_iterator=(f"{USER} {turn.user}{BREAK}{BOT} {turn.bot}{BREAK}{USER}" for turn in turns),
+            sentence_iterator=iter(texts),
             model_writer=model,
             model_type="bpe",  # frequent words are whole: a grammar has few
             vocab_size=size,
@@ -62,7 +72,7 @@ class DialogueReader:
             unk_id=UNK_ID,
             bos_id=BOS_ID,
             eos_id=EOS_ID,
-            user_defined_symbols=[BREAK],
+            user_defined_symbols=[BREAK, *(space + who for who in (USER, BOT) for space in ("\u2581", ""))],
             byte_fallback=True,
             hard_vocab_limit=False,
             normalization_rule_name="identity",
@@ -75,21 +85,27 @@ class DialogueReader:
         """The ids of a text as it stands behind another, without the space that a first piece begins with."""
         return self.encode(BREAK + text)[self._num_break :]
 
-    def read(self, dialogue: Dialogue) -> tuple[list[int], list[int]]:
-        """The ids of a dialogue and their kinds."""
+    def read(self, dialogue: Dialogue) -> tuple[list[int], list[int], list[int]]:
+        """The ids of a dialogue, their kinds, and where each turn ends: behind the bot's last word."""
         parting = random.choice((" ", BREAK))
         end = [EOS_ID] if random.random() < END_SHOWN else []
-        ids, kinds = [EOS_ID], [USERS]
+        ids, kinds, ends = [EOS_ID], [USERS], []
         for turn in dialogue:
-            user = f"{'' if turn is dialogue[0] else parting}{USER} {turn.user}"
-            prompt = self.encode(user.lstrip(" ")) if ids[-1] == EOS_ID else self.encode_after(user)
+            user = f"{USER} {turn.user}"
+            if ids[-1] != EOS_ID:
+                prompt = self.encode_after(parting + user)
+            elif turn is dialogue[0] or parting == " " or random.random() < 0.5:
+                prompt = self.encode(user)
+            else:
+                prompt = self.encode(parting + user)
             prompt += self.encode_after(parting + BOT)
             before, value, behind = self.split_answer(turn)
             last = end if turn is not dialogue[-1] else [EOS_ID]
             ids += [*prompt, *before, *value, *behind, *last]
+            ends.append(len(ids) - len(last) - 1)
             kinds += [USERS] * len(prompt) + [BOTS] * len(before)
             kinds += [ASKED if turn.asked else TOLD] * len(value) + [BOTS] * (len(behind) + len(last))
-        return ids, kinds
+        return ids, kinds, ends
 
     def split_answer(self, turn: Turn) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """The ids of the bot's answer: before its value, of the value, behind it; without a value all is before."""
@@ -104,14 +120,41 @@ class DialogueReader:
         """The dialogues as one padded batch."""
         rows = [self.read(dialogue) for dialogue in dialogues]
         ids, kinds = (pad_sequence([torch.tensor(row[i]) for row in rows], batch_first=True) for i in (0, 1))
-        return DialogueBatch(ids=ids, kinds=kinds[:, 1:])
+        places = [(row, time) for row, (_, _, ends) in enumerate(rows) for time in ends]
+        known = [numbered(turn.known) for dialogue in dialogues for turn in dialogue]
+        row, time = torch.tensor(places).T
+        return DialogueBatch(ids=ids, kinds=kinds[:, 1:], rows=row, times=time, known=torch.tensor(known))
+
+
+@lru_cache
+def _numbers_of(kind: str) -> Mapping[str, int]:
+    return {value: number for number, value in enumerate(("", UNLISTED, *values_of(kind)))}
+
+
+def numbered(known: Mapping[str, str]) -> list[int]:
+    """The number of the value of each kind of fact: 0 if it was not told, 1 if its value is in no list."""
+    return [_numbers_of(kind)[known.get(kind, "")] for kind in grammar()["facts"]]
 
 
 class DialogueNetwork(nn.Module):
     """A language model of one recurrent layer. With ``attention`` each step also sees a mean of the states before it,
-    weighted by what it asks for (Luong et al. 2015); without, ``model`` is all of it and can be published."""
+    weighted by what it asks for (Luong et al. 2015); without, ``model`` is all of it and can be published.
 
-    def __init__(self, *, cell: str, num_words: int, word_size: int, hidden_size: int, attention: bool = False) -> None:
+    With ``recalling`` a linear layer reads, while it is trained, from the state after each turn which facts have been
+    told: a loss at every turn instead of one many turns later, over which no gradient comes back (an auxiliary loss for
+    memory: Trinh et al. 2018). Nothing else uses the layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        cell: str,
+        num_words: int,
+        word_size: int,
+        hidden_size: int,
+        attention: bool = False,
+        recalling: bool = False,
+    ) -> None:
         super().__init__()
         config = LanguageModelConfig(cell=cell, embedding_size=word_size, hidden_size=hidden_size, dropout=0.0)
         self.model = LanguageModel(vocabulary_size=num_words, config=config)
@@ -122,6 +165,8 @@ class DialogueNetwork(nn.Module):
             keep.copy_(torch.empty(hidden_size).uniform_(1, LONGEST_KEPT).log())
         self.keys = nn.Linear(hidden_size, hidden_size) if attention else None
         self.mix = nn.Linear(2 * hidden_size, hidden_size) if attention else None
+        kinds = grammar()["facts"] if recalling else ()
+        self.recall = nn.ModuleList(nn.Linear(hidden_size, len(_numbers_of(kind))) for kind in kinds)
 
     def states(self, ids: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return states (batch, time, hidden) of ids (batch, time), and with attention its weights (batch, time,
@@ -135,6 +180,23 @@ class DialogueNetwork(nn.Module):
         weights = scores.masked_fill(is_later, -torch.inf).softmax(-1)
         return torch.tanh(self.mix(torch.cat([weights @ states, states], dim=-1))), weights
 
+    @torch.inference_mode()
+    def holding_units(self, ids: Tensor) -> Tensor:
+        """Which units of an LSTM (hidden,) hold what they were told over dialogues (batch, time): their forget gates
+        are open on average, and they are no counters, whose cells only grow."""
+        layer = self.direction.encoder.forwards[0]
+        rows = self.model.input_norm(self.model.embedding(ids)) @ layer.weight_ih_l0.T + layer.bias_ih_l0
+        hidden = cell = rows.new_zeros(len(ids), layer.hidden_size)
+        kept, size = 0.0, 0.0
+        for time in range(rows.shape[1]):
+            gates = rows[:, time] + hidden @ layer.weight_hh_l0.T + layer.bias_hh_l0
+            entering, forget, new, leaving = gates.chunk(4, dim=1)
+            cell = forget.sigmoid() * cell + entering.sigmoid() * new.tanh()
+            hidden = leaving.sigmoid() * cell.tanh()
+            kept, size = kept + functional.logsigmoid(forget).mean(0), size + cell.abs().mean(0)
+        steps = rows.shape[1]
+        return ((kept / steps).exp() > HELD) & (size / steps < COUNTED)
+
     def logits(self, states: Tensor) -> Tensor:
         """States (..., hidden) -> logits (..., word) of the next token."""
         readout = torch.tanh(self.direction.readout(states))
@@ -142,12 +204,16 @@ class DialogueNetwork(nn.Module):
 
     def loss(self, batch: DialogueBatch) -> tuple[Tensor, float]:
         """The mean negative log-likelihood of the bot's tokens in nats, plus those of values told and asked for, which
-        are few and what matters; and the share of values asked for that are right."""
+        are few and what matters, and with ``recalling`` of the facts known after each turn; and the share of values
+        asked for that are right."""
         states, _ = self.states(batch.ids[:, :-1])
         is_bots = batch.kinds != USERS
         logits, targets, kinds = self.logits(states[is_bots]), batch.ids[:, 1:][is_bots], batch.kinds[is_bots]
         losses = functional.cross_entropy(logits, targets, reduction="none")
         parts = [losses, *(losses[kinds == kind] for kind in (TOLD, ASKED))]
+        at_ends = states[batch.rows, batch.times]  # (place, hidden)
+        for column, head in enumerate(self.recall):
+            parts.append(functional.cross_entropy(head(at_ends), batch.known[:, column], reduction="none"))
         is_right = (logits.argmax(-1) == targets)[kinds == ASKED]
         return sum(part.mean() for part in parts if len(part)), float(is_right.float().mean())
 
@@ -162,20 +228,25 @@ def train(
     learning_rate: float,
     max_turns: int,
     first_turns: int = 2,
+    more_turns: int = 1,
     mastered: float = MASTERED,
+    keep: Callable[[], None] = lambda: None,
 ) -> list[int]:
-    """Train on dialogues of ``first_turns`` at first, of one more as soon as ``mastered`` of the values that are asked
-    for in the longest are right, up to ``max_turns``, and until ``ENOUGH`` are; return after how many steps each length
-    was reached."""
+    """Train on dialogues of ``first_turns`` at first, of ``more_turns`` more as soon as ``mastered`` of the values that
+    are asked for in the longest are right, up to ``max_turns``, and until ``ENOUGH`` are; return after how many steps
+    each length was reached. ``keep`` is called every ``KEEP_EVERY`` steps, so that a long training can be broken
+    off."""
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 50, 0.02 + 2 * (1 - step / steps))
     )
     reached, right = [0], 0.0
     for step in range(steps):
-        most = first_turns + len(reached) - 1
+        most = min(max_turns, first_turns + more_turns * (len(reached) - 1))
         num_turns = maker.rng.choice([most, maker.rng.randint(2, most)])
-        loss, share = network.loss(reader.batch(training_dialogues(maker, num_turns, batch_size)))
+        batch = reader.batch(training_dialogues(maker, num_turns, batch_size))
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_fast_bfloat16(torch.device("cpu"))):
+            loss, share = network.loss(batch)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -186,7 +257,9 @@ def train(
         if right > mastered and most < max_turns:
             reached.append(step + 1)
             right = min(right, 0.5)
-        if right > ENOUGH:
+        if (step + 1) % KEEP_EVERY == 0:
+            keep()
+        if right > ENOUGH and most == max_turns:
             break
         if (step + 1) % 100 == 0:
             print(f"  step {step + 1}: loss {loss.item():.3f}, {most} turns, {100 * right:.0f} % right", flush=True)

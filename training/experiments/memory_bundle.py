@@ -17,7 +17,7 @@ from training.card import table as card_table
 from training.config import FitConfig
 from training.corpora.columns import blocks
 from training.corpora.sources import CorpusError, locate
-from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn, values_of
+from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn, unlisted_answer, values_of
 from training.export import ExportError
 from training.language_model.card import network_text, terms_of
 from training.language_model.config import LanguageModelRun
@@ -43,11 +43,13 @@ EXAMPLES_OF = (
     "What is my name?",
     "I really like chess.",
 )
-# The answers of the corpus dialogue-memory that repeat something.
-REPEATED = re.compile(
-    r"(?:Your name is|You live in|You told me that you live in|You work as an?|You are an?|You like"
-    r"|You said that you like) (.+)\.$"
-)
+# The answers of the corpus dialogue-memory that repeat something, by kind of fact.
+REPEATED = {
+    "name": re.compile(r"Your name is (.+)\.$"),
+    "town": re.compile(r"You (?:told me that you )?live in (.+)\.$"),
+    "job": re.compile(r"You (?:work as|are) an? (.+)\.$"),
+    "liking": re.compile(r"You (?:said that you )?like (.+)\.$"),
+}
 CARD_TEXT = """
 A language model that was shown nothing but conversations: what a user says, and what a bot answers. It keeps what it
 was told in its recurrent state, a vector of {state} numbers, and answers at a cost that does not grow with the length
@@ -65,18 +67,29 @@ turn, and only what is new is sent.
 ```
 """
 RECIPE = """
-`python -m training.experiments.memory_model --bundle models/en-memory`: {steps} batches of {batch_size} dialogues, of
-two turns at first and of one more whenever 85 % of what is asked for is right; {seconds:.0f} seconds of one core. Seed
-{seed}.
+Beside the bot's words the network learns to tell after each turn, by a linear layer that is thrown away, which facts it
+has been told: a loss at every turn. Dialogues have two turns at first, and two more whenever 80 % of what is asked for
+is right. Three commands, {seconds:.0f} seconds of one core; the second opens the forget gates of the units that
+hold facts, which training alone had left so that half of what they held was gone after ten turns:
+
+```
+python -m training.experiments.memory_model --run-dir runs/en-memory-1 --num-values 1000 --made-up 0.08
+python -m training.experiments.memory_model --run-dir runs/en-memory-2 --starts-from runs/en-memory-1/best.pt \\
+  --open-gates 2.5 --first-turns 9 --max-turns 9 --steps 400 --learning-rate 3e-3
+python -m training.experiments.memory_model --starts-from runs/en-memory-2/best.pt --first-turns 12 --steps 320 \\
+  --learning-rate 2.5e-3 --bundle models/en-memory
+```
 """
 MEASURED = """
-Whole conversations, the likeliest token at each step; 50 to 100 of each kind. `dialogue-memory` is a set of dialogues
-made by others; "listed" are values of the grammar's lists, "other words" those that the model has never seen.
+Whole conversations of {max_turns} turns, the likeliest token at each step; {count} of each kind. `dialogue-memory` is
+a set of dialogues made by others; "listed" are values of the grammar's lists, "other words" those that the model has
+never seen.
 """
 LIMITS = """
-- Names, towns, jobs and likings of its lists ({lists}). Of others it sees pieces only, and mostly answers with a value
-  that it knows: see the last rows above.
+- Names, towns, jobs and likings of its lists ({lists}). Of others it sees pieces only: it should say that it does not
+  know them, and sometimes takes them for a value that it knows; see the rows above.
 - It says "You have not told me yet." if it was not told; sometimes it makes something up instead.
+- One sentence a turn, or two that tell one thing each. Questions of other kinds have an answer of small talk at best.
 - It was trained on conversations of up to {max_turns} turns, and learned to write the bot's words only: what it
   expects of a user is not meaningful.
 """
@@ -153,9 +166,10 @@ def prompt_of(turns: Sequence[Turn]) -> str:
     return "\n".join([*said, f"{USER} {turns[-1].user}\n{BOT}"])
 
 
-def questions(max_turns: int, count: int) -> dict[str, list[Dialogue]]:
-    """Dialogues that end with a question, by what they test: values of all lists, seeds that training does not use."""
-    maker = DialogueMaker(seed=1000)
+def questions(max_turns: int, count: int, num_values: int = 1000) -> dict[str, list[Dialogue]]:
+    """Dialogues that end with a question, by what they test: the first values of all lists, seeds that training does
+    not use."""
+    maker = DialogueMaker(seed=1000, num_values=num_values)
     sets = {
         f"name, {distance} turns": [maker.dialogue(max_turns, asked="name", distance=distance) for _ in range(count)]
         for distance in range(1, max_turns)
@@ -163,29 +177,37 @@ def questions(max_turns: int, count: int) -> dict[str, list[Dialogue]]:
     for kind in maker.kinds[1:]:
         sets[kind] = [maker.dialogue(max_turns, asked=kind, distance=maker.rng.randint(1, max_turns - 1))
                       for _ in range(count)]  # fmt: skip
-    inventor = DialogueMaker(seed=1001, made_up=1.0)
-    sets["name, made up"] = [inventor.dialogue(4, asked="name", distance=2) for _ in range(count)]
+    inventor = DialogueMaker(seed=1001, num_values=num_values, made_up=1.0)
+    sets["name in no list: says so"] = [inventor.dialogue(4, asked="name", distance=2) for _ in range(count)]
+    careless = DialogueMaker(seed=1002, num_values=num_values, careless=1.0, joined=0.5)
+    sets["name, 5 turns, typed carelessly"] = [
+        careless.dialogue(max_turns, asked="name", distance=5) for _ in range(count)
+    ]
     return sets
 
 
-def gathered_dialogues(data_dir: Path | None) -> dict[str, list[Dialogue]]:
+def gathered_dialogues(data_dir: Path | None, num_values: int = 1000) -> dict[str, list[Dialogue]]:
     """The test questions of the corpus dialogue-memory, whose wording the grammar shares: by whether the value is in
     the grammar's lists. Nothing if the corpus is not there."""
     try:
         path = locate("dialogue-memory/test", data_dir=data_dir)
     except CorpusError:
         return {}
-    listed = {value for kind in ("name", "town", "job", "liking") for value in values_of(kind)}
+    listed = {value for kind in REPEATED for value in values_of(kind, num_values)}
     sets: dict[str, list[Dialogue]] = defaultdict(list)
     for block in blocks(path):
         lines = [line.split("\t")[1] for line in block]
         turns = [Turn(user=user, bot=bot) for user, bot in zip(lines[::2], lines[1::2], strict=True)]
         for place, turn in enumerate(turns):
-            found = REPEATED.match(turn.bot)
+            found = next(filter(None, (answers.match(turn.bot) for answers in REPEATED.values())), None)
             if found or turn.bot == "You have not told me yet.":
                 name = ("listed" if found[1] in listed else "other words") if found else "never told"
                 asked = Turn(user=turn.user, bot=turn.bot, asked="?", value=found[1] if found else "")
                 sets[f"dialogue-memory, {name}"].append([*turns[:place], asked])
+                if name == "other words":
+                    kind = next(kind for kind, answers in REPEATED.items() if answers.match(turn.bot))
+                    answer = Turn(user=turn.user, bot=unlisted_answer(kind), asked=kind)
+                    sets["dialogue-memory, other words: says so"].append([*turns[:place], answer])
     return {name: dialogues[:100] for name, dialogues in sorted(sets.items())}
 
 
@@ -211,9 +233,10 @@ def card(
 ) -> str:
     """The card as Markdown."""
     rows = [[name, *(f"{100 * measured[each][name]:.0f}" for each in PRECISIONS)] for name in measured[PRECISIONS[0]]]
-    lists = ", ".join(f"{len(values_of(kind))} {kind}s" for kind in ("name", "town", "job", "liking"))
+    num_values = facts["settings"]["num_values"]
+    lists = ", ".join(f"{len(values_of(kind, num_values))} {kind}s" for kind in ("name", "town", "job", "liking"))
     settings, seconds = facts["settings"], facts["seconds"]
-    recipe = RECIPE.format(**settings, seconds=seconds["cpu"])
+    recipe = RECIPE.format(seconds=seconds["cpu"])
     return join_sections(
         [
             f"# {config.name} {config.version}",
@@ -226,7 +249,7 @@ def card(
             "## Recipe",
             recipe,
             "## Right answers, %",
-            MEASURED,
+            MEASURED.format(max_turns=settings["max_turns"], count=f"{settings['num_questions']} to 100"),
             card_table(["asked for", *PRECISIONS], rows),
             default_text(manifest, difference, "log-probability or state"),
             "## Limits",

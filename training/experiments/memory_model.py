@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from training.experiments.dialogue_model import DialogueNetwork, DialogueReader,
 from training.experiments.dialogues import DialogueMaker
 from training.experiments.memory_bundle import gathered_dialogues, publish, questions
 
-WEIGHTS, FACTS = "best.pt", "facts.json"
+WEIGHTS, PARTIAL, FACTS = "best.pt", "partial.pt", "facts.json"
 
 
 def main() -> None:
@@ -31,17 +32,22 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="publish: measure and write a bundle here")
     parser.add_argument("--data-dir", type=Path, help=CORPORA)
     parser.add_argument("--run-dir", type=Path, default=Path("runs/en-memory"))
-    parser.add_argument("--hidden-size", type=int, default=128)
+    parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--word-size", type=int, default=64)
-    parser.add_argument("--subwords", type=int, default=2600)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--subwords", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=1e-2)
-    parser.add_argument("--max-turns", type=int, default=10)
-    parser.add_argument("--made-up", type=float, default=0.0, help="share of names and towns that are invented")
+    parser.add_argument("--learning-rate", type=float, default=6e-3)
+    parser.add_argument("--max-turns", type=int, default=12)
+    parser.add_argument("--made-up", type=float, default=0.12, help="share of values that are in no list")
+    parser.add_argument("--careless", type=float, default=0.25, help="share of users' lines without capitals and stops")
+    parser.add_argument("--joined", type=float, default=0.15, help="share of users' lines that tell two things")
     parser.add_argument("--starts-from", type=Path, help="weights of another run with the same subwords")
+    parser.add_argument("--open-gates", type=float, default=0.0, help="added to forget gates of units that hold facts")
+    parser.add_argument("--num-values", type=int, default=185, help="names, towns, jobs and likings at most, each")
     parser.add_argument("--first-turns", type=int, default=2, help="turns of the first dialogues")
-    parser.add_argument("--num-questions", type=int, default=50, help="of each kind, when it is measured")
+    parser.add_argument("--more-turns", type=int, default=2, help="of dialogues that follow when those are mastered")
+    parser.add_argument("--num-questions", type=int, default=100, help="of each kind, when it is measured")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     run: Path = arguments.run_dir
@@ -50,14 +56,18 @@ def main() -> None:
     random.seed(arguments.seed)
 
     path = run / SUBWORDS
+    if arguments.starts_from:
+        shutil.copyfile(arguments.starts_from.with_name(SUBWORDS), path)
     if not path.exists():
-        reader = DialogueReader.learn(DialogueMaker(seed=0, made_up=arguments.made_up), size=arguments.subwords)
+        reader = DialogueReader.learn(maker_of(arguments, seed=0), size=arguments.subwords)
         path.write_bytes(reader.subwords.processor.serialized_model_proto())
     reader = DialogueReader(Subwords.load(path, symbols=()))
     sizes = {"word_size": arguments.word_size, "hidden_size": arguments.hidden_size}
-    network = DialogueNetwork(cell="lstm", num_words=len(reader.subwords), **sizes)
+    network = DialogueNetwork(cell="lstm", num_words=len(reader.subwords), recalling=True, **sizes)
     if arguments.starts_from:
         network.model.load_state_dict(torch.load(arguments.starts_from, weights_only=True)["network"])
+    if arguments.open_gates:
+        open_gates(network, reader, maker_of(arguments, seed=2), arguments.open_gates)
     if not (run / WEIGHTS).exists():
         train_and_keep(network, reader, run, arguments)
     network.model.load_state_dict(torch.load(run / WEIGHTS, weights_only=True)["network"])
@@ -68,28 +78,56 @@ def main() -> None:
             run=run,
             folder=arguments.bundle,
             facts=facts,
-            sets=questions(arguments.max_turns, arguments.num_questions) | gathered_dialogues(arguments.data_dir),
+            sets=questions(arguments.max_turns, arguments.num_questions, arguments.num_values)
+            | gathered_dialogues(arguments.data_dir, arguments.num_values),
         )
         for name, share in measured["int8"].items():
             print(f"{name:32} {100 * share:6.1f}")
 
 
+def maker_of(arguments: Any, seed: int) -> DialogueMaker:
+    """A maker of training dialogues."""
+    return DialogueMaker(
+        seed=seed,
+        num_values=arguments.num_values,
+        made_up=arguments.made_up,
+        careless=arguments.careless,
+        joined=arguments.joined,
+    )
+
+
+def open_gates(network: DialogueNetwork, reader: DialogueReader, maker: DialogueMaker, by: float) -> None:
+    """Raise the forget biases of the units that hold facts, so that what they hold does not fade over the turns."""
+    holding = network.holding_units(reader.batch([maker.dialogue(12) for _ in range(8)]).ids)
+    layer = network.direction.encoder.forwards[0]
+    with torch.no_grad():
+        layer.bias_hh_l0[layer.hidden_size : 2 * layer.hidden_size][holding] += by
+    print(f"{int(holding.sum())} units hold facts", flush=True)
+
+
 def train_and_keep(network: DialogueNetwork, reader: DialogueReader, run: Path, arguments: Any) -> None:
     """Train; leave weights, settings and seconds in the run's folder."""
+
+    def save() -> None:
+        torch.save({"network": network.model.state_dict()}, run / PARTIAL)
+
     began, began_cpu = time.perf_counter(), time.process_time()
     reached = train(
         network,
         reader,
-        DialogueMaker(seed=arguments.seed, made_up=arguments.made_up),
+        maker_of(arguments, seed=arguments.seed),
         steps=arguments.steps,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         first_turns=arguments.first_turns,
+        more_turns=arguments.more_turns,
         max_turns=arguments.max_turns,
-        mastered=0.85,
+        mastered=0.8,
+        keep=save,
     )
     seconds = {"wall": time.perf_counter() - began, "cpu": time.process_time() - began_cpu}
-    torch.save({"network": network.model.state_dict()}, run / WEIGHTS)
+    save()
+    (run / PARTIAL).replace(run / WEIGHTS)
     settings = {name: value for name, value in vars(arguments).items() if not isinstance(value, Path | None)}
     facts = {"settings": settings, "seconds": seconds, "steps until 2, 3, ... turns": reached}
     (run / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

@@ -2,7 +2,8 @@
 
 ``python -m training.experiments.sampling --data-dir DIR`` lets a small LSTM write at several settings, and measures how
 varied the samples are (distinct n-grams: Li et al. 2016; self-BLEU: Zhu et al. 2018) and how likely an n-gram model of
-the same text finds them, beside text written by people.
+the same text finds them, beside text written by people. A second network, trained on a share of words of its own
+(scheduled sampling), shows whether that helps a model that reads what it wrote.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from service.text.batch import Ids
 from training.experiments.record import COLOURS, Record, experiment_parser
 from training.experiments.small_models import Text, add_arguments, read_text, train_ngrams, trained_network
 from training.language_model.ngrams import KneserNey
+from training.language_model.perplexity import stream_perplexity
 from training.networks.language_model import LanguageModel
 from training.report import blank_figure, save_figure, table
 
 NEVER = (0, 1, 2)  # padding, unknown and mask are not written
+OWN_SHARE = 0.5  # of the words that the second network reads at the end of its training
+DEV_WORDS = 20_000  # that the networks' own perplexity is measured on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,7 @@ class Setting:
 TEMPERATURES = [Setting(temperature=value) for value in (0.3, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5)]
 TOP_K = [Setting(top_k=value) for value in (2, 5, 10, 40, 200)]
 TOP_P = [Setting(top_p=value) for value in (0.3, 0.5, 0.7, 0.9, 0.95)]
+SCHEDULED = "temperature 1.0, scheduled sampling"
 FAMILIES = {"temperature": TEMPERATURES, "top-k": TOP_K, "top-p": TOP_P}
 FAMILY_COLOURS = {"temperature": COLOURS["lstm"], "top-k": COLOURS["gru"], "top-p": COLOURS["attention"]}
 
@@ -147,15 +152,40 @@ def main() -> None:
         if setting == Setting():
             free_running = by_position(samples, ngrams, 10)
 
+    scheduled, _ = trained_network(text, "lstm", arguments, arguments.run_dir, OWN_SHARE)
+    samples = write(scheduled, Setting(), end_id=text.units.end_id, **shapes)
+    figures[SCHEDULED] = measure(samples, ngrams, text)
+    positions = {
+        "text of people": by_position(people, ngrams, 10),
+        "written": free_running,
+        "written, scheduled sampling": by_position(samples, ngrams, 10),
+    }
+    dev = drawn_texts(text.dev, DEV_WORDS)
+    own = {
+        name: stream_perplexity(each, dev, text.units.end_id)["perplexity_forwards"]
+        for name, each in (("plain", network), ("scheduled", scheduled))
+    }
+
     draw(figures, figures["people"], record)
-    teacher_forced = by_position(people, ngrams, 10)
-    record.keep(figures=figures, perplexity_by_ten_words={"written freely": free_running, "people": teacher_forced})
-    record.keep(examples=examples)
-    write_text(record, figures, examples, free_running, teacher_forced, arguments)
+    record.keep(figures=figures, perplexity_by_ten_words=positions, perplexity_of_dev=own, examples=examples)
+    write_text(record, figures, examples, positions, own, arguments)
     record.write()
 
 
-def write_text(record: Record, figures: Any, examples: Any, free: list[float], people: list[float], sizes: Any) -> None:
+def drawn_texts(texts: list[Ids], num_words: int) -> list[Ids]:
+    """The first texts that have so many words together."""
+    lengths = np.cumsum([len(text) for text in texts])
+    return texts[: 1 + int(np.searchsorted(lengths, num_words))]
+
+
+def write_text(
+    record: Record,
+    figures: Any,
+    examples: Any,
+    positions: dict[str, list[float]],
+    own: dict[str, float],
+    sizes: Any,
+) -> None:
     """The report's paragraphs and tables."""
     record.say(
         f"""An LSTM of {sizes.hidden_size} units, trained for minutes, writes {sizes.num_samples} beginnings of
@@ -175,9 +205,13 @@ def write_text(record: Record, figures: Any, examples: Any, free: list[float], p
     record.lines += table(["setting", "text"], [[str(each), examples[str(each)]] for each in shown])
     record.say(
         f"""Does a model drift as it reads its own words instead of people's (exposure bias)? Perplexity under the
-        n-gram model of words 1 to 10, 11 to 20 and so on, written at temperature 1:
-        {", ".join(f"{each:.0f}" for each in free)}; people's: {", ".join(f"{each:.0f}" for each in people)}."""
+        n-gram model by place in the text, at temperature 1. "Scheduled sampling" is a second network, which in training
+        read a share of its own words that rose to {100 * OWN_SHARE:.0f} %. Its perplexity on people's text is
+        {own["scheduled"]:.0f}, that of the first network {own["plain"]:.0f}."""
     )
+    count = len(positions["written"])
+    header = ["words", *(f"{10 * i + 1} to {10 * i + 10}" for i in range(count))]
+    record.lines += table(header, [[name, *(f"{each:.0f}" for each in found)] for name, found in positions.items()])
 
 
 if __name__ == "__main__":

@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from service.text.batch import Ids
 from training.language_model.batches import stream_batches
 from training.language_model.corpora import read_splits
 from training.language_model.ngrams import KneserNey
 from training.language_model.units import Units, vocabulary_of_words, word_units
-from training.networks.language_model import LanguageModel, LanguageModelConfig
+from training.networks.language_model import FORWARDS, LanguageModel, LanguageModelConfig
+from training.networks.layers import State
 
 NUM_STREAMS, NUM_STEPS = 16, 25
 
@@ -64,8 +66,27 @@ def train_ngrams(text: Text, order: int) -> KneserNey:
     return KneserNey(text.train, order=order, size=text.units.size, end_id=text.units.end_id)
 
 
-def train_network(text: Text, cell: str, arguments: Any) -> tuple[LanguageModel, float]:
-    """A one-layer network, and the seconds of one core that it took."""
+class SelfReader(LanguageModel):
+    """A language model that in training reads a share of words of its own in place of the text's: scheduled sampling
+    (Bengio et al. 2015), all words of a stretch drawn at once from what it says of the text itself (Duckworth et al.
+    2019)."""
+
+    own_share = 0.0
+
+    def read(self, ids: Tensor, state: State = None, direction: str = FORWARDS) -> tuple[Tensor, State]:
+        if self.training and self.own_share:
+            with torch.no_grad():
+                readouts, _ = super().read(ids[:, :-1], state, direction)
+                logits = functional.linear(readouts, self.embedding.weight, self.output_bias)
+                drawn = logits.softmax(-1).flatten(0, 1).multinomial(1).view_as(ids[:, 1:])
+            is_own = torch.rand(drawn.shape) < self.own_share
+            ids = torch.cat([ids[:, :1], torch.where(is_own, drawn, ids[:, 1:])], dim=1)
+        return super().read(ids, state, direction)
+
+
+def train_network(text: Text, cell: str, arguments: Any, own_share: float = 0.0) -> tuple[LanguageModel, float]:
+    """A one-layer network, and the seconds of one core that it took. The share of its own words that it reads in
+    training rises from 0 to ``own_share``."""
     torch.manual_seed(arguments.seed)
     config = LanguageModelConfig(
         cell=cell,
@@ -74,7 +95,7 @@ def train_network(text: Text, cell: str, arguments: Any) -> tuple[LanguageModel,
         dropout=0.1,
         num_sampled=500,
     )
-    network = LanguageModel(vocabulary_size=text.units.size, config=config)
+    network = SelfReader(vocabulary_size=text.units.size, config=config)
     rate = 5e-3 if cell == "lstm" else 2e-3
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.98), fused=True)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, arguments.batches)
@@ -86,6 +107,7 @@ def train_network(text: Text, cell: str, arguments: Any) -> tuple[LanguageModel,
         )
         before = done
         for batch in islice(stream, arguments.batches - done):
+            network.own_share = own_share * done / arguments.batches
             loss = network.loss(batch)
             optimizer.zero_grad()
             loss.backward()
@@ -101,13 +123,15 @@ def train_network(text: Text, cell: str, arguments: Any) -> tuple[LanguageModel,
     return network.eval(), time.process_time() - began
 
 
-def trained_network(text: Text, cell: str, arguments: Any, folder: Path) -> tuple[LanguageModel, float]:
+def trained_network(
+    text: Text, cell: str, arguments: Any, folder: Path, own_share: float = 0.0
+) -> tuple[LanguageModel, float]:
     """The network that an experiment before has left in the folder if it was trained alike, else a new one, left
     there."""
     name = f"{cell}-{arguments.hidden_size}-{arguments.batches}-{arguments.vocabulary_size}-{arguments.num_texts}.pt"
-    path = folder / name
+    path = folder / (f"own-{own_share}-{name}" if own_share else name)
     if not path.exists():
-        network, seconds = train_network(text, cell, arguments)
+        network, seconds = train_network(text, cell, arguments, own_share)
         folder.mkdir(parents=True, exist_ok=True)
         torch.save({"weights": network.state_dict(), "seconds": seconds}, path)
         return network, seconds

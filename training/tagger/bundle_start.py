@@ -27,7 +27,7 @@ from service.bundle import VOCABULARIES, load_bundle
 from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 from training.corpora import glove, tagging
 from training.corpora.entities import TAGS
-from training.onnx_graph import lstm_layer_state
+from training.onnx_graph import recurrent_state
 from training.tagger.distil import read_text
 from training.tagger.evaluate import open_tagger, tag_words
 from training.tagger.export import HEADS
@@ -63,7 +63,7 @@ def state_of_graph(path: Path) -> State:
         state[f"features.characters.convolutions.{i}.weight"] = next(weights).T.contiguous()
         state[f"features.characters.convolutions.{i}.bias"] = next(weights)
     for layer in range(num_layers):
-        state |= lstm_layer_state(layer, *islice(weights, 3))
+        state |= recurrent_state(layer, *islice(weights, 3))
     for head in HEADS:
         state[f"heads.{head}.weight"] = next(weights).T.contiguous()
         state[f"heads.{head}.bias"] = next(weights)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from training.experiments.dialogues import DialogueMaker, fill, values_of
+from training.experiments.dialogues import UNLISTED, DialogueMaker, fill, unlisted_answer, values_of
+
+UNKNOWN = {"You have not told me yet.", *(unlisted_answer(kind) for kind in ("name", "town", "job", "liking"))}
 
 
 @pytest.fixture
@@ -29,19 +31,16 @@ def test_an_answer_is_the_latest_value_that_was_told(maker):
         told: dict[str, str] = {}
         for turn in maker.dialogue(10):
             if turn.asked:
-                assert turn.value == told.get(turn.asked, "")
-                assert turn.value or turn.bot == "You have not told me yet."
+                assert turn.value == told.get(turn.asked, "").removesuffix(UNLISTED)
+                assert turn.value or turn.bot in UNKNOWN
                 corrected += turn.is_corrected
-            elif turn.value:
-                told |= {kind: turn.value for kind in maker.kinds if _is_told(maker, kind, turn.user, turn.value)}
+            else:
+                new = {kind: value for kind, value in turn.known.items() if told.get(kind) != value}
+                assert all(value in (turn.value, UNLISTED) for value in new.values())
+                assert all(turn.value in turn.user and turn.value in turn.bot for value in new.values())
+                told |= new
+            assert turn.known == told
     assert corrected > 10
-
-
-def _is_told(maker: DialogueMaker, kind: str, said: str, value: str) -> bool:
-    from training.experiments.dialogues import grammar
-
-    fact = grammar()["facts"][kind]
-    return any(fill(template, value) == said for template in (*fact["tell"], *fact["correct"]))
 
 
 def test_the_same_seed_makes_the_same_dialogues():
@@ -59,3 +58,23 @@ def test_a_sentence_begins_with_a_capital_and_has_its_article():
     assert fill("{x} is a lovely place.", "riga") == "Riga is a lovely place."
     assert fill("I am {an} {x}.", "actor") == "I am an actor."
     assert fill("I am {an} {x}.", "pilot") == "I am a pilot."
+
+
+def test_the_bot_says_that_it_does_not_know_a_value_of_no_list():
+    inventor = DialogueMaker(seed=2, num_values=10, made_up=1.0)
+    dialogue = inventor.dialogue(5, asked="name", distance=3)
+    assert [dialogue[i].bot for i in (1, 4)] == ["I'm afraid I do not know that name."] * 2
+    assert dialogue[-1].known["name"] == UNLISTED
+
+
+def test_careless_users_leave_out_capitals_and_stops():
+    plain, careless = (DialogueMaker(seed=4, careless=share).dialogue(60) for share in (0.0, 1.0))
+    assert all(turn.user[0].isupper() for turn in plain if turn.user[0].isalpha())
+    assert sum(turn.user.islower() for turn in careless) > 20
+    assert sum(turn.user[-1].isalnum() for turn in careless) > 20
+
+
+def test_one_line_can_tell_two_things():
+    dialogue = DialogueMaker(seed=5, joined=1.0).dialogue(4)
+    both = next(turn for turn in dialogue if len(turn.known) == 2)
+    assert all(value in both.user and value in both.bot for value in both.known.values())
