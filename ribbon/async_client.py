@@ -39,7 +39,7 @@ Event = TypeVar("Event")
 
 
 class AsyncClient:
-    """A client like :class:`ribbon.Client` for asyncio: methods are awaited, and ``async for`` reads those that yield."""
+    """A client like :class:`ribbon.Client` for asyncio: methods are awaited, or read by ``async for``."""
 
     def __init__(
         self,
