@@ -15,18 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ribbon.answers import (
-        Classification,
-        Doc,
-        Entity,
-        Generation,
-        ModelInfo,
-        Score,
-        Sentence,
-        Token,
-        Translation,
-    )
-    from ribbon.client import AsyncClient, Client
+    from ribbon.answers import Classification, Doc, Entity, ModelInfo, Sentence, Token, Translation
+    from ribbon.async_client import AsyncClient
+    from ribbon.client import Client
     from ribbon.errors import (
         CapacityError,
         DeadlineExceededError,
@@ -39,16 +30,19 @@ if TYPE_CHECKING:
         UnknownModelError,
         UnreachableError,
     )
+    from ribbon.language_answers import Generation, Score
     from ribbon.loaded import Classifier, LanguageModel, Tagger, Translator, load
     from ribbon.retries import Retries
 
 _MODULES = {
-    "ribbon.answers": "Classification Doc Entity Generation ModelInfo Score Sentence Token Translation",
-    "ribbon.client": "AsyncClient Client",
+    "ribbon.answers": "Classification Doc Entity ModelInfo Sentence Token Translation",
+    "ribbon.async_client": "AsyncClient",
+    "ribbon.client": "Client",
     "ribbon.errors": (
         "CapacityError DeadlineExceededError InvalidRequestError ModelError RequestError RibbonError ServiceError "
         "UnauthorizedError UnknownModelError UnreachableError"
     ),
+    "ribbon.language_answers": "Generation Score",
     "ribbon.loaded": "Classifier LanguageModel Tagger Translator load",
     "ribbon.retries": "Retries",
 }

@@ -15,19 +15,9 @@ from typing import Any, Generic, TypeVar
 import httpx
 import msgspec
 
-from ribbon.answers import (
-    Answer,
-    Classification,
-    Doc,
-    FieldProblem,
-    Generation,
-    ModelInfo,
-    Models,
-    Problem,
-    Score,
-    Translation,
-)
+from ribbon.answers import Answer, Classification, Doc, FieldProblem, ModelInfo, Models, Problem, Translation
 from ribbon.errors import DeadlineExceededError, InvalidRequestError, RibbonError, UnreachableError, error_of
+from ribbon.language_answers import Generation, Score
 from ribbon.retries import Retries, seconds_of
 
 Result = TypeVar("Result")

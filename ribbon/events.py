@@ -7,8 +7,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from ribbon.answers import DoneEvent, Problem, RefusedEvent, SampleEvent, SentenceEvent, TokenEvent
+from ribbon.answers import DoneEvent, Problem, RefusedEvent, SentenceEvent
 from ribbon.errors import UnreachableError, error_of
+from ribbon.language_answers import SampleEvent, TokenEvent
 
 Event = TypeVar("Event")
 

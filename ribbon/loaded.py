@@ -6,19 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self, Unpack
 
-from ribbon.answers import (
-    Classification,
-    Doc,
-    Generation,
-    ModelInfo,
-    RefusedEvent,
-    SampleEvent,
-    Score,
-    SentenceEvent,
-    TokenEvent,
-    Translation,
-)
+from ribbon.answers import Classification, Doc, ModelInfo, RefusedEvent, SentenceEvent, Translation
 from ribbon.client import Client
+from ribbon.language_answers import Generation, SampleEvent, Score, TokenEvent
 from ribbon.options import ClassifyOptions, GenerateOptions, ScoreOptions, TagOptions, TranslateOptions
 
 

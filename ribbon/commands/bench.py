@@ -17,7 +17,7 @@ from ribbon.console.texts import Texts
 from ribbon.variables import URL
 
 if TYPE_CHECKING:
-    from ribbon.client import AsyncClient
+    from ribbon.async_client import AsyncClient
     from ribbon.errors import ServiceError
 
 Ask = Callable[[str], Awaitable[Any]]
@@ -70,7 +70,7 @@ def bench(
 
     Nothing is sent twice: refusals and failures are counted. The texts are read whole and sent in turn.
     """
-    from ribbon.client import AsyncClient
+    from ribbon.async_client import AsyncClient
     from ribbon.retries import Retries
 
     sent = list(texts)

@@ -13,8 +13,8 @@ from ribbon.console.output import Output, Style, format_options, refusal_of
 from ribbon.console.texts import Texts
 
 if TYPE_CHECKING:
-    from ribbon.answers import Generation
     from ribbon.client import Client
+    from ribbon.language_answers import Generation
     from ribbon.options import GenerateOptions
 
 EPILOG = """\b
@@ -66,7 +66,8 @@ def generate(
 
 def write_stream(client: Client, prompt: str, options: GenerateOptions, style: Style) -> None:
     """Write the prompt, and each token as soon as it is there."""
-    from ribbon.answers import RefusedEvent, TokenEvent
+    from ribbon.answers import RefusedEvent
+    from ribbon.language_answers import TokenEvent
 
     sys.stdout.write(style.faint(prompt))
     for event in client.generate_stream(prompt, **options):

@@ -12,7 +12,7 @@ from ribbon.console.output import Output, Style, format_options, refusal_of
 from ribbon.console.texts import Texts
 
 if TYPE_CHECKING:
-    from ribbon.answers import Score
+    from ribbon.language_answers import Score
     from ribbon.options import ScoreOptions
 
 TEXT_HEAD, CHOICE_HEAD = "PERPLEXITY    LOGPROB  TOKENS  TEXT", "PROBABILITY    LOGPROB  CHOICE"

@@ -21,7 +21,8 @@ from ribbon import (
     UnknownModelError,
     UnreachableError,
 )
-from ribbon.answers import RefusedEvent, SampleEvent, SentenceEvent, TokenEvent
+from ribbon.answers import RefusedEvent, SentenceEvent
+from ribbon.language_answers import SampleEvent, TokenEvent
 from service.api_keys import line_for, new_key
 from tests.api.conftest import wait_until
 from tests.fakes import LANGUAGE_MODEL, MAX_TOKENS, NAME

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ribbon.answers import TokenEvent
 from ribbon.errors import CapacityError, UnreachableError
 from ribbon.events import GENERATE_EVENTS, EventReader
+from ribbon.language_answers import TokenEvent
 
 DONE = b'event: done\ndata: {"model":{"name":"m","version":"1"}}\n\n'
 TEXTS = st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5)

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from ribbon import answers, options
+from ribbon import answers, language_answers, options
 from service.app import create_app
 from tests.fakes import FakeSession, OpenFake, settings_for
 
@@ -38,17 +38,17 @@ TYPES: Mapping[str, Any] = {
     "SentenceEvent": answers.SentenceEvent,
     "RefusedEvent": answers.RefusedEvent,
     "DoneEvent": answers.DoneEvent,
-    "GenerateResponse": answers.Answer[answers.Generation],
-    "GenerateResult": answers.Generation,
-    "SampleAnswer": answers.Sample,
-    "GeneratedToken": answers.GeneratedToken,
-    "AlternativeAnswer": answers.Alternative,
-    "TokenEvent": answers.TokenEvent,
-    "SampleEvent": answers.SampleEvent,
-    "ScoreResponse": answers.Answer[answers.Score],
-    "ScoreResult": answers.Score,
-    "ScoredToken": answers.ScoredToken,
-    "ScoredChoice": answers.Choice,
+    "GenerateResponse": answers.Answer[language_answers.Generation],
+    "GenerateResult": language_answers.Generation,
+    "SampleAnswer": language_answers.Sample,
+    "GeneratedToken": language_answers.GeneratedToken,
+    "AlternativeAnswer": language_answers.Alternative,
+    "TokenEvent": language_answers.TokenEvent,
+    "SampleEvent": language_answers.SampleEvent,
+    "ScoreResponse": answers.Answer[language_answers.Score],
+    "ScoreResult": language_answers.Score,
+    "ScoredToken": language_answers.ScoredToken,
+    "ScoredChoice": language_answers.Choice,
     "ModelsResponse": answers.Models,
     "ModelCard": answers.ModelInfo,
     "PairCard": answers.Pair,
