@@ -33,7 +33,7 @@ from training.own_data.errors import count_text
 from training.own_data.labelled import Labelled, LabelledData, TableOptions, read_splits
 from training.own_data.options import Clock, Say, TrainOptions
 from training.own_data.progress import TimeLeft
-from training.own_data.recipe import own_recipe, own_terms
+from training.own_data.recipe import chosen_text, own_recipe, own_terms
 from training.own_data.sizes import classifier_run
 from training.own_data.starts import best_start, open_starts
 from training.own_data.verdict import Verdict, compare
@@ -82,6 +82,7 @@ def train_classifier(
             title=f"Classes of texts as in {files.train.name}",
             labels=data.labels,
             num_texts=len(train),
+            num_dev=len(data.dev),
             language=options.language,
             minutes=clock.minutes_to_train,
             seed=options.seed,
@@ -96,7 +97,7 @@ def train_classifier(
                 options,
                 start=begun.name if begun else None,
                 sizes=(len(data.train), len(data.dev), len(data.test)),
-                chosen=f"The epoch and the temperature ({manifest['metrics']['temperature']:.3f})",
+                chosen=chosen_text(len(data.dev), "temperature", manifest["metrics"]["temperature"]),
                 verdict=verdicts[0].text,
             )
 

@@ -76,7 +76,7 @@ def train_language_model(path: Path, options: TrainOptions, *, encoding: str | N
                 options,
                 start=None,
                 sizes=(len(text.split.train), len(text.split.dev), len(text.split.test)),
-                chosen=f"The weights (of {len(history)} epochs)",
+                chosen=f"The weights (of {len(history)} epochs) were chosen",
                 verdict=verdict.text,
             )
 

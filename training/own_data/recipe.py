@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from training.card import Terms
 from training.own_data.options import TrainOptions
+from training.own_data.sizes import is_too_few
 
 OWN = "of its owner; not stated"
 RECIPE = """
-{start}{train:,} examples to learn from, {dev:,} to choose by, {test:,} to measure by. Seed {seed}. {chosen} were chosen
-on dev; test was read once, for this card.
+{start}{train:,} examples to learn from, {dev:,} to choose by, {test:,} to measure by. Seed {seed}. {chosen} on
+dev; test was read once, for this card.
 
 ```
 {command}
@@ -16,6 +17,13 @@ on dev; test was read once, for this card.
 
 {verdict}
 """
+
+
+def chosen_text(num_dev: int, what: str, temperature: float) -> str:
+    """What was chosen on so many dev examples: the epoch, if they are enough for it, and a temperature."""
+    if is_too_few(num_dev):
+        return f"The last epoch was taken, and the {what} ({temperature:.3f}) chosen"
+    return f"The epoch and the {what} ({temperature:.3f}) were chosen"
 
 
 def own_terms(data: str, *, start: str | None, licence: str | None) -> Terms:

@@ -17,11 +17,20 @@ from training.vocabularies import VocabularyConfig
 FEW_TEXTS, MANY_TEXTS = 2000, 30_000
 FEW_WORDS, MANY_WORDS = 20_000, 200_000
 FEW_PAIRS, WORDS_OF_PAIR = 10_000, 15
+FEWEST_DEV = 50  # examples; fewer choose no epoch
 FEW_CHARACTERS = 1_000_000  # fewer are learned one by one, more in subwords
 
 
 def classifier_run(
-    *, name: str, title: str, labels: tuple[str, ...], num_texts: int, language: str, minutes: float, seed: int
+    *,
+    name: str,
+    title: str,
+    labels: tuple[str, ...],
+    num_texts: int,
+    num_dev: int,
+    language: str,
+    minutes: float,
+    seed: int,
 ) -> ClassifierRun:
     """The configuration of a classifier for so many training texts, trained at most so many minutes."""
     few, many = num_texts < FEW_TEXTS, num_texts >= MANY_TEXTS
@@ -48,16 +57,27 @@ def classifier_run(
             word_dropout=0.1,
             weight_drop=0.3,
         ),
-        fit=fit_config(steps_per_epoch=-(-num_texts // batch_texts), minutes=minutes, seed=seed, rate=2e-3),
+        fit=fit_config(
+            steps_per_epoch=-(-num_texts // batch_texts), minutes=minutes, seed=seed, rate=2e-3, num_dev=num_dev
+        ),
     )
 
 
 def fit_config(
-    *, steps_per_epoch: int, minutes: float, seed: int, rate: float, wanted_steps: int = 4000, most_epochs: int = 60
+    *,
+    steps_per_epoch: int,
+    minutes: float,
+    seed: int,
+    rate: float,
+    wanted_steps: int = 4000,
+    most_epochs: int = 60,
+    num_dev: int | None = None,
 ) -> FitConfig:
     """The length of a training run: about ``wanted_steps``, at most so many epochs and minutes.
 
-    It ends early if the figure on dev no longer rises.
+    It ends early if the figure on dev no longer rises, unless ``num_dev`` examples are too few to tell: then the last
+    epoch is taken. On three splits of the 60 tickets of the guide the last of 40 epochs was right on 13 to 15 of 18
+    texts, the eighth on 10 to 13.
     """
     num_epochs = max(4, min(most_epochs, round(wanted_steps / max(1, steps_per_epoch))))
     return FitConfig(
@@ -70,11 +90,17 @@ def fit_config(
         # The average spans the last twentieth of a short run, so that its first weights are forgotten.
         ema_decay=min(0.998, 1 - 20 / max(100, num_epochs * steps_per_epoch)),
         patience=max(5, num_epochs // 3),
+        evaluate_every=num_epochs if is_too_few(num_dev) else 1,
         seed=seed,
     )
 
 
-def tagger_run(*, name: str, num_words: int, minutes: float, seed: int) -> TaggerRun:
+def is_too_few(num_dev: int | None) -> bool:
+    """Tell whether so many dev examples are too few to choose an epoch by."""
+    return num_dev is not None and num_dev < FEWEST_DEV
+
+
+def tagger_run(*, name: str, num_words: int, num_dev: int, minutes: float, seed: int) -> TaggerRun:
     """The configuration of a tagger for so many training words, trained at most so many minutes."""
     few = num_words < FEW_WORDS
     batch_words = 400 if few else 1000 if num_words < MANY_WORDS else 2000
@@ -87,7 +113,15 @@ def tagger_run(*, name: str, num_words: int, minutes: float, seed: int) -> Tagge
         network=TaggerConfig(
             num_layers=1 if few else 2, hidden_size=128 if few else 256, dropout=0.5, input_dropout=0.3
         ),
-        fit=fit_config(steps_per_epoch=steps, minutes=minutes, seed=seed, rate=1e-3, wanted_steps=2000, most_epochs=40),
+        fit=fit_config(
+            steps_per_epoch=steps,
+            minutes=minutes,
+            seed=seed,
+            rate=1e-3,
+            wanted_steps=2000,
+            most_epochs=40,
+            num_dev=num_dev,
+        ),
     )
 
 

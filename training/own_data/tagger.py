@@ -100,7 +100,13 @@ def fit_own(
     It learns with the words of the sentences alone. Words that only the bundle has are added at the end.
     """
     counts = count_words(s.words for s in data.train)
-    config = tagger_run(name=options.name, num_words=counts.total(), minutes=clock.minutes_to_train, seed=options.seed)
+    config = tagger_run(
+        name=options.name,
+        num_words=counts.total(),
+        num_dev=len(data.dev),
+        minutes=clock.minutes_to_train,
+        seed=options.seed,
+    )
     vocabularies = build_vocabularies(counts, config.vocabulary)
     if start:
         config = replace(

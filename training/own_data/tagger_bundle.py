@@ -13,7 +13,7 @@ from training.corpora.examples import TaggedSentence
 from training.corpora.tagging import Heads
 from training.networks.tagger import Tagger
 from training.own_data.options import TrainOptions
-from training.own_data.recipe import own_recipe, own_terms
+from training.own_data.recipe import chosen_text, own_recipe, own_terms
 from training.own_data.tagged import NO_TAG, TaggedData
 from training.own_data.tagger_start import TaggerStart
 from training.own_data.verdict import Verdict, compare, compare_spans
@@ -143,7 +143,7 @@ def write_own_tagger(
                     options,
                     start=start.name if start else None,
                     sizes=(len(data.train), len(data.dev), len(data.test)),
-                    chosen=f"The epoch and the temperature of entities ({trained.temperature:.3f})",
+                    chosen=chosen_text(len(data.dev), "temperature of entities", trained.temperature),
                     verdict=" ".join(verdict.text for verdict in verdicts),
                 ),
                 "## Figures in percent",

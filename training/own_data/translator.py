@@ -147,7 +147,7 @@ def train_translator(
                 options,
                 start=start.name if start else None,
                 sizes=(kept, len(data.dev), len(data.test)),
-                chosen="The weights",
+                chosen="The weights were chosen",
                 verdict=verdicts[0].text,
             )
 
