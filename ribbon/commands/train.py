@@ -1,4 +1,4 @@
-"""``ribbon train``: models of one's own data, each by one command.
+"""Commands of ``ribbon train``: models of one's own data, each by one command.
 
     ribbon train classifier tickets.csv --out models/tickets
 

@@ -145,7 +145,7 @@ def classifier_card(
 
 
 def start_text(config: ClassifierRun) -> str:
-    """What the network began with and who taught it."""
+    """Return a sentence on the start of the network and its teacher."""
     first = (VECTORS if config.word_vectors else "") + (TAUGHT if config.teacher else "")
     return first + (STARTED.format(version=config.starts_from) if config.starts_from else "")
 
