@@ -20,7 +20,7 @@ dev; test was read once, for this card.
 
 
 def chosen_text(num_dev: int, what: str, temperature: float) -> str:
-    """Return a sentence on what was chosen on dev examples: the epoch, if they are enough for it, and a temperature."""
+    """Words for what so many dev examples chose: the epoch, if they are enough for it, and a temperature."""
     if is_too_few(num_dev):
         return f"The last epoch was taken, and the {what} ({temperature:.3f}) chosen"
     return f"The epoch and the {what} ({temperature:.3f}) were chosen"
