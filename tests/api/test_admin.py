@@ -120,7 +120,7 @@ def test_with_an_admin_port_callers_see_neither_metrics_nor_admin_routes(models:
             assert (await served.admin.post("/tag", json={"text": "x"})).status_code == 404
             described = (await served.admin.get("/schema/openapi.json")).json()["paths"]
             assert set(described) == {"/metrics", "/health/live", "/health/ready", "/models", "/admin/reload"}
-            assert set(described["/admin/reload"]["post"]["responses"]) == {"200", "202", "403", "409"}
+            assert set(described["/admin/reload"]["post"]["responses"]) == {"200", "202", "403", "409", "421"}
             assert "/metrics" not in (await served.main.get("/schema/openapi.json")).json()["paths"]
 
     run(test)

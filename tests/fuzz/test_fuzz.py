@@ -82,6 +82,7 @@ class Target:
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
     variables = {"RIBBON_BODY_TIMEOUT_SECONDS": str(BODY_SECONDS), "RIBBON_THREADS": "1", "RIBBON_DEVICE": "cpu"}
+    variables["RIBBON_ALLOWED_HOSTS"] = "*"
     with ServiceProcess(models_dir=ROOT / "models", variables=variables) as service:
         url = f"http://{service.address.host}:{service.address.port}"
         with httpx.Client(base_url=url, trust_env=False, timeout=SECONDS) as client:
