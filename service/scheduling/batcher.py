@@ -20,7 +20,7 @@ from service.text.batch import Batch, Ids, pad
 TYPICAL_ROW_TOKENS = 24
 # A run costs as much as so many further rows of its length. Measured on a BiLSTM tagger on one core: one row takes 1.6
 # times as long a token as four, and sixteen hardly less than four; the way between event loop and thread comes on top.
-RUN_OVERHEAD_ROWS = 1.0
+RUN_OVERHEAD_ROWS = 1.5
 
 
 class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
