@@ -132,7 +132,7 @@ def classifier_card(
 
 
 def start_text(config: ClassifierRun) -> str:
-    """What the network began with and who taught it."""
+    """The sentences on what the network began with and who taught it."""
     first = (VECTORS if config.word_vectors else "") + (TAUGHT if config.teacher else "")
     return first + (STARTED.format(version=config.starts_from) if config.starts_from else "")
 

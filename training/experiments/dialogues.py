@@ -177,7 +177,7 @@ def fill(template: str, value: str) -> str:
 
 
 def unlisted_answer(kind: str) -> str:
-    """What the bot says of a value that is in none of its lists."""
+    """The bot's answer about a value that is in none of its lists."""
     answer: str = grammar()["unlisted"]["answer"]
     return answer.replace("{kind}", kind)
 
