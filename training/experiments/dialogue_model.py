@@ -182,8 +182,10 @@ class DialogueNetwork(nn.Module):
 
     @torch.inference_mode()
     def holding_units(self, ids: Tensor) -> Tensor:
-        """Tell which units of an LSTM (hidden,) hold what they were told over dialogues (batch, time): their forget gates
-        are open on average, and they are no counters, whose cells only grow."""
+        """Tell which units of an LSTM (hidden,) hold what they were told over dialogues (batch, time).
+
+        Their forget gates are open on average, and they are no counters, whose cells only grow.
+        """
         layer = self.direction.encoder.forwards[0]
         rows = self.model.input_norm(self.model.embedding(ids)) @ layer.weight_ih_l0.T + layer.bias_ih_l0
         hidden = cell = rows.new_zeros(len(ids), layer.hidden_size)
