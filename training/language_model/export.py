@@ -98,7 +98,7 @@ def walk(network: LanguageModel, sessions: LanguageModelSessions, batch: Batch) 
     ]
     yield float(np.abs(found["log_probabilities"] - torch.cat(wanted).numpy()).max())
     state = torch.cat([flat_state(each) for each, _ in alone])
-    yield float(np.abs(found[NEXT_STATE] - state.numpy()).max())
+    yield state_difference(found[NEXT_STATE], state)
     own, tokens = found[NEXT_STATE], np.array([scores[-1].argmax() for _, scores in alone], np.int32)
     for _ in range(NUM_STEPS):
         step = run_step(sessions.step, tokens, own)
@@ -121,12 +121,18 @@ def step_difference(found: Arrays, state: torch.Tensor, expected: torch.Tensor) 
     best = expected.topk(found["scores"].shape[1], dim=-1).values
     chosen = expected.gather(1, torch.from_numpy(found["candidates"]).long())
     pairs = [
-        (found[NEXT_STATE], state),
         (found["log_probabilities"], expected),
         (found["scores"], best),
         (found["scores"], chosen),
     ]
-    return float(np.max([np.abs(actual - wanted.numpy()).max() for actual, wanted in pairs]))
+    distances = [np.abs(actual - wanted.numpy()).max() for actual, wanted in pairs]
+    return float(np.max([*distances, state_difference(found[NEXT_STATE], state)]))
+
+
+def state_difference(found: npt.NDArray[np.float32], wanted: torch.Tensor) -> float:
+    """Return the largest difference of states, of numbers above 1 in relation to them: an LSTM's cells can grow to a
+    hundred, and float32 has seven digits."""
+    return float((np.abs(found - wanted.numpy()) / np.maximum(1.0, np.abs(wanted.numpy()))).max())
 
 
 def flat_state(state: State) -> torch.Tensor:

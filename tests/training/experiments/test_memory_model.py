@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-for package in ("torch", "onnx"):
-    pytest.importorskip(package)
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
 
 from service.bundle import load_bundle
 from tests.training.scripts import run
@@ -29,6 +29,24 @@ def test_it_is_trained_once_and_published(tmp_path, monkeypatch):
     assert 1 <= len(answer.ids) <= 5
 
 
+def test_training_goes_on_from_weights_whose_forget_gates_are_opened(tmp_path, monkeypatch, capsys):
+    short = SMALL.replace("--steps 400", "--steps 2").split()
+    run(memory_model.main, monkeypatch, *short, "--run-dir", tmp_path / "first")
+    first = tmp_path / "first" / "best.pt"
+    going_on = ("--starts-from", first, "--open-gates", 2, "--learning-rate", 0)
+    run(memory_model.main, monkeypatch, *short, "--run-dir", tmp_path / "second", *going_on)
+    assert "units hold facts" in capsys.readouterr().out
+    before, after = (
+        torch.load(path, weights_only=True)["network"] for path in (first, tmp_path / "second" / "best.pt")
+    )
+    [changed] = [name for name in before if not torch.equal(before[name], after[name])]
+    raised = (after[changed] - before[changed])[8:16]  # the forget gates of 8 units
+    assert changed.endswith("bias_hh_l0")
+    assert set(raised.round(decimals=3).tolist()) == {0.0, 2.0}
+    names = [tmp_path / folder / "subwords.model" for folder in ("first", "second")]
+    assert names[0].read_bytes() == names[1].read_bytes()
+
+
 def test_a_prompt_ends_where_the_bot_answers():
     turns = [Turn(user="I'm Ann.", bot="Hello, Ann!"), Turn(user="Who am I?", bot="Your name is Ann.")]
     assert prompt_of(turns) == "User: I'm Ann.\nBot: Hello, Ann!\nUser: Who am I?\nBot:"
@@ -36,6 +54,6 @@ def test_a_prompt_ends_where_the_bot_answers():
 
 def test_questions_are_asked_over_every_distance():
     sets = questions(4, 2)
-    assert {"name, 1 turns", "name, 3 turns", "town", "timer", "name, made up"} <= sets.keys()
+    assert {"name, 1 turns", "name, 3 turns", "town", "timer", "name in no list: says so"} <= sets.keys()
     assert all(dialogue[-1].distance == 3 for dialogue in sets["name, 3 turns"])
     assert set(DialogueMaker(seed=0).kinds) == {"name", "town", "job", "liking", "timer"}
