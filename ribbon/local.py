@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from service.models.loading import LoadedModel, OpenSession
     from service.settings import Settings
 
-URL = "http://in-process"
+URL = "http://localhost"
 LONGEST_MS = 3_600_000  # nobody else waits here
 MAX_BATCH_CELLS = 512  # shorter runs than a server's: less to warm up
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request, post, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -21,6 +21,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.api.access import KEY_IN_BODY, OPEN
 from service.api.body import BodyRules, requests_by
 from service.api.form import FormRequest
+from service.api.operations import READ
 from service.api.problems import LIBRETRANSLATE, libretranslate_problems
 from service.api.schemas import TranslateRequest, TranslateResult
 from service.api.translate import TranslateEndpoint
@@ -159,8 +160,9 @@ def libretranslate_route(endpoint: LibreTranslateEndpoint, rules: BodyRules) -> 
 def languages_route(registry: ModelRegistry) -> HTTPRouteHandler:
     """Make the route of the languages; as at LibreTranslate it needs no key."""
 
-    @get(
+    @route(
         f"{LIBRETRANSLATE}languages",
+        http_method=READ,
         summary="Languages, as LibreTranslate answers",
         responses=libretranslate_problems(statuses=(404, 503)),
         opt=OPEN,

@@ -205,7 +205,7 @@ def narrowed(running: Running) -> Running:
 
 
 WORDY = request("/tag", text=["plays well with others. " * 400] * 13)  # answered with megabytes
-STREAM = request("/translate", text=["plays well. " * 800] * 4, target="es", attention=True, stream=True, beam_size=1)
+STREAM = request("/translate", text=["plays well. " * 2500] * 4, target="es", stream=True, beam_size=1)
 
 
 @pytest.mark.parametrize("sent", [WORDY, STREAM])

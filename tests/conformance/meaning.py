@@ -57,7 +57,7 @@ def with_a_compatible_pair(body: Body) -> Body:
 def with_a_good_length(body: Body) -> Body:
     """A length that every model writes, and no state: one is good for the model that has answered it."""
     found = {name: value for name, value in body.items() if name != "state"}
-    return not_strict({**found, "max_tokens": min(body.get("max_tokens", MAX_LENGTH), MAX_LENGTH)})
+    return not_strict({**found, "max_tokens": min(body.get("max_tokens") or MAX_LENGTH, MAX_LENGTH)})
 
 
 def with_a_gap(body: Body) -> Body:

@@ -141,7 +141,7 @@ def language_model_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -
     return Case(
         model, session, bundle, precision,
         rows_of=lambda text: model.encode(text).rows,
-        row_of_length=lambda length: model.encode("\n" * (length + 1 - model.encode("\n").num_tokens)).ids,
+        row_of_length=lambda length: model.encode("a" + "\n" * (length - model.encode("a").num_tokens)).ids,
         length_of=lambda row: len(row) - 1,
         answers_of=lambda rows: [asdict(answer) for answer in model.run(pad(rows))],
         longest_run=min(SCORED_TOGETHER, model.max_tokens),
