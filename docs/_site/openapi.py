@@ -17,8 +17,8 @@ PREFIX = "#/components/schemas/"
 
 def document() -> Json:
     """Return the OpenAPI document of a service with the default settings; no model is loaded for it."""
-    settings = Settings.model_construct(device="cpu")
-    return TestClient(create_app(settings)).get("/schema/openapi.json").json()  # type: ignore[no-any-return]
+    settings = Settings(device="cpu")
+    return TestClient(create_app(settings), base_url="http://localhost").get("/schema/openapi.json").json()  # type: ignore[no-any-return]
 
 
 def lines(document: Json) -> Iterator[str]:
