@@ -16,12 +16,16 @@ DATA  = $(if $(strip $(DATA_DIR)),--data-dir $(strip $(DATA_DIR)))
 
 TAGGER     = $(or $(strip $(CONFIG)),training/configs/en-tagger.toml)
 CLASSIFIER = $(or $(strip $(CONFIG)),training/configs/en-sentiment.toml)
-TRANSLATOR = $(or $(strip $(CONFIG)),training/configs/en-xx.toml)
+TRANSLATOR = $(or $(strip $(CONFIG)),training/configs/en-es.toml)
 LANGUAGE_MODEL = $(or $(strip $(CONFIG)),training/configs/en-lm.toml)
 model_of   = $(basename $(notdir $(1)))
 # What the published models start from.
 STARTS_en-tagger = runs/en-tagger-start/best.pt
-STARTS_en-xx = runs/en-xx-first/.done
+STARTS_en-xx = runs/en-xx-second/.done
+STARTS_en-xx-second = runs/en-xx-first/.done
+STARTS_en-es = runs/en-xx/.done
+STARTS_en-de = runs/en-xx/.done
+STARTS_en-fr = runs/en-xx/.done
 STARTS_multi30k-small = runs/multi30k/.done
 STARTS_multi30k-no-attention = runs/multi30k/.done
 STARTS_multi30k-de = runs/multi30k/.done
@@ -86,7 +90,7 @@ train-tagger: $(VENV)/.train $(STARTS_$(call model_of,$(TAGGER))) ## Train the t
 train-classifier: $(VENV)/.train $(TAUGHT) ## Train a classifier; with BUNDLE=models/en-sentiment publish it too
 	$(TRAIN)classifier.train $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
-train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train the translator; with BUNDLE=models/en-xx publish it too
+train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train a translator; with BUNDLE=models/en-es publish it too
 	$(TRAIN)translator.train $(TRANSLATOR) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
 train-language-model: $(VENV)/.train ## Train a language model; with BUNDLE=models/en-lm publish it too
@@ -107,7 +111,9 @@ runs/en-labels.conll: | $(VENV)/.train
 	$(TRAIN)tagger.train training/configs/en-teacher-2.toml $(DATA)
 	$(TRAIN)tagger.distil $@ --config training/configs/en-teacher-1.toml --teachers runs/en-teacher-1 runs/en-teacher-2 $(DATA)
 
-runs/multi30k/.done runs/en-xx-first/.done: runs/%/.done: | $(VENV)/.train
+runs/en-xx-second/.done: runs/en-xx-first/.done
+runs/en-xx/.done: runs/en-xx-second/.done
+runs/multi30k/.done runs/en-xx-first/.done runs/en-xx-second/.done runs/en-xx/.done: runs/%/.done: | $(VENV)/.train
 	$(TRAIN)translator.train training/configs/$*.toml $(DATA)
 	@touch $@
 

@@ -53,5 +53,17 @@ def build(kind: type[Config], content: dict[str, Any], where: str = "") -> Confi
 
 
 def load_config(kind: type[Config], path: Path) -> Config:
-    """The configuration of type ``kind`` in a TOML file."""
-    return build(kind, tomllib.loads(path.read_text(encoding="utf-8")))
+    """The configuration of type ``kind`` in a TOML file. A file that ``extends`` another one beside it, by name, takes
+    from that what it does not set itself, table by table."""
+    return build(kind, _content_of(path))
+
+
+def _content_of(path: Path) -> dict[str, Any]:
+    own = tomllib.loads(path.read_text(encoding="utf-8"))
+    extended = own.pop("extends", None)
+    return own if extended is None else _merged(_content_of(path.with_name(extended)), own)
+
+
+def _merged(extended: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    tables = {name: _merged(extended.get(name, {}), value) for name, value in own.items() if isinstance(value, dict)}
+    return extended | own | tables

@@ -38,6 +38,13 @@ def test_tables_are_values_and_lists_are_tuples(tmp_path):
     assert load(tmp_path, MINIMUM + "[network]\nwidths = [4, 5]\n").network == Network(widths=(4, 5))
 
 
+def test_a_file_that_extends_another_has_its_other_values(tmp_path):
+    (tmp_path / "base.toml").write_text(MINIMUM + "[network]\nsize = 4\nwidths = [4, 5]\n", encoding="utf-8")
+    run = load(tmp_path, 'extends = "base.toml"\nname = "y"\n[network]\nsize = 5\n[fit]\nseed = 7\n')
+    fit = FitConfig(num_epochs=2, learning_rate=1e-3, seed=7)
+    assert run == Run(name="y", network=Network(widths=(4, 5), size=5), fit=fit)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -71,7 +78,9 @@ def test_every_published_configuration_is_sound():
         "en-char": LanguageModelRun,
         "ptb*": LanguageModelRun,
         "multi30k*": TranslatorRun,
-        "en-es-bilingual": TranslatorRun,
+        "en-es*": TranslatorRun,
+        "en-de": TranslatorRun,
+        "en-fr": TranslatorRun,
         "en-xx*": TranslatorRun,
     }
     for path in (Path(__file__).parents[2] / "training" / "configs").glob("*.toml"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,10 +33,16 @@ class MixturePart:
 
 
 class Mixture:
-    """A sampler of epochs of about ``epoch_tokens`` target tokens."""
+    """A sampler of epochs of about ``epoch_tokens`` target tokens.
 
-    def __init__(self, parts: Sequence[MixturePart], config: MixtureConfig, *, epoch_tokens: int) -> None:
-        unknown = set(config.weights) - {part.source for part in parts}
+    ``known`` are sources that may have a weight though no example is theirs: some have no pairs in some languages.
+    Raises ValueError on a weight of any other source that has none.
+    """
+
+    def __init__(
+        self, parts: Sequence[MixturePart], config: MixtureConfig, *, epoch_tokens: int, known: Collection[str] = ()
+    ) -> None:
+        unknown = set(config.weights) - {part.source for part in parts}.union(known)
         if unknown:
             raise ValueError(f"weights of sources that are not there: {', '.join(sorted(unknown))}")
         self._parts = parts

@@ -20,8 +20,7 @@ from service.bundle import SUBWORDS
 from training.command_line import run_parser
 from training.config import load_config
 from training.translator.config import TranslatorRun
-from training.translator.mixture import Mixture
-from training.translator.prepare import PAIRS, folder_of_pairs, parts_of, read_prepared
+from training.translator.prepare import PAIRS, folder_of_pairs, mixture_of, read_prepared
 
 BYTES_PER_TOKEN = 1.75  # of the target, of a line with both sides, compressed
 
@@ -47,7 +46,7 @@ def pack_pairs(config: TranslatorRun, source: Path, target: Path, *, num_bytes: 
     prepared = read_prepared(source, directions=config.directions, max_tokens=config.max_tokens)
     num_tokens = sum(each.measured.target_tokens for each in prepared)
     if num_tokens * BYTES_PER_TOKEN > num_bytes:
-        mixture = Mixture(parts_of(prepared), config.mixture, epoch_tokens=int(num_bytes / BYTES_PER_TOKEN))
+        mixture = mixture_of(config, prepared, epoch_tokens=int(num_bytes / BYTES_PER_TOKEN))
         prepared = [prepared[place] for place in np.unique(mixture.draw(np.random.default_rng(config.fit.seed)))]
     with lzma.open(target / f"{PAIRS}.xz", "wt", encoding="utf-8") as file:
         file.writelines(each.line for each in prepared)

@@ -26,7 +26,7 @@ from training.corpora.parallel_files import FLORES, NEWSTEST, domain_of, is_busi
 from training.corpora.text_key import key_of
 from training.translator.batches import MeasuredPair, measure
 from training.translator.config import TranslatorRun
-from training.translator.mixture import MixturePart
+from training.translator.mixture import Mixture, MixturePart
 from training.translator.subwords import SubwordPairEncoder, learn_subwords
 from training.translator.variation import mask_pair
 
@@ -207,3 +207,9 @@ def parts_of(pairs: Sequence[PreparedPair]) -> list[MixturePart]:
 
 if __name__ == "__main__":
     main()
+
+
+def mixture_of(config: TranslatorRun, pairs: Sequence[PreparedPair], *, epoch_tokens: int) -> Mixture:
+    """The mixture of a configuration; its weights may name sources that have no pairs in its languages."""
+    known = [source.name for source in sources_of(config.tiers)]
+    return Mixture(parts_of(pairs), config.mixture, epoch_tokens=epoch_tokens, known=known)

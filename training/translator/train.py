@@ -23,9 +23,8 @@ from training.loop import fit, seed_everything
 from training.networks.translator import TranslatorNetwork
 from training.translator.batches import MeasuredPair, PairBatch, measure, pack_pairs, pair_batches
 from training.translator.config import TranslatorRun
-from training.translator.mixture import Mixture
 from training.translator.predict import score_sets
-from training.translator.prepare import PAIRS, dev_sets, folder_of_pairs, parts_of, prepare, read_prepared
+from training.translator.prepare import PAIRS, dev_sets, folder_of_pairs, mixture_of, prepare, read_prepared
 from training.translator.subwords import SubwordPairEncoder
 from training.translator.variation import RandomVariation
 
@@ -97,11 +96,7 @@ class Epochs:
         self.examples = measure(rewritten, best_cut, max_tokens=config.max_tokens)
         if config.keep_references:
             self.examples = [each.measured for each in prepared] + self.examples
-        self._mixture = (
-            Mixture(parts_of(prepared), config.mixture, epoch_tokens=config.epoch_tokens)
-            if config.epoch_tokens
-            else None
-        )
+        self._mixture = mixture_of(config, prepared, epoch_tokens=config.epoch_tokens) if config.epoch_tokens else None
         first = self._draw(np.random.default_rng(config.fit.seed))
         self.num_steps = len(pack_pairs([each.length for each in first], config.batch_tokens, np.random.default_rng(0)))
 

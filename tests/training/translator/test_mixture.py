@@ -35,7 +35,14 @@ def test_a_weight_multiplies_a_sources_share():
 
 def test_a_weight_of_no_source_is_a_mistake():
     with pytest.raises(ValueError, match="not there: smal"):
-        Mixture([LARGE, SMALL], MixtureConfig(weights={"smal": 2.0}), epoch_tokens=100)
+        Mixture([LARGE, SMALL], MixtureConfig(weights={"smal": 2.0}), epoch_tokens=100, known=["large", "other"])
+
+
+def test_a_known_source_without_pairs_may_have_a_weight():
+    config = MixtureConfig(weights={"small": 3.0})
+    with_other = MixtureConfig(weights={"small": 3.0, "other": 2.0})
+    mixture = Mixture([LARGE, SMALL], with_other, epoch_tokens=100, known=["other"])
+    assert mixture.passes() == Mixture([LARGE, SMALL], config, epoch_tokens=100).passes()
 
 
 @given(st.integers(1, 60_000), st.integers(0, 2**32 - 1))
