@@ -76,8 +76,8 @@ class Speed:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.eager", description=__doc__)
     parser.add_argument("--models-dir", type=Path, default=ROOT / "models", help="folder of bundles")
-    parser.add_argument("--model", default="en-xx", help="a translator's name")
-    parser.add_argument("--run-dir", type=Path, default=ROOT / "runs" / "en-xx", help="of the run it was made from")
+    parser.add_argument("--model", default="en-es", help="a translator's name")
+    parser.add_argument("--run-dir", type=Path, default=ROOT / "runs" / "en-es", help="of the run it was made from")
     parser.add_argument("--config", type=Path, help="of that run; default: training/configs/NAME.toml")
     parser.add_argument("--beams", type=int, nargs="+", default=[4, 1], help="sizes, measured one after the other")
     parser.add_argument("--sentences", type=Path, default=SENTENCES, help="one a line")

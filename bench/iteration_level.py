@@ -65,7 +65,7 @@ class Conditions:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.iteration_level", description=__doc__)
     parser.add_argument("--models-dir", type=Path, default=ROOT / "models", help="folder of bundles")
-    parser.add_argument("--model", default="en-xx", help="a translator's name")
+    parser.add_argument("--model", default="en-es", help="a translator's name")
     parser.add_argument("--precision", help="default: as the bundle says")
     parser.add_argument("--beams", type=int, nargs="+", default=[4, 1], help="sizes, measured one after the other")
     parser.add_argument("--sentences", type=Path, default=SENTENCES, help="one a line")

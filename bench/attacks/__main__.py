@@ -23,7 +23,7 @@ from bench.attacks.victim import Harm, Victim
 from bench.client import Address
 from bench.process import ROOT, ServiceProcess, free_port
 
-MODELS = ("en-tagger", "en-sentiment", "en-xx")
+MODELS = ("en-tagger", "en-sentiment", "en-es")
 LENIENT_PAUSE_SECONDS = 1.0
 
 

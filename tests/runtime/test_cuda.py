@@ -76,7 +76,7 @@ def test_an_output_is_cut_by_the_names_of_its_axes() -> None:
 
 
 MODELS = Path(__file__).parents[2] / "models"
-WIDTH = 640  # of en-xx's annotations
+WIDTH = 640  # of a translator's annotations
 # Language models run on the CPU alone.
 BUNDLES = [load_bundle(path.parent) for path in MODELS.glob(f"*/{MANIFEST}")]
 GRAPHS = sorted(
@@ -159,7 +159,7 @@ def test_what_is_read_only_goes_to_the_device_once_and_leaves_it_when_nobody_has
 
 
 def test_memories_of_sources_stay_on_the_device_until_one_joins_or_leaves() -> None:
-    path = MODELS / "en-xx" / "model.int8.onnx"
+    path = MODELS / "en-es" / "model.int8.onnx"
     cuda = InventedCuda()
     session, plain, slab = open_on_cuda(path, runtime=cuda), OnnxSession(path), EncoderMemory(16)
     inputs = inputs_of(path, rows=2, time=16)

@@ -43,10 +43,11 @@ Translate = Callable[[Sequence[str], str], list[Answer]]  # texts and a directio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
-    """A model by the name and version in a service's answers."""
+    """A model by the name and version in a service's answers, and the threshold of its confidences."""
 
     name: str
     version: str
+    threshold: float | None = None  # None of a model without confidences
 
 
 class OverloadedError(Exception):
@@ -83,15 +84,13 @@ class RemoteTranslator:
             return [answer for block in answers for answer in block]
 
     def served(self, direction: str) -> ServedModel:
-        """Return the model that answers. Raises RefusedError if the service does not know it or the direction."""
-        return ServedModel(**self._post(["Hello."], direction)["model"])
-
-    def threshold_of(self, model: ServedModel) -> float | None:
-        """Return the threshold of a model's confidences as ``GET /models`` says it, None if it has none."""
+        """Return the model that answers, with the threshold that ``GET /models`` says. Raises RefusedError if the
+        service does not know the model or the direction."""
+        model = self._post(["Hello."], direction)["model"]
         with urllib.request.urlopen(f"{self.url.rstrip('/')}/models", timeout=60) as answer:
             cards = {(card["name"], card["version"]): card for card in json.load(answer)["models"]}
-        confidence = cards.get((model.name, model.version), {}).get("confidence")
-        return None if confidence is None else float(confidence["threshold"])
+        confidence = cards.get((model["name"], model["version"]), {}).get("confidence") or {}
+        return ServedModel(**model, threshold=confidence.get("threshold"))
 
     def _answers(self, texts: Sequence[str], direction: str) -> list[Answer]:
         """Halve a refused request until only the refused text remains."""

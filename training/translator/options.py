@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,21 @@ EVALUATION = Path(__file__).with_name("evaluation")  # our own evaluation data
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A translator to be measured: a function that translates, its name and version, its threshold of confidence."""
+    """Translators to be measured: a function that translates, and the model of each target language."""
 
     translate: Translate
-    model: ServedModel
-    threshold: float | None = None  # None of a model without confidences
+    models: Mapping[str, ServedModel]
+
+    @property
+    def name(self) -> str:
+        """The name of the model, or ``translators`` if there are several."""
+        names = {model.name for model in self.models.values()}
+        return names.pop() if len(names) == 1 else "translators"
 
     @property
     def title(self) -> str:
-        """The name and version: ``en-xx 2.0.0``."""
-        return f"{self.model.name} {self.model.version}"
+        """The names and versions: ``en-es 3.0.0, en-de 3.0.0``."""
+        return ", ".join(dict.fromkeys(f"{model.name} {model.version}" for model in self.models.values()))
 
     def answers(self, texts: Sequence[str], language: str) -> list[Answer]:
         """Translate English texts into a language."""
@@ -59,17 +64,17 @@ def open_system(arguments: argparse.Namespace, **options: Any) -> System:
         from training.translator.evaluate import answers_here, open_translator
 
         bundle = load_bundle(arguments.bundle)
-        model = ServedModel(name=bundle.manifest.name, version=bundle.manifest.version)
         threshold = (bundle.manifest.confidence or {}).get("threshold")
-        return System(translate=answers_here(open_translator(bundle), **options), model=model, threshold=threshold)
+        model = ServedModel(name=bundle.manifest.name, version=bundle.manifest.version, threshold=threshold)
+        here = answers_here(open_translator(bundle), **options)
+        return System(translate=here, models=dict.fromkeys(arguments.languages, model))
     remote = RemoteTranslator(url=arguments.url, model=arguments.model, options=options)
-    model = remote.served(f"en-{arguments.languages[0]}")
-    return System(translate=remote, model=model, threshold=remote.threshold_of(model))
+    return System(translate=remote, models={each: remote.served(f"en-{each}") for each in arguments.languages})
 
 
 def output_folder(arguments: argparse.Namespace, system: System) -> Path:
     """Return the folder for figures, and make it."""
-    folder: Path = arguments.output or Path("runs") / system.model.name / "evaluation"
+    folder: Path = arguments.output or Path("runs") / system.name / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

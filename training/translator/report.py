@@ -1,6 +1,6 @@
 """Measure a translator in every way and write its report: report.md, examples.md, figures.json and pictures.
 
-    python -m training.translator.report --url http://127.0.0.1:8123 --data-dir data --runs runs/en-xx
+    python -m training.translator.report --url http://127.0.0.1:8123 --data-dir data --runs runs/en-xx runs/en-es
 
 The service translates the sets of each domain, generated sentences with protected items, short strings, casing, long
 sentences, sentences for a reader's judgement and small inputs by kind. ``--runs`` names the folders of the runs, in
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, nargs="*", default=[], help="run folders, in the order of training")
     arguments = parser.parse_args()
     system = open_system(arguments)
-    folder = arguments.output or Path("docs/reports") / system.model.name
+    folder = arguments.output or Path("docs/reports") / system.name
     figures = measure_all(system, arguments)
     write_report(figures, folder)
     usable.write_judgements(figures.usable, folder / "usable.tsv")

@@ -1,7 +1,7 @@
 """Print translations of business, software and news sentences for a reader to judge, and summarise the judgements.
 
-    python -m training.translator.usable --url http://127.0.0.1:8123 --output runs/en-xx/evaluation
-    python -m training.translator.usable --url http://127.0.0.1:8123 --judgements runs/en-xx/evaluation/usable.tsv
+    python -m training.translator.usable --url http://127.0.0.1:8123 --output runs/translators/evaluation
+    python -m training.translator.usable --url http://127.0.0.1:8123 --judgements runs/translators/evaluation/usable.tsv
 
 The first writes ``usable.tsv``: language, number, an empty judgement, English, translation. It holds 60 translations
 of any confidence and, of a pool of sentences, the first 60 of each language whose confidence is at or above the
@@ -131,7 +131,13 @@ def measure(
     """Translate the sentences and join them with a reader's judgements of the translations."""
     texts = [each.text for each in sentences]
     found = [
-        of_language(language, sentences, system.answers(texts, language), judgements, threshold=system.threshold)
+        of_language(
+            language,
+            sentences,
+            system.answers(texts, language),
+            judgements,
+            threshold=system.models[language].threshold,
+        )
         for language in languages
     ]
     return UseFigures(model=system.title, languages=found)

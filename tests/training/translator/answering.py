@@ -26,4 +26,5 @@ def system(
             for text in texts
         ]
 
-    return System(translate=translate, model=ServedModel(name="made-up", version="0.0.1"), threshold=threshold)
+    model = ServedModel(name="made-up", version="0.0.1", threshold=threshold)
+    return System(translate=translate, models=dict.fromkeys(LANGUAGES, model))

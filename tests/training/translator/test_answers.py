@@ -16,6 +16,7 @@ from training.translator.answers import (
     ServedModel,
     read_answer,
 )
+from training.translator.options import System
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,7 +34,8 @@ class Handler(BaseHTTPRequestHandler):
         if "bad" in request["text"] or request["target"] == "xx":
             return self.answer(422, {"kind": "invalid_request"})
         results = [{"translation": text.upper()} for text in request["text"]]
-        return self.answer(200, {"model": {"name": "m", "version": "1"}, "results": results})
+        version = "2" if request["target"] == "zz" else "1"
+        return self.answer(200, {"model": {"name": "m", "version": version}, "results": results})
 
     def do_GET(self) -> None:
         cards = [
@@ -98,15 +100,21 @@ def test_a_service_without_time_ends_the_measurement(url):
 
 def test_the_served_model_is_told_and_an_unknown_direction_refused(url):
     remote = RemoteTranslator(url=url)
-    assert remote.served("en-es") == ServedModel(name="m", version="1")
+    assert remote.served("en-es") == ServedModel(name="m", version="1", threshold=0.7)
     with pytest.raises(RefusedError, match="422"):
         remote.served("en-xx")
 
 
-def test_the_threshold_is_that_of_the_served_models_card(url):
+def test_a_model_without_confidences_has_no_threshold(url):
     remote = RemoteTranslator(url=url)
-    assert remote.threshold_of(ServedModel(name="m", version="1")) == 0.7
-    assert remote.threshold_of(ServedModel(name="m", version="2")) is None
+    assert remote.served("en-zz") == ServedModel(name="m", version="2", threshold=None)
+
+
+def test_several_models_are_named_together():
+    one, other = (ServedModel(name=name, version="3.0.0") for name in ("en-es", "en-de"))
+    both = System(translate=lambda texts, _: [], models={"es": one, "de": other})
+    assert (both.name, both.title) == ("translators", "en-es 3.0.0, en-de 3.0.0")
+    assert System(translate=both.translate, models={"es": one}).name == "en-es"
 
 
 def test_an_answer_is_as_sure_and_as_complete_as_its_weakest_sentence():
