@@ -131,6 +131,24 @@ def test_one_file_of_an_archive_is_unpacked_and_verified(tmp_path, published, ki
             fetch(dataclasses.replace(source, member=wrong), tmp_path / "other")
 
 
+def test_one_file_of_a_debian_package_is_unpacked(tmp_path, published):
+    (tmp_path / "packed" / "usr").mkdir(parents=True)
+    (tmp_path / "packed" / "usr" / "words.dz").write_bytes(gzip.compress(CONTENT))
+    data = Path(shutil.make_archive(str(tmp_path / "data"), "xztar", tmp_path / "packed")).read_bytes()
+    members = {"debian-binary": b"2.0", "control.tar.xz": b"odd", "data.tar.xz": data}
+    package = b"!<arch>\n" + b"".join(
+        f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(each):<10}`\n".encode() + each + b"\n" * (len(each) % 2)
+        for name, each in members.items()
+    )
+    (tmp_path / "site" / "words.deb").write_bytes(package)
+    source = dataclasses.replace(
+        published, url=published.url.replace("train.conll", "words.deb"), member="./usr/words.dz"
+    )
+    assert fetch(source, tmp_path / "cache").read_bytes() == CONTENT
+    with pytest.raises(CorpusUnavailableError, match="toy/train"):
+        fetch(dataclasses.replace(source, member="./usr/absent"), tmp_path / "other")
+
+
 def test_what_is_no_archive_is_said_to_be_unavailable(tmp_path, published):
     with pytest.raises(CorpusUnavailableError, match="toy/train"):
         fetch(dataclasses.replace(published, member="train.txt"), tmp_path / "cache")

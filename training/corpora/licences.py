@@ -105,6 +105,12 @@ TRANSLATOR_CORPORA: Mapping[str, Mapping[str, str]] = {
         "licence": "CC BY 2.0 FR, sentences by the contributors of tatoeba.org",
         "source": "https://tatoeba.org",
     },
+    "headwords": {
+        "name": "FreeDict (English to Spanish by WikDict, English to French) and Ding (German), everyday words",
+        "use": "words and their translations",
+        "licence": "CC BY-SA 3.0 (Spanish), GPL-2+ (French, German)",
+        "source": "https://freedict.org, https://dict.tu-chemnitz.de",
+    },
     "multi30k": {
         "name": "Multi30k, train",
         "use": "descriptions of pictures and their translations",

@@ -1,17 +1,19 @@
 """Sentences and their translations.
 
 Tatoeba: ``source TAB reference [TAB reference ...]`` a line. Multi30k (Elliott et al. 2016, 2017): one file a
-language, line by line in parallel.
+language, line by line in parallel. Headwords: everyday words from dictionaries.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from training.corpora.columns import open_text
+from training.corpora.headwords import read_headwords
 from training.corpora.sources import locate
 
 MULTI30K_LANGUAGES = ("cs", "de", "en", "fr")
@@ -61,7 +63,31 @@ def read_multi30k(direction: str, split: str, data_dir: Path | None) -> list[Pai
     ]
 
 
-READERS = {"tatoeba": read_tatoeba, "multi30k": read_multi30k}
+def read_everyday_words(direction: str, data_dir: Path | None) -> list[Pair]:
+    """The words of Tatoeba's English training sentences, each with the translation that its sentences have most often
+    of those in a dictionary. Words none of whose translations occurs there are left out."""
+    language = direction.partition("-")[2]
+    sentences: dict[str, list[str]] = {}  # translations of the sentences with a word
+    for pair in read_tatoeba(direction, "train", data_dir):
+        for word in set(re.findall(r"[a-z-]+", pair.source.lower())):
+            sentences.setdefault(word, []).append(f" {pair.target.lower()}")
+    pairs = []
+    for english, translations in read_headwords(language, sentences, data_dir).items():
+        # Translations are inflected there: their beginnings are looked for.
+        stems = {each: f" {each.lower()[: max(3, len(each) - 3)]}" for each in dict.fromkeys(translations)}
+        texts = sentences[english.removeprefix("to ")]
+        counts = {each: sum(stem in text for text in texts) for each, stem in stems.items()}
+        best = max(counts, key=counts.__getitem__)
+        if counts[best]:
+            pairs.append(Pair(source=english, references=(best,), target_language=language))
+    return pairs
+
+
+READERS = {
+    "tatoeba": read_tatoeba,
+    "multi30k": read_multi30k,
+    "headwords": lambda direction, _, data_dir: read_everyday_words(direction, data_dir),
+}
 
 
 def has_direction(corpus: str, direction: str) -> bool:
@@ -101,7 +127,7 @@ def _parts(corpus: str, direction: str, split: str) -> Iterator[tuple[str, str]]
     if corpus == "multi30k" and split == "test":
         for part in MULTI30K_TESTS:
             yield f"{corpus} {direction} {part}", part
-    else:
+    elif corpus != "headwords" or split == "train":  # dictionaries have no dev and test sets
         yield f"{corpus} {direction}", split
 
 

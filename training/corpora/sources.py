@@ -29,6 +29,7 @@ from functools import cache
 from pathlib import Path
 
 TIMEOUT_SECONDS = 60
+AR_MAGIC = b"!<arch>\n"  # of a Debian package
 
 
 class CorpusError(Exception):
@@ -162,20 +163,22 @@ def _download(url: str, source: Source) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
             content: bytes = response.read()
-        return _unpack(content, source.member) if source.member else _decompress(content, url)
+        return (
+            _decompress(_unpack(content, source.member), source.member) if source.member else _decompress(content, url)
+        )
     except (OSError, EOFError, LookupError, http.client.HTTPException, tarfile.TarError, zipfile.BadZipFile) as error:
         raise CorpusUnavailableError(
             f"could not download {source.name} from {url}: {error}; set CORPORA_DIR to a folder that holds it"
         ) from error
 
 
-def _decompress(content: bytes, url: str) -> bytes:
-    return gzip.decompress(content) if url.endswith(".gz") else content
+def _decompress(content: bytes, name: str) -> bytes:
+    return gzip.decompress(content) if name.endswith((".gz", ".dz")) else content
 
 
 def _unpack(archive: bytes, member: str) -> bytes:
-    """The bytes of one file of a zip or tar archive. Raises LookupError if it is not there."""
-    file = io.BytesIO(archive)
+    """The bytes of one file of a zip or tar archive, or of a Debian package. Raises LookupError if it is not there."""
+    file = io.BytesIO(_data_of_package(archive) if archive.startswith(AR_MAGIC) else archive)
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as opened:
             return opened.read(member)
@@ -185,6 +188,19 @@ def _unpack(archive: bytes, member: str) -> bytes:
         if extracted is None:
             raise LookupError(f"{member} is no file")
         return extracted.read()
+
+
+def _data_of_package(package: bytes) -> bytes:
+    """The ``data.tar`` of a Debian package: an ar archive, whose members have a header of 60 bytes, their names and
+    sizes among them, and begin at even places. Raises LookupError if there is none."""
+    place = len(AR_MAGIC)
+    while place < len(package):
+        name, size = package[place : place + 16], int(package[place + 48 : place + 58])
+        place += 60
+        if name.startswith(b"data.tar"):
+            return package[place : place + size]
+        place += size + size % 2
+    raise LookupError("the package has no data.tar")
 
 
 def _verify(content: bytes, source: Source) -> None:
