@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from service.decoding.rows import Rows
 from service.decoding.search import Floats
 from service.text.batch import Ids
 
@@ -26,7 +27,7 @@ _LIMITS = COPIES * _SIZES - 1  # tokens that agree with the one so many places b
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BackPointers:
+class BackPointers(Rows):
     """Tokens of every hypothesis, and for each token the parent's row in the step that gave it."""
 
     steps: Ids  # (row, token, 2); what is beyond a hypothesis' length means nothing
@@ -52,14 +53,11 @@ class BackPointers:
         steps[rows, lengths, _PLACE] = parents
         return BackPointers(steps)
 
-    def joined(self, other: BackPointers) -> BackPointers:
-        steps = np.zeros((len(self.steps) + len(other.steps), *self.steps.shape[1:]), np.int32)
+    def joined(self, newer: Self) -> Self:
+        steps = np.zeros((len(self.steps) + len(newer.steps), *self.steps.shape[1:]), np.int32)
         steps[: len(self.steps)] = self.steps
-        steps[len(self.steps) :, : other.steps.shape[1]] = other.steps
-        return BackPointers(steps)
-
-    def only(self, rows: npt.NDArray[np.bool_]) -> BackPointers:
-        return BackPointers(self.steps[rows])
+        steps[len(self.steps) :, : newer.steps.shape[1]] = newer.steps
+        return type(self)(steps)
 
 
 class Attentions:
@@ -89,7 +87,7 @@ class Attentions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RepetitionGuard:
+class RepetitionGuard(Rows):
     """Rule that a fourth copy of a phrase in a row is not written, so that loops are cut short.
 
     It knows the recent tokens and the runs of every hypothesis. For each n up to LONGEST_PHRASE: the token n places
@@ -122,17 +120,9 @@ class RepetitionGuard:
         found: npt.NDArray[np.bool_] = (candidates[:, :, None] == forbidden[:, None, :]).any(axis=2)
         return found
 
-    def joined(self, other: RepetitionGuard) -> RepetitionGuard:
-        return RepetitionGuard(
-            recent=np.concatenate((self.recent, other.recent)), runs=np.concatenate((self.runs, other.runs))
-        )
-
-    def only(self, rows: npt.NDArray[np.bool_]) -> RepetitionGuard:
-        return RepetitionGuard(recent=self.recent[rows], runs=self.runs[rows])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LiveHypotheses:
+class LiveHypotheses(Rows):
     """Live hypotheses; those of one sentence stand in the order of their rank."""
 
     slots: Ids  # (row,), the sentence's
@@ -152,24 +142,4 @@ class LiveHypotheses:
             totals=np.zeros(len(slots)),
             repetition_guard=RepetitionGuard.none(len(slots)),
             back_pointers=BackPointers.none(len(slots)),
-        )
-
-    def joined(self, newer: LiveHypotheses) -> LiveHypotheses:
-        return LiveHypotheses(
-            slots=np.concatenate((self.slots, newer.slots)),
-            tokens=np.concatenate((self.tokens, newer.tokens)),
-            state=np.concatenate((self.state, newer.state)),
-            totals=np.concatenate((self.totals, newer.totals)),
-            repetition_guard=self.repetition_guard.joined(newer.repetition_guard),
-            back_pointers=self.back_pointers.joined(newer.back_pointers),
-        )
-
-    def only(self, rows: npt.NDArray[np.bool_]) -> LiveHypotheses:
-        return LiveHypotheses(
-            slots=self.slots[rows],
-            tokens=self.tokens[rows],
-            state=self.state[rows],
-            totals=self.totals[rows],
-            repetition_guard=self.repetition_guard.only(rows),
-            back_pointers=self.back_pointers.only(rows),
         )

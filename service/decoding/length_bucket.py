@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Generic
 
 import numpy as np
@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from service.decoding.encoder_memory import EncoderMemory
 from service.decoding.hypotheses import Attentions, Indices, LiveHypotheses
-from service.decoding.sampling import NewTokens
 from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
 from service.decoding.selection import Continuations, Selected, num_candidates
-from service.decoding.sentence_search import FinishedSentence, SentenceSearch, T
+from service.decoding.sentence_search import SentenceSearch
+from service.decoding.strategy import Finished, StepResult, T
 from service.text.batch import Ids
 
 NEVER = np.iinfo(np.int64).max
@@ -29,16 +29,6 @@ _SLOT = np.dtype(
         ("bar", np.float64),  # the score that has to be beaten
     ]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StepResult(Generic[T]):
-    """Result of one step of a bucket."""
-
-    num_rows: int
-    model_seconds: float
-    finished: Sequence[FinishedSentence[T]]
-    progress: Sequence[tuple[T, NewTokens]] = ()  # a sentence is told when it is finished
 
 
 class LengthBucket(Generic[T]):
@@ -73,7 +63,7 @@ class LengthBucket(Generic[T]):
         self._encoder_memory.append(lengths, encoded.memories)
         self._rows = self._rows.joined(rows) if self._sentences else rows
         self._slots = self._with(items)
-        self._sentences += map(SentenceSearch, items)
+        self._sentences += (SentenceSearch(item, self._model.surface) for item in items)
 
     def step(self) -> StepResult[T]:
         """Make one step: every hypothesis gets one token more, or ends, or is dropped for better ones."""
@@ -109,7 +99,7 @@ class LengthBucket(Generic[T]):
             slots[slot] = (search.beam_size, 0, search.max_tokens, start, power, -np.inf)
         return slots
 
-    def _go_on(self, outputs: StepOutputs) -> list[FinishedSentence[T]]:
+    def _go_on(self, outputs: StepOutputs) -> list[Finished[T]]:
         """Select the next hypotheses from the graph's outputs, and return the sentences that are done."""
         slots = self._slots
         self._attentions.add(outputs.attention)
@@ -163,7 +153,7 @@ class LengthBucket(Generic[T]):
         slot = int(continuations.rows.slots[row])
         sentence = self._sentences[slot]
         ids, places = continuations.rows.back_pointers.of(row, int(self._slots["age"][slot]))
-        if not sentence.end(ids, places, float(continuations.top_k.totals[number]), surface=self._model.surface):
+        if not sentence.end(ids, places, float(continuations.top_k.totals[number]), is_complete=True):
             return slot
         self._slots["wanted"][slot] = sentence.num_open
         self._slots["bar"][slot] = sentence.bar
@@ -178,19 +168,15 @@ class LengthBucket(Generic[T]):
         done: npt.NDArray[np.bool_] = (best / slots["power"] <= slots["bar"]) | (slots["age"] >= slots["cap"])
         return done
 
-    def _finish(self, slot: int, continuations: Continuations, selected: Selected) -> FinishedSentence[T]:
+    def _finish(self, slot: int, continuations: Continuations, selected: Selected) -> Finished[T]:
         """Finish a sentence. If its answer is not full, its live hypotheses end as they are."""
         sentence, length = self._sentences[slot], int(self._slots["age"][slot]) - 1
         if not sentence.is_answered:
             for row in np.flatnonzero(selected.slots == slot).tolist():
                 parent = int(selected.parents[row])
                 ids, places = continuations.rows.back_pointers.of(parent, length)
-                sentence.cut(
-                    [*ids, int(selected.tokens[row])],
-                    [*places, parent],
-                    float(selected.totals[row]),
-                    surface=self._model.surface,
-                )
+                ids, places = [*ids, int(selected.tokens[row])], [*places, parent]
+                sentence.end(ids, places, float(selected.totals[row]), is_complete=False)
         return sentence.answer(self._attend(slot), num_steps=int(self._slots["age"][slot]))
 
     def _attend(self, slot: int) -> Callable[[list[int]], Floats]:

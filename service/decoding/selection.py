@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from service.decoding.hypotheses import LONGEST_PHRASE, Indices, LiveHypotheses, Totals
+from service.decoding.rows import Rows
 from service.decoding.search import StepOutputs
 from service.text.batch import Ids
 
@@ -109,15 +109,10 @@ class Continuations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Selected:
+class Selected(Rows):
     """Selected continuations."""
 
     parents: Indices  # (row,)
     slots: Ids  # (row,)
     tokens: Ids  # (row,)
     totals: Totals  # (row,)
-
-    def only(self, rows: npt.NDArray[np.bool_]) -> Selected:
-        return Selected(
-            parents=self.parents[rows], slots=self.slots[rows], tokens=self.tokens[rows], totals=self.totals[rows]
-        )

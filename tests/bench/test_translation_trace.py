@@ -32,9 +32,6 @@ class FakeDecoder:
         self._tasks.append(asyncio.create_task(self._answer(searches, job)))
         return job
 
-    async def submit(self, searches: Sequence[Search], *, deadline: float) -> Done[Hypotheses]:
-        return await self.enqueue(searches, deadline=deadline).done
-
     async def _answer(self, searches: Sequence[Search], job: Job[Hypotheses]) -> None:
         async with self._turn:
             await asyncio.sleep(self._seconds)

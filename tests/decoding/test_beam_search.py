@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.decoding.beam_search import AtEveryStep, BeamSearch, JoinPolicy, WhenEmpty
+from service.decoding.beam_search import BeamSearch
 from service.decoding.encoder_memory import EncoderMemory
 from service.decoding.search import Hypotheses, Search, StepInputs, StepOutputs
 from tests.decoding import reference
@@ -32,11 +32,9 @@ class Caller:
         return self.leaves_at is not None and step >= self.leaves_at
 
 
-def decode_all(
-    model: InventedModel, callers: Sequence[Caller], *, max_rows: int = 128, join_policy: JoinPolicy = AtEveryStep()
-) -> int:
+def decode_all(model: InventedModel, callers: Sequence[Caller], *, max_rows: int = 128) -> int:
     """Every caller's answer, in the order of arrival. The number of steps."""
-    beams: BeamSearch[Caller] = BeamSearch(model, max_rows=max_rows, join_policy=join_policy)
+    beams: BeamSearch[Caller] = BeamSearch(model, max_rows=max_rows)
     waiting, step = sorted(callers, key=lambda each: each.comes_at), 0
     while waiting or len(beams):
         waiting = [each for each in waiting if not each.is_gone(step)]
@@ -52,7 +50,7 @@ def decode_all(
         for run in beams.step():
             assert 1 <= run.num_rows <= max_rows
             for each in run.finished:
-                each.item.answers.append(each.hypotheses)
+                each.item.answers.append(each.answer)
                 each.item.finished_at = step
         step += 1
     assert beams.live_rows == 0
@@ -101,16 +99,11 @@ MODELS = st.builds(
 )
 
 
-@given(
-    MODELS,
-    st.lists(CALLERS, min_size=1, max_size=14),
-    st.integers(8, 40),
-    st.sampled_from((AtEveryStep(), WhenEmpty())),
-)
+@given(MODELS, st.lists(CALLERS, min_size=1, max_size=14), st.integers(8, 40))
 def test_every_mix_gives_each_sentence_the_answer_it_gets_alone(
-    model: InventedModel, callers: list[Caller], max_rows: int, join_policy: JoinPolicy
+    model: InventedModel, callers: list[Caller], max_rows: int
 ) -> None:
-    decode_all(model, callers, max_rows=max_rows, join_policy=join_policy)
+    decode_all(model, callers, max_rows=max_rows)
     assert_as_alone(model, callers)
 
 
@@ -187,13 +180,6 @@ def test_a_short_sentence_is_answered_while_a_long_one_goes_on() -> None:
     long, short = Caller(search(5, max_tokens=40)), Caller(search(6, max_tokens=3), comes_at=10)
     decode_all(model, [long, short])
     assert (short.finished_at, long.finished_at) == (12, 39)
-
-
-def test_batches_of_whole_requests_wait_for_their_slowest() -> None:
-    model = InventedModel(eos_bonus=-50.0)
-    long, short = Caller(search(5, max_tokens=40)), Caller(search(6, max_tokens=3), comes_at=10)
-    decode_all(model, [long, short], join_policy=WhenEmpty())
-    assert (short.finished_at, long.finished_at) == (42, 39)
 
 
 def test_a_sentence_that_can_only_get_worse_is_not_decoded_to_its_cap() -> None:
