@@ -77,7 +77,7 @@ class DecodeStrategy(ABC, Generic[T]):
 
     @property
     def room(self) -> int:
-        """How many more rows there may be now; below 1 if none."""
+        """Number of rows that may be added now; below 1 if none."""
         return self._max_rows - self.live_rows
 
     @abstractmethod
