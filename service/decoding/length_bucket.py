@@ -11,9 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from service.decoding.encoder_memory import EncoderMemory
-from service.decoding.hypotheses import Attentions, Indices, LiveHypotheses
+from service.decoding.hypotheses import (
+    Attentions,
+    Continuations,
+    Indices,
+    LiveHypotheses,
+    Selected,
+    num_candidates,
+)
 from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
-from service.decoding.selection import Continuations, Selected, num_candidates
 from service.decoding.sentence_search import SentenceSearch
 from service.decoding.strategy import Finished, StepResult, T
 from service.text.batch import Ids

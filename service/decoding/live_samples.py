@@ -24,7 +24,7 @@ from service.decoding.search import Floats
 from service.decoding.strategy import T
 from service.decoding.token_choice import NO_TOKEN, NUM_FORBIDDEN, ChoiceParameters, choose
 from service.text.batch import Ids
-from service.text.text_stream import TextStream
+from service.text.text_pieces import TextStream
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

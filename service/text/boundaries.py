@@ -11,14 +11,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.text.conventions import CONTINUED, MEASURES, NUMBERED, OPENERS, SHORTENED, SUBJECTS, TITLES
-
 # The kinds of feature, in the order in which `keys_at` gives their keys.
 KINDS = (
     *("left", "left2", "right", "right2"),  # the words on each side, in lower case
     *("gap", "before", "after"),  # the shapes on each side, and of one word more
     *("length", "left_shape", "right_shape", "opening"),  # with how long the sentence is and how it began
 )
+
+# Those after which no sentence ends: a name or a number follows.
+TITLES = frozenset("dr mr mrs ms prof st ft mt sgt capt col gen lt rev hon gov sen rep vs attn et".split())
+# A sentence ends between an abbreviation and one of these, which begin sentences and are hardly ever names.
+OPENERS = frozenset(
+    """After Although And As Because Before But Did Do Does Each Every For He Her His How However I If Is It Its My No
+    Not Now Our Please She So Some Such Thanks That The Their Then There These They This Those Was We Were What When
+    Where Which While Who Why With Yes You Your""".split()
+)
+CONTINUED = TITLES | frozenset("ca cf e.g eg i.e ie v viz vs".split())  # the sentence goes on behind these
+# No sentence ends between these and a number: `see fig. 2`, `ref. no. 12345`.
+NUMBERED = frozenset(
+    """art ch chap cl div eq eqs ex fig figs no nos op p par para pg pgs pp pt ref refs reg sec sect tab ver vol
+    vols""".split()
+)
+# Nor, behind a number, between these and a small letter: `20 min. by car`.
+MEASURES = frozenset(
+    """cm cu doz ft g gal h hr hrs in kg km lb lbs m mg mi min mins ml mm oz pkg pt pts qt qts sec secs sq tbsp tsp yd
+    yds yr yrs""".split()
+)
+# Nor between these and a small letter or a number: `max. speed`, `approx. 5 km`.
+SHORTENED = frozenset(
+    """approx avg ca cont dept encl est excl ext fig figs govt incl intl max med mfg min misc natl op ref refs sq
+    tbsp temp tsp""".split()
+)
+# A sentence may begin with these in small letters.
+SUBJECTS = frozenset("i he she it its we they you this that there then but so and im".split())
 
 Table = dict[str, float]
 _LONG_WORD = 64  # characters

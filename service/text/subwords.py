@@ -18,7 +18,7 @@ _NUM_SPECIAL = 4
 # Beyond it lie rare ideographs, tags and private use: nothing that folds to a letter.
 _LAST_FOLDED = 0x20000
 # Bytes that pieces stand for are lone surrogates until they are decoded: no other piece has any.
-_FIRST_BYTE = 0xDC00
+FIRST_BYTE = 0xDC00
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ class Subwords:
             if self.processor.is_control(each) or each == UNK_ID:
                 table[each] = ""
             elif self.processor.is_byte(each):
-                table[each] = chr(_FIRST_BYTE + int(table[each][3:5], 16))  # <0x41>
+                table[each] = chr(FIRST_BYTE + int(table[each][3:5], 16))  # <0x41>
         return tuple(table)
 
     @cached_property
@@ -125,13 +125,19 @@ class Subwords:
         return any(map(_is_byte, self._spelling))
 
 
+def byte_of(spelled: str) -> int | None:
+    """Return the byte that a piece stands for by its spelling; None if that is no single byte."""
+    found = ord(spelled) - FIRST_BYTE if len(spelled) == 1 else -1
+    return found if 0 <= found < 256 else None
+
+
 def _is_byte(spelled: str) -> bool:
-    return len(spelled) == 1 and _FIRST_BYTE <= ord(spelled) < _FIRST_BYTE + 0x100
+    return byte_of(spelled) is not None
 
 
 def _decoded(row: Sequence[str]) -> list[str]:
     """The text of a row of bytes for the first of them, nothing for the others."""
-    text = bytes(ord(each) - _FIRST_BYTE for each in row).decode("utf-8", "ignore")
+    text = bytes(ord(each) - FIRST_BYTE for each in row).decode("utf-8", "ignore")
     return [text, *[""] * (len(row) - 1)]
 
 
