@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 from service.decoding.length_bucket import LengthBucket
 from service.decoding.search import Hypotheses, Search, StepModel
@@ -20,8 +20,8 @@ MAX_ENCODED_CELLS = 1024  # of one run
 class BeamSearch(DecodeStrategy[T]):
     """Decodes sentences with the step graph, run once a step for each length bucket in use."""
 
-    def __init__(self, model: StepModel, *, max_rows: int, clock: Callable[[], float] = time.perf_counter) -> None:
-        super().__init__(max_rows=max_rows, clock=clock)
+    def __init__(self, model: StepModel, *, max_rows: int) -> None:
+        super().__init__(max_rows=max_rows)
         self._model = model
         self._buckets: dict[int, LengthBucket[T]] = {}  # by length
 
@@ -63,12 +63,12 @@ class BeamSearch(DecodeStrategy[T]):
 
     def _encode(self, items: Sequence[T], length: int) -> float:
         batch = pad([item.search.ids for item in items], length=length)
-        started_at = self._clock()
+        started_at = time.perf_counter()
         encoded = self._model.encode(batch)
-        seconds = self._clock() - started_at
+        seconds = time.perf_counter() - started_at
         size = max(SHORTEST, 1 << (length - 1).bit_length())
         if size not in self._buckets:
-            self._buckets[size] = LengthBucket(self._model, size, clock=self._clock)
+            self._buckets[size] = LengthBucket(self._model, size)
         self._buckets[size].admit(items, batch.lengths, encoded)
         return seconds
 

@@ -38,12 +38,11 @@ _SLOT = np.dtype(
 
 
 class LengthBucket(Generic[T]):
-    """Slots of sources of up to ``time`` tokens that are decoded together. Not thread-safe."""
+    """Slots of sources of up to ``length`` tokens that are decoded together. Not thread-safe."""
 
-    def __init__(self, model: StepModel, time: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, model: StepModel, length: int) -> None:
         self._model = model
-        self._clock = clock
-        self._encoder_memory = EncoderMemory(time)
+        self._encoder_memory = EncoderMemory(length)
         self._sentences: list[SentenceSearch[T]] = []  # by slot
         self._slots = np.zeros(0, _SLOT)
         self._rows = LiveHypotheses.first(slots=np.zeros(0, np.int32), bos_id=0, state=np.zeros((0, 0), np.float32))
@@ -82,9 +81,9 @@ class LengthBucket(Generic[T]):
             memories=self._encoder_memory.memories,
             num_candidates=num_candidates(int(self._slots["wanted"].max())),
         )
-        started_at = self._clock()
+        started_at = time.perf_counter()
         outputs = self._model.step(inputs)
-        seconds = self._clock() - started_at
+        seconds = time.perf_counter() - started_at
         return StepResult(num_rows=len(rows.tokens), model_seconds=seconds, finished=self._go_on(outputs))
 
     def drop(self, slots: Sequence[int]) -> None:

@@ -4,7 +4,7 @@ another."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Generic
 
@@ -55,10 +55,8 @@ class _Reading(Generic[T]):
 class Sampler(DecodeStrategy[T]):
     """Continues prompts, several samples each."""
 
-    def __init__(
-        self, model: LanguageStepModel, *, max_rows: int, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
-        super().__init__(max_rows=max_rows, clock=clock)
+    def __init__(self, model: LanguageStepModel, *, max_rows: int) -> None:
+        super().__init__(max_rows=max_rows)
         self._model = model
         self._reading: list[_Reading[T]] = []
         self._live = LiveSamples.none()
@@ -105,9 +103,9 @@ class Sampler(DecodeStrategy[T]):
                 break
             chosen.append(each)
         batch = pad([each.next_ids() for each in chosen])
-        began_at = self._clock()
+        began_at = time.perf_counter()
         states = self._model.read(batch, np.stack([each.state for each in chosen]))
-        seconds = self._clock() - began_at
+        seconds = time.perf_counter() - began_at
         for each, state, length in zip(chosen, states, batch.lengths.tolist(), strict=True):
             each.state, each.num_read = state, each.num_read + length
         num_tokens = int(batch.lengths.sum())
@@ -129,9 +127,9 @@ class Sampler(DecodeStrategy[T]):
 
     def _sample(self) -> StepResult[T]:
         live = self._live
-        began_at = self._clock()
+        began_at = time.perf_counter()
         outputs = self._model.step(live.tokens, live.state, live.num_candidates)
-        seconds = self._clock() - began_at
+        seconds = time.perf_counter() - began_at
         self._live = live = live.after(outputs, eos_id=self._model.eos_id, is_text=self._model.is_text)
         samples = [live.finished(row) for row in range(len(live))]
         new_tokens = [each.new_tokens(sample) for each, sample in zip(live.samples, samples, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
@@ -56,9 +55,8 @@ class DecodeStrategy(ABC, Generic[T]):
     ``step`` raises, ``clear`` returns the items that were harmed and makes the strategy usable again.
     """
 
-    def __init__(self, *, max_rows: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, *, max_rows: int) -> None:
         self._max_rows = max_rows
-        self._clock = clock
         # Every item that was admitted and is neither finished nor dropped, with what the strategy keeps of it.
         self._items: dict[T, Any] = {}
 

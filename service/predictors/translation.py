@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from service.decoding.search import Floats, Hypothesis, Search
 from service.text.casing import Casing
-from service.text.clauses import Part
 from service.text.placeholders.masking import Masked
+from service.text.spans import Stretch
 
 EXAMPLE_BEAM_SIZE = 4
 MAX_SUBTAGS = 8  # of a language tag; further ones are not read
@@ -52,7 +52,7 @@ class Candidate:
 class Segment:
     """Stretch of a sentence that one search translates; one without a word to translate has no search."""
 
-    part: Part  # of the sentence
+    part: Stretch  # of the sentence
     search: Search | None
     masked: Masked  # what the network reads, and what is put back into the translation
     casing: Casing = Casing.SENTENCE
