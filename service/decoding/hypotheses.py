@@ -19,10 +19,10 @@ Totals = npt.NDArray[np.float64]  # summed log-probabilities
 
 FIRST_TOKENS = 32  # room at first; afterwards twice as much each time
 _TOKEN, _PLACE = 0, 1
-LONGEST_PHRASE = 4  # tokens of the longest phrase that is guarded
+LONGEST_GUARDED = 4  # tokens of the longest phrase that is guarded
 COPIES = 3  # in a row are let through: "no, no, no"
 NOTHING = -1  # is no token
-_SIZES = np.arange(1, LONGEST_PHRASE + 1, dtype=np.int32)
+_SIZES = np.arange(1, LONGEST_GUARDED + 1, dtype=np.int32)
 _LIMITS = COPIES * _SIZES - 1  # tokens that agree with the one so many places before; one more completes another copy
 
 
@@ -90,7 +90,7 @@ class Attentions:
 class RepetitionGuard(Rows):
     """Rule that a fourth copy of a phrase in a row is not written, so that loops are cut short.
 
-    It knows the recent tokens and the runs of every hypothesis. For each n up to LONGEST_PHRASE: the token n places
+    It knows the recent tokens and the runs of every hypothesis. For each n up to LONGEST_GUARDED: the token n places
     back, and how many in a row, up to the last, equal the token n places before them.
     """
 
@@ -100,7 +100,7 @@ class RepetitionGuard(Rows):
     @classmethod
     def none(cls, num_rows: int) -> Self:
         """Make the guard of hypotheses that have no token yet."""
-        shape = (num_rows, LONGEST_PHRASE)
+        shape = (num_rows, LONGEST_GUARDED)
         return cls(recent=np.full(shape, NOTHING, np.int32), runs=np.zeros(shape, np.int32))
 
     def after(self, parents: npt.NDArray[np.intp], tokens: Ids) -> RepetitionGuard:
@@ -151,7 +151,7 @@ def num_candidates(largest_beam: int) -> int:
     The repetition guard may forbid one of the best for each length of copies, and </s> is passed over if it only spells
     again what was found: with so many more than the beam size none of this leaves a place empty.
     """
-    return largest_beam + LONGEST_PHRASE + 1
+    return largest_beam + LONGEST_GUARDED + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

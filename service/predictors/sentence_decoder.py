@@ -11,13 +11,12 @@ import numpy as np
 from service.decoding.search import Floats, Hypotheses, Hypothesis, Search
 from service.predictors.confidence import ConfidenceModel, Features
 from service.predictors.diagnosis import Diagnosis, combine, coverage_penalty, diagnose
+from service.predictors.sentence_encoder import NUM_SPECIAL
 from service.predictors.translation import Attention, Candidate, EncodedSentence, Segment, Translation
 from service.text.casing import Casing, sentence_case
 from service.text.clauses import join_clauses
 from service.text.placeholders.restoration import Restored, Style, join_parts, restore, written_items
 from service.text.subwords import EOS_ID, UNK_ID, Subwords
-
-NUM_SPECIAL = 2  # of a search's source: the target's tag and the end
 
 Searched = Sequence[tuple[Search, Hypothesis]]  # of a sentence's segments that were searched, in order
 

@@ -1,7 +1,7 @@
-"""Does a sentence end between two words? A logistic regression over the words around the gap.
+"""Sentence boundaries: whether a sentence ends between two words, by rules and a logistic regression.
 
-Trained on the training section of UD English EWT by ``training/tokenizer/train_sentence_splitter.py``, which takes its
-features from here; the weights are the data file beside this module.
+The regression reads the words around the gap. ``training/tokenizer/train_sentence_splitter.py`` trains it on the
+training section of UD English EWT with the features of this module; the weights are the data file beside it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ _LONG_WORD = 64  # characters
 
 
 def shape_of(word: str) -> str:
-    """Letters by their case, numbers by their kind, punctuation by itself. Of a very long word the middle is not looked
-    at: a sentence's first word is looked at for each place where the sentence could end."""
+    """Return the shape of a word: letters by their case, numbers by their kind, punctuation by itself.
+
+    The middle of a very long word is left out: a sentence's first word is read for each place where it could end.
+    """
     if len(word) > _LONG_WORD:
         word = word[: _LONG_WORD // 2] + word[-_LONG_WORD // 2 :]
     if word.isalpha():
@@ -71,7 +73,7 @@ def shape_of(word: str) -> str:
 
 
 def keys_at(words: Sequence[str], place: int, start: int, spaced: bool) -> tuple[str, ...]:
-    """One feature of each kind, of the gap before ``words[place]`` when the sentence began at ``start``."""
+    """Return one feature of each kind, of the gap before ``words[place]`` when the sentence began at ``start``."""
     left, right = words[place - 1], words[place]
     left2 = words[place - 2] if place - start > 1 else ""
     right2 = words[place + 1] if place + 1 < len(words) else ""
@@ -124,7 +126,7 @@ class BoundaryModel:
     bias: float
 
     def score(self, words: Sequence[str], place: int, start: int, spaced: bool) -> float:
-        """The log-odds that a sentence ends before ``words[place]``."""
+        """Return the log-odds that a sentence ends before ``words[place]``."""
         total = self.bias
         for table, key in zip(self.tables, keys_at(words, place, start, spaced), strict=True):
             total += table.get(key, 0.0)

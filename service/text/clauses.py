@@ -27,7 +27,7 @@ EDGE = 0.5
 FARTHEST = 0.7
 # No border inside brackets or quotation marks is taken while there is one outside, none beside a protected item (a
 # number, a placeholder, markup, code) that touches its neighbour while there is white space, and none inside of one.
-OUTSIDE, QUOTED, BESIDE_ITEM, PROTECTED = 0, 1, 2, 3
+FREE, QUOTED, BESIDE_ITEM, PROTECTED = 0, 1, 2, 3
 LIST_WORDS = 3  # commas with so few words between them part the items of a list
 MAX_MARKS = 32  # of one letter, that are kept with it
 
@@ -62,7 +62,7 @@ class _Borders:
     ends: Places  # (border,), of the part before it
     starts: Places  # (border,), of the part after it
     costs: npt.NDArray[np.float64]  # (border,)
-    levels: Places  # (border,), from OUTSIDE to PROTECTED
+    levels: Places  # (border,), from FREE to PROTECTED
 
 
 def cut_clauses(text: str, *, length_of: Callable[[str], int], max_tokens: int) -> list[Stretch]:

@@ -1,4 +1,4 @@
-"""Words become ids: the one place where it happens, for training and serving alike."""
+"""Encoders of words: words, their characters and symbols become ids, for training and serving alike."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Encoding:
 
 
 def normalize(word: str) -> str:
-    """The key under which a word is looked up: lower case, plain quotes, every digit a 0."""
+    """Return the key under which a word is looked up: lower case, plain quotes, every digit a 0."""
     return _DIGIT.sub("0", word.translate(_QUOTES).lower())
 
 

@@ -71,7 +71,7 @@ class Sentence:
 
 
 class Cut(NamedTuple):
-    """Facts about a stretch of text by itself."""
+    """Words of a stretch without white space, and what its letters and marks say of sentences around it."""
 
     words: tuple[str, ...]
     inner: tuple[int, ...]  # indices of words inside it that could begin a sentence
@@ -109,7 +109,7 @@ class Words:
         return self.starts[place] > self.ends[place - 1]
 
 
-def scan(text: str) -> Words:
+def scan_words(text: str) -> Words:
     """Cut the whole text into words. The one loop that every word goes through, so it is kept plain."""
     found = Words()
     words, starts, ends, candidates = found.words, found.starts, found.ends, found.candidates
@@ -162,14 +162,14 @@ def _ends_line(gap: str, width: int, *, is_wrapped: bool) -> bool:
 
 def split_sentences(text: str) -> list[Sentence]:
     """The sentences of ``text``, none of them empty, offsets in code points; white space has none."""
-    found = scan(text)
+    found = scan_words(text)
     bounds = [0, *choose_bounds(found, _MODEL), len(found.words)]
     return [_sentence_between(found, start, end) for start, end in pairwise(bounds) if start < end]
 
 
 def words_of(text: str) -> list[str]:
     """The words of ``text`` in order, sentences left alone."""
-    return scan(text).words
+    return scan_words(text).words
 
 
 def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:

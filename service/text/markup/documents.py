@@ -23,7 +23,7 @@ from service.text.spans import Stretch
 from service.text.tokenizer import split_sentences
 
 Format = Literal["text", "html", "markdown"]
-# From a translation with stand-ins, what they stand for, and what it takes the place of, to what the document has.
+# Writes a translation as the document has it, from one with stand-ins, what they stand for, and the source.
 Write = Callable[[str, Mapping[str, str], str], str]
 _SPACES = re.compile(r" {2,}")
 
@@ -74,14 +74,14 @@ def cut_format(text: str, text_format: Format) -> Passage:
 
 
 def _passage(text: str, runs: Iterable[Sequence[Piece]], write: Write) -> MarkedPassage:
-    found = [sentence for run in runs for sentence in _Run.of(run).sentences()]
+    found = [sentence for run in runs for sentence in _InlineContent.of(run).sentences()]
     return MarkedPassage(
         text=text, spans=tuple(span for span, _ in found), marked=tuple(marked for _, marked in found), write=write
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Run:
+class _InlineContent:
     """The inline content of a block, which may hold several sentences."""
 
     pieces: Sequence[Piece]
@@ -89,7 +89,7 @@ class _Run:
     starts: Sequence[int]  # where each piece begins in the text that is shown
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece]) -> _Run:
+    def of(cls, pieces: Sequence[Piece]) -> _InlineContent:
         starts = list(accumulate((len(piece.shown) for piece in pieces), initial=0))
         return cls(pieces, partners(piece.role for piece in pieces), starts)
 

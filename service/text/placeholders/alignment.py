@@ -20,7 +20,7 @@ _SYMBOLS = frozenset(SYMBOLS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Token:
+class TargetToken:
     """A word, punctuation mark, symbol or item of a translation."""
 
     text: str
@@ -33,21 +33,21 @@ class Token:
         return not self.is_item and self.text in _SYMBOLS
 
 
-def target_tokens(pieces: Sequence[str], weights: Floats) -> list[Token]:
+def target_tokens(pieces: Sequence[str], weights: Floats) -> list[TargetToken]:
     """The tokens of a translation of these pieces; ``weights`` are (target piece, source piece)."""
     rows = [row for row, piece in enumerate(pieces) for _ in piece]
-    tokens, end = list[Token](), 0
+    tokens, end = list[TargetToken](), 0
     for match in _TOKEN.finditer("".join(pieces)):
         first, last = rows[match.start()], rows[match.end() - 1] + 1
         is_spaced = bool(tokens) and match.start() > end
-        tokens.append(Token(match[0], is_spaced, weights[first:last].mean(axis=0)))
+        tokens.append(TargetToken(match[0], is_spaced, weights[first:last].mean(axis=0)))
         end = match.end()
     return tokens
 
 
-def without(tokens: Sequence[Token], places: Container[int]) -> list[Token]:
+def without(tokens: Sequence[TargetToken], places: Container[int]) -> list[TargetToken]:
     """The tokens without those at some places. White space before one that is removed stays before the next word."""
-    result, was_spaced = list[Token](), False
+    result, was_spaced = list[TargetToken](), False
     for place, token in enumerate(tokens):
         if place in places:
             was_spaced |= token.is_spaced

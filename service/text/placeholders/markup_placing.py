@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.text.pairs import Role, partners
-from service.text.placeholders.alignment import SourceColumns, Token, best_window
+from service.text.placeholders.alignment import SourceColumns, TargetToken, best_window
 from service.text.placeholders.masking import Markup, Masked, is_inline
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*|[0-9]+)[^>]*?(/?)>", re.DOTALL)
@@ -49,7 +49,7 @@ class _Node:
 
 
 def place_markups(
-    tokens: Sequence[Token], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
+    tokens: Sequence[TargetToken], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
 ) -> list[Element]:
     """The tokens of a translation and the markup of its source in their final order. ``markups`` are those of
     ``masked`` that are to be placed."""
@@ -89,7 +89,7 @@ class _Placing:
     """Finds the places of markups, one after another; no pair crosses another."""
 
     def __init__(
-        self, tokens: Sequence[Token], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
+        self, tokens: Sequence[TargetToken], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
     ) -> None:
         self._tokens, self._markups, self._text = tokens, markups, masked.text
         self._columns, self._visible_before = columns.of(markup.place for markup in markups), columns.visible_before
@@ -161,7 +161,7 @@ def _fixed_window(gains: npt.NDArray[np.float64], *, is_first: bool = False, is_
 
 
 def _in_order(
-    tokens: Sequence[Token], markups: Sequence[Markup], children: dict[int, list[_Node]]
+    tokens: Sequence[TargetToken], markups: Sequence[Markup], children: dict[int, list[_Node]]
 ) -> Iterator[Element]:
     """What the tree of markups reads as from left to right."""
     waiting = [(_Node(_ROOT, None, 0, len(tokens)), iter(_sorted(children[_ROOT])))]
@@ -186,7 +186,7 @@ def _sorted(nodes: Sequence[_Node]) -> list[_Node]:
     return sorted(nodes, key=lambda node: (node.start, node.number))
 
 
-def _element(token: Token) -> Element:
+def _element(token: TargetToken) -> Element:
     return Element(token.text, token.is_item, is_spaced=token.is_spaced)
 
 
