@@ -61,7 +61,7 @@ class BackPointers(Rows):
 
 
 class Attentions:
-    """Attention of past steps, kept as long as a live sentence wants it."""
+    """Attention of past steps, kept as long as a sentence that took part in them is live."""
 
     def __init__(self) -> None:
         self.num_steps = 0  # that there were

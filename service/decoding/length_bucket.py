@@ -24,13 +24,12 @@ from service.decoding.sentence_search import SentenceSearch
 from service.decoding.strategy import Finished, StepResult, T
 from service.text.batch import Ids
 
-NEVER = np.iinfo(np.int64).max
 _SLOT = np.dtype(
     [
         ("wanted", np.int32),  # places of the beam that have not ended
         ("age", np.int32),  # tokens of each live hypothesis
         ("cap", np.int32),  # tokens it may have
-        ("start", np.int64),  # the step that gave the first token; NEVER if no attention is wanted
+        ("start", np.int64),  # the step that gave the first token
         ("power", np.float64),  # divisor of a sum at the cap: no continuation will score higher than the quotient
         ("bar", np.float64),  # the score that has to be beaten
     ]
@@ -99,9 +98,8 @@ class LengthBucket(Generic[T]):
         slots = np.empty(first + len(items), _SLOT)  # to concatenate structures takes five times as long
         slots[:first] = self._slots
         for slot, search in enumerate((item.search for item in items), first):
-            start = now if search.wants_attention else NEVER
             power = search.max_tokens**search.length_penalty
-            slots[slot] = (search.beam_size, 0, search.max_tokens, start, power, -np.inf)
+            slots[slot] = (search.beam_size, 0, search.max_tokens, now, power, -np.inf)
         return slots
 
     def _go_on(self, outputs: StepOutputs) -> list[Finished[T]]:
@@ -189,7 +187,7 @@ class LengthBucket(Generic[T]):
         return lambda places: self._attentions.of(start=start, places=places, num_tokens=num_tokens)
 
     def _keep_attention(self) -> None:
-        self._attentions.forget(int(self._slots["start"].min(initial=NEVER)))
+        self._attentions.forget(int(self._slots["start"].min(initial=self._attentions.num_steps)))
 
     def _leave(self, slots: Sequence[int]) -> Ids:
         """Free these slots and move the last ones into them. Returns the new slot of each (slot,), -1 if it is gone."""

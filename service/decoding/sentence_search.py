@@ -73,7 +73,7 @@ class SentenceSearch(Generic[T]):
             Hypothesis(
                 ids=tuple(each.ids),
                 score=each.score,
-                attention=attend(each.places) if search.wants_attention else None,
+                attention=attend(each.places),
                 is_complete=each.is_complete,
             )
             for each in ranked[: search.num_hypotheses]

@@ -82,7 +82,7 @@ class SentenceDecoder:
 
     def _rank(self, hypothesis: Hypothesis) -> tuple[float, ...]:
         """Return the key by which a hypothesis ranks; empty where the order is that of the search."""
-        if not self.coverage_weight or hypothesis.attention is None:
+        if not self.coverage_weight:
             return ()
         penalty = coverage_penalty(hypothesis.attention)
         return (not hypothesis.is_complete, -hypothesis.score - self.coverage_weight * penalty)
@@ -140,7 +140,7 @@ class SentenceDecoder:
 
     def _block(self, source: EncodedSentence, segment: Segment, candidate: Candidate) -> Attention:
         hypothesis = candidate.hypothesis
-        if segment.search is None or hypothesis is None or hypothesis.attention is None:
+        if segment.search is None or hypothesis is None:
             tokens = [candidate.text]
             return Attention(source_tokens=tokens, target_tokens=tokens, weights=np.ones((1, 1), np.float32))
         items = written_items(segment.masked, replace(self._style(source), localizes_numbers=False))
@@ -190,7 +190,7 @@ class SentenceDecoder:
         return self.confidence.confidence(features, target=source.options.pair.target)
 
     def _diagnosis(self, search: Search, hypothesis: Hypothesis) -> Diagnosis:
-        return diagnose(search.ids, hypothesis.ids, _weights(search, hypothesis), ignored=self.tags | {EOS_ID})
+        return diagnose(search.ids, hypothesis.ids, hypothesis.attention, ignored=self.tags | {EOS_ID})
 
     @cached_property
     def _rare_ids(self) -> list[int]:
@@ -209,13 +209,6 @@ def block_diagonal(blocks: Sequence[Floats]) -> Floats:
         whole[row : row + len(block), column : column + block.shape[1]] = block
         row, column = row + len(block), column + block.shape[1]
     return whole
-
-
-def _weights(search: Search, hypothesis: Hypothesis) -> Floats:
-    """Return the attention (target, source); uniform where there is none."""
-    if hypothesis.attention is not None:
-        return hypothesis.attention
-    return np.full((len(hypothesis.ids), len(search.ids)), 1 / len(search.ids), np.float32)
 
 
 def _best(source: EncodedSentence) -> list[Candidate]:

@@ -145,7 +145,6 @@ class SentenceEncoder:
             num_hypotheses=options.beam_size if needs_several else 1,
             length_penalty=options.length_penalty,
             max_tokens=min(caps),
-            wants_attention=True,
         )
 
 

@@ -44,7 +44,12 @@ class FakeDecoder:
 
 
 def answer(search: Search) -> Hypothesis:
-    return Hypothesis(ids=tuple(search.ids.tolist()), score=0.0, attention=None, is_complete=True)
+    return Hypothesis(
+        ids=tuple(search.ids.tolist()),
+        score=0.0,
+        attention=np.zeros((len(search.ids), 0), np.float32),
+        is_complete=True,
+    )
 
 
 def test_a_trace_differs_by_the_rate_in_its_moments_alone() -> None:

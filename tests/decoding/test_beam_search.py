@@ -62,10 +62,8 @@ def assert_equal(found: Hypotheses, expected: Hypotheses) -> None:
         (each.ids, each.score, each.is_complete) for each in expected
     ]
     for one, other in zip(found, expected, strict=True):
-        assert (one.attention is None) == (other.attention is None)
-        if one.attention is not None and other.attention is not None:
-            assert one.attention.dtype == np.float32
-            np.testing.assert_array_equal(one.attention, other.attention)
+        assert one.attention.dtype == np.float32
+        np.testing.assert_array_equal(one.attention, other.attention)
 
 
 def assert_as_alone(model: InventedModel, callers: Sequence[Caller]) -> None:
@@ -87,7 +85,6 @@ def searches(draw: st.DrawFn) -> Search:
         num_hypotheses=draw(st.integers(1, beam_size)),
         length_penalty=draw(st.sampled_from((0.0, 0.6, 1.0, 1.3))),
         max_tokens=draw(st.sampled_from((1, 2, 5, 12, 40))),
-        wants_attention=draw(st.booleans()),
     )
 
 
@@ -124,7 +121,6 @@ def any_search(chance: random.Random) -> Search:
         num_hypotheses=chance.randint(1, beam_size),
         length_penalty=chance.choice((0.0, 0.6, 1.0, 1.3, 2.0)),
         max_tokens=chance.choice((4, 12, 30)),
-        wants_attention=chance.random() < 0.5,
     )
 
 
@@ -161,7 +157,6 @@ def test_at_the_cap_hypotheses_end_as_they_are() -> None:
     (found,) = answer_to(search(5, beam_size=2, max_tokens=7), InventedModel(eos_bonus=-50.0))
     assert len(found.ids) == 7
     assert not found.is_complete
-    assert found.attention is not None
     assert found.attention.shape == (7, 1)
 
 

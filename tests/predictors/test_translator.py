@@ -68,7 +68,6 @@ def test_what_is_wanted_is_searched(translator):
     options = replace(WISH, beam_size=6, length_penalty=0.5)
     search = search_of(translator, "See it.", options)
     assert (search.beam_size, search.num_hypotheses, search.length_penalty) == (6, 1, 0.5)
-    assert search.wants_attention
     assert search_of(translator, "See it.", replace(options, num_hypotheses=3)).num_hypotheses == 6
     assert search_of(translator, "See 1984.", options).num_hypotheses == 6
 

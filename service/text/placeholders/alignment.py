@@ -1,5 +1,4 @@
-"""Alignment of a translation's words with the pieces of its source, by a network's attention. Without attention the
-words of both sides are taken to be in the same order."""
+"""Alignment of a translation's words with the pieces of its source, by a network's attention."""
 
 from __future__ import annotations
 
@@ -59,20 +58,11 @@ def without(tokens: Sequence[TargetToken], places: Container[int]) -> list[Targe
     return result
 
 
-def normalised(attention: Floats | None, targets: Sequence[str], sources: Sequence[str]) -> Floats:
+def normalised(attention: Floats, sources: Sequence[str]) -> Floats:
     """Weights (target piece, source piece) whose rows sum to 1, control symbols of the source left out."""
-    if attention is None:
-        return _diagonal(len(targets), len(sources))
     weights = attention * np.array([bool(piece) for piece in sources], np.float32)
     total = weights.sum(axis=1, keepdims=True)
     return np.asarray(weights / np.maximum(total, 1e-9), np.float32)
-
-
-def _diagonal(num_targets: int, num_sources: int) -> Floats:
-    """Weights that fall with the distance of the relative places."""
-    targets, sources = ((np.arange(count) + 0.5) / max(count, 1) for count in (num_targets, num_sources))
-    weights = np.exp(-np.abs(targets[:, None] - sources[None, :]) * max(num_targets, num_sources) * 2)
-    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def one_hot(size: int, place: int) -> Floats:

@@ -45,7 +45,7 @@ class Restored:
 
 
 def restore(
-    masked: Masked, *, sources: Sequence[str], targets: Sequence[str], attention: Floats | None, style: Style
+    masked: Masked, *, sources: Sequence[str], targets: Sequence[str], attention: Floats, style: Style
 ) -> Restored:
     """The translation whose pieces are ``targets``. ``sources`` are the texts of the pieces that the network read,
     control symbols empty; ``attention`` is (target piece, source piece)."""
@@ -54,7 +54,7 @@ def restore(
         return Restored(text=plain)
     columns = SourceColumns(masked.text, sources)
     items = ItemTokens.of(masked, written_items(masked, style), columns, len(sources))
-    tokens = target_tokens(targets, normalised(attention, targets, sources))
+    tokens = target_tokens(targets, normalised(attention, sources))
     chosen = match_symbols(tokens, items)
     symbols = [place for place, token in enumerate(tokens) if token.is_symbol]
     draft = _completed(tokens, items, chosen, masked, style)
