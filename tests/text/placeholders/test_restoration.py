@@ -225,8 +225,9 @@ def test_the_items_of_any_translation_are_those_of_its_source(source, target, st
     source, targets = "".join(map("".join, source)).strip(), ["".join(each) for each in target]
     masked = mask(source, ALPHABET)
     sources = ["", *pieces_of(masked.text), ""]
-    random = None if seed is None else np.random.default_rng(seed).random((len(targets), len(sources)), np.float32)
-    found = restore(masked, sources=sources, targets=targets, attention=random, style=style)
+    shape = len(targets), len(sources)
+    attention = in_order(*shape) if seed is None else np.random.default_rng(seed).random(shape, np.float32)
+    found = restore(masked, sources=sources, targets=targets, attention=attention, style=style)
     assert keys_of(found.text) == keys_of(source)
     assert len(found.names) == sum(target[-1] in SYMBOLS for target in targets)
     if not style.localizes_numbers:
