@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -35,7 +36,7 @@ from bench.translation_report import (
 )
 from bench.translation_trace import Saturated, ask_alone, decoding, play, saturate, trace
 from bench.workload import SENTENCES
-from service.decoding.beam_search import AtEveryStep, JoinPolicy, WhenEmpty
+from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
 from service.decoding.search import Search
 from service.models.loading import OpenSession
@@ -44,11 +45,21 @@ from service.runtime.resources import available_cores
 from service.runtime.session import open_session
 from service.settings import Settings
 
-POLICIES: Mapping[str, JoinPolicy] = {STEP: AtEveryStep(), EMPTY: WhenEmpty()}
 WARM_UP_SHARE = 0.15
 TIMES_ALONE = 20
 LEAST_SENTENCES = 12  # in a turn
 LEAST_CAPACITY_SHARE = HEADLINE_LOAD / FULL  # both are measured where both are compared, come what may
+
+
+class RequestLevelSearch(BeamSearch[Any]):
+    """Beam search that lets sentences join once all earlier ones are done."""
+
+    @property
+    def room(self) -> int:
+        return 0 if self.live_rows else super().room
+
+
+POLICIES: Mapping[str, type[BeamSearch[Any]]] = {STEP: BeamSearch, EMPTY: RequestLevelSearch}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +124,7 @@ def _decoding(translator: Translator, conditions: Conditions, policy: str) -> Ab
         translator.graphs,
         num_threads=conditions.num_threads,
         max_rows=conditions.max_rows[policy],
-        join_policy=POLICIES[policy],
+        search_class=POLICIES[policy],
     )
 
 

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from bench.translation import num_target_tokens
-from service.decoding.beam_search import BeamSearch, JoinPolicy
+from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
 from service.decoding.search import Hypotheses, Search, StepModel
 from service.metrics import Metrics
@@ -68,13 +69,13 @@ def trace(searches: Sequence[Search], *, rate: float, seconds: float, seed: int)
 
 @asynccontextmanager
 async def decoding(
-    model: StepModel, *, num_threads: int, max_rows: int, join_policy: JoinPolicy
+    model: StepModel, *, num_threads: int, max_rows: int, search_class: type[BeamSearch[Any]] = BeamSearch
 ) -> AsyncIterator[Decoder]:
     """The service's own decoder on threads of its own, with no bound to what may wait."""
     with ThreadPoolExecutor(num_threads) as executor:
         thread_pool = ThreadPool(executor, num_threads=num_threads, max_cells=MAX_CELLS)
         yield Decoder(
-            lambda: BeamSearch(model, max_rows=max_rows, join_policy=join_policy),
+            lambda: search_class(model, max_rows=max_rows),
             thread_pool=thread_pool,
             max_queued_cells=NO_BOUND,
             metrics=Metrics(),
@@ -105,7 +106,7 @@ async def saturate(
 
     async def ask_on_and_on() -> None:
         while True:
-            done = await decoder.submit([draw.choice(searches)], deadline=_deadline())
+            done = await decoder.enqueue([draw.choice(searches)], deadline=_deadline()).done
             answers.extend(done.answers)
 
     clients = [asyncio.create_task(ask_on_and_on()) for _ in range(num_waiting)]
@@ -128,7 +129,7 @@ async def ask_alone(decoder: Decoder, search: Search, *, times: int) -> list[flo
     latencies = []
     for _ in range(times):
         started = time.perf_counter()
-        await decoder.submit([search], deadline=_deadline())
+        await decoder.enqueue([search], deadline=_deadline()).done
         latencies.append(1e3 * (time.perf_counter() - started))
     return latencies
 

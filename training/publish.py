@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from service.bundle import CARD, EXAMPLES, Bundle, load_bundle, write_manifest
-from service.predictors.predictor import Answer, Example, Predictor
-from service.predictors.self_test import differences, replay
+from service.predictors.predictor import Answer, Example, Predictor, differences, replay
 from service.runtime.session import OnnxSession, Session
 from training.export import GRAPHS, ExportError
 

@@ -17,7 +17,7 @@ from service.predictors.tagger import TaggedRow
 from service.text.batch import Ids
 from service.text.offsets import OffsetUnit, offset_table
 from service.text.pipeline import Encoding
-from service.text.sentence import Sentence
+from service.text.tokenizer import Sentence
 
 EVENT_STREAM = "text/event-stream"
 SCORE_DIGITS = 4

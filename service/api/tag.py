@@ -29,8 +29,7 @@ from service.models.cards import Limits, ModelName
 from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
-from service.text.sentence import Sentence
-from service.text.tokenizer import join_words, split_sentences
+from service.text.tokenizer import Sentence, join_words, split_sentences
 
 ANSWER = ResponseSpec(TagResponse, description="One result per text, in order", generate_examples=False)
 

@@ -23,10 +23,9 @@ from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
 from service.models.cards import Limits
-from service.predictors.translation import LanguagePair, TranslateOptions
+from service.predictors.translation import LanguagePair, TranslateOptions, match_language
 from service.predictors.translator import Translator
 from service.scheduling.job import Done
-from service.text.languages import match_language
 from service.text.markup.documents import cut_format
 
 MAX_WEIGHTS = 2**19  # of attention in all sentences of a request: some 4 MB of JSON

@@ -9,7 +9,7 @@ from typing import Any
 
 from service.decoding.queue import DecodeQueue, OnFinished, OnProgress, PendingSentence, pending_sentences
 from service.decoding.strategy import DecodeSearch, DecodeStrategy, Finished
-from service.decoding.worker import TURN_SECONDS, DecodeSource, DecodeWorker, StepReport, share_of
+from service.decoding.worker import TURN_SECONDS, DecodeSource, DecodeWorker, StepReport
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.job import Done, Job, ModelWork, Priority
@@ -96,20 +96,6 @@ class Decoder(BaseScheduler[Any]):
         self._thread_pool.arrived(self._source, tokens=cells)
         return job
 
-    async def submit(
-        self,
-        searches: Sequence[DecodeSearch],
-        *,
-        deadline: float,
-        priority: Priority = Priority.INTERACTIVE,
-        on_finished: OnFinished | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> Done[Any]:
-        """Queue sentences and wait for their answers. Cancelling this withdraws the sentences."""
-        return await self.enqueue(
-            searches, deadline=deadline, priority=priority, on_finished=on_finished, on_progress=on_progress
-        ).done
-
     def _seconds_before(self, offset: float, priority: Priority) -> float:
         """Return the seconds until the sentence with this offset begins at the latest, of a request that arrives
         now, as if no other model wanted the threads."""
@@ -149,9 +135,11 @@ class Decoder(BaseScheduler[Any]):
         loop.call_soon_threadsafe(self._on_turn_ended, worker, report, self._clock())
 
     def _share(self, worker: DecodeWorker) -> int:
-        return share_of(
-            worker, self._source.running, waiting_rows=self._queue.rows, num_idle=self._thread_pool.num_idle
-        )
+        """Return how many more rows a worker should have so that all running workers, and those about to run, have
+        equally many."""
+        running = self._source.running
+        total = sum([each.live_rows for each in running]) + self._queue.rows
+        return -(-total // max(1, len(running) + self._thread_pool.num_idle)) - worker.live_rows
 
     def _is_over(self, worker: DecodeWorker, began_at: float) -> bool:
         if not worker.live_rows and not self._queue.num_waiting:

@@ -1,4 +1,4 @@
-"""Live hypotheses of a length bucket as arrays: scores, states, recent tokens, and pointers back to their parents."""
+"""Live hypotheses of a length bucket as arrays, and the selection of their best continuations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.search import Floats
+from service.decoding.rows import Rows
+from service.decoding.search import Floats, StepOutputs
 from service.text.batch import Ids
 
 Indices = npt.NDArray[np.intp]
@@ -18,15 +19,15 @@ Totals = npt.NDArray[np.float64]  # summed log-probabilities
 
 FIRST_TOKENS = 32  # room at first; afterwards twice as much each time
 _TOKEN, _PLACE = 0, 1
-LONGEST_PHRASE = 4  # tokens of the longest phrase that is guarded
+LONGEST_GUARDED = 4  # tokens of the longest phrase that is guarded
 COPIES = 3  # in a row are let through: "no, no, no"
 NOTHING = -1  # is no token
-_SIZES = np.arange(1, LONGEST_PHRASE + 1, dtype=np.int32)
+_SIZES = np.arange(1, LONGEST_GUARDED + 1, dtype=np.int32)
 _LIMITS = COPIES * _SIZES - 1  # tokens that agree with the one so many places before; one more completes another copy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BackPointers:
+class BackPointers(Rows):
     """Tokens of every hypothesis, and for each token the parent's row in the step that gave it."""
 
     steps: Ids  # (row, token, 2); what is beyond a hypothesis' length means nothing
@@ -52,18 +53,15 @@ class BackPointers:
         steps[rows, lengths, _PLACE] = parents
         return BackPointers(steps)
 
-    def joined(self, other: BackPointers) -> BackPointers:
-        steps = np.zeros((len(self.steps) + len(other.steps), *self.steps.shape[1:]), np.int32)
+    def joined(self, newer: Self) -> Self:
+        steps = np.zeros((len(self.steps) + len(newer.steps), *self.steps.shape[1:]), np.int32)
         steps[: len(self.steps)] = self.steps
-        steps[len(self.steps) :, : other.steps.shape[1]] = other.steps
-        return BackPointers(steps)
-
-    def only(self, rows: npt.NDArray[np.bool_]) -> BackPointers:
-        return BackPointers(self.steps[rows])
+        steps[len(self.steps) :, : newer.steps.shape[1]] = newer.steps
+        return type(self)(steps)
 
 
 class Attentions:
-    """Attention of past steps, kept as long as a live sentence wants it."""
+    """Attention of past steps, kept as long as a sentence that took part in them is live."""
 
     def __init__(self) -> None:
         self.num_steps = 0  # that there were
@@ -89,10 +87,10 @@ class Attentions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RepetitionGuard:
+class RepetitionGuard(Rows):
     """Rule that a fourth copy of a phrase in a row is not written, so that loops are cut short.
 
-    It knows the recent tokens and the runs of every hypothesis. For each n up to LONGEST_PHRASE: the token n places
+    It knows the recent tokens and the runs of every hypothesis. For each n up to LONGEST_GUARDED: the token n places
     back, and how many in a row, up to the last, equal the token n places before them.
     """
 
@@ -102,7 +100,7 @@ class RepetitionGuard:
     @classmethod
     def none(cls, num_rows: int) -> Self:
         """Make the guard of hypotheses that have no token yet."""
-        shape = (num_rows, LONGEST_PHRASE)
+        shape = (num_rows, LONGEST_GUARDED)
         return cls(recent=np.full(shape, NOTHING, np.int32), runs=np.zeros(shape, np.int32))
 
     def after(self, parents: npt.NDArray[np.intp], tokens: Ids) -> RepetitionGuard:
@@ -122,17 +120,9 @@ class RepetitionGuard:
         found: npt.NDArray[np.bool_] = (candidates[:, :, None] == forbidden[:, None, :]).any(axis=2)
         return found
 
-    def joined(self, other: RepetitionGuard) -> RepetitionGuard:
-        return RepetitionGuard(
-            recent=np.concatenate((self.recent, other.recent)), runs=np.concatenate((self.runs, other.runs))
-        )
-
-    def only(self, rows: npt.NDArray[np.bool_]) -> RepetitionGuard:
-        return RepetitionGuard(recent=self.recent[rows], runs=self.runs[rows])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LiveHypotheses:
+class LiveHypotheses(Rows):
     """Live hypotheses; those of one sentence stand in the order of their rank."""
 
     slots: Ids  # (row,), the sentence's
@@ -154,22 +144,107 @@ class LiveHypotheses:
             back_pointers=BackPointers.none(len(slots)),
         )
 
-    def joined(self, newer: LiveHypotheses) -> LiveHypotheses:
-        return LiveHypotheses(
-            slots=np.concatenate((self.slots, newer.slots)),
-            tokens=np.concatenate((self.tokens, newer.tokens)),
-            state=np.concatenate((self.state, newer.state)),
-            totals=np.concatenate((self.totals, newer.totals)),
-            repetition_guard=self.repetition_guard.joined(newer.repetition_guard),
-            back_pointers=self.back_pointers.joined(newer.back_pointers),
+
+def num_candidates(largest_beam: int) -> int:
+    """Return how many next tokens to ask for of each hypothesis.
+
+    The repetition guard may forbid one of the best for each length of copies, and </s> is passed over if it only spells
+    again what was found: with so many more than the beam size none of this leaves a place empty.
+    """
+    return largest_beam + LONGEST_GUARDED + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TopK:
+    """Continuations ranked sentence by sentence, best first, and numbered row by row, candidate by candidate.
+
+    Of equals the one whose hypothesis stands first comes first, then the one that the model names first.
+    """
+
+    order: Indices  # (continuation,)
+    totals: Totals  # (continuation,), by number
+    starts: Indices  # (slot,), where a sentence's continuations begin in order
+    counts: Indices  # (slot,), how many they are
+
+    @classmethod
+    def of(cls, totals: Totals, slots: Ids, num_slots: int) -> TopK:
+        """Rank ``totals`` (row, candidate) of hypotheses that belong to the sentences in ``slots`` (row,)."""
+        size = totals.shape[1]
+        flat = totals.ravel()
+        counts = np.bincount(slots, minlength=num_slots) * size
+        order = np.lexsort((-flat, np.repeat(slots, size)))  # it is stable
+        return cls(order=order, totals=flat, starts=counts.cumsum() - counts, counts=counts)
+
+    def best(self, wanted: Ids) -> Indices:
+        """Return the numbers of the ``wanted`` (slot,) best continuations of each sentence; those of -inf are never
+        among them."""
+        places = np.arange(len(self.order)) - np.repeat(self.starts, self.counts)
+        chosen = self.order[places < np.repeat(wanted, self.counts)]
+        return chosen[self.totals[chosen] > -np.inf]
+
+    def after(self, slot: int, wanted: int) -> list[int]:
+        """Return the numbers that follow a sentence's ``wanted`` best continuations."""
+        start, count = int(self.starts[slot]), int(self.counts[slot])
+        numbers = self.order[start + wanted : start + count]
+        found: list[int] = numbers[self.totals[numbers] > -np.inf].tolist()
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Continuations:
+    """Candidate continuations of the live hypotheses, numbered row by row, candidate by candidate."""
+
+    rows: LiveHypotheses
+    outputs: StepOutputs
+    width: int  # candidates of each row
+    tokens: Ids  # (continuation,)
+    top_k: TopK
+
+    @classmethod
+    def of(cls, rows: LiveHypotheses, outputs: StepOutputs, wanted: Ids) -> Self:
+        """Rank the continuations; ``wanted`` (slot,) is how many of each sentence may go on."""
+        forbidden = rows.repetition_guard.forbids(outputs.candidates)
+        # If nothing is forbidden, a sentence takes no more of a row than it has places, and a </s> that is dropped.
+        width = outputs.scores.shape[1] if forbidden is not None else int(wanted.max()) + 1
+        candidates, scores = outputs.candidates[:, :width], outputs.scores[:, :width]
+        totals: Totals = rows.totals[:, None] + scores
+        if forbidden is not None:
+            totals[forbidden] = -np.inf
+        return cls(
+            rows=rows,
+            outputs=outputs,
+            width=totals.shape[1],
+            tokens=candidates.ravel(),
+            top_k=TopK.of(totals, rows.slots, len(wanted)),
         )
 
-    def only(self, rows: npt.NDArray[np.bool_]) -> LiveHypotheses:
-        return LiveHypotheses(
-            slots=self.slots[rows],
-            tokens=self.tokens[rows],
-            state=self.state[rows],
-            totals=self.totals[rows],
-            repetition_guard=self.repetition_guard.only(rows),
-            back_pointers=self.back_pointers.only(rows),
+    def selected(self, numbers: Indices) -> Selected:
+        parents = numbers // self.width
+        return Selected(
+            parents=parents,
+            slots=self.rows.slots[parents],
+            tokens=self.tokens[numbers],
+            totals=self.top_k.totals[numbers],
         )
+
+    def rows_of(self, selected: Selected, lengths: Ids) -> LiveHypotheses:
+        """Make the live hypotheses (row,) of the selected continuations; ``lengths`` (row,) are those of their
+        parents."""
+        return LiveHypotheses(
+            slots=selected.slots,
+            tokens=selected.tokens,
+            state=self.outputs.state[selected.parents],
+            totals=selected.totals,
+            repetition_guard=self.rows.repetition_guard.after(selected.parents, selected.tokens),
+            back_pointers=self.rows.back_pointers.after(selected.parents, selected.tokens, lengths),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Selected(Rows):
+    """Selected continuations."""
+
+    parents: Indices  # (row,)
+    slots: Ids  # (row,)
+    tokens: Ids  # (row,)
+    totals: Totals  # (row,)

@@ -4,50 +4,44 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
 
 from service.decoding.encoder_memory import EncoderMemory
-from service.decoding.hypotheses import Attentions, Indices, LiveHypotheses
-from service.decoding.sampling import NewTokens
+from service.decoding.hypotheses import (
+    Attentions,
+    Continuations,
+    Indices,
+    LiveHypotheses,
+    Selected,
+    num_candidates,
+)
 from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepModel, StepOutputs
-from service.decoding.selection import Continuations, Selected, num_candidates
-from service.decoding.sentence_search import FinishedSentence, SentenceSearch, T
+from service.decoding.sentence_search import SentenceSearch
+from service.decoding.strategy import Finished, StepResult, T
 from service.text.batch import Ids
 
-NEVER = np.iinfo(np.int64).max
 _SLOT = np.dtype(
     [
         ("wanted", np.int32),  # places of the beam that have not ended
         ("age", np.int32),  # tokens of each live hypothesis
         ("cap", np.int32),  # tokens it may have
-        ("start", np.int64),  # the step that gave the first token; NEVER if no attention is wanted
+        ("start", np.int64),  # the step that gave the first token
         ("power", np.float64),  # divisor of a sum at the cap: no continuation will score higher than the quotient
         ("bar", np.float64),  # the score that has to be beaten
     ]
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StepResult(Generic[T]):
-    """Result of one step of a bucket."""
-
-    num_rows: int
-    model_seconds: float
-    finished: Sequence[FinishedSentence[T]]
-    progress: Sequence[tuple[T, NewTokens]] = ()  # a sentence is told when it is finished
-
-
 class LengthBucket(Generic[T]):
-    """Slots of sources of up to ``time`` tokens that are decoded together. Not thread-safe."""
+    """Slots of sources of up to ``length`` tokens that are decoded together. Not thread-safe."""
 
-    def __init__(self, model: StepModel, time: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, model: StepModel, length: int) -> None:
         self._model = model
-        self._clock = clock
-        self._encoder_memory = EncoderMemory(time)
+        self._encoder_memory = EncoderMemory(length)
         self._sentences: list[SentenceSearch[T]] = []  # by slot
         self._slots = np.zeros(0, _SLOT)
         self._rows = LiveHypotheses.first(slots=np.zeros(0, np.int32), bos_id=0, state=np.zeros((0, 0), np.float32))
@@ -73,7 +67,7 @@ class LengthBucket(Generic[T]):
         self._encoder_memory.append(lengths, encoded.memories)
         self._rows = self._rows.joined(rows) if self._sentences else rows
         self._slots = self._with(items)
-        self._sentences += map(SentenceSearch, items)
+        self._sentences += (SentenceSearch(item, self._model.surface) for item in items)
 
     def step(self) -> StepResult[T]:
         """Make one step: every hypothesis gets one token more, or ends, or is dropped for better ones."""
@@ -86,9 +80,9 @@ class LengthBucket(Generic[T]):
             memories=self._encoder_memory.memories,
             num_candidates=num_candidates(int(self._slots["wanted"].max())),
         )
-        started_at = self._clock()
+        started_at = time.perf_counter()
         outputs = self._model.step(inputs)
-        seconds = self._clock() - started_at
+        seconds = time.perf_counter() - started_at
         return StepResult(num_rows=len(rows.tokens), model_seconds=seconds, finished=self._go_on(outputs))
 
     def drop(self, slots: Sequence[int]) -> None:
@@ -104,12 +98,11 @@ class LengthBucket(Generic[T]):
         slots = np.empty(first + len(items), _SLOT)  # to concatenate structures takes five times as long
         slots[:first] = self._slots
         for slot, search in enumerate((item.search for item in items), first):
-            start = now if search.wants_attention else NEVER
             power = search.max_tokens**search.length_penalty
-            slots[slot] = (search.beam_size, 0, search.max_tokens, start, power, -np.inf)
+            slots[slot] = (search.beam_size, 0, search.max_tokens, now, power, -np.inf)
         return slots
 
-    def _go_on(self, outputs: StepOutputs) -> list[FinishedSentence[T]]:
+    def _go_on(self, outputs: StepOutputs) -> list[Finished[T]]:
         """Select the next hypotheses from the graph's outputs, and return the sentences that are done."""
         slots = self._slots
         self._attentions.add(outputs.attention)
@@ -163,7 +156,7 @@ class LengthBucket(Generic[T]):
         slot = int(continuations.rows.slots[row])
         sentence = self._sentences[slot]
         ids, places = continuations.rows.back_pointers.of(row, int(self._slots["age"][slot]))
-        if not sentence.end(ids, places, float(continuations.top_k.totals[number]), surface=self._model.surface):
+        if not sentence.end(ids, places, float(continuations.top_k.totals[number]), is_complete=True):
             return slot
         self._slots["wanted"][slot] = sentence.num_open
         self._slots["bar"][slot] = sentence.bar
@@ -178,19 +171,15 @@ class LengthBucket(Generic[T]):
         done: npt.NDArray[np.bool_] = (best / slots["power"] <= slots["bar"]) | (slots["age"] >= slots["cap"])
         return done
 
-    def _finish(self, slot: int, continuations: Continuations, selected: Selected) -> FinishedSentence[T]:
+    def _finish(self, slot: int, continuations: Continuations, selected: Selected) -> Finished[T]:
         """Finish a sentence. If its answer is not full, its live hypotheses end as they are."""
         sentence, length = self._sentences[slot], int(self._slots["age"][slot]) - 1
         if not sentence.is_answered:
             for row in np.flatnonzero(selected.slots == slot).tolist():
                 parent = int(selected.parents[row])
                 ids, places = continuations.rows.back_pointers.of(parent, length)
-                sentence.cut(
-                    [*ids, int(selected.tokens[row])],
-                    [*places, parent],
-                    float(selected.totals[row]),
-                    surface=self._model.surface,
-                )
+                ids, places = [*ids, int(selected.tokens[row])], [*places, parent]
+                sentence.end(ids, places, float(selected.totals[row]), is_complete=False)
         return sentence.answer(self._attend(slot), num_steps=int(self._slots["age"][slot]))
 
     def _attend(self, slot: int) -> Callable[[list[int]], Floats]:
@@ -198,7 +187,7 @@ class LengthBucket(Generic[T]):
         return lambda places: self._attentions.of(start=start, places=places, num_tokens=num_tokens)
 
     def _keep_attention(self) -> None:
-        self._attentions.forget(int(self._slots["start"].min(initial=NEVER)))
+        self._attentions.forget(int(self._slots["start"].min(initial=self._attentions.num_steps)))
 
     def _leave(self, slots: Sequence[int]) -> Ids:
         """Free these slots and move the last ones into them. Returns the new slot of each (slot,), -1 if it is gone."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, Self, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from service.decoding.rows import Rows
 from service.decoding.sampling import (
     NUM_RECENT,
     Alternative,
@@ -16,24 +17,14 @@ from service.decoding.sampling import (
     LanguageState,
     NewTokens,
     NextTokens,
-    Prompt,
     Sample,
     SampledToken,
 )
 from service.decoding.search import Floats
+from service.decoding.strategy import T
 from service.decoding.token_choice import NO_TOKEN, NUM_FORBIDDEN, ChoiceParameters, choose
 from service.text.batch import Ids
-from service.text.text_stream import TextStream
-
-
-class HasPrompt(Protocol):
-    """Item that brings a prompt."""
-
-    @property
-    def search(self) -> Prompt: ...
-
-
-T = TypeVar("T", bound=HasPrompt)
+from service.text.text_pieces import TextStream
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -112,10 +103,10 @@ class LiveSample(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LiveSamples(Generic[T]):
+class LiveSamples(Rows):
     """Samples as rows of the next step."""
 
-    samples: Sequence[LiveSample[T]]
+    samples: npt.NDArray[np.object_]  # (row,), each a LiveSample
     tokens: Ids  # (row,), the last of each, which is read next
     state: Floats  # (row, state), before that token
     recent: Ids  # (row, NUM_RECENT), newest last, filled up with NO_TOKEN
@@ -126,7 +117,7 @@ class LiveSamples(Generic[T]):
         return cls.of([], np.zeros((0, 0), np.float32))
 
     @classmethod
-    def of(cls, samples: Sequence[LiveSample[T]], state: Floats) -> Self:
+    def of(cls, samples: Sequence[LiveSample[Any]], state: Floats) -> Self:
         """Make the rows of samples without a token; ``state`` (row, state) is that before their prompts' last
         tokens."""
         recent = np.full((len(samples), NUM_RECENT), NO_TOKEN, np.int32)
@@ -135,7 +126,7 @@ class LiveSamples(Generic[T]):
             last = np.concatenate((prompt.before.recent, prompt.ids[1:]))[-NUM_RECENT:]
             recent[row, NUM_RECENT - len(last) :] = last
         return cls(
-            samples=samples,
+            samples=np.fromiter(samples, np.object_, len(samples)),
             tokens=recent[:, -1].copy(),
             state=state,
             recent=recent,
@@ -151,7 +142,7 @@ class LiveSamples(Generic[T]):
         told = max(each.item.search.options.num_alternatives for each in self.samples)
         return max(int(self.parameters.num_candidates.max()), told + NUM_FORBIDDEN if told else 0)
 
-    def after(self, outputs: NextTokens, *, eos_id: int, is_text: npt.NDArray[np.bool_]) -> LiveSamples[T]:
+    def after(self, outputs: NextTokens, *, eos_id: int, is_text: npt.NDArray[np.bool_]) -> Self:
         """Choose the next token of every sample; those that have ended are still among the rows."""
         draws = np.fromiter((each.random.random() for each in self.samples), np.float64, len(self))
         columns = choose(
@@ -166,9 +157,7 @@ class LiveSamples(Generic[T]):
             alternatives = _alternatives(outputs, row, wanted, is_text) if wanted else ()
             each.add(token, logprob, alternatives, is_end=token == eos_id)
         recent = np.concatenate((self.recent[:, 1:], tokens[:, None]), axis=1)
-        return LiveSamples(
-            samples=self.samples, tokens=tokens, state=outputs.state, recent=recent, parameters=self.parameters
-        )
+        return replace(self, tokens=tokens, state=outputs.state, recent=recent)
 
     def finished(self, row: int) -> Sample | None:
         """Return the sample of a row that has ended; None if it has not."""
@@ -185,30 +174,6 @@ class LiveSamples(Generic[T]):
             position=before.position + live.num_steps,
             sample=before.sample + live.number,
         )
-
-    def joined(self, newer: LiveSamples[T]) -> LiveSamples[T]:
-        if not len(self):
-            return newer
-        return self._with(
-            [*self.samples, *newer.samples],
-            tokens=np.concatenate((self.tokens, newer.tokens)),
-            state=np.concatenate((self.state, newer.state)),
-            recent=np.concatenate((self.recent, newer.recent)),
-        )
-
-    def only(self, is_kept: Sequence[bool]) -> LiveSamples[T]:
-        kept = np.array(is_kept, np.bool_)
-        return self._with(
-            [each for each, keep in zip(self.samples, is_kept, strict=True) if keep],
-            tokens=self.tokens[kept],
-            state=self.state[kept],
-            recent=self.recent[kept],
-        )
-
-    @staticmethod
-    def _with(samples: Sequence[LiveSample[T]], *, tokens: Ids, state: Floats, recent: Ids) -> LiveSamples[T]:
-        parameters = ChoiceParameters.of([each.item.search.options for each in samples])
-        return LiveSamples(samples=samples, tokens=tokens, state=state, recent=recent, parameters=parameters)
 
 
 def _alternatives(

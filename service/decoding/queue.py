@@ -39,26 +39,19 @@ class PendingSentence(Row[Any]):
 def pending_sentences(
     job: Job[Any],
     searches: Sequence[DecodeSearch],
-    on_finished: OnFinished | None,
+    on_finished: OnFinished | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[PendingSentence]:
     """Make the rows of a job that these searches answer."""
-    lengths = [len(search.ids) for search in searches]
-    costs = [search.row_steps for search in searches]
-    each_row = enumerate(zip(searches, lengths, costs, offsets(costs, job.priority), strict=True))
+    starts = offsets([search.row_steps for search in searches], job.priority)
     return [
         PendingSentence(
-            job,
-            index,
-            search.ids,
-            length,
-            cost,
-            offset,
+            *(job, index, search.ids, len(search.ids), search.row_steps, offset),
             search=search,
             on_finished=on_finished,
             on_progress=on_progress,
         )
-        for index, (search, length, cost, offset) in each_row
+        for index, (search, offset) in enumerate(zip(searches, starts, strict=True))
     ]
 
 
@@ -80,11 +73,6 @@ class DecodeQueue(FairQueue[PendingSentence]):
         super().__init__(VirtualClock())
         self.rows = 0  # places of all beams
         self._lock = threading.Lock()
-
-    @property
-    def shares(self) -> float:
-        """Sum of the shares of all requests that wait."""
-        return self._clock.shares
 
     def row_steps_before(self, offset: float, share: float) -> float:
         """Return the row steps that are made at most before the sentence with this offset begins, of a request that

@@ -130,7 +130,7 @@ class LanguageStepModel(Protocol):
 
     @property
     def spelling(self) -> Sequence[str]:
-        """Text of each token by id, as :class:`service.text.text_stream.TextStream` wants it."""
+        """Text of each token by id, as :class:`service.text.text_pieces.TextStream` wants it."""
         ...
 
     @property

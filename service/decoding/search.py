@@ -24,7 +24,6 @@ class Search:
     num_hypotheses: int = 1  # at most beam_size
     length_penalty: float = 1.0  # a hypothesis' score is its log-probability / length ** this; not below 0
     max_tokens: int  # of the target, </s> counted; at least 1
-    wants_attention: bool = False  # else hypotheses carry none
 
     @property
     def num_rows(self) -> int:
@@ -48,7 +47,7 @@ class Hypothesis:
 
     ids: tuple[int, ...]  # without </s>
     score: float  # log-probability / length ** length_penalty, where the length counts a </s> that was emitted
-    attention: Floats | None  # (target, source): a row for each of ids, its weights of the source's tokens
+    attention: Floats  # (target, source): a row for each of ids, its weights of the source's tokens
     is_complete: bool  # it ended with </s>, not at the cap
 
 

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from service.decoding.rows import Rows
 from service.decoding.sampling import MAX_CANDIDATES, SamplingOptions
 from service.decoding.search import Floats
 from service.text.batch import Ids
@@ -30,7 +31,7 @@ def num_candidates(options: SamplingOptions) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChoiceParameters:
+class ChoiceParameters(Rows):
     """Parameters of the samples as arrays (row,)."""
 
     temperature: Weights

@@ -86,13 +86,6 @@ class DecodeWorker:
         return self._strategy.admit(taken.admitted)
 
 
-def share_of(worker: DecodeWorker, running: Sequence[DecodeWorker], *, waiting_rows: int, num_idle: int) -> int:
-    """Return how many more rows a worker should have so that all running workers, and those about to run, have equally
-    many."""
-    total = sum(each.live_rows for each in running) + waiting_rows
-    return -(-total // max(1, len(running) + num_idle)) - worker.live_rows
-
-
 class DecodeSource:
     """Work source that offers a decoder's workers to the thread pool: the paused ones, and an empty one if sentences
     wait. It belongs to the event loop's thread, except for ``work``."""

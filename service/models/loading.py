@@ -13,8 +13,7 @@ from service.errors import BundleError, SettingsError
 from service.models.cards import ModelCard, card_of, device_of, full_name, precision_of
 from service.predictors.classifier import Classifier
 from service.predictors.language_model import LanguageModel
-from service.predictors.predictor import RowPredictor
-from service.predictors.self_test import replay
+from service.predictors.predictor import RowPredictor, replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
 from service.runtime.resources import Device

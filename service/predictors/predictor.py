@@ -1,4 +1,4 @@
-"""Protocol of predictors, and the runs and comparisons that all of them share."""
+"""Protocol of predictors, the warm-up and comparisons that all of them share, and the self-test of a bundle."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Protocol, TypeVar
 import msgspec
 import numpy as np
 
+from service.bundle import EXAMPLES, Bundle
+from service.errors import BundleError, InvalidRequestError
 from service.text.batch import Batch
 
 Example = TypeVar("Example")
@@ -93,3 +95,40 @@ def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -
     if all(distance <= max_drift for distance in distances):  # which no NaN is
         return ""
     return f"a score is off by {max(distances):.4f}, more than {max_drift}"
+
+
+def replay(predictor: Predictor[Example, Answer], bundle: Bundle, *, precision: str) -> None:
+    """Answer every example, in one batch and each alone. Raises BundleError that names the one that differs, or the
+    graph if it does not run at all."""
+    path = bundle.path(EXAMPLES)
+    max_drift = bundle.manifest.precisions[precision].max_drift
+    try:
+        examples = predictor.example_decoder.decode(path.read_bytes())
+        if not examples:
+            raise BundleError(f"{path}: holds no example")
+        for number, difference in differences(predictor, examples, max_drift):
+            raise BundleError(f"{path}: example {number} {difference}; the graph is not the one described")
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidRequestError) as error:
+        raise BundleError(f"{path}: {error}") from error
+    except BundleError:
+        raise
+    except Exception as error:
+        # A graph of another task: onnxruntime's errors share no base, and other outputs are a missing key or index.
+        reason = f"{type(error).__name__}: {error}"
+        raise BundleError(f"{bundle.graph(precision)}: cannot answer the examples ({reason})") from error
+
+
+def differences(
+    predictor: Predictor[Example, Answer], examples: Sequence[Example], max_drift: float
+) -> Iterator[tuple[int, str]]:
+    """Yield the examples that are answered differently, by place, with the difference; in one batch and each alone.
+
+    Raises InvalidRequestError for one that is empty or too long.
+    """
+    together = predictor.answer(examples)
+    for number, (example, answer) in enumerate(zip(examples, together, strict=True)):
+        alone = predictor.answer([example])[0]
+        for name, actual in (("in a batch", answer), ("alone", alone)):
+            difference = predictor.difference(example, actual, max_drift)
+            if difference:
+                yield number, f"{name}: {difference}"

@@ -11,13 +11,12 @@ import numpy as np
 from service.decoding.search import Floats, Hypotheses, Hypothesis, Search
 from service.predictors.confidence import ConfidenceModel, Features
 from service.predictors.diagnosis import Diagnosis, combine, coverage_penalty, diagnose
+from service.predictors.sentence_encoder import NUM_SPECIAL
 from service.predictors.translation import Attention, Candidate, EncodedSentence, Segment, Translation
 from service.text.casing import Casing, sentence_case
 from service.text.clauses import join_clauses
 from service.text.placeholders.restoration import Restored, Style, join_parts, restore, written_items
 from service.text.subwords import EOS_ID, UNK_ID, Subwords
-
-NUM_SPECIAL = 2  # of a search's source: the target's tag and the end
 
 Searched = Sequence[tuple[Search, Hypothesis]]  # of a sentence's segments that were searched, in order
 
@@ -83,7 +82,7 @@ class SentenceDecoder:
 
     def _rank(self, hypothesis: Hypothesis) -> tuple[float, ...]:
         """Return the key by which a hypothesis ranks; empty where the order is that of the search."""
-        if not self.coverage_weight or hypothesis.attention is None:
+        if not self.coverage_weight:
             return ()
         penalty = coverage_penalty(hypothesis.attention)
         return (not hypothesis.is_complete, -hypothesis.score - self.coverage_weight * penalty)
@@ -141,7 +140,7 @@ class SentenceDecoder:
 
     def _block(self, source: EncodedSentence, segment: Segment, candidate: Candidate) -> Attention:
         hypothesis = candidate.hypothesis
-        if segment.search is None or hypothesis is None or hypothesis.attention is None:
+        if segment.search is None or hypothesis is None:
             tokens = [candidate.text]
             return Attention(source_tokens=tokens, target_tokens=tokens, weights=np.ones((1, 1), np.float32))
         items = written_items(segment.masked, replace(self._style(source), localizes_numbers=False))
@@ -191,7 +190,7 @@ class SentenceDecoder:
         return self.confidence.confidence(features, target=source.options.pair.target)
 
     def _diagnosis(self, search: Search, hypothesis: Hypothesis) -> Diagnosis:
-        return diagnose(search.ids, hypothesis.ids, _weights(search, hypothesis), ignored=self.tags | {EOS_ID})
+        return diagnose(search.ids, hypothesis.ids, hypothesis.attention, ignored=self.tags | {EOS_ID})
 
     @cached_property
     def _rare_ids(self) -> list[int]:
@@ -210,13 +209,6 @@ def block_diagonal(blocks: Sequence[Floats]) -> Floats:
         whole[row : row + len(block), column : column + block.shape[1]] = block
         row, column = row + len(block), column + block.shape[1]
     return whole
-
-
-def _weights(search: Search, hypothesis: Hypothesis) -> Floats:
-    """Return the attention (target, source); uniform where there is none."""
-    if hypothesis.attention is not None:
-        return hypothesis.attention
-    return np.full((len(hypothesis.ids), len(search.ids)), 1 / len(search.ids), np.float32)
 
 
 def _best(source: EncodedSentence) -> list[Candidate]:

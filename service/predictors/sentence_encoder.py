@@ -12,8 +12,9 @@ from service.decoding.search import Search
 from service.errors import InputTooLongError
 from service.predictors.translation import Candidate, EncodedSentence, LanguagePair, Segment, TranslateOptions
 from service.text.casing import Casing, casing_of, sentence_case
-from service.text.clauses import Part, cut_clauses, halve_clauses
+from service.text.clauses import cut_clauses, halve_clauses
 from service.text.placeholders.masking import Masked, has_words, mask
+from service.text.spans import Stretch
 from service.text.subwords import EOS_ID, Subwords
 
 # Longer sentences are translated in parts, unless the manifest has another limit: pieces, tag and end aside.
@@ -56,13 +57,13 @@ class SentenceEncoder:
         whole = self._read(sentence, options)
         most = min(self.split_tokens, self.max_tokens - NUM_SPECIAL)
         if whole.num_pieces <= most:
-            return self._source(sentence, options, [(Part(0, len(sentence)), whole)])
+            return self._source(sentence, options, [(Stretch(0, len(sentence)), whole)])
 
         def num_pieces(text: str) -> int:
             return self._read(text, options, whole.casing).num_pieces
 
         parts = cut_clauses(sentence, length_of=num_pieces, max_tokens=most)
-        reads = [self._read(sentence[part.start : part.end], options, whole.casing) for part in parts]
+        reads = [self._read(part.within(sentence), options, whole.casing) for part in parts]
         return self._source(sentence, options, list(zip(parts, reads, strict=True)))
 
     def halved(self, source: EncodedSentence, faulty: Sequence[bool]) -> EncodedSentence | None:
@@ -80,11 +81,11 @@ class SentenceEncoder:
         """Return the two halves of a segment; none if it is short or has no border."""
         if segment.search is None or len(segment.search.ids) < FEWEST_HALVED + NUM_SPECIAL:
             return []
-        text, first = source.text[segment.part.start : segment.part.end], segment.part.start
+        text, first = segment.part.within(source.text), segment.part.start
         halves = []
         for part in halve_clauses(text):
-            read = self._read(text[part.start : part.end], source.options, segment.casing)
-            halves.append(self._segment(Part(first + part.start, first + part.end), read, source.options))
+            read = self._read(part.within(text), source.options, segment.casing)
+            halves.append(self._segment(part.moved(first), read, source.options))
         return halves
 
     def _read(self, text: str, options: TranslateOptions, casing: Casing | None = None) -> _Read:
@@ -100,7 +101,9 @@ class SentenceEncoder:
     def _num_pieces(self, text: str) -> int:
         return len(self.subwords.encode(text))
 
-    def _source(self, sentence: str, options: TranslateOptions, reads: Sequence[tuple[Part, _Read]]) -> EncodedSentence:
+    def _source(
+        self, sentence: str, options: TranslateOptions, reads: Sequence[tuple[Stretch, _Read]]
+    ) -> EncodedSentence:
         longest = max((len(read.ids) for _, read in reads), default=0)
         if longest > self.max_tokens and not options.truncate:
             raise InputTooLongError(
@@ -115,7 +118,7 @@ class SentenceEncoder:
             truncated=longest > self.max_tokens,
         )
 
-    def _segment(self, part: Part, read: _Read, options: TranslateOptions, *, share: float = 1.0) -> Segment:
+    def _segment(self, part: Stretch, read: _Read, options: TranslateOptions, *, share: float = 1.0) -> Segment:
         """Make a segment; ``share`` is its share of the sentence's pieces, and of the length limit asked for."""
         if not read.ids:
             return Segment(part=part, search=None, masked=read.masked, candidates=[Candidate(text=read.text)])
@@ -142,7 +145,6 @@ class SentenceEncoder:
             num_hypotheses=options.beam_size if needs_several else 1,
             length_penalty=options.length_penalty,
             max_tokens=min(caps),
-            wants_attention=True,
         )
 
 

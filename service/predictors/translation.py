@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from service.decoding.search import Floats, Hypothesis, Search
 from service.text.casing import Casing
-from service.text.clauses import Part
 from service.text.placeholders.masking import Masked
+from service.text.spans import Stretch
 
 EXAMPLE_BEAM_SIZE = 4
+MAX_SUBTAGS = 8  # of a language tag; further ones are not read
 
 
 class LanguagePair(NamedTuple):
@@ -51,7 +52,7 @@ class Candidate:
 class Segment:
     """Stretch of a sentence that one search translates; one without a word to translate has no search."""
 
-    part: Part  # of the sentence
+    part: Stretch  # of the sentence
     search: Search | None
     masked: Masked  # what the network reads, and what is put back into the translation
     casing: Casing = Casing.SENTENCE
@@ -103,3 +104,25 @@ class Translation:
     attention: Attention | None = None
     confidence: float | None = None  # 0 to 1, of the best one if the bundle is calibrated
     complete: bool = True  # no limit cut it
+
+
+def match_language(tag: str, known: Iterable[str]) -> str | None:
+    """The known code that a tag asks for, or None: ``es`` for ``ES``, ``es-MX`` and ``es_mx``.
+
+    This is the lookup of RFC 4647, section 3.4: case does not matter, and subtags are dropped from the end until a
+    code is found, so that ``pt-BR`` is ``pt-br`` where that is known and ``pt`` where it is not.
+    """
+    codes = {_normalized(code): code for code in known}
+    subtags = _normalized(tag).split("-", MAX_SUBTAGS)[:MAX_SUBTAGS]
+    while subtags:
+        code = codes.get("-".join(subtags))
+        if code is not None:
+            return code
+        subtags.pop()
+        if subtags and len(subtags[-1]) == 1:  # a singleton only introduces what was dropped
+            subtags.pop()
+    return None
+
+
+def _normalized(tag: str) -> str:
+    return tag.strip().replace("_", "-").lower()

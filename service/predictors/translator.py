@@ -26,11 +26,11 @@ from service.predictors.translation import (
     LanguagePair,
     TranslateOptions,
     Translation,
+    match_language,
 )
 from service.predictors.translation_graphs import TranslationGraphs
 from service.runtime.session import Session
 from service.text.batch import Batch
-from service.text.languages import match_language
 from service.text.subwords import Subwords
 
 

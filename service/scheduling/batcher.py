@@ -198,12 +198,6 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
             self._thread_pool.arrived(source, tokens=cells)
         return job
 
-    async def submit(
-        self, rows: Sequence[Ids], *, deadline: float, priority: Priority = Priority.INTERACTIVE
-    ) -> Done[Answer]:
-        """Queue rows and wait for their answers. Cancelling this withdraws the rows."""
-        return await self.enqueue(rows, deadline=deadline, priority=priority).done
-
     def _seconds_before(self, source: RowSource[Answer], offset: float, priority: Priority) -> float:
         """Return the seconds until the row with this offset begins at the latest, of a request that arrives now: the
         longest wait of its first row, and from then on the clock goes on at the pace of all shares, its own too. It is

@@ -24,10 +24,11 @@ class Batch:
         return int(self.ids.shape[0] * self.ids.shape[1])
 
 
-def pad(rows: Sequence[Ids]) -> Batch:
-    """Lay rows (time,) or (time, feature) of one width under one another, padded with 0."""
+def pad(rows: Sequence[Ids], *, length: int | None = None) -> Batch:
+    """Lay rows (time,) or (time, feature) of one width under one another, padded with 0 to the longest, or to a
+    ``length`` that none exceeds."""
     lengths = np.fromiter(map(len, rows), np.int32, len(rows))
-    ids = np.zeros((len(rows), int(lengths.max()), *rows[0].shape[1:]), np.int32)
+    ids = np.zeros((len(rows), length or int(lengths.max()), *rows[0].shape[1:]), np.int32)
     for target, row in zip(ids, rows, strict=True):
         target[: len(row)] = row
     return Batch(ids=ids, lengths=lengths)

@@ -1,7 +1,7 @@
-"""Does a sentence end between two words? A logistic regression over the words around the gap.
+"""Sentence boundaries: whether a sentence ends between two words, by rules and a logistic regression.
 
-Trained on the training section of UD English EWT by ``training/tokenizer/train_sentence_splitter.py``, which takes its
-features from here; the weights are the data file beside this module.
+The regression reads the words around the gap. ``training/tokenizer/train_sentence_splitter.py`` trains it on the
+training section of UD English EWT with the features of this module; the weights are the data file beside it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.text.conventions import CONTINUED, MEASURES, NUMBERED, OPENERS, SHORTENED, SUBJECTS, TITLES
-
 # The kinds of feature, in the order in which `keys_at` gives their keys.
 KINDS = (
     *("left", "left2", "right", "right2"),  # the words on each side, in lower case
@@ -20,13 +18,42 @@ KINDS = (
     *("length", "left_shape", "right_shape", "opening"),  # with how long the sentence is and how it began
 )
 
+# Those after which no sentence ends: a name or a number follows.
+TITLES = frozenset("dr mr mrs ms prof st ft mt sgt capt col gen lt rev hon gov sen rep vs attn et".split())
+# A sentence ends between an abbreviation and one of these, which begin sentences and are hardly ever names.
+OPENERS = frozenset(
+    """After Although And As Because Before But Did Do Does Each Every For He Her His How However I If Is It Its My No
+    Not Now Our Please She So Some Such Thanks That The Their Then There These They This Those Was We Were What When
+    Where Which While Who Why With Yes You Your""".split()
+)
+CONTINUED = TITLES | frozenset("ca cf e.g eg i.e ie v viz vs".split())  # the sentence goes on behind these
+# No sentence ends between these and a number: `see fig. 2`, `ref. no. 12345`.
+NUMBERED = frozenset(
+    """art ch chap cl div eq eqs ex fig figs no nos op p par para pg pgs pp pt ref refs reg sec sect tab ver vol
+    vols""".split()
+)
+# Nor, behind a number, between these and a small letter: `20 min. by car`.
+MEASURES = frozenset(
+    """cm cu doz ft g gal h hr hrs in kg km lb lbs m mg mi min mins ml mm oz pkg pt pts qt qts sec secs sq tbsp tsp yd
+    yds yr yrs""".split()
+)
+# Nor between these and a small letter or a number: `max. speed`, `approx. 5 km`.
+SHORTENED = frozenset(
+    """approx avg ca cont dept encl est excl ext fig figs govt incl intl max med mfg min misc natl op ref refs sq
+    tbsp temp tsp""".split()
+)
+# A sentence may begin with these in small letters.
+SUBJECTS = frozenset("i he she it its we they you this that there then but so and im".split())
+
 Table = dict[str, float]
 _LONG_WORD = 64  # characters
 
 
 def shape_of(word: str) -> str:
-    """Letters by their case, numbers by their kind, punctuation by itself. Of a very long word the middle is not looked
-    at: a sentence's first word is looked at for each place where the sentence could end."""
+    """Return the shape of a word: letters by their case, numbers by their kind, punctuation by itself.
+
+    The middle of a very long word is left out: a sentence's first word is read for each place where it could end.
+    """
     if len(word) > _LONG_WORD:
         word = word[: _LONG_WORD // 2] + word[-_LONG_WORD // 2 :]
     if word.isalpha():
@@ -46,7 +73,7 @@ def shape_of(word: str) -> str:
 
 
 def keys_at(words: Sequence[str], place: int, start: int, spaced: bool) -> tuple[str, ...]:
-    """One feature of each kind, of the gap before ``words[place]`` when the sentence began at ``start``."""
+    """Return one feature of each kind, of the gap before ``words[place]`` when the sentence began at ``start``."""
     left, right = words[place - 1], words[place]
     left2 = words[place - 2] if place - start > 1 else ""
     right2 = words[place + 1] if place + 1 < len(words) else ""
@@ -99,7 +126,7 @@ class BoundaryModel:
     bias: float
 
     def score(self, words: Sequence[str], place: int, start: int, spaced: bool) -> float:
-        """The log-odds that a sentence ends before ``words[place]``."""
+        """Return the log-odds that a sentence ends before ``words[place]``."""
         total = self.bias
         for table, key in zip(self.tables, keys_at(words, place, start, spaced), strict=True):
             total += table.get(key, 0.0)

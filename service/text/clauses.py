@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from service.text.pairs import partners
 from service.text.placeholders.items import scan
+from service.text.spans import Stretch, stretch_of
 
 Places = npt.NDArray[np.int64]
 
@@ -26,7 +27,7 @@ EDGE = 0.5
 FARTHEST = 0.7
 # No border inside brackets or quotation marks is taken while there is one outside, none beside a protected item (a
 # number, a placeholder, markup, code) that touches its neighbour while there is white space, and none inside of one.
-OUTSIDE, QUOTED, BESIDE_ITEM, PROTECTED = 0, 1, 2, 3
+FREE, QUOTED, BESIDE_ITEM, PROTECTED = 0, 1, 2, 3
 LIST_WORDS = 3  # commas with so few words between them part the items of a list
 MAX_MARKS = 32  # of one letter, that are kept with it
 
@@ -54,14 +55,6 @@ _SMALL_IN_GERMAN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of a sentence that is translated by itself; half-open, in code points of the sentence."""
-
-    start: int
-    end: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Borders:
     """Where a sentence could be cut, from left to right."""
@@ -69,26 +62,26 @@ class _Borders:
     ends: Places  # (border,), of the part before it
     starts: Places  # (border,), of the part after it
     costs: npt.NDArray[np.float64]  # (border,)
-    levels: Places  # (border,), from OUTSIDE to PROTECTED
+    levels: Places  # (border,), from FREE to PROTECTED
 
 
-def cut_clauses(text: str, *, length_of: Callable[[str], int], max_tokens: int) -> list[Part]:
+def cut_clauses(text: str, *, length_of: Callable[[str], int], max_tokens: int) -> list[Stretch]:
     """The parts of a sentence in order, each with at most ``max_tokens`` tokens by ``length_of``; one if that is all.
 
     No part is empty or begins or ends with white space; commas, semicolons, colons and dashes between two parts belong
     to neither. White space has no parts. A single character is never cut, whatever its length. Takes
     O(n log n) time in the length of the text, ``length_of`` aside, which reads O(n log n) characters.
     """
-    whole = Part(len(text) - len(text.lstrip()), len(text.rstrip()))
+    whole = stretch_of(text)
     if whole.start >= whole.end:
         return []
 
-    def is_short(part: Part) -> bool:
-        return part.end - part.start == 1 or length_of(text[part.start : part.end]) <= max_tokens
+    def is_short(part: Stretch) -> bool:
+        return part.end - part.start == 1 or length_of(part.within(text)) <= max_tokens
 
     if is_short(whole):
         return [whole]
-    borders, parts = _borders(text, whole), list[Part]()
+    borders, parts = _borders(text, whole), list[Stretch]()
     waiting = _halves(text, whole, borders)[::-1]
     while waiting:
         part = waiting.pop()
@@ -99,23 +92,23 @@ def cut_clauses(text: str, *, length_of: Callable[[str], int], max_tokens: int) 
     return parts
 
 
-def halve_clauses(text: str) -> list[Part]:
+def halve_clauses(text: str) -> list[Stretch]:
     """The two parts of a sentence that is cut once, at its best border; none if it has no border."""
-    whole = Part(len(text) - len(text.lstrip()), len(text.rstrip()))
+    whole = stretch_of(text)
     borders = _borders(text, whole)
     return _halves(text, whole, borders) if _best_border(whole, borders) is not None else []
 
 
-def _halves(text: str, part: Part, borders: _Borders) -> list[Part]:
+def _halves(text: str, part: Stretch, borders: _Borders) -> list[Stretch]:
     """The two parts of one that has two characters or more, as equal as the best border allows."""
     border = _best_border(part, borders)
     if border is None:
         middle = _between_characters(text, part)
-        return [Part(part.start, middle), Part(middle, part.end)]
-    return [Part(part.start, int(borders.ends[border])), Part(int(borders.starts[border]), part.end)]
+        return [Stretch(part.start, middle), Stretch(middle, part.end)]
+    return [Stretch(part.start, int(borders.ends[border])), Stretch(int(borders.starts[border]), part.end)]
 
 
-def _best_border(part: Part, borders: _Borders) -> int | None:
+def _best_border(part: Stretch, borders: _Borders) -> int | None:
     """The index of the border where a part is best cut, if it has one."""
     first = int(np.searchsorted(borders.ends, part.start, side="right"))
     last = int(np.searchsorted(borders.starts, part.end, side="left"))
@@ -131,7 +124,7 @@ def _best_border(part: Part, borders: _Borders) -> int | None:
     return int(places[costs.argmin()])
 
 
-def _between_characters(text: str, part: Part) -> int:
+def _between_characters(text: str, part: Stretch) -> int:
     """A place near the middle where no mark is parted from its letter."""
     middle = (part.start + part.end) // 2
     for place in range(middle, min(middle + MAX_MARKS, part.end)):
@@ -145,7 +138,7 @@ def _is_mark(character: str) -> bool:
     return character == _JOINER or character in _SKIN_TONES or unicodedata.category(character)[0] == "M"
 
 
-def _borders(text: str, whole: Part) -> _Borders:
+def _borders(text: str, whole: Stretch) -> _Borders:
     """Every stretch of white space, with the marks around it, dashes between words, and the edges of protected items
     that touch other text."""
     gaps = [gap for gap in _GAP.finditer(text, whole.start, whole.end) if whole.start < gap.start()]
@@ -169,7 +162,7 @@ def _borders(text: str, whole: Part) -> _Borders:
     )
 
 
-def _edges(items: Sequence[tuple[int, int]], whole: Part, ends: Places, starts: Places) -> Places:
+def _edges(items: Sequence[tuple[int, int]], whole: Stretch, ends: Places, starts: Places) -> Places:
     """Where items begin and end inside of the text, other than at or in a border from one of ``ends`` to ``starts``."""
     places = np.unique(np.array(items, np.int64))
     places = places[(places > whole.start) & (places < whole.end)]
@@ -218,22 +211,13 @@ def _is_inside(ends: Places, spans: Sequence[tuple[int, int]]) -> npt.NDArray[np
 
 def _quotations(text: str) -> Iterator[tuple[int, int]]:
     """Where brackets and quotation marks that have a partner open and close."""
-    opened: list[tuple[str, int]] = []  # what would close each, and where it stands
-    num_open = Counter[str]()
-    for match in _QUOTE.finditer(text):
-        mark = match[0]
-        if num_open[mark]:
-            closer = ""
-            while closer != mark:
-                closer, start = opened.pop()
-                num_open[closer] -= 1
-            yield start, match.end()
-        elif mark in _CLOSERS:
-            opened.append((_CLOSERS[mark], match.start()))
-            num_open[_CLOSERS[mark]] += 1
+    marks = list(_QUOTE.finditer(text))
+    for place, partner in enumerate(partners((_CLOSERS.get(mark[0]), mark[0]) for mark in marks)):
+        if partner is not None and partner > place:
+            yield marks[place].start(), marks[partner].end()
 
 
-def join_clauses(text: str, parts: Sequence[Part], translations: Sequence[str], *, language: str) -> list[str]:
+def join_clauses(text: str, parts: Sequence[Stretch], translations: Sequence[str], *, language: str) -> list[str]:
     """The translations of a sentence's parts and what stands between them, in order; joined they are the sentence's.
 
     A network writes each part as a sentence: the full stop that it adds to a part without one is removed, and so is
@@ -243,7 +227,7 @@ def join_clauses(text: str, parts: Sequence[Part], translations: Sequence[str], 
         return [text]
     pieces = [text[: parts[0].start]]
     for number, (part, translation) in enumerate(zip(parts, translations, strict=True)):
-        source = text[part.start : part.end]
+        source = part.within(text)
         translated = translation if source.endswith(".") else _without_stop(translation)
         pieces.append(_continued(translated, source, language) if number else translated)
         following = parts[number + 1].start if number + 1 < len(parts) else len(text)

@@ -5,22 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+
+from service.text.spans import Stretch, stretch_of
 
 NARROWEST, WIDEST = 16, 120  # characters of a wrapped text's longest line; lists are narrower, single lines wider
 _BREAK = re.compile(r"\r\n|[\n\r]")
 _FIRST_WORD = re.compile(r"\S+")
-
-
-class _Line(NamedTuple):
-    """Line of a text without the white space at its edges; half-open, in code points."""
-
-    start: int
-    end: int
-
-    @property
-    def width(self) -> int:
-        return self.end - self.start
 
 
 def wrapped_ends(text: str) -> set[int]:
@@ -31,20 +21,20 @@ def wrapped_ends(text: str) -> set[int]:
     """
     ends: set[int] = set()
     for lines in _paragraphs(text):
-        if NARROWEST <= max(line.width for line in lines) <= WIDEST:
+        if NARROWEST <= max(line.length for line in lines) <= WIDEST:
             for run in _runs_without_room(text, lines):
                 if 2 * sum(text[following.start].islower() for _, following in run) >= len(run):
                     ends.update(line.end for line, _ in run)
     return ends
 
 
-def _runs_without_room(text: str, lines: Sequence[_Line]) -> Iterator[list[tuple[_Line, _Line]]]:
+def _runs_without_room(text: str, lines: Sequence[Stretch]) -> Iterator[list[tuple[Stretch, Stretch]]]:
     """Yield stretches of lines, each with the one after it, whose first word finds no room in the paragraph's width."""
-    width = max(line.width for line in lines)
-    run: list[tuple[_Line, _Line]] = []
+    width = max(line.length for line in lines)
+    run: list[tuple[Stretch, Stretch]] = []
     for line, following in pairwise(lines):
         word = _FIRST_WORD.match(text, following.start, following.end)
-        if word and line.width + 1 + len(word[0]) > width:
+        if word and line.length + 1 + len(word[0]) > width:
             run.append((line, following))
         elif run:
             yield run
@@ -53,15 +43,14 @@ def _runs_without_room(text: str, lines: Sequence[_Line]) -> Iterator[list[tuple
         yield run
 
 
-def _paragraphs(text: str) -> Iterator[list[_Line]]:
+def _paragraphs(text: str) -> Iterator[list[Stretch]]:
     """Yield the lines between blank ones."""
-    group: list[_Line] = []
+    group: list[Stretch] = []
     begin = 0
     for end, begin_next in [*(found.span() for found in _BREAK.finditer(text)), (len(text), len(text))]:
-        line = text[begin:end]
-        if stripped := line.strip():
-            start = begin + len(line) - len(line.lstrip())
-            group.append(_Line(start, start + len(stripped)))
+        line = stretch_of(text[begin:end])
+        if line.length > 0:
+            group.append(line.moved(begin))
         elif group:
             yield group
             group = []

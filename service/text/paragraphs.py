@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from service.text.markup.html import is_block
 from service.text.placeholders.items import Item, scan, without_edges
+from service.text.spans import Stretch
 from service.text.tokenizer import split_sentences
 
 # What begins the item of a list, a heading or a quotation; it is no part of the sentence after it.
@@ -23,25 +24,17 @@ _TAG = re.compile(r"</?([A-Za-z][\w:.-]*)")
 _WIDEST_WRAPPED = 120  # characters; nobody breaks lines wider than that to make them fit
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Half-open, in code points of the whole text."""
-
-    start: int
-    end: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
     """A text and its sentences in order; none of them is empty."""
 
     text: str
-    spans: tuple[Span, ...]
+    spans: tuple[Stretch, ...]
 
     @property
     def sentences(self) -> list[str]:
         """Each on one line."""
-        return [_BREAK.sub(" ", self.text[span.start : span.end]) for span in self.spans]
+        return [_BREAK.sub(" ", span.within(self.text)) for span in self.spans]
 
     def restored(self, sentence: int, translation: str) -> str:
         """A translation of the sentence with this number as it stands in the text."""
@@ -62,20 +55,20 @@ class Passage:
 def cut(text: str) -> Passage:
     """Takes time linear in the length, whatever the text."""
     spans = (
-        _trimmed(text, Span(block.start + sentence.start, block.start + sentence.end))
+        _trimmed(text, sentence.moved(block.start))
         for block in _blocks(text)
-        for sentence in _sentences(text[block.start : block.end])
+        for sentence in _sentences(block.within(text))
     )
     return Passage(text=text, spans=tuple(spans))
 
 
-def _sentences(block: str) -> Iterator[Span]:
+def _sentences(block: str) -> Iterator[Stretch]:
     """The sentences of a block. None of them holds a tag that parts blocks of HTML, such as ``<li>``."""
     start = 0
     for tag in [item for item in scan(block) if _is_block_tag(item)] if "<" in block else ():
-        yield from _sentences_between(block, Span(start, tag.start))
+        yield from _sentences_between(block, Stretch(start, tag.start))
         start = tag.end
-    yield from _sentences_between(block, Span(start, len(block)))
+    yield from _sentences_between(block, Stretch(start, len(block)))
 
 
 def _is_block_tag(item: Item) -> bool:
@@ -83,14 +76,14 @@ def _is_block_tag(item: Item) -> bool:
     return name is not None and is_block(name[1].lower())
 
 
-def _sentences_between(block: str, span: Span) -> Iterator[Span]:
-    for each in _whole_sentences(block[span.start : span.end]):
-        yield Span(span.start + each.start, span.start + each.end)
+def _sentences_between(block: str, span: Stretch) -> Iterator[Stretch]:
+    for each in _whole_sentences(span.within(block)):
+        yield each.moved(span.start)
 
 
-def _whole_sentences(text: str) -> list[Span]:
+def _whole_sentences(text: str) -> list[Stretch]:
     """The sentences of a text, none of which ends within a protected item: ``v5.4.2``, ``@j.smith``."""
-    spans = [Span(each.start, each.end) for each in split_sentences(text)]
+    spans = [Stretch(each.start, each.end) for each in split_sentences(text)]
     if not any(one.end == other.start for one, other in pairwise(spans)):
         return spans
     items = scan(text)
@@ -99,41 +92,41 @@ def _whole_sentences(text: str) -> list[Span]:
     for span in spans[1:]:
         item = items[bisect_left(starts, span.start) - 1] if starts and starts[0] < span.start else None
         if item is not None and whole[-1].end == span.start < item.end:
-            whole[-1] = Span(whole[-1].start, span.end)
+            whole[-1] = Stretch(whole[-1].start, span.end)
         else:
             whole.append(span)
     return whole
 
 
-def _trimmed(text: str, span: Span) -> Span:
+def _trimmed(text: str, span: Stretch) -> Stretch:
     """Without emoji at its edges, which stand better where they stood; all of it if there is nothing else."""
-    start, end = without_edges(text[span.start : span.end])
-    return Span(span.start + start, span.start + end) if start < end else span
+    inner = Stretch(*without_edges(span.within(text)))
+    return inner.moved(span.start) if inner.length > 0 else span
 
 
-def _blocks(text: str) -> Iterator[Span]:
+def _blocks(text: str) -> Iterator[Stretch]:
     """Stretches of lines that may share a sentence, without the marker before them."""
     for lines in _paragraphs(text):
-        width = max(line.end - line.start for line in lines)
+        width = max(line.length for line in lines)
         start = 0
         for end in range(1, len(lines) + 1):
             if end == len(lines) or not _is_wrapped(text, lines[end - 1], lines[end], width):
                 marker = _MARKER.match(text, lines[start].start, lines[start].end)
-                yield Span(marker.end() if marker else lines[start].start, lines[end - 1].end)
+                yield Stretch(marker.end() if marker else lines[start].start, lines[end - 1].end)
                 start = end
 
 
-def _is_wrapped(text: str, line: Span, following: Span, width: int) -> bool:
+def _is_wrapped(text: str, line: Stretch, following: Stretch, width: int) -> bool:
     """Whether a line was broken only because its next word found no room within the paragraph's width."""
-    words = text[following.start : following.end].split(maxsplit=1)
-    return width <= _WIDEST_WRAPPED and line.end - line.start + 1 + len(words[0]) > width
+    words = following.within(text).split(maxsplit=1)
+    return width <= _WIDEST_WRAPPED and line.length + 1 + len(words[0]) > width
 
 
-def _paragraphs(text: str) -> Iterator[list[Span]]:
+def _paragraphs(text: str) -> Iterator[list[Stretch]]:
     """Lines in groups; a blank line or a marker begins another."""
-    group: list[Span] = []
+    group: list[Stretch] = []
     for line in _lines(text):
-        is_blank = not text[line.start : line.end].strip()
+        is_blank = not line.within(text).strip()
         if group and (is_blank or _MARKER.match(text, line.start, line.end)):
             yield group
             group = []
@@ -143,9 +136,9 @@ def _paragraphs(text: str) -> Iterator[list[Span]]:
         yield group
 
 
-def _lines(text: str) -> Iterator[Span]:
+def _lines(text: str) -> Iterator[Stretch]:
     start = 0
     for found in _BREAK.finditer(text):
-        yield Span(start, found.start())
+        yield Stretch(start, found.start())
         start = found.end()
-    yield Span(start, len(text))
+    yield Stretch(start, len(text))

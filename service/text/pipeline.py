@@ -1,8 +1,9 @@
-"""Words become ids: the one place where it happens, for training and serving alike."""
+"""Encoders of words: words, their characters and symbols become ids, for training and serving alike."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -10,8 +11,7 @@ from threading import Lock
 import numpy as np
 
 from service.text.batch import Ids
-from service.text.sentence import Sentence
-from service.text.symbols import name_words, parts_of_symbol
+from service.text.tokenizer import Sentence
 from service.text.vocabulary import PAD_ID, UNK_ID, Vocabulary
 
 WORD_BEGIN, WORD_END = "\x02", "\x03"  # mark a word's edges among its characters
@@ -20,6 +20,11 @@ LONGEST_KEPT = 64  # characters; 50,000 longer words could fill the memory
 _DIGIT = re.compile(r"\d")
 _REPEATED = re.compile(r"(.)\1{2,}", re.DOTALL)
 _PARTS = re.compile(r"([-–—/_.'’*+&#@])")
+# Variation selectors, the zero-width joiner, skin tones, and the tags that follow a flag.
+_MODIFIERS = re.compile("[\ufe0e\ufe0f\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+_KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3")
+# Emoji by their variation selector that Unicode counts as a letter or as punctuation: ‼ ⁉ ℹ 〰
+_SELECTED = re.compile("[\u203c\u2049\u2139\u3030]\ufe0f")
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 
 
@@ -32,7 +37,7 @@ class Encoding:
 
 
 def normalize(word: str) -> str:
-    """The key under which a word is looked up: lower case, plain quotes, every digit a 0."""
+    """Return the key under which a word is looked up: lower case, plain quotes, every digit a 0."""
     return _DIGIT.sub("0", word.translate(_QUOTES).lower())
 
 
@@ -156,3 +161,26 @@ class TextEncoder:
             return (self._words.ids[symbol],)
         ids = tuple(i for word in name_words(symbol) for i in self.ids_of(normalize(word)))
         return ids if any(i != UNK_ID for i in ids) else (UNK_ID,)
+
+
+def parts_of_symbol(word: str) -> list[str]:
+    """The characters of a word of emoji or symbols, without modifiers and joiners; none if it is any other word.
+
+    Symbols are the characters outside ASCII of Unicode's categories S. Skin tones that stand alone are parts.
+    """
+    parts = list(_MODIFIERS.sub("", word)) or list(word.strip("\ufe0e\ufe0f\u200d"))
+    if _KEYCAP.fullmatch(word) or _SELECTED.fullmatch(word) or all(map(_is_symbol, parts)):
+        return parts
+    return []
+
+
+def name_words(character: str) -> list[str]:
+    """The words of a character's Unicode name in lower case; none if it has no name.
+
+    Names never change, but this Python may know fewer characters than a later one (``unicodedata.unidata_version``).
+    """
+    return unicodedata.name(character, "").lower().split()
+
+
+def _is_symbol(character: str) -> bool:
+    return not character.isascii() and unicodedata.category(character)[0] == "S"

@@ -1,4 +1,4 @@
-"""Labelled stretches of a sentence and the tags that write them down, one a token.
+"""Stretches of a text; labelled ones of a sentence, and the tags that write them down, one a token.
 
 BIOES (also called BILOU): ``B-`` begins, ``I-`` continues, ``E-`` ends, ``S-`` is alone, ``O`` is outside.
 """
@@ -12,6 +12,30 @@ import numpy as np
 import numpy.typing as npt
 
 OUTSIDE = "O"
+
+
+class Stretch(NamedTuple):
+    """Stretch of a text, half-open, in code points."""
+
+    start: int
+    end: int
+
+    @property
+    def length(self) -> int:
+        return self.end - self.start
+
+    def within(self, text: str) -> str:
+        """Return what the stretch holds of its text."""
+        return text[self.start : self.end]
+
+    def moved(self, offset: int) -> Stretch:
+        """Return the same stretch of a text that has so many more characters before it."""
+        return Stretch(self.start + offset, self.end + offset)
+
+
+def stretch_of(text: str) -> Stretch:
+    """Return the stretch of a text without the white space at its edges; it ends before it begins if that is all."""
+    return Stretch(len(text) - len(text.lstrip()), len(text.rstrip()))
 
 
 class Span(NamedTuple):

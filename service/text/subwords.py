@@ -18,7 +18,7 @@ _NUM_SPECIAL = 4
 # Beyond it lie rare ideographs, tags and private use: nothing that folds to a letter.
 _LAST_FOLDED = 0x20000
 # Bytes that pieces stand for are lone surrogates until they are decoded: no other piece has any.
-_FIRST_BYTE = 0xDC00
+FIRST_BYTE = 0xDC00
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Subwords:
     def spell(self, ids: Iterable[int]) -> list[str]:
         """The text of each piece, empty for special and control symbols. Byte pieces in a row are UTF-8: the first of a
         row has its text, without what is no valid UTF-8."""
-        spelled = [self._spelling[each] for each in ids]
+        spelled = [self.spelling[each] for each in ids]
         if not self._has_bytes or not any(map(_is_byte, spelled)):
             return spelled
         rows = groupby(spelled, _is_byte)
@@ -74,11 +74,6 @@ class Subwords:
         character the last has its place."""
         found = self.processor.encode(_sendable(text), return_type="offset_mapping")
         return list(found["ids"]), list(found["offsets"])
-
-    @property
-    def spelling(self) -> Sequence[str]:
-        """Text of each piece by id: empty for control symbols, the lone surrogate U+DC00 + n for the byte n."""
-        return self._spelling
 
     def tag(self, name: str) -> int:
         """The id of a control symbol such as ``<2es>``. Raises KeyError if there is none."""
@@ -97,7 +92,7 @@ class Subwords:
         """The characters that it can spell: those of its pieces, and those that it folds into them or leaves out,
         white space for one. Of byte pieces only the capitals of other pieces' letters are spelled."""
         ordinary = (each for each in range(_NUM_SPECIAL, len(self)) if not self.processor.is_byte(each))
-        spelled = {character for each in ordinary for character in self._spelling[each]} - {" ", *SYMBOLS}
+        spelled = {character for each in ordinary for character in self.spelling[each]} - {" ", *SYMBOLS}
         if self._has_bytes:
             spelled |= {capital for each in spelled if len(capital := each.upper()) == 1}
         others = [chr(code) for code in range(_LAST_FOLDED) if not 0xD800 <= code < 0xE000]
@@ -110,28 +105,34 @@ class Subwords:
         return tuple(map(self.processor.id_to_piece, range(len(self))))
 
     @cached_property
-    def _spelling(self) -> tuple[str, ...]:
-        """By id: the piece with spaces for U+2581, a lone surrogate for a byte, nothing for control symbols."""
+    def spelling(self) -> Sequence[str]:
+        """Text of each piece by id: empty for control symbols, the lone surrogate U+DC00 + n for the byte n."""
         table = [piece.replace(SPACE, " ") for piece in self._table]
         for each in range(len(self)):
             if self.processor.is_control(each) or each == UNK_ID:
                 table[each] = ""
             elif self.processor.is_byte(each):
-                table[each] = chr(_FIRST_BYTE + int(table[each][3:5], 16))  # <0x41>
+                table[each] = chr(FIRST_BYTE + int(table[each][3:5], 16))  # <0x41>
         return tuple(table)
 
     @cached_property
     def _has_bytes(self) -> bool:
-        return any(map(_is_byte, self._spelling))
+        return any(map(_is_byte, self.spelling))
+
+
+def byte_of(spelled: str) -> int | None:
+    """Return the byte that a piece stands for by its spelling; None if that is no single byte."""
+    found = ord(spelled) - FIRST_BYTE if len(spelled) == 1 else -1
+    return found if 0 <= found < 256 else None
 
 
 def _is_byte(spelled: str) -> bool:
-    return len(spelled) == 1 and _FIRST_BYTE <= ord(spelled) < _FIRST_BYTE + 0x100
+    return byte_of(spelled) is not None
 
 
 def _decoded(row: Sequence[str]) -> list[str]:
     """The text of a row of bytes for the first of them, nothing for the others."""
-    text = bytes(ord(each) - _FIRST_BYTE for each in row).decode("utf-8", "ignore")
+    text = bytes(ord(each) - FIRST_BYTE for each in row).decode("utf-8", "ignore")
     return [text, *[""] * (len(row) - 1)]
 
 

@@ -9,16 +9,14 @@ in its length.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from service.text.boundaries import BoundaryModel, known_boundary, load_boundary_model
-from service.text.conventions import ITS_FOLLOWERS
 from service.text.line_breaks import wrapped_ends
-from service.text.sentence import Sentence
 from service.text.words import split_words
 
 _SPACE = re.compile(r"(\s+)")
@@ -29,11 +27,51 @@ _NEVER_FIRST = frozenset("\"'”’),.;:!?")
 _SHORT_LINE = 50
 # Longer stretches are rarely words, and keeping them would cost memory.
 _LONGEST_KEPT = 32
+# `its` before one of these is `it` + `s`.
+ITS_FOLLOWERS = frozenset(
+    """a an the not really simply very like just also so too been always never still now in on to for because
+    easy great good nice all only""".split()
+)
 _MODEL = load_boundary_model()
 
 
+class Token(NamedTuple):
+    """A word and its half-open code point range in the text it came from."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentence:
+    """The tokens of one sentence, kept as parallel columns because that is how they are used.
+
+    Never empty. Offsets are code points into the whole text that was split, not into the sentence:
+    ``text[starts[i]:ends[i]] == words[i]``; they never overlap and never go back.
+    """
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __iter__(self) -> Iterator[Token]:
+        return map(Token, self.words, self.starts, self.ends)
+
+    @property
+    def start(self) -> int:
+        return self.starts[0]
+
+    @property
+    def end(self) -> int:
+        return self.ends[-1]
+
+
 class Cut(NamedTuple):
-    """Facts about a stretch of text by itself."""
+    """Words of a stretch without white space, and what its letters and marks say of sentences around it."""
 
     words: tuple[str, ...]
     inner: tuple[int, ...]  # indices of words inside it that could begin a sentence
@@ -71,7 +109,7 @@ class Words:
         return self.starts[place] > self.ends[place - 1]
 
 
-def scan(text: str) -> Words:
+def scan_words(text: str) -> Words:
     """Cut the whole text into words. The one loop that every word goes through, so it is kept plain."""
     found = Words()
     words, starts, ends, candidates = found.words, found.starts, found.ends, found.candidates
@@ -124,14 +162,14 @@ def _ends_line(gap: str, width: int, *, is_wrapped: bool) -> bool:
 
 def split_sentences(text: str) -> list[Sentence]:
     """The sentences of ``text``, none of them empty, offsets in code points; white space has none."""
-    found = scan(text)
+    found = scan_words(text)
     bounds = [0, *choose_bounds(found, _MODEL), len(found.words)]
     return [_sentence_between(found, start, end) for start, end in pairwise(bounds) if start < end]
 
 
 def words_of(text: str) -> list[str]:
     """The words of ``text`` in order, sentences left alone."""
-    return scan(text).words
+    return scan_words(text).words
 
 
 def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from service.text.placeholders import compose, scan
+from service.text.placeholders.items import scan
+from service.text.placeholders.masking import compose
 from tests.api.conftest import Served
 from tests.api.test_bad_input import problem_of
 from tests.api.test_translate import translation_of

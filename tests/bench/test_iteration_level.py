@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.iteration_level import main
+from bench.iteration_level import RequestLevelSearch, main
 from bench.translation import find_translator, num_target_tokens, open_bare, searches_of
 from bench.translation_curve import Curve, Point
 from bench.translation_report import EMPTY, STEP, Comparison, lines_of
 from bench.translation_trace import Saturated
 from service.decoding.beam_search import search_all
+from service.decoding.strategy import NumberedSearch
 from service.errors import BundleError
+from tests.decoding.invented import InventedModel, search
 from tests.fakes import TRANSLATOR, FakeSession, OpenFake, write_bundle, write_translator
 
 QUICK = f"--model {TRANSLATOR} --slots 1 --max-rows 8 --rounds 1 --seconds 0.1 --beams 1".split()
@@ -73,3 +75,13 @@ def test_the_figures_are_those_of_the_curves() -> None:
     assert "at least 180.0 at every step, 60.0 when empty: at least x3.00" in text
     assert "160.0 at every step, 40.0 when empty: x4.00" in text
     assert "40.0 at every step, never when empty: no ratio" in text
+
+
+def test_at_request_level_sentences_join_once_all_earlier_ones_are_done() -> None:
+    beams = RequestLevelSearch(InventedModel(eos_bonus=-50.0), max_rows=8)
+    assert beams.room == 8
+    beams.admit([NumberedSearch(search(5, max_tokens=2), 0)])
+    for _ in range(2):
+        assert beams.room == 0
+        list(beams.step())
+    assert beams.room == 8

@@ -32,9 +32,6 @@ class FakeDecoder:
         self._tasks.append(asyncio.create_task(self._answer(searches, job)))
         return job
 
-    async def submit(self, searches: Sequence[Search], *, deadline: float) -> Done[Hypotheses]:
-        return await self.enqueue(searches, deadline=deadline).done
-
     async def _answer(self, searches: Sequence[Search], job: Job[Hypotheses]) -> None:
         async with self._turn:
             await asyncio.sleep(self._seconds)
@@ -47,7 +44,12 @@ class FakeDecoder:
 
 
 def answer(search: Search) -> Hypothesis:
-    return Hypothesis(ids=tuple(search.ids.tolist()), score=0.0, attention=None, is_complete=True)
+    return Hypothesis(
+        ids=tuple(search.ids.tolist()),
+        score=0.0,
+        attention=np.zeros((len(search.ids), 0), np.float32),
+        is_complete=True,
+    )
 
 
 def test_a_trace_differs_by_the_rate_in_its_moments_alone() -> None:

@@ -104,7 +104,6 @@ def search(
     num_hypotheses: int = 1,
     length_penalty: float = 1.0,
     max_tokens: int = 12,
-    wants_attention: bool = True,
 ) -> Search:
     return Search(
         ids=np.array(ids, np.int32),
@@ -112,5 +111,4 @@ def search(
         num_hypotheses=num_hypotheses,
         length_penalty=length_penalty,
         max_tokens=max_tokens,
-        wants_attention=wants_attention,
     )

@@ -99,6 +99,6 @@ def hypothesis(live: Live, search: Search, *, total: float, is_complete: bool) -
     return Hypothesis(
         ids=live.ids,
         score=total / (len(live.ids) + is_complete) ** search.length_penalty,
-        attention=attention if search.wants_attention else None,
+        attention=attention,
         is_complete=is_complete,
     )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.decoding.beam_search import AtEveryStep, BeamSearch, JoinPolicy, WhenEmpty
+from service.decoding.beam_search import BeamSearch
 from service.decoding.encoder_memory import EncoderMemory
 from service.decoding.search import Hypotheses, Search, StepInputs, StepOutputs
 from tests.decoding import reference
@@ -32,11 +32,9 @@ class Caller:
         return self.leaves_at is not None and step >= self.leaves_at
 
 
-def decode_all(
-    model: InventedModel, callers: Sequence[Caller], *, max_rows: int = 128, join_policy: JoinPolicy = AtEveryStep()
-) -> int:
+def decode_all(model: InventedModel, callers: Sequence[Caller], *, max_rows: int = 128) -> int:
     """Every caller's answer, in the order of arrival. The number of steps."""
-    beams: BeamSearch[Caller] = BeamSearch(model, max_rows=max_rows, join_policy=join_policy)
+    beams: BeamSearch[Caller] = BeamSearch(model, max_rows=max_rows)
     waiting, step = sorted(callers, key=lambda each: each.comes_at), 0
     while waiting or len(beams):
         waiting = [each for each in waiting if not each.is_gone(step)]
@@ -52,7 +50,7 @@ def decode_all(
         for run in beams.step():
             assert 1 <= run.num_rows <= max_rows
             for each in run.finished:
-                each.item.answers.append(each.hypotheses)
+                each.item.answers.append(each.answer)
                 each.item.finished_at = step
         step += 1
     assert beams.live_rows == 0
@@ -64,10 +62,8 @@ def assert_equal(found: Hypotheses, expected: Hypotheses) -> None:
         (each.ids, each.score, each.is_complete) for each in expected
     ]
     for one, other in zip(found, expected, strict=True):
-        assert (one.attention is None) == (other.attention is None)
-        if one.attention is not None and other.attention is not None:
-            assert one.attention.dtype == np.float32
-            np.testing.assert_array_equal(one.attention, other.attention)
+        assert one.attention.dtype == np.float32
+        np.testing.assert_array_equal(one.attention, other.attention)
 
 
 def assert_as_alone(model: InventedModel, callers: Sequence[Caller]) -> None:
@@ -89,7 +85,6 @@ def searches(draw: st.DrawFn) -> Search:
         num_hypotheses=draw(st.integers(1, beam_size)),
         length_penalty=draw(st.sampled_from((0.0, 0.6, 1.0, 1.3))),
         max_tokens=draw(st.sampled_from((1, 2, 5, 12, 40))),
-        wants_attention=draw(st.booleans()),
     )
 
 
@@ -101,16 +96,11 @@ MODELS = st.builds(
 )
 
 
-@given(
-    MODELS,
-    st.lists(CALLERS, min_size=1, max_size=14),
-    st.integers(8, 40),
-    st.sampled_from((AtEveryStep(), WhenEmpty())),
-)
+@given(MODELS, st.lists(CALLERS, min_size=1, max_size=14), st.integers(8, 40))
 def test_every_mix_gives_each_sentence_the_answer_it_gets_alone(
-    model: InventedModel, callers: list[Caller], max_rows: int, join_policy: JoinPolicy
+    model: InventedModel, callers: list[Caller], max_rows: int
 ) -> None:
-    decode_all(model, callers, max_rows=max_rows, join_policy=join_policy)
+    decode_all(model, callers, max_rows=max_rows)
     assert_as_alone(model, callers)
 
 
@@ -131,7 +121,6 @@ def any_search(chance: random.Random) -> Search:
         num_hypotheses=chance.randint(1, beam_size),
         length_penalty=chance.choice((0.0, 0.6, 1.0, 1.3, 2.0)),
         max_tokens=chance.choice((4, 12, 30)),
-        wants_attention=chance.random() < 0.5,
     )
 
 
@@ -168,7 +157,6 @@ def test_at_the_cap_hypotheses_end_as_they_are() -> None:
     (found,) = answer_to(search(5, beam_size=2, max_tokens=7), InventedModel(eos_bonus=-50.0))
     assert len(found.ids) == 7
     assert not found.is_complete
-    assert found.attention is not None
     assert found.attention.shape == (7, 1)
 
 
@@ -187,13 +175,6 @@ def test_a_short_sentence_is_answered_while_a_long_one_goes_on() -> None:
     long, short = Caller(search(5, max_tokens=40)), Caller(search(6, max_tokens=3), comes_at=10)
     decode_all(model, [long, short])
     assert (short.finished_at, long.finished_at) == (12, 39)
-
-
-def test_batches_of_whole_requests_wait_for_their_slowest() -> None:
-    model = InventedModel(eos_bonus=-50.0)
-    long, short = Caller(search(5, max_tokens=40)), Caller(search(6, max_tokens=3), comes_at=10)
-    decode_all(model, [long, short], join_policy=WhenEmpty())
-    assert (short.finished_at, long.finished_at) == (42, 39)
 
 
 def test_a_sentence_that_can_only_get_worse_is_not_decoded_to_its_cap() -> None:

@@ -36,11 +36,11 @@ def test_every_sentence_of_every_request_gets_its_own_answer(seed: int, num_thre
     requests = [[any_search(chance) for _ in range(chance.randrange(4))] for _ in pauses]
 
     async def scenario(each: Bench) -> None:
-        tasks = []
+        jobs = []
         for searches, pause in zip(requests, pauses, strict=True):
-            tasks.append(asyncio.create_task(each.decoder.submit(searches, deadline=FOREVER)))
+            jobs.append(each.decoder.enqueue(searches, deadline=FOREVER))
             await asyncio.sleep(0.002 * pause)
-        for searches, done in zip(requests, await asyncio.gather(*tasks), strict=True):
+        for searches, done in zip(requests, await asyncio.gather(*(job.done for job in jobs)), strict=True):
             for one, answer in zip(searches, done.answers, strict=True):
                 assert_equal(answer, reference.decode(each.model.model, one))
         assert max(each.model.rows, default=0) <= 20
@@ -94,7 +94,7 @@ def test_each_sentence_is_told_as_soon_as_it_is_finished() -> None:
 
 def test_nothing_to_decode_is_answered_at_once() -> None:
     async def scenario(each: Bench) -> None:
-        assert list((await each.decoder.submit([], deadline=FOREVER)).answers) == []
+        assert list((await each.decoder.enqueue([], deadline=FOREVER).done).answers) == []
         assert each.model.rows == []
 
     run(scenario)
@@ -127,11 +127,11 @@ def test_who_leaves_is_gone_within_a_step() -> None:
 def test_to_cancel_the_waiter_is_to_leave() -> None:
     async def scenario(each: Bench) -> None:
         each.model.is_held = True
-        task = asyncio.create_task(each.decoder.submit([ENDLESS], deadline=FOREVER))
+        job = each.decoder.enqueue([ENDLESS], deadline=FOREVER)
         await each.at_step()
-        task.cancel()
+        job.done.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await task
+            await job.done
         each.model.permits.release()
         await asyncio.sleep(0.05)
         assert each.model.rows == [1]
@@ -168,7 +168,7 @@ def test_a_failing_step_fails_its_table_and_leaves_it_usable(caplog: pytest.LogC
         for job in (with_broken, beside):
             with pytest.raises(ModelFailedError):
                 await job.done
-        (answer,) = (await each.decoder.submit([SHORT], deadline=FOREVER)).answers
+        (answer,) = (await each.decoder.enqueue([SHORT], deadline=FOREVER).done).answers
         assert_equal(answer, reference.decode(each.model.model, SHORT))
 
     run(scenario)
@@ -194,7 +194,7 @@ def test_a_full_queue_refuses() -> None:
 
 def test_what_would_be_too_late_is_refused() -> None:
     async def scenario(each: Bench) -> None:
-        await each.decoder.submit([ENDLESS], deadline=FOREVER)
+        await each.decoder.enqueue([ENDLESS], deadline=FOREVER).done
         first = await each.hold(LONG)
         second = each.decoder.enqueue([LONG], deadline=FOREVER)
         with pytest.raises(OverloadedError):
@@ -264,7 +264,7 @@ def test_two_decoders_take_turns() -> None:
             )
             long = one.enqueue([ENDLESS], deadline=FOREVER)
             await asyncio.sleep(0)
-            await other.submit([SHORT], deadline=FOREVER)
+            await other.enqueue([SHORT], deadline=FOREVER).done
             assert long.is_open
             await long.done
 

@@ -19,8 +19,7 @@ from service.errors import InputTooLongError
 from service.predictors.classifier import Classifier
 from service.predictors.language_graphs import SCORED_TOGETHER
 from service.predictors.language_model import LanguageModel
-from service.predictors.predictor import Bounds, Predictor
-from service.predictors.self_test import replay
+from service.predictors.predictor import Bounds, Predictor, replay
 from service.predictors.tagger import Tagger
 from service.predictors.translation import TranslateOptions
 from service.predictors.translator import Translator

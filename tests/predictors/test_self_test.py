@@ -14,7 +14,7 @@ import pytest
 from service.bundle import EXAMPLES, load_bundle, write_manifest
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
-from service.predictors.self_test import replay
+from service.predictors.predictor import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.bundle import EXAMPLES, MANIFEST, load_bundle
 from service.errors import BundleError
 from service.predictors.classifier import Classifier
-from service.predictors.self_test import replay
+from service.predictors.predictor import replay
 from service.predictors.tagger import Tagger
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator

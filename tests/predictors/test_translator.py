@@ -33,6 +33,7 @@ from tests.fakes import (
     write_translator,
 )
 from tests.letters import SCORE, say, subwords
+from tests.text.placeholders.test_restoration import in_order
 
 WISH = TranslateOptions(pair=LanguagePair("en", "es"))
 
@@ -68,7 +69,6 @@ def test_what_is_wanted_is_searched(translator):
     options = replace(WISH, beam_size=6, length_penalty=0.5)
     search = search_of(translator, "See it.", options)
     assert (search.beam_size, search.num_hypotheses, search.length_penalty) == (6, 1, 0.5)
-    assert search.wants_attention
     assert search_of(translator, "See it.", replace(options, num_hypotheses=3)).num_hypotheses == 6
     assert search_of(translator, "See 1984.", options).num_hypotheses == 6
 
@@ -115,23 +115,27 @@ def test_attention_names_pieces_and_copies(translator):
     assert attention.weights.argmax(axis=1).tolist() == [1, 2, 3, 4, 5, 6]
 
 
-def hypothesis(text, weights=None):
+def hypothesis(text, source):
+    """One that looks at the source's pieces in order."""
     ids = tuple(subwords().encode(text))
+    weights = in_order(len(ids), len(source.searches[0].ids))
     return Hypothesis(ids=ids, score=-1.0, attention=weights, is_complete=True)
 
 
 def test_items_are_named_by_their_symbols(translator):
     source = translator.encode("In 1984 or 2001", WISH)
     one, two, three = NUMBER_SYMBOLS[:3]
-    found = decoded(translator, source, [hypothesis(f"{two} va {one}")])
+    found = decoded(translator, source, [hypothesis(f"{two} va {one}", source)])
     assert [each.text for each in found] == ["2001 va 1984"]
-    assert decoded(translator, source, [hypothesis(f"{one} va {three}")])[0].text == "1984 va 2001"
+    assert decoded(translator, source, [hypothesis(f"{one} va {three}", source)])[0].text == "1984 va 2001"
 
 
 def test_a_symbol_without_an_item_goes_and_those_alike_are_one(translator):
     source = translator.encode("In it", replace(WISH, num_hypotheses=3))
     name = NAME_SYMBOLS[0]
-    found = decoded(translator, source, [hypothesis(f"en {name} el"), hypothesis("en el"), hypothesis("el")])
+    found = decoded(
+        translator, source, [hypothesis(f"en {name} el", source), hypothesis("en el", source), hypothesis("el", source)]
+    )
     assert [each.text for each in found] == ["en el", "el"]
 
 
@@ -139,7 +143,7 @@ def test_hypotheses_that_need_less_repair_come_first(translator):
     source = translator.encode("In 1984 we met Я", replace(WISH, num_hypotheses=3))
     number, name = NUMBER_SYMBOLS[0], NAME_SYMBOLS[0]
     texts = ["va bi", f"va {number}", f"{name} va {number}"]
-    found = [each.text for each in decoded(translator, source, [hypothesis(text) for text in texts])]
+    found = [each.text for each in decoded(translator, source, [hypothesis(text, source) for text in texts])]
     assert found == ["Я va 1984", "va 1984 Я", "1984 va bi Я"]
 
 

@@ -119,12 +119,12 @@ def test_every_row_gets_its_own_answer(
     pauses = [data.draw(st.booleans()) for _ in requests]
 
     async def scenario(each: Bench) -> None:
-        tasks = []
+        jobs = []
         for rows, pause in zip(requests, pauses, strict=True):
-            tasks.append(asyncio.create_task(each.batcher.submit(rows, deadline=FOREVER)))
+            jobs.append(each.batcher.enqueue(rows, deadline=FOREVER))
             if pause:
                 await asyncio.sleep(0)
-        for rows, done in zip(requests, await asyncio.gather(*tasks), strict=True):
+        for rows, done in zip(requests, await asyncio.gather(*(job.done for job in jobs)), strict=True):
             assert list(done.answers) == [int(ids.sum()) for ids in rows]
         assert all(len(lengths) == 1 or len(lengths) * max(lengths) <= max_cells for lengths in each.model.batches)
         assert each.model.most_running <= num_threads
@@ -135,7 +135,7 @@ def test_every_row_gets_its_own_answer(
 
 def test_no_rows_are_answered_at_once() -> None:
     async def scenario(each: Bench) -> None:
-        assert list((await each.batcher.submit([], deadline=FOREVER)).answers) == []
+        assert list((await each.batcher.enqueue([], deadline=FOREVER).done).answers) == []
         assert each.model.batches == []
 
     run(scenario)
@@ -156,7 +156,7 @@ def test_what_piled_up_while_the_model_was_busy_is_the_next_batch() -> None:
 
 def test_idle_slots_share_what_waits() -> None:
     async def scenario(each: Bench) -> None:
-        await each.batcher.submit([row(*[1] * 5)] * 8, deadline=FOREVER)
+        await each.batcher.enqueue([row(*[1] * 5)] * 8, deadline=FOREVER).done
         assert each.model.batches == [[5] * 4, [5] * 4]
 
     run(scenario, num_threads=2)
@@ -164,7 +164,7 @@ def test_idle_slots_share_what_waits() -> None:
 
 def test_a_few_rows_are_not_worth_sharing() -> None:
     async def scenario(each: Bench) -> None:
-        await each.batcher.submit([row(1, 2)] * 3, deadline=FOREVER)
+        await each.batcher.enqueue([row(1, 2)] * 3, deadline=FOREVER).done
         assert each.model.batches == [[2] * 3]
 
     run(scenario, num_threads=2)
@@ -178,7 +178,7 @@ def test_a_run_that_fails_fails_its_own_rows_and_no_more(caplog: pytest.LogCaptu
         with pytest.raises(ModelFailedError):
             await bad.done
         assert (await good.done).answers == [4]
-        assert (await each.batcher.submit([row(5)], deadline=FOREVER)).answers == [5]
+        assert (await each.batcher.enqueue([row(5)], deadline=FOREVER).done).answers == [5]
 
     run(scenario)
     assert "a model run failed" in caplog.text
@@ -195,7 +195,7 @@ def test_a_wrong_number_of_answers_is_a_failure() -> None:
                 metrics=Metrics(),
             )
             with pytest.raises(ModelFailedError):
-                await batcher.submit([row(1)], deadline=FOREVER)
+                await batcher.enqueue([row(1)], deadline=FOREVER).done
 
     asyncio.run(scenario())
 
@@ -203,11 +203,11 @@ def test_a_wrong_number_of_answers_is_a_failure() -> None:
 def test_who_left_is_dropped_before_the_run_and_from_the_gauges() -> None:
     async def scenario(each: Bench) -> None:
         first = await each.hold([row(1)])
-        cancelled = asyncio.create_task(each.batcher.submit([row(2, 2)] * 3, deadline=FOREVER))
+        cancelled = each.batcher.enqueue([row(2, 2)] * 3, deadline=FOREVER)
         withdrawn = each.batcher.enqueue([row(3, 3)], deadline=FOREVER)
         stays = each.batcher.enqueue([row(4, 4)], deadline=FOREVER)
         await each.turn()
-        cancelled.cancel()
+        cancelled.done.cancel()
         each.batcher.withdraw(withdrawn)
         await each.turn()
         assert (each.batcher.queued_rows, each.batcher.queued_cells) == (1, 2)
@@ -215,7 +215,7 @@ def test_who_left_is_dropped_before_the_run_and_from_the_gauges() -> None:
         with pytest.raises(CallerLeftError):
             await withdrawn.done
         with pytest.raises(asyncio.CancelledError):
-            await cancelled
+            await cancelled.done
         assert (await stays.done).answers == [8]
         await first.done
         assert each.model.batches == [[1], [2]]
@@ -249,7 +249,7 @@ def test_a_full_queue_refuses_and_an_empty_one_never() -> None:
         jobs.append(each.batcher.enqueue([row(1)] * 50, deadline=FOREVER, accepted=True))
         each.model.gate.set()
         await asyncio.gather(*(job.done for job in jobs))
-        assert (await each.batcher.submit([row(1)], deadline=FOREVER)).answers == [1]
+        assert (await each.batcher.enqueue([row(1)], deadline=FOREVER).done).answers == [1]
 
     run(scenario, max_queued_cells=10)
 
@@ -276,14 +276,14 @@ def test_while_others_wait_a_request_may_have_half_of_the_room_that_is_left() ->
 def test_a_look_judges_a_large_request_by_the_line_that_the_last_one_went_to() -> None:
     async def scenario(each: Bench) -> None:
         batcher, large = each.batcher, LONG_ROW_TOKENS + 1
-        await batcher.submit([row(*[1] * large)], deadline=FOREVER)
+        await batcher.enqueue([row(*[1] * large)], deadline=FOREVER).done
         jobs = [await each.hold([row(1)]), batcher.enqueue([row(1)] * 20, deadline=FOREVER)]
         batcher.check(tokens=large, deadline=FOREVER)
         with pytest.raises(OverloadedError):  # those are short rows
             batcher.check(tokens=large - 1, deadline=FOREVER)
         each.model.gate.set()
         await asyncio.gather(*(job.done for job in jobs))
-        await batcher.submit([row(1)] * large, deadline=FOREVER)
+        await batcher.enqueue([row(1)] * large, deadline=FOREVER).done
         jobs = [await each.hold([row(1)]), batcher.enqueue([row(1)] * 20, deadline=FOREVER)]
         with pytest.raises(OverloadedError):
             batcher.check(tokens=large, deadline=FOREVER)
@@ -330,7 +330,7 @@ def test_a_job_says_where_its_time_went() -> None:
 
 def test_batches_are_counted() -> None:
     async def scenario(each: Bench) -> None:
-        await each.batcher.submit([row(1, 1, 1, 1), row(1, 1, 1)], deadline=FOREVER)
+        await each.batcher.enqueue([row(1, 1, 1, 1), row(1, 1, 1)], deadline=FOREVER).done
         sample = each.metrics.registry.get_sample_value
         assert sample("ribbon_batch_rows_sum") == 2
         assert sample("ribbon_batch_cells_sum") == 8

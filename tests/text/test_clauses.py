@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.clauses import Part, cut_clauses, join_clauses
+from service.text.clauses import cut_clauses, join_clauses
+from service.text.spans import Stretch
 
 WORDS = st.sampled_from(
     [
@@ -42,7 +43,7 @@ def num_bytes(text: str) -> int:
 
 def cut(text: str, max_words: int) -> list[str]:
     parts = cut_clauses(text, length_of=num_words, max_tokens=max_words)
-    return [text[part.start : part.end] for part in parts]
+    return [part.within(text) for part in parts]
 
 
 @given(TEXTS, st.integers(0, 30), st.sampled_from([len, num_words, num_bytes]))
@@ -50,7 +51,7 @@ def test_no_part_is_too_long_and_only_separators_stand_between(
     text: str, max_tokens: int, length_of: Callable[[str], int]
 ) -> None:
     parts = cut_clauses(text, length_of=length_of, max_tokens=max_tokens)
-    surfaces = [text[part.start : part.end] for part in parts]
+    surfaces = [part.within(text) for part in parts]
     for surface in surfaces:
         assert surface.strip() == surface != ""
         assert length_of(surface) <= max_tokens or len(surface) == 1
@@ -66,7 +67,7 @@ def test_no_part_is_too_long_and_only_separators_stand_between(
 @given(TEXTS, st.integers(1, 20), st.sampled_from(["es", "de"]))
 def test_parts_that_stay_as_they_are_give_the_text_back(text: str, max_words: int, language: str) -> None:
     parts = cut_clauses(text, length_of=num_words, max_tokens=max_words)
-    surfaces = [text[part.start : part.end] for part in parts]
+    surfaces = [part.within(text) for part in parts]
     joined = "".join(join_clauses(text, parts, surfaces, language=language))
     assert joined.casefold().replace("\u0307", "") == text.casefold().replace("\u0307", "")
 
@@ -145,7 +146,7 @@ def test_what_is_too_long_by_itself_is_cut_all_the_same() -> None:
 
 def test_marks_stay_with_their_letters() -> None:
     text = "e\u0301" * 15 + "👍🏽" * 9 + "👩\u200d🚀" * 6
-    parts = [text[part.start : part.end] for part in cut_clauses(text, length_of=len, max_tokens=8)]
+    parts = [part.within(text) for part in cut_clauses(text, length_of=len, max_tokens=8)]
     assert not any(part[0] in "\u0301🏽\u200d" or part[-1] == "\u200d" for part in parts)
 
 
@@ -204,7 +205,7 @@ def joined(text: str, *translations: str, language: str = "es") -> str:
     """``text`` has ``|`` after each separator where it was cut."""
     parts, start = [], 0
     for piece in text.split("|"):
-        parts.append(Part(start, start + len(piece.rstrip(" ,;:—"))))
+        parts.append(Stretch(start, start + len(piece.rstrip(" ,;:—"))))
         start += len(piece)
     return "".join(join_clauses(text.replace("|", ""), parts, translations, language=language))
 
@@ -238,5 +239,5 @@ def test_parts_are_joined_as_one_sentence(text: str, translations: list[str], la
 
 
 def test_what_surrounds_the_parts_is_kept() -> None:
-    assert join_clauses("  a b ", [Part(2, 5)], ["C."], language="es") == ["  ", "C", " "]
+    assert join_clauses("  a b ", [Stretch(2, 5)], ["C."], language="es") == ["  ", "C", " "]
     assert join_clauses(" \n", [], [], language="es") == [" \n"]

@@ -18,10 +18,10 @@ from service.text.clauses import cut_clauses
 from service.text.markup.documents import cut_format
 from service.text.markup.nesting import nest
 from service.text.offsets import offset_table
-from service.text.pipeline import normalize
+from service.text.paragraphs import cut
+from service.text.pipeline import normalize, parts_of_symbol
 from service.text.placeholders.items import without_edges
 from service.text.placeholders.masking import mask
-from service.text.symbols import parts_of_symbol
 from service.text.tokenizer import split_sentences
 
 STEEPEST = 1.2
@@ -41,6 +41,7 @@ def others(text: str) -> None:
 
 FUNCTIONS: Mapping[str, Callable[[str], object]] = {
     "split_sentences": split_sentences,
+    "cut": cut,
     "mask": lambda text: mask(text, ALPHABET),
     "html": lambda text: cut_format(text, "html").sentences,
     "markdown": lambda text: cut_format(text, "markdown").sentences,
@@ -56,7 +57,8 @@ UNITS = [
     *"👩‍👩 🇪🇸 1️⃣ ‼️ a\u0301 \u0301 \u200d \ue000 \uf000 -_- :-) >_< <3 -5 2024-05-01T10:30:00Z".split(),
     *(" ", "\t", "\n", "\r\n", "\u2028", "a\n", "a, ", "its not ", "fig. 2 ", "5 min. a ", "no. 1 ", "a and b, "),
     *("- a\n", "> a\n", "1. a\n", "# a\n", "a\n===\n", "---\n", "~~~\n", "|a|b|\n|-|-|\n", "it is\nso it\n"),
-    *("[a]: b\n", "<a b='"),
+    *("[a]: b\n", "<a b='", '<a "', "='\"", "1 234 ", "+1 ", "- ", " \n", "> "),
+    *"a.a я {a [a]( _a &#1 /a A-1 A& é&eacute; 12345678-1234- :// :(( >_ 1\ufe0f 😀\u200d".split(),
 ]
 # What a rule could look back or ahead at, before and behind what it is tried on again and again.
 PAIRS = [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,13 +87,6 @@ def test_a_long_text_keeps_its_paragraphs():
     passage = cut(text)
     assert len(passage.spans) == 600
     assert passage.join(["x."] * 600) == "\n\n".join(["x. x.\nx."] * 200)
-
-
-@pytest.mark.parametrize("part", ["a", "\n", "- ", " \n", "a\n", "1. ", "> ", "word ", "😀", "😀 ", ".", "- a\n"])
-def test_the_time_grows_with_the_length_and_no_faster(part):
-    started_at = time.process_time()
-    cut(part * (50_000 // len(part)))
-    assert time.process_time() - started_at < 3
 
 
 @pytest.mark.parametrize(

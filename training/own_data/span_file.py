@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.text.sentence import Sentence
 from service.text.spans import Span, tags_of
-from service.text.tokenizer import split_sentences
+from service.text.tokenizer import Sentence, split_sentences
 from training.corpora.examples import TaggedSentence
 from training.own_data.errors import DataError, count_text, lines_text
 

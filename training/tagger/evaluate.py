@@ -11,8 +11,7 @@ from pathlib import Path
 from service.bundle import load_bundle
 from service.predictors.tagger import TaggedRow, Tagger
 from service.runtime.session import OnnxSession
-from service.text.sentence import Sentence
-from service.text.tokenizer import join_words, split_sentences
+from service.text.tokenizer import Sentence, join_words, split_sentences
 from training.command_line import evaluation_parser
 from training.corpora import tagging
 from training.corpora.tagging_sets import Tags, read_entity_sets, read_pos_set

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from service.predictors.viterbi import decode_legal
+from service.predictors.tagger import decode_legal
 from service.text.batch import Ids, pad
 from service.text.pipeline import WordEncoder
 from service.text.spans import OUTSIDE, legal_transitions, spans_of

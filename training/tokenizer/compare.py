@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.text.sentence import Sentence
-from service.text.tokenizer import split_sentences
+from service.text.tokenizer import Sentence, split_sentences
 from training.corpora.tagging import read_ewt_lines
 from training.tokenizer.conll18 import Scores, evaluate, raw_text, read_gold, segmentation_of
 

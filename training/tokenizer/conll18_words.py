@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from service.text.sentence import Sentence
+from service.text.tokenizer import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from service.text.boundaries import KINDS, BoundaryModel, keys_at
-from service.text.tokenizer import scan
+from service.text.tokenizer import scan_words
 from training.corpora.tagging import read_ewt_lines
 from training.tokenizer.conll18 import raw_text, read_gold
 
@@ -32,7 +32,7 @@ class Examples:
 
 def read_examples(lines: list[str]) -> Examples:
     """Every place where a sentence could end, with the sentence before it as the treebank has it."""
-    found = scan(raw_text(lines))
+    found = scan_words(raw_text(lines))
     gold_starts = {sentence.start for sentence in read_gold(lines).sentences}
     position = np.concatenate([[0], np.cumsum([len(word) for word in found.words])])
     examples = Examples(features=[], labels=[])

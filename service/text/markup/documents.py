@@ -14,14 +14,16 @@ from itertools import accumulate
 from typing import Literal
 
 from service.text.markup.html import html_runs, write_html
-from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece, partners
+from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece
 from service.text.markup.markdown import markdown_runs, write_markdown
 from service.text.markup.nesting import nest
-from service.text.paragraphs import Passage, Span, cut
+from service.text.pairs import partners
+from service.text.paragraphs import Passage, cut
+from service.text.spans import Stretch
 from service.text.tokenizer import split_sentences
 
 Format = Literal["text", "html", "markdown"]
-# From a translation with stand-ins, what they stand for, and what it takes the place of, to what the document has.
+# Writes a translation as the document has it, from one with stand-ins, what they stand for, and the source.
 Write = Callable[[str, Mapping[str, str], str], str]
 _SPACES = re.compile(r" {2,}")
 
@@ -49,7 +51,7 @@ class MarkedPassage(Passage):
         """A translation as it stands in the document: every mark of the source once, nested as there. One that is the
         sentence itself is the source, line breaks included."""
         marked, span = self.marked[sentence], self.spans[sentence]
-        source = self.text[span.start : span.end]
+        source = span.within(self.text)
         if translation == marked.text:
             return source
         translation = translation.strip()
@@ -72,14 +74,14 @@ def cut_format(text: str, text_format: Format) -> Passage:
 
 
 def _passage(text: str, runs: Iterable[Sequence[Piece]], write: Write) -> MarkedPassage:
-    found = [sentence for run in runs for sentence in _Run.of(run).sentences()]
+    found = [sentence for run in runs for sentence in _InlineContent.of(run).sentences()]
     return MarkedPassage(
         text=text, spans=tuple(span for span, _ in found), marked=tuple(marked for _, marked in found), write=write
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Run:
+class _InlineContent:
     """The inline content of a block, which may hold several sentences."""
 
     pieces: Sequence[Piece]
@@ -87,11 +89,11 @@ class _Run:
     starts: Sequence[int]  # where each piece begins in the text that is shown
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece]) -> _Run:
+    def of(cls, pieces: Sequence[Piece]) -> _InlineContent:
         starts = list(accumulate((len(piece.shown) for piece in pieces), initial=0))
-        return cls(pieces, partners(pieces), starts)
+        return cls(pieces, partners(piece.role for piece in pieces), starts)
 
-    def sentences(self) -> Iterator[tuple[Span, MarkedSentence]]:
+    def sentences(self) -> Iterator[tuple[Stretch, MarkedSentence]]:
         """Each with its place in the source. Marks at its edges belong to it only if their partner is inside."""
         previous = -1  # the last piece of the sentence before
         place = 0
@@ -108,7 +110,7 @@ class _Run:
                 parts[-1] = _cut(parts[-1], 0, sentence.end - self.starts[place])
             if begin == first:
                 parts[0] = _cut(parts[0], sentence.start - self.starts[first], len(parts[0].shown))
-            yield Span(parts[0].start, parts[-1].end), self._marked(parts, begin)
+            yield Stretch(parts[0].start, parts[-1].end), self._marked(parts, begin)
 
     def _first_mark(self, first: int, last: int, previous: int, start: int) -> int:
         """The piece a sentence begins with: before the first one that shows something of it, the start of an element

@@ -18,7 +18,7 @@ _FARTHEST = 32
 
 
 @dataclass(slots=True, eq=False)
-class _Run:
+class _DelimiterRun:
     """Marks in a row; those that are not yet part of emphasis stand from ``start`` to ``end``."""
 
     character: str
@@ -34,7 +34,7 @@ class _Run:
     def size(self) -> int:
         return self.end - self.start
 
-    def may_open_for(self, closer: _Run) -> bool:
+    def may_open_for(self, closer: _DelimiterRun) -> bool:
         """Whether this run may begin emphasis that the other one ends: CommonMark's rules 9 and 10."""
         if self.character != closer.character:
             return False
@@ -47,7 +47,7 @@ class _Run:
 def with_emphasis(text: str, pieces: Sequence[Piece]) -> list[Piece]:
     """The pieces of a block with marks of emphasis in place of the runs that are some."""
     runs = {place: _run_of(text, piece) for place, piece in enumerate(pieces) if piece.name == RUN}
-    levels: list[list[_Run]] = [[]]  # the runs that could begin emphasis, by the links around them
+    levels: list[list[_DelimiterRun]] = [[]]  # the runs that could begin emphasis, by the links around them
     for place, piece in enumerate(pieces):
         if place in runs:
             _match(runs[place], levels[-1])
@@ -59,7 +59,7 @@ def with_emphasis(text: str, pieces: Sequence[Piece]) -> list[Piece]:
     return list(_replaced(text, pieces, runs))
 
 
-def _replaced(text: str, pieces: Iterable[Piece], runs: dict[int, _Run]) -> Iterator[Piece]:
+def _replaced(text: str, pieces: Iterable[Piece], runs: dict[int, _DelimiterRun]) -> Iterator[Piece]:
     for place, piece in enumerate(pieces):
         if place not in runs:
             yield piece
@@ -73,7 +73,7 @@ def _replaced(text: str, pieces: Iterable[Piece], runs: dict[int, _Run]) -> Iter
         yield from reversed(run.opened)
 
 
-def _run_of(text: str, piece: Piece) -> _Run:
+def _run_of(text: str, piece: Piece) -> _DelimiterRun:
     """A run with what it may do by the characters around it."""
     start, end = piece.start, piece.end
     space_before, space_after = _is_space(text, start - 1), _is_space(text, end)
@@ -81,7 +81,7 @@ def _run_of(text: str, piece: Piece) -> _Run:
     is_left = not space_after and (not sign_after or space_before or sign_before)
     is_right = not space_before and (not sign_before or space_after or sign_after)
     is_strict = text[start] == "_"  # not inside of words
-    return _Run(
+    return _DelimiterRun(
         character=text[start],
         start=start,
         end=end,
@@ -100,7 +100,7 @@ def is_sign(character: str) -> bool:
     return bool(character) and unicodedata.category(character)[0] in "PS"
 
 
-def _match(run: _Run, openers: list[_Run]) -> None:
+def _match(run: _DelimiterRun, openers: list[_DelimiterRun]) -> None:
     """Let a run end as much emphasis as it can, and begin some later with what is left of it."""
     while run.can_close and run.size:
         found = next((each for each in openers[: -_FARTHEST - 1 : -1] if each.may_open_for(run)), None)
@@ -115,7 +115,7 @@ def _match(run: _Run, openers: list[_Run]) -> None:
         openers.append(run)
 
 
-def _pair(opener: _Run, closer: _Run) -> None:
+def _pair(opener: _DelimiterRun, closer: _DelimiterRun) -> None:
     """Make emphasis of the inner marks of two runs, strong if both have two."""
     width = 2 if min(opener.size, closer.size) >= 2 else 1
     name = f"{opener.character}{opener.end}"

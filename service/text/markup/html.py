@@ -134,6 +134,15 @@ def opaque_kind(name: str) -> Kind:
     return Kind.MARK if name in _STANDING_BETWEEN else Kind.NAME
 
 
+def tag_kind(name: str, attributes: str, *, is_end: bool) -> Kind:
+    """Return what a tag in translated text is."""
+    if is_block(name):
+        return Kind.BORDER
+    if name in STANDING_ALONE or attributes.endswith("/"):
+        return Kind.MARK
+    return Kind.CLOSE if is_end else Kind.OPEN
+
+
 def is_opaque(name: str, attributes: str) -> bool:
     """Whether an element in translated text stays as it is, with all inside."""
     translates = _translates(attributes)
@@ -235,13 +244,9 @@ def _piece(text: str, token: _Token) -> Piece:
 
 
 def _markup_kind(token: _Token) -> Kind:
-    if token.kind == "declaration" or (token.name and is_block(token.name)):
-        return Kind.BORDER
-    if token.kind in ("program", "private"):
-        return Kind.NAME
-    if not token.name or token.name in STANDING_ALONE or token.attributes.endswith("/"):
-        return Kind.MARK
-    return Kind.OPEN if token.kind == "start" else Kind.CLOSE
+    if token.name:
+        return tag_kind(token.name, token.attributes, is_end=token.kind == "end")
+    return {"declaration": Kind.BORDER, "program": Kind.NAME, "private": Kind.NAME}.get(token.kind, Kind.MARK)
 
 
 def _tokens(text: str) -> Iterator[_Token]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from service.text.pairs import Role
 
 NAMES = range(0xF000, 0xF8FF)  # private-use characters that stand for elements in a word's place
 NAME = f"[{chr(NAMES.start)}-{chr(NAMES.stop - 1)}]"
@@ -40,6 +40,11 @@ class Piece:
     shown: str = ""  # what a reader sees of it; nothing of marks
     literal: str = ""  # how a translation has it
     name: str = ""  # the same of the start and the end of an element
+
+    @property
+    def role(self) -> Role:
+        """Names of the pair that the piece opens, and of that which it closes."""
+        return (self.name if self.kind is Kind.OPEN else None, self.name if self.kind is Kind.CLOSE else None)
 
     @property
     def is_sliceable(self) -> bool:
@@ -74,25 +79,3 @@ def reference_piece(start: int, source: str) -> Piece:
     if not source.endswith(";"):  # an old form, which only a browser recognises
         return Piece(Kind.MARK, start, end, value, source)
     return Piece(Kind.TEXT, start, end, value, source)
-
-
-def partners(pieces: Sequence[Piece]) -> list[int | None]:
-    """Return for each piece the index of the start or end that belongs to it; None where there is none.
-
-    An end tag closes the last open element of its name and leaves those inside of that one without an end.
-    """
-    found: list[int | None] = [None] * len(pieces)
-    opened: list[int] = []
-    num_open: Counter[str] = Counter()
-    for place, piece in enumerate(pieces):
-        if piece.kind is Kind.OPEN:
-            opened.append(place)
-            num_open[piece.name] += 1
-        elif piece.kind is Kind.CLOSE and num_open[piece.name]:
-            name = ""
-            while name != piece.name:
-                start = opened.pop()
-                name = pieces[start].name
-                num_open[name] -= 1
-            found[start], found[place] = place, start
-    return found

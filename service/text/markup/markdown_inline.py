@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from service.text.markup.emphasis import LINK, RUN, with_emphasis
-from service.text.markup.html import APOSTROPHE, STANDING_ALONE, is_block, is_opaque, opaque_kind
+from service.text.markup.html import APOSTROPHE, is_opaque, opaque_kind, tag_kind
 from service.text.markup.inline import NAME, Kind, Piece, opaque_piece, reference_piece, text_piece
 
 _LONGEST_LABEL = 999
@@ -123,12 +123,7 @@ class _Reader:
         name = found["tag"].lower()
         if not found["slash"] and is_opaque(name, found["attributes"]):
             return self._add_until(f"</{found['tag']}>", opaque_kind(name), found)
-        if is_block(name):
-            kind = Kind.BORDER
-        elif name in STANDING_ALONE or found["attributes"].endswith("/"):
-            kind = Kind.MARK
-        else:
-            kind = Kind.CLOSE if found["slash"] else Kind.OPEN
+        kind = tag_kind(name, found["attributes"], is_end=bool(found["slash"]))
         self.pieces.append(_opaque(kind, found.start(), found[0], name))
         return found.end()
 

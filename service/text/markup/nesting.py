@@ -100,62 +100,40 @@ def _read(sentence: str) -> _Atoms:
 
 def _elements(source: _Atoms) -> list[_Element] | None:
     """The elements of a source, outer ones before inner ones; None if they do not nest or are too deep."""
-    tree = _Tree()
+    begun, around, outermost = list[_Element](), list[_Element](), list[_Element]()  # around: begun in another sentence
+    opened: list[tuple[_Element, int]] = []  # with the atom that each begins before
     names = sorted(source.names.items(), key=lambda item: item[1], reverse=True)
     for tag, place in source.tags:
         while names and names[-1][1] < place:
-            tree.add_name(names.pop()[0])
-        if not tree.add(tag, source, place):
+            name, _ = names.pop()
+            if opened:
+                opened[-1][0].names.append(name)
+        if not tag.startswith("</"):
+            parent = opened[-1][0] if opened else None
+            element = _Element(start=tag, is_mark=tag.startswith("<img"), parent=parent)
+            begun.append(element)
+            (parent.inner if parent else outermost).append(element)
+            if not element.is_mark:
+                opened.append((element, place))
+        elif opened:
+            element, first = opened.pop()
+            element.end, element.has_words = tag, source.has_words(first, place)
+            if element.start != tag.replace("/", "", 1):
+                return None
+        else:
+            outermost = [_around(outermost, tag)]
+            around += outermost
+        if max(len(opened), len(around)) > _DEEPEST:
             return None
-    return tree.elements()
+    return [*reversed(around), *begun]
 
 
-@dataclass(slots=True, eq=False)
-class _Tree:
-    """The elements of a source while its tags are read."""
-
-    outermost: list[_Element] = field(default_factory=list)
-    begun: list[_Element] = field(default_factory=list)  # by a start tag
-    around: list[_Element] = field(default_factory=list)  # begun in another sentence, inner ones first
-    opened: list[tuple[_Element, int]] = field(default_factory=list)  # with the atom that each begins before
-
-    def add_name(self, name: str) -> None:
-        """Read a stand-in for a word."""
-        if self.opened:
-            self.opened[-1][0].names.append(name)
-
-    def add(self, tag: str, source: _Atoms, place: int) -> bool:
-        """Read a tag; false if it does not nest."""
-        if tag.startswith("</"):
-            return self._end(tag, source, place)
-        is_mark = tag.startswith("<img")
-        element = _Element(start=tag, is_mark=is_mark, parent=self.opened[-1][0] if self.opened else None)
-        self.begun.append(element)
-        (element.parent.inner if element.parent else self.outermost).append(element)
-        if not is_mark:
-            self.opened.append((element, place))
-        return len(self.opened) <= _DEEPEST
-
-    def _end(self, tag: str, source: _Atoms, place: int) -> bool:
-        start = tag.replace("/", "", 1)
-        if not self.opened:
-            self._wrap(tag)
-            return len(self.around) <= _DEEPEST
-        element, first = self.opened.pop()
-        element.end = tag
-        element.has_words = source.has_words(first, place)
-        return element.start == start
-
-    def _wrap(self, end: str) -> None:
-        """Put all elements so far into one whose start is in another sentence."""
-        element = _Element(end=end, inner=self.outermost)
-        for each in self.outermost:
-            each.parent = element
-        self.outermost = [element]
-        self.around.append(element)
-
-    def elements(self) -> list[_Element]:
-        return [*reversed(self.around), *self.begun]
+def _around(inner: list[_Element], end: str) -> _Element:
+    """An element whose start is in another sentence, around all those before its end."""
+    element = _Element(end=end, inner=inner)
+    for each in inner:
+        each.parent = element
+    return element
 
 
 def _in_source_order(source: _Atoms, translation: _Atoms) -> list[tuple[str, int]]:

@@ -1,5 +1,4 @@
-"""Alignment of a translation's words with the pieces of its source, by a network's attention. Without attention the
-words of both sides are taken to be in the same order."""
+"""Alignment of a translation's words with the pieces of its source, by a network's attention."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ _SYMBOLS = frozenset(SYMBOLS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Token:
+class TargetToken:
     """A word, punctuation mark, symbol or item of a translation."""
 
     text: str
@@ -33,21 +32,21 @@ class Token:
         return not self.is_item and self.text in _SYMBOLS
 
 
-def target_tokens(pieces: Sequence[str], weights: Floats) -> list[Token]:
+def target_tokens(pieces: Sequence[str], weights: Floats) -> list[TargetToken]:
     """The tokens of a translation of these pieces; ``weights`` are (target piece, source piece)."""
     rows = [row for row, piece in enumerate(pieces) for _ in piece]
-    tokens, end = list[Token](), 0
+    tokens, end = list[TargetToken](), 0
     for match in _TOKEN.finditer("".join(pieces)):
         first, last = rows[match.start()], rows[match.end() - 1] + 1
         is_spaced = bool(tokens) and match.start() > end
-        tokens.append(Token(match[0], is_spaced, weights[first:last].mean(axis=0)))
+        tokens.append(TargetToken(match[0], is_spaced, weights[first:last].mean(axis=0)))
         end = match.end()
     return tokens
 
 
-def without(tokens: Sequence[Token], places: Container[int]) -> list[Token]:
+def without(tokens: Sequence[TargetToken], places: Container[int]) -> list[TargetToken]:
     """The tokens without those at some places. White space before one that is removed stays before the next word."""
-    result, was_spaced = list[Token](), False
+    result, was_spaced = list[TargetToken](), False
     for place, token in enumerate(tokens):
         if place in places:
             was_spaced |= token.is_spaced
@@ -59,20 +58,11 @@ def without(tokens: Sequence[Token], places: Container[int]) -> list[Token]:
     return result
 
 
-def normalised(attention: Floats | None, targets: Sequence[str], sources: Sequence[str]) -> Floats:
+def normalised(attention: Floats, sources: Sequence[str]) -> Floats:
     """Weights (target piece, source piece) whose rows sum to 1, control symbols of the source left out."""
-    if attention is None:
-        return _diagonal(len(targets), len(sources))
     weights = attention * np.array([bool(piece) for piece in sources], np.float32)
     total = weights.sum(axis=1, keepdims=True)
     return np.asarray(weights / np.maximum(total, 1e-9), np.float32)
-
-
-def _diagonal(num_targets: int, num_sources: int) -> Floats:
-    """Weights that fall with the distance of the relative places."""
-    targets, sources = ((np.arange(count) + 0.5) / max(count, 1) for count in (num_targets, num_sources))
-    weights = np.exp(-np.abs(targets[:, None] - sources[None, :]) * max(num_targets, num_sources) * 2)
-    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def one_hot(size: int, place: int) -> Floats:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from service.text.placeholders.alignment import SourceColumns, Token, assign, one_hot, without
+from service.text.placeholders.alignment import SourceColumns, TargetToken, assign, one_hot, without
 from service.text.placeholders.items import Item, scan
 from service.text.placeholders.masking import NUMBER_SYMBOLS, SYMBOLS, Content, Masked
 
@@ -26,7 +26,7 @@ _OPENING = frozenset('¿¡(«„"“')
 class ItemTokens:
     """Numbers and names of a source as tokens of the translation, in order."""
 
-    tokens: Sequence[Token]
+    tokens: Sequence[TargetToken]
     contents: Sequence[Content]
 
     @classmethod
@@ -36,7 +36,7 @@ class ItemTokens:
         places = [*columns.symbols, *[num_columns - 1] * len(written)]
         return cls(
             [
-                Token(text, is_spaced=True, weights=one_hot(num_columns, place), is_item=True)
+                TargetToken(text, is_spaced=True, weights=one_hot(num_columns, place), is_item=True)
                 for text, place in zip(written, places, strict=False)
             ],
             masked.contents,
@@ -47,7 +47,7 @@ class ItemTokens:
         return [int(self.tokens[number].weights.argmax()) for number in numbers]
 
 
-def match_symbols(tokens: Sequence[Token], items: ItemTokens) -> dict[int, int]:
+def match_symbols(tokens: Sequence[TargetToken], items: ItemTokens) -> dict[int, int]:
     """By the place of a symbol among the tokens the number of its item. Of as many equal symbols each has the items in
     their order. Where there are more or fewer, and for symbols that the source has not, attention chooses an item of
     the class."""
@@ -84,7 +84,7 @@ def _grouped(rows: Iterable[tuple[str, int]], numbers: Iterable[tuple[str, int]]
 
 
 def _by_attention(
-    tokens: Sequence[Token], items: ItemTokens, rows: Sequence[int], numbers: Sequence[int]
+    tokens: Sequence[TargetToken], items: ItemTokens, rows: Sequence[int], numbers: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Each row with the number of the item that it looked at, none twice."""
     columns = items.columns(numbers)
@@ -92,7 +92,7 @@ def _by_attention(
     return [(row, numbers[place]) for row, place in zip(rows, chosen, strict=True) if place is not None]
 
 
-def with_items(tokens: Sequence[Token], items: ItemTokens, chosen: Mapping[int, int]) -> list[Token]:
+def with_items(tokens: Sequence[TargetToken], items: ItemTokens, chosen: Mapping[int, int]) -> list[TargetToken]:
     """The tokens with items in the place of their symbols; other symbols are left out."""
     named = [
         replace(items.tokens[chosen[place]], is_spaced=token.is_spaced) if place in chosen else token
@@ -101,7 +101,9 @@ def with_items(tokens: Sequence[Token], items: ItemTokens, chosen: Mapping[int, 
     return without(named, {place for place, token in enumerate(named) if token.is_symbol})
 
 
-def insert_missing(tokens: Sequence[Token], items: ItemTokens, missing: Sequence[int], source: str) -> list[Token]:
+def insert_missing(
+    tokens: Sequence[TargetToken], items: ItemTokens, missing: Sequence[int], source: str
+) -> list[TargetToken]:
     """The tokens with the missing items: each beside the token that looked most at its symbol in ``source``, the masked
     text, on the side where it stood; those before all words at the beginning, those behind all words at the end."""
     if not missing:
@@ -123,8 +125,8 @@ def insert_missing(tokens: Sequence[Token], items: ItemTokens, missing: Sequence
     return _merged(tokens, items, added)
 
 
-def _merged(tokens: Sequence[Token], items: ItemTokens, added: dict[int, list[int]]) -> list[Token]:
-    merged: list[Token] = []
+def _merged(tokens: Sequence[TargetToken], items: ItemTokens, added: dict[int, list[int]]) -> list[TargetToken]:
+    merged: list[TargetToken] = []
     for place in range(len(tokens) + 1):
         following = tokens[place : place + 1]
         for number in added.get(place, ()):
@@ -136,11 +138,11 @@ def _merged(tokens: Sequence[Token], items: ItemTokens, added: dict[int, list[in
     return merged
 
 
-def _after_opening(tokens: Sequence[Token]) -> int:
+def _after_opening(tokens: Sequence[TargetToken]) -> int:
     return next((place for place, token in enumerate(tokens) if token.text not in _OPENING), 0)
 
 
-def _before_final(tokens: Sequence[Token]) -> int:
+def _before_final(tokens: Sequence[TargetToken]) -> int:
     place = len(tokens)
     while place and tokens[place - 1].text in _FINAL:
         place -= 1
@@ -156,8 +158,8 @@ _MOST_ROUNDS = 3
 
 
 def without_inventions(
-    tokens: Sequence[Token], items: ItemTokens, missing: Sequence[int], *, source: str, alphabet: frozenset[str]
-) -> tuple[list[Token], list[int], int]:
+    tokens: Sequence[TargetToken], items: ItemTokens, missing: Sequence[int], *, source: str, alphabet: frozenset[str]
+) -> tuple[list[TargetToken], list[int], int]:
     """The tokens without invented items, the numbers of the items that are still missing, and how many changes were
     made. One that reads like a missing item is this item; a name of letters only is written as a plain word. Signs
     beside items are left out too if ``source``, the masked text, has none."""
@@ -193,12 +195,12 @@ def _plain_word(item: Item, alphabet: frozenset[str]) -> str:
     return plain if plain.isalpha() and not scan(plain, alphabet) else ""
 
 
-def _stays(token: Token) -> bool:
+def _stays(token: TargetToken) -> bool:
     """Whether a token stays, in what looks like code around an item."""
     return token.is_item or token.text.isalpha()
 
 
-def _read(tokens: Sequence[Token]) -> tuple[str, list[int]]:
+def _read(tokens: Sequence[TargetToken]) -> tuple[str, list[int]]:
     """The text of the tokens, a symbol for each item, and where each token ends."""
     parts, ends, length = list[str](), list[int](), 0
     for token in tokens:
@@ -208,14 +210,14 @@ def _read(tokens: Sequence[Token]) -> tuple[str, list[int]]:
     return "".join(parts), ends
 
 
-def _without_signs(tokens: Sequence[Token], source: str) -> list[Token]:
+def _without_signs(tokens: Sequence[TargetToken], source: str) -> list[TargetToken]:
     """The tokens without the signs beside items that ``source`` has not, and without units that an item has itself."""
     signs = _SIGNS.difference(source)
     stray = {place for place, token in enumerate(tokens) if not token.is_item and _is_stray(tokens, place, signs)}
     return without(tokens, stray)
 
 
-def _is_stray(tokens: Sequence[Token], place: int, signs: frozenset[str]) -> bool:
+def _is_stray(tokens: Sequence[TargetToken], place: int, signs: frozenset[str]) -> bool:
     text = tokens[place].text
     before, after = tokens[max(place - 1, 0) : place], tokens[place + 1 : place + 2]
     if text in signs:

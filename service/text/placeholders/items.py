@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Kind = Literal["number", "name", "markup", "foreign"]
+ItemKind = Literal["number", "name", "markup", "foreign"]
 
 # Marks belong to the letter before them; Python's \w leaves them out.
 _MARKS = r"\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0e31-\u0e3a\u0e47-\u0e4e"
@@ -129,7 +129,7 @@ _SCANNER = re.compile(
     """,
     re.VERBOSE,
 )
-_KINDS: dict[str, Kind] = {"name": "name", "number": "number", "markup": "markup"}
+_KINDS: dict[str, ItemKind] = {"name": "name", "number": "number", "markup": "markup"}
 _EMOJIS = re.compile(rf"(?:{_EMOJI})+", re.VERBOSE)
 _NO_KEY = re.compile(r"[\s.,:/'’()\-–+−]")
 _NUMERIC = re.compile(r"[0-9]")
@@ -140,7 +140,7 @@ class Item(NamedTuple):
     subwords cannot spell it."""
 
     text: str
-    kind: Kind
+    kind: ItemKind
     start: int
     end: int
 

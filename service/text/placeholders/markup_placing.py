@@ -6,14 +6,15 @@ A tag that opens and one that closes, or two Markdown marks alike, are a pair. P
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from service.text.placeholders.alignment import SourceColumns, Token, best_window
+from service.text.pairs import Role, partners
+from service.text.placeholders.alignment import SourceColumns, TargetToken, best_window
 from service.text.placeholders.masking import Markup, Masked, is_inline
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*|[0-9]+)[^>]*?(/?)>", re.DOTALL)
@@ -48,17 +49,17 @@ class _Node:
 
 
 def place_markups(
-    tokens: Sequence[Token], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
+    tokens: Sequence[TargetToken], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
 ) -> list[Element]:
     """The tokens of a translation and the markup of its source in their final order. ``markups`` are those of
     ``masked`` that are to be placed."""
     if not markups:
         return [_element(token) for token in tokens]
-    partners = pair_up([markup.item.text for markup in markups])
+    partner_of = partners(_role(markup.item.text) for markup in markups)
     placing = _Placing(tokens, markups, masked, columns)
     children: dict[int, list[_Node]] = defaultdict(list)
     parents = [_Node(_ROOT, None, 0, len(tokens))]
-    for number, partner in enumerate(partners):
+    for number, partner in enumerate(partner_of):
         while parents[-1].closer is not None and parents[-1].closer < number:
             parents.pop()
         if partner is not None and partner < number:
@@ -71,44 +72,24 @@ def place_markups(
     return list(_in_order(tokens, markups, children))
 
 
-def pair_up(texts: Sequence[str]) -> list[int | None]:
-    """By the number of each markup in a sentence that of its partner, None if it stands alone."""
-    partners: list[int | None] = [None] * len(texts)
-    opened: list[tuple[str, int]] = []
-    num_open: Counter[str] = Counter()
-    for number, text in enumerate(texts):
-        opens, closes, name = _role(text)
-        if closes and num_open[name]:
-            found = ""
-            while found != name:
-                found, opener = opened.pop()
-                num_open[found] -= 1
-            partners[opener], partners[number] = number, opener
-        elif opens:
-            opened.append((name, number))
-            num_open[name] += 1
-    return partners
-
-
-def _role(text: str) -> tuple[bool, bool, str]:
-    """Whether markup may open a pair, whether it may close one, and what its partner is called too."""
+def _role(text: str) -> Role:
+    """Return the names of the pair that markup may open, and of that which it may close."""
     if tag := _TAG.fullmatch(text):
-        name = tag[2].lower()
-        stands_alone = bool(tag[3]) or name in _VOID
-        return not tag[1] and not stands_alone, bool(tag[1]), f"<{name}>"
+        name = f"<{tag[2].lower()}>"
+        stands_alone = bool(tag[3]) or tag[2].lower() in _VOID
+        return (None if tag[1] or stands_alone else name, name if tag[1] else None)
     if text in ("[", "!["):
-        return True, False, "["
+        return "[", None
     if text.startswith("]("):
-        return False, True, "["
-    is_mark = _MARK.fullmatch(text) is not None
-    return is_mark, is_mark, text
+        return None, "["
+    return (text, text) if _MARK.fullmatch(text) else (None, None)
 
 
 class _Placing:
     """Finds the places of markups, one after another; no pair crosses another."""
 
     def __init__(
-        self, tokens: Sequence[Token], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
+        self, tokens: Sequence[TargetToken], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
     ) -> None:
         self._tokens, self._markups, self._text = tokens, markups, masked.text
         self._columns, self._visible_before = columns.of(markup.place for markup in markups), columns.visible_before
@@ -137,7 +118,7 @@ class _Placing:
             return parent.start
         if markup.place >= self._last:
             return parent.end
-        opens, closes, _ = _role(markup.item.text)
+        opens, closes = _role(markup.item.text)
         weights = self._weights[parent.start : parent.end]
         if opens and not closes:
             return parent.start + _fixed_window(weights[:, column:].sum(axis=1) - _THRESHOLD, is_last=True)[0]
@@ -180,7 +161,7 @@ def _fixed_window(gains: npt.NDArray[np.float64], *, is_first: bool = False, is_
 
 
 def _in_order(
-    tokens: Sequence[Token], markups: Sequence[Markup], children: dict[int, list[_Node]]
+    tokens: Sequence[TargetToken], markups: Sequence[Markup], children: dict[int, list[_Node]]
 ) -> Iterator[Element]:
     """What the tree of markups reads as from left to right."""
     waiting = [(_Node(_ROOT, None, 0, len(tokens)), iter(_sorted(children[_ROOT])))]
@@ -205,7 +186,7 @@ def _sorted(nodes: Sequence[_Node]) -> list[_Node]:
     return sorted(nodes, key=lambda node: (node.start, node.number))
 
 
-def _element(token: Token) -> Element:
+def _element(token: TargetToken) -> Element:
     return Element(token.text, token.is_item, is_spaced=token.is_spaced)
 
 

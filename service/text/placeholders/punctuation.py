@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from service.text.placeholders.alignment import Token
+from service.text.placeholders.alignment import TargetToken
 
 QUOTES = '"“”„«»'
 _PAIRS = ("()", "[]", QUOTES)
@@ -29,8 +29,8 @@ def needs_mending(source: str, translation: str, language: str) -> bool:
 
 
 def mended(
-    tokens: Sequence[Token], source: str, pieces: Sequence[str], *, language: str, alphabet: frozenset[str]
-) -> list[Token]:
+    tokens: Sequence[TargetToken], source: str, pieces: Sequence[str], *, language: str, alphabet: frozenset[str]
+) -> list[TargetToken]:
     """The tokens of a translation with the marks of ``alphabet`` that it lacks; ``pieces`` are the source's."""
     tokens = _with_both_halves(tokens, source, pieces, alphabet) if tokens else []
     mark = tokens[-1].text if tokens else ""
@@ -40,7 +40,7 @@ def mended(
     return _with_opening_mark(tokens, opening)
 
 
-def _with_opening_mark(tokens: Sequence[Token], opening: str) -> list[Token]:
+def _with_opening_mark(tokens: Sequence[TargetToken], opening: str) -> list[TargetToken]:
     """The tokens of a Spanish sentence with the mark that opens it."""
     first = next((place for place, token in enumerate(tokens) if token.text not in _MATES), 0)
     following = tokens[first]
@@ -49,8 +49,8 @@ def _with_opening_mark(tokens: Sequence[Token], opening: str) -> list[Token]:
 
 
 def _with_both_halves(
-    tokens: Sequence[Token], source: str, pieces: Sequence[str], alphabet: frozenset[str]
-) -> list[Token]:
+    tokens: Sequence[TargetToken], source: str, pieces: Sequence[str], alphabet: frozenset[str]
+) -> list[TargetToken]:
     """The tokens with the other half of brackets or quotation marks of which they have one and the source both."""
     tokens = list(tokens)
     for marks in _PAIRS:
@@ -66,7 +66,7 @@ def _with_both_halves(
     return tokens
 
 
-def _completed(tokens: list[Token], place: int, inside: range) -> list[Token]:
+def _completed(tokens: list[TargetToken], place: int, inside: range) -> list[TargetToken]:
     """The tokens with the mate of the mark at ``place``; ``inside`` are the source pieces between the two."""
     mark = tokens[place]
     mate = replace(mark, text=_MATES[mark.text], is_spaced=False)
@@ -84,7 +84,7 @@ def _completed(tokens: list[Token], place: int, inside: range) -> list[Token]:
     return [*tokens[:start], opening, *(replace(each, is_spaced=False) for each in first), *tokens[start + 1 :]]
 
 
-def _opens(tokens: Sequence[Token], place: int) -> bool:
+def _opens(tokens: Sequence[TargetToken], place: int) -> bool:
     """Whether a mark opens a pair: by what it is, or by where white space stands."""
     text = tokens[place].text
     if text in "([«„":

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from service.text.casing import Casing, in_capitals
-from service.text.placeholders.alignment import Floats, SourceColumns, Token, normalised, target_tokens
+from service.text.placeholders.alignment import Floats, SourceColumns, TargetToken, normalised, target_tokens
 from service.text.placeholders.contents import ItemTokens, insert_missing, match_symbols, with_items, without_inventions
-from service.text.placeholders.items import Item, Kind, localize, scan
+from service.text.placeholders.items import Item, ItemKind, localize, scan
 from service.text.placeholders.markup_placing import Element, place_markups
 from service.text.placeholders.masking import Markup, Masked, compose
 from service.text.placeholders.punctuation import mended, needs_mending
@@ -45,7 +45,7 @@ class Restored:
 
 
 def restore(
-    masked: Masked, *, sources: Sequence[str], targets: Sequence[str], attention: Floats | None, style: Style
+    masked: Masked, *, sources: Sequence[str], targets: Sequence[str], attention: Floats, style: Style
 ) -> Restored:
     """The translation whose pieces are ``targets``. ``sources`` are the texts of the pieces that the network read,
     control symbols empty; ``attention`` is (target piece, source piece)."""
@@ -54,7 +54,7 @@ def restore(
         return Restored(text=plain)
     columns = SourceColumns(masked.text, sources)
     items = ItemTokens.of(masked, written_items(masked, style), columns, len(sources))
-    tokens = target_tokens(targets, normalised(attention, targets, sources))
+    tokens = target_tokens(targets, normalised(attention, sources))
     chosen = match_symbols(tokens, items)
     symbols = [place for place, token in enumerate(tokens) if token.is_symbol]
     draft = _completed(tokens, items, chosen, masked, style)
@@ -88,12 +88,12 @@ def join_parts(source: str, pieces: Sequence[str], style: Style) -> str:
 class _Draft:
     """The tokens of a translation with all numbers and names, and how many of them were put in or removed."""
 
-    tokens: list[Token]
+    tokens: list[TargetToken]
     num_repairs: int
 
 
 def _completed(
-    tokens: Sequence[Token], items: ItemTokens, chosen: Mapping[int, int], masked: Masked, style: Style
+    tokens: Sequence[TargetToken], items: ItemTokens, chosen: Mapping[int, int], masked: Masked, style: Style
 ) -> _Draft:
     """The tokens with their symbols named by ``chosen``, the missing items inserted, and invented ones removed."""
     tokens = with_items(tokens, items, chosen)
@@ -105,7 +105,7 @@ def _completed(
     return _Draft(insert_missing(tokens, items, missing, masked.text), num_changes + len(missing))
 
 
-def _expected(masked: Masked, items: ItemTokens) -> Counter[tuple[Kind, str]]:
+def _expected(masked: Masked, items: ItemTokens) -> Counter[tuple[ItemKind, str]]:
     """How often the translation must have each item, by kind and text."""
     contents = [(content.item.kind, token.text) for content, token in zip(masked.contents, items.tokens, strict=True)]
     return Counter([*contents, *((markup.item.kind, markup.item.text) for markup in masked.markups)])
@@ -127,7 +127,7 @@ def _is_plain(masked: Masked, translation: str, style: Style) -> bool:
     return not needs_mending(masked.text, translation, style.language)
 
 
-def _cased(tokens: Sequence[Token], style: Style) -> list[Token]:
+def _cased(tokens: Sequence[TargetToken], style: Style) -> list[TargetToken]:
     """The tokens in capitals where the source is, but for items and the endings of numbers, as in 1er; with one at the
     beginning where the source is a title."""
     tokens = list(tokens)
@@ -145,13 +145,13 @@ def _cased(tokens: Sequence[Token], style: Style) -> list[Token]:
     ]
 
 
-def _is_ending(tokens: Sequence[Token], place: int) -> bool:
+def _is_ending(tokens: Sequence[TargetToken], place: int) -> bool:
     return (
         place > 0 and tokens[place - 1].is_item and not tokens[place].is_spaced and tokens[place - 1].text[-1].isdigit()
     )
 
 
-def _with_shown(tokens: Sequence[Token], markups: Sequence[Markup]) -> tuple[list[Token], list[Markup]]:
+def _with_shown(tokens: Sequence[TargetToken], markups: Sequence[Markup]) -> tuple[list[TargetToken], list[Markup]]:
     """The tokens with entities in the place of the quotation marks that the network saw for them, and the markups that
     are still to be placed."""
     tokens, remaining = list(tokens), []
@@ -175,7 +175,9 @@ def _apart(elements: Sequence[Element]) -> list[Element]:
 _WIDEST = 3  # spaces; no item has as many inside
 
 
-def joined(elements: Sequence[Element], *, expected: Counter[tuple[Kind, str]], alphabet: frozenset[str]) -> str | None:
+def joined(
+    elements: Sequence[Element], *, expected: Counter[tuple[ItemKind, str]], alphabet: frozenset[str]
+) -> str | None:
     """The text of the elements, if the items that are found in it are the expected ones, by kind and text; else None.
     Where they would be read as others, spaces are added around them."""
     gaps = _gaps(elements)

@@ -8,7 +8,7 @@ import pytest
 from bench.chaos.bundles import DAMAGES, ModelsFolder
 from service.bundle import load_bundle
 from service.errors import BundleError
-from service.predictors.self_test import replay
+from service.predictors.predictor import replay
 from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession
 from tests.fakes import lexicon_graph, write_bundle

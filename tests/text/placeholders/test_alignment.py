@@ -66,12 +66,6 @@ def test_places_are_found_in_pieces_that_fold_characters():
     assert columns.of(places) == [1, 4, 6, 7, 9]
 
 
-def test_without_attention_both_sides_have_the_same_order():
-    weights = normalised(None, ["a"] * 4, ["a"] * 4)
-    assert weights.argmax(axis=1).tolist() == [0, 1, 2, 3]
-    assert np.allclose(weights.sum(axis=1), 1)
-
-
 def test_control_symbols_are_looked_at_by_no_word():
-    weights = normalised(np.array([[0.8, 0.1, 0.1]], np.float32), ["a"], ["", "b", "c"])
+    weights = normalised(np.array([[0.8, 0.1, 0.1]], np.float32), ["", "b", "c"])
     assert np.allclose(weights, [[0, 0.5, 0.5]])

@@ -24,12 +24,19 @@ def pieces_of(text):
     return re.findall(r" ?\w+| ?\S", text)
 
 
+def in_order(num_targets, num_sources):
+    """Attention that falls with the distance of the relative places."""
+    targets, sources = ((np.arange(count) + 0.5) / max(count, 1) for count in (num_targets, num_sources))
+    distances = np.abs(targets[:, None] - sources[None, :])
+    return np.exp(-distances * max(num_targets, num_sources) * 2).astype(np.float32)
+
+
 def translate(source, target, alignment="", **style):
     """``target`` with the items of ``source``; ``alignment`` pairs words of the masked source with those of the target,
     "0-1 1-0", and is attention in the order of the words if it is empty."""
     masked = mask(source, ALPHABET)
     sources, targets = ["", *pieces_of(masked.text), ""], pieces_of(target)
-    weights = None
+    weights = in_order(len(targets), len(sources))
     if alignment:
         weights = np.zeros((len(targets), len(sources)), np.float32)
         for link in alignment.split():
@@ -126,7 +133,8 @@ def test_items_that_would_be_read_as_others_are_kept_apart(source, target, expec
     masked = mask(source, alphabet)
     style = Style(language="es", alphabet=alphabet)
     sources, targets = pieces_of(masked.text), pieces_of(target)
-    assert restore(masked, sources=sources, targets=targets, attention=None, style=style).text == expected
+    attention = in_order(len(targets), len(sources))
+    assert restore(masked, sources=sources, targets=targets, attention=attention, style=style).text == expected
 
 
 def test_where_nothing_else_can_be_done_the_source_is_its_translation():
@@ -217,8 +225,9 @@ def test_the_items_of_any_translation_are_those_of_its_source(source, target, st
     source, targets = "".join(map("".join, source)).strip(), ["".join(each) for each in target]
     masked = mask(source, ALPHABET)
     sources = ["", *pieces_of(masked.text), ""]
-    random = None if seed is None else np.random.default_rng(seed).random((len(targets), len(sources)), np.float32)
-    found = restore(masked, sources=sources, targets=targets, attention=random, style=style)
+    shape = len(targets), len(sources)
+    attention = in_order(*shape) if seed is None else np.random.default_rng(seed).random(shape, np.float32)
+    found = restore(masked, sources=sources, targets=targets, attention=attention, style=style)
     assert keys_of(found.text) == keys_of(source)
     assert len(found.names) == sum(target[-1] in SYMBOLS for target in targets)
     if not style.localizes_numbers:

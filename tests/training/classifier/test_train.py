@@ -15,7 +15,7 @@ for package in ("onnx", "matplotlib", "vaderSentiment"):
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, VOCABULARIES, Bundle, load_bundle
 from service.predictors.classifier import Classifier
-from service.predictors.self_test import replay
+from service.predictors.predictor import replay
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from service.text.vocabulary import load_vocabularies

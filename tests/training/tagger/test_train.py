@@ -12,7 +12,7 @@ for package in ("onnx", "sklearn", "matplotlib"):
     pytest.importorskip(package)
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, VOCABULARIES, load_bundle
-from service.predictors.self_test import replay
+from service.predictors.predictor import replay
 from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession
 from service.text.batch import pad

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.text.sentence import Sentence
+from service.text.tokenizer import Sentence
 from training.tokenizer.conll18 import evaluate, raw_text, read_gold, segmentation_of
 
 GOLD = """\

@@ -283,7 +283,6 @@ def test_whole_searches_come_out_as_with_torch(every_kind, beam_size):
                 beam_size=beam_size,
                 num_hypotheses=beam_size,
                 max_tokens=2 * int(length) + 10,
-                wants_attention=True,
             )
             for row, length in zip(batch.ids, batch.lengths, strict=True)
         ]

@@ -12,7 +12,7 @@ for package in ("onnx", "sacrebleu", "sacremoses", "matplotlib"):
     pytest.importorskip(package)
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, SUBWORDS, load_bundle
-from service.predictors.self_test import replay
+from service.predictors.predictor import replay
 from service.predictors.translation import LanguagePair as Pair
 from service.predictors.translation import TranslateOptions as Wish
 from service.runtime.session import OnnxSession

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.languages import match_language
+from service.predictors.translation import match_language
 
 KNOWN = ["en", "es", "de", "pt", "pt-BR", "zh-Hant"]
 
