@@ -19,8 +19,8 @@ from libretranslatepy import LibreTranslateAPI
 
 from service.api.form import MAX_FIELDS, decode_form
 from service.api.libretranslate import LibreTranslateRequest
-from service.api_keys import line_for
 from service.errors import InvalidRequestError, MalformedRequestError
+from service.keys import line_for
 from tests.api.conftest import Run, Serve, Served
 from tests.api.listening import Running
 
