@@ -110,14 +110,7 @@ def create_app(
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
-    load_limits = LoadLimits(
-        paths=frozenset(path for task in tasks for path in task.paths),
-        row_paths=ROW_PATHS,
-        max_in_flight=settings.max_requests,
-        wait_seconds=engine.thread_pool.wait_seconds,
-        default_timeout_ms=settings.default_timeout_ms,
-        needs_key=access.keys is not None,
-    )
+    load_limits = load_limits_of(engine, tasks, needs_key=access.keys is not None)
     return App(
         litestar=app,
         requests=in_middlewares(app, engine, request_log, AllowedHosts.of(settings, settings.host), load_limits),
@@ -184,6 +177,17 @@ def task_routes(engine: Engine, access: AccessPolicy, rules: BodyRules) -> list[
         task_route(ScoreEndpoint(services)),
         libretranslate_route(LibreTranslateEndpoint(services), rules),
     ]
+
+
+def load_limits_of(engine: Engine, tasks: Sequence[HTTPRouteHandler], *, needs_key: bool) -> LoadLimits:
+    return LoadLimits(
+        paths=frozenset(path for task in tasks for path in task.paths),
+        row_paths=ROW_PATHS,
+        max_in_flight=engine.settings.max_requests,
+        wait_seconds=engine.thread_pool.wait_seconds,
+        default_timeout_ms=engine.settings.default_timeout_ms,
+        needs_key=needs_key,
+    )
 
 
 def operation_routes(engine: Engine, *, with_metrics: bool) -> list[HTTPRouteHandler]:

@@ -147,8 +147,13 @@ class LibreTranslateEndpoint(TranslateEndpoint):
 
 def libretranslate_route(endpoint: LibreTranslateEndpoint, rules: BodyRules) -> HTTPRouteHandler:
     """Make the route that translates."""
-    form = requests_by(rules, FormRequest)
-    return task_route(endpoint, problems=libretranslate_problems(), opt=KEY_IN_BODY, request_class=form)
+    return task_route(
+        endpoint,
+        problems=libretranslate_problems(),
+        opt=KEY_IN_BODY,
+        request_class=requests_by(rules, FormRequest),
+        operation_id="CompatLibretranslateTranslateLibretranslate",
+    )
 
 
 def languages_route(registry: ModelRegistry) -> HTTPRouteHandler:
