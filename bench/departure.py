@@ -26,7 +26,7 @@ from litestar.types import Receive
 
 from bench.client import Address, Connection, Request, encode_request, saturate, text_request
 from bench.process import ROOT, ServiceProcess
-from service.api.endpoint import WATCH_AFTER_SECONDS, watching_for_disconnect
+from service.api.context import WATCH_AFTER_SECONDS, watching_for_disconnect
 
 MAX_OPEN = 200
 MAX_STAY_SECONDS = 0.15

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bench.latency import percentile
@@ -13,7 +12,7 @@ from bench.workload import SENTENCES
 from service.bundle import Bundle
 from service.decoding.search import Hypotheses, Search
 from service.errors import BundleError
-from service.models.loading import OpenSession, find_versions, highest_of, open_translator, precision_of
+from service.models.loading import OpenSession, find_versions, highest_of, precision_of
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import open_session
@@ -61,7 +60,8 @@ def open_bare(bundle: Bundle, *, precision: str | None = None, open_session: Ope
     """Open a translator as it is served, on the processor; in this precision if the bundle has it, else in its default
     one."""
     chosen = precision_of(bundle, Settings(precision=precision))
-    return open_translator(bundle, chosen, partial(open_session, device="cpu"))
+    encoder, step = (open_session(path, device="cpu") for path in (bundle.encoder(chosen), bundle.graph(chosen)))
+    return Translator(bundle, encoder=encoder, step=step)
 
 
 def read_sentences(path: Path = SENTENCES) -> list[str]:

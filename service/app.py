@@ -11,26 +11,25 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.api.access import AccessPolicy, build_access_policy
+from service.api.access import AccessPolicy
 from service.api.body import BodyRules, requests_by
 from service.api.body_budget import BodyBudget
-from service.api.classify import ClassifyEndpoint, classify_route
+from service.api.browsers import AllowedHosts, cross_origin
+from service.api.classify import ClassifyEndpoint
 from service.api.compression import CompressionMiddleware
-from service.api.endpoint import Services
-from service.api.generate import GenerateEndpoint, generate_route
-from service.api.hosts import AllowedHosts, HostMiddleware
+from service.api.context import RequestLog
+from service.api.endpoint import Services, task_route
+from service.api.generate import GenerateEndpoint
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
 from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes
 from service.api.problems import HANDLERS
-from service.api.request_log import RequestLog
-from service.api.score import ScoreEndpoint, score_route
-from service.api.security_headers import cross_origin
+from service.api.score import ScoreEndpoint
 from service.api.side_thread import MemoryReturn, SideThread
-from service.api.tag import TagEndpoint, tag_route
-from service.api.translate import TranslateEndpoint, translate_route
+from service.api.tag import TagEndpoint
+from service.api.translate import TranslateEndpoint
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.models.cards import request_limits
@@ -82,7 +81,7 @@ def create_app(
     tracer = tracer or choose_tracer(settings.tracing)
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
-    access = build_access_policy(settings)
+    access = AccessPolicy.of(settings)
     engine = create_engine(settings, open_session, preloaded, worker_metrics or Metrics(), access.reread_keys)
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer)
@@ -111,15 +110,7 @@ def create_app(
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
-    load_limits = LoadLimits(
-        paths=frozenset(path for task in tasks for path in task.paths),
-        row_paths=ROW_PATHS,
-        max_in_flight=settings.max_requests,
-        wait_seconds=engine.thread_pool.wait_seconds,
-        default_timeout_ms=settings.default_timeout_ms,
-        metrics=engine.metrics,
-        needs_key=access.keys is not None,
-    )
+    load_limits = load_limits_of(engine, tasks, needs_key=access.keys is not None)
     return App(
         litestar=app,
         requests=in_middlewares(app, engine, request_log, AllowedHosts.of(settings, settings.host), load_limits),
@@ -151,10 +142,14 @@ def in_middlewares(
     app: ASGIApp, engine: Engine, request_log: RequestLog, hosts: AllowedHosts, load_limits: LoadLimits | None = None
 ) -> ASGIApp:
     """Wrap an application in what every request passes, from the inside to the outside."""
-    app = HostMiddleware(CompressionMiddleware(app), hosts=hosts)
     bodies = BodyBudget(engine.settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     wrapped: Any = ContextMiddleware(
-        app, request_log=request_log, lifecycle=engine.lifecycle, bodies=bodies, load_limits=load_limits
+        CompressionMiddleware(app),
+        request_log=request_log,
+        lifecycle=engine.lifecycle,
+        bodies=bodies,
+        hosts=hosts,
+        load_limits=load_limits,
     )
     if root_path := engine.settings.root_path:
         wrapped = with_root_path(wrapped, root_path)
@@ -175,13 +170,24 @@ def task_routes(engine: Engine, access: AccessPolicy, rules: BodyRules) -> list[
         access=access if access.is_needed else None,
     )
     return [
-        tag_route(TagEndpoint(services)),
-        classify_route(ClassifyEndpoint(services)),
-        translate_route(TranslateEndpoint(services)),
-        generate_route(GenerateEndpoint(services)),
-        score_route(ScoreEndpoint(services)),
+        task_route(TagEndpoint(services)),
+        task_route(ClassifyEndpoint(services)),
+        task_route(TranslateEndpoint(services)),
+        task_route(GenerateEndpoint(services)),
+        task_route(ScoreEndpoint(services)),
         libretranslate_route(LibreTranslateEndpoint(services), rules),
     ]
+
+
+def load_limits_of(engine: Engine, tasks: Sequence[HTTPRouteHandler], *, needs_key: bool) -> LoadLimits:
+    return LoadLimits(
+        paths=frozenset(path for task in tasks for path in task.paths),
+        row_paths=ROW_PATHS,
+        max_in_flight=engine.settings.max_requests,
+        wait_seconds=engine.thread_pool.wait_seconds,
+        default_timeout_ms=engine.settings.default_timeout_ms,
+        needs_key=needs_key,
+    )
 
 
 def operation_routes(engine: Engine, *, with_metrics: bool) -> list[HTTPRouteHandler]:

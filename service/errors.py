@@ -44,7 +44,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Self
+
+MAX_REPORTED = 20  # of many mistakes in one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,17 @@ class InvalidRequestError(RequestError):
     """The body is JSON, but not a valid request; ``errors`` says where."""
 
     status, kind, title = 422, "invalid_request", "Invalid request"
+
+    @classmethod
+    def at(cls, path: str, message: str) -> Self:
+        """Return the error of one field; ``message`` goes on from its path, as ``must not be empty``."""
+        return cls.of([FieldError(path=path, message=message)])
+
+    @classmethod
+    def of(cls, problems: Sequence[FieldError]) -> Self:
+        """Return the error that names these fields, the first ones of many."""
+        first = problems[0]
+        return cls(": ".join(filter(None, (first.path, first.message))), errors=problems[:MAX_REPORTED])
 
 
 class NoWordsError(InvalidRequestError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -44,13 +45,15 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self._counter, self._histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
+        self._plain_gauge = partial(Gauge, registry=registry)
         self._queues: list[QueueGauge] = []
         self._decoders: list[DecoderGauge] = []
-        self._declare_requests(registry)
-        self._declare_runs(registry)
+        self._declare_requests()
+        self._declare_runs()
         self._declare_queues()
-        self._declare_decoder(registry)
-        self._declare_reloads(registry)
+        self._declare_decoder()
+        self._declare_reloads()
         self._declare_process()
 
     def watch(self, queue: QueueGauge) -> None:
@@ -80,58 +83,46 @@ class Metrics:
     async def keep_fresh(self) -> None:
         """Keep this process's gauges up to date for other workers, until cancelled: there are none here."""
 
-    def _declare_requests(self, registry: CollectorRegistry) -> None:
-        self.requests = Counter(
-            "ribbon_requests", "Answers by route and status.", ["route", "status"], registry=registry
+    def _declare_requests(self) -> None:
+        self.requests = self._counter("ribbon_requests", "Answers by route and status.", ["route", "status"])
+        self.errors = self._counter("ribbon_errors", "Problems by kind.", ["kind"])
+        self.lost_log_lines = count_lost_log_lines(self.registry)
+        self.key_items = self._counter("ribbon_key_items", "Items answered by key.", ["key"])
+        self.in_flight = self._plain_gauge(
+            "ribbon_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum"
         )
-        self.errors = Counter("ribbon_errors", "Problems by kind.", ["kind"], registry=registry)
-        self.lost_log_lines = count_lost_log_lines(registry)
-        self.key_items = Counter("ribbon_key_items", "Items answered by key.", ["key"], registry=registry)
-        self.in_flight = Gauge(
-            "ribbon_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
-        )
-        stages = Histogram(
+        stages = self._histogram(
             "ribbon_stage_seconds",
             "Time of one answered request in a stage: queue, model, total.",
             ["stage"],
             buckets=_SECONDS,
-            registry=registry,
         )
         self.queue_seconds = stages.labels("queue")
         self.model_seconds = stages.labels("model")
         self.total_seconds = stages.labels("total")
-        self.tokens = Counter("ribbon_tokens", "Tokens answered, padding not counted.", registry=registry)
+        self.tokens = self._counter("ribbon_tokens", "Tokens answered, padding not counted.")
 
-    def _declare_runs(self, registry: CollectorRegistry) -> None:
+    def _declare_runs(self) -> None:
         """Declare the metrics of runs: one run of a graph answers all of its rows."""
-        self.batch_rows = Histogram("ribbon_batch_rows", "Rows of a run.", buckets=_ROWS, registry=registry)
-        self.batch_cells = Histogram(
-            "ribbon_batch_cells", "Rows x longest row of a run.", buckets=_CELLS, registry=registry
+        self.batch_rows = self._histogram("ribbon_batch_rows", "Rows of a run.", buckets=_ROWS)
+        self.batch_cells = self._histogram("ribbon_batch_cells", "Rows x longest row of a run.", buckets=_CELLS)
+        self.run_seconds = self._histogram("ribbon_run_seconds", "Time of a run on its thread.", buckets=_STEP_SECONDS)
+        self.loop_lag_seconds = self._histogram(
+            "ribbon_loop_lag_seconds", "How late the event loop's timers are.", buckets=_SECONDS
         )
-        self.run_seconds = Histogram(
-            "ribbon_run_seconds", "Time of a run on its thread.", buckets=_STEP_SECONDS, registry=registry
-        )
-        self.loop_lag_seconds = Histogram(
-            "ribbon_loop_lag_seconds", "How late the event loop's timers are.", buckets=_SECONDS, registry=registry
-        )
-        self.longest_run_seconds = Gauge(
+        self.longest_run_seconds = self._plain_gauge(
             "ribbon_longest_run_seconds",
             "The longest time that one run of a model may hold a thread, measured before the service was ready.",
             ["model"],
-            registry=registry,
             multiprocess_mode="livemax",
         )
-        self.padding_ratio = Histogram(
-            "ribbon_batch_padding_ratio",
-            "Share of a run's cells that is padding.",
-            buckets=_RATIOS,
-            registry=registry,
+        self.padding_ratio = self._histogram(
+            "ribbon_batch_padding_ratio", "Share of a run's cells that is padding.", buckets=_RATIOS
         )
-        self.device = Gauge(
+        self.device = self._plain_gauge(
             "ribbon_device_info",
             "1 for the device on which this process runs models.",
             ["device"],
-            registry=registry,
             multiprocess_mode="livemax",
         )
 
@@ -141,57 +132,49 @@ class Metrics:
         self._gauge(
             "ribbon_queue_oldest_age_seconds",
             "How long the oldest row has waited; 0 when none does.",
-            lambda: _longest(q.oldest_age_seconds for q in self._queues),
+            lambda: max((q.oldest_age_seconds for q in self._queues), default=0.0),
             across="livemax",
         )
 
-    def _declare_decoder(self, registry: CollectorRegistry) -> None:
+    def _declare_decoder(self) -> None:
         """Declare the metrics of decoder steps: one step is one run of the decoder's graph."""
         self._gauge(
             "ribbon_decoder_live_rows",
             "Places of all beams being decoded.",
             lambda: sum(each.live_rows for each in self._decoders),
         )
-        self.decoder_steps = Counter("ribbon_decoder_steps", "Steps.", registry=registry)
-        self.decoder_step_rows = Histogram(
-            "ribbon_decoder_step_rows", "Hypotheses of a step.", buckets=_ROWS, registry=registry
+        self.decoder_steps = self._counter("ribbon_decoder_steps", "Steps.")
+        self.decoder_step_rows = self._histogram("ribbon_decoder_step_rows", "Hypotheses of a step.", buckets=_ROWS)
+        self.decoder_step_seconds = self._histogram(
+            "ribbon_decoder_step_seconds", "Time of a step in the model.", buckets=_STEP_SECONDS
         )
-        self.decoder_step_seconds = Histogram(
-            "ribbon_decoder_step_seconds", "Time of a step in the model.", buckets=_STEP_SECONDS, registry=registry
-        )
-        self.decoder_bookkeeping_seconds = Histogram(
+        self.decoder_bookkeeping_seconds = self._histogram(
             "ribbon_decoder_bookkeeping_seconds",
             "Time between the model's runs: who joins, who leaves, which hypotheses go on.",
             buckets=_STEP_SECONDS,
-            registry=registry,
         )
-        self.decoder_target_tokens = Counter(
-            "ribbon_decoder_target_tokens", "Tokens of the best hypotheses answered.", registry=registry
+        self.decoder_target_tokens = self._counter(
+            "ribbon_decoder_target_tokens", "Tokens of the best hypotheses answered."
         )
-        self.decoder_admitted = Counter(
-            "ribbon_decoder_admitted", "Sentences that began to be decoded.", registry=registry
-        )
-        self.decoder_cancelled = Counter(
+        self.decoder_admitted = self._counter("ribbon_decoder_admitted", "Sentences that began to be decoded.")
+        self.decoder_cancelled = self._counter(
             "ribbon_decoder_cancelled",
             "Sentences given up before they were answered, cancelled or expired.",
             ["reason"],
-            registry=registry,
         )
 
-    def _declare_reloads(self, registry: CollectorRegistry) -> None:
+    def _declare_reloads(self) -> None:
         """Declare the metrics of models, whose labels come from the manifests and the settings."""
-        self.reloads = count_reloads(registry)
-        self.models_loaded_at = Gauge(
+        self.reloads = count_reloads(self.registry)
+        self.models_loaded_at = self._plain_gauge(
             "ribbon_models_loaded_timestamp_seconds",
             "When the models that are served were last found to be those of the folder.",
-            registry=registry,
             multiprocess_mode="livemin",
         )
-        self.model_info = Gauge(
+        self.model_info = self._plain_gauge(
             "ribbon_model_info",
             "1 for each model that is served, 0 for one that was.",
             ["name", "version", "task", "precision", "checksum"],
-            registry=registry,
             multiprocess_mode="livemax",
         )
 
@@ -230,7 +213,3 @@ def count_worker_restarts(registry: CollectorRegistry) -> Counter:
 def count_lost_log_lines(registry: CollectorRegistry) -> Counter:
     """Declare the counter of lines that the log lost, which a supervisor has too."""
     return Counter("ribbon_log_lines_lost", "Lines of the log that could not be written.", registry=registry)
-
-
-def _longest(ages: Iterable[float]) -> float:
-    return max(ages, default=0.0)

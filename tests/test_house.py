@@ -14,7 +14,7 @@ from bench.architecture import ROOMS, Import, imports_of, imports_under, room_of
 ROOT = Path(__file__).parents[1]
 
 # What starts, binds, forks and ends; no room knows of it.
-FRONT = ("__main__", "keys", "serving")
+FRONT = ("__main__", "serving")
 # Anybody may use them, and they use the errors.
 LEAVES = (
     "settings",
@@ -23,7 +23,7 @@ LEAVES = (
     "metrics_multiprocess",
     "telemetry",
     "lifecycle",
-    "api_keys",
+    "keys",
     "logs",
 )
 TRAINING_USES = {"text", "bundle", "errors"}

@@ -1,21 +1,114 @@
-"""Access policy: every request is checked for an API key and for a rate limit before its body is read."""
+"""Access policy: every request is checked for an API key and for a rate limit before its body is read.
+
+A rate limit is a bucket of items per caller that fills at a steady rate. The generic cell rate algorithm (GCRA, ITU-T
+I.371, 1996) keeps one number for it, the moment at which the bucket will be full again. Items move it into the future;
+as long as it is no further off than a whole bucket takes to fill, they are let through.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from math import ceil, floor
+from typing import Any, Self
 
 from litestar import Request
 
 from service.api.context import RequestContext, context_of
-from service.api.rate_limit import Allowance, RateLimiter, Terms
-from service.api_keys import ApiKey, ApiKeys
-from service.errors import UnauthorizedError
+from service.errors import InvalidRequestError, RateLimitedError, UnauthorizedError
+from service.keys import ApiKey, ApiKeys
 from service.settings import Settings
 
 OPEN: Mapping[str, bool] = {"open": True}  # a route's ``opt``: needs no key
 KEY_IN_BODY: Mapping[str, bool] = {"open": True}  # its handler asks for one, with ``identify``
+MAX_CALLERS = 10_000  # whose buckets are remembered; the longest unseen is forgotten first, and is full again then
+_ROUNDING = 1e-9  # of an item: sums of floating-point times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """A steady rate, and how much may come at once after a pause."""
+
+    items_per_second: float
+    burst: int
+
+    @property
+    def seconds_per_item(self) -> float:
+        return 1 / self.items_per_second
+
+    @property
+    def seconds_to_fill(self) -> float:
+        """Seconds until an empty bucket is full."""
+        return self.burst / self.items_per_second
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """State of a caller's bucket, in the words of draft-ietf-httpapi-ratelimit-headers-10."""
+
+    allowance: Allowance
+    fill_seconds: float  # until the bucket is full again
+
+    @property
+    def remaining(self) -> int:
+        return max(0, floor(self.allowance.burst - self.fill_seconds * self.allowance.items_per_second + _ROUNDING))
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "ratelimit-policy": f'"items";q={self.allowance.burst};w={ceil(self.allowance.seconds_to_fill)}',
+            "ratelimit": f'"items";r={self.remaining};t={ceil(self.fill_seconds)}',
+        }
+
+
+class RateLimiter:
+    """Buckets of all callers in this process."""
+
+    def __init__(self, *, max_callers: int = MAX_CALLERS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # of buckets that are not full
+        self._max_callers = max_callers
+        self._clock = clock
+
+    def standing(self, bucket: str, allowance: Allowance) -> Standing:
+        return Standing(allowance, max(0.0, self._full_at.get(bucket, 0.0) - self._clock()))
+
+    def check(self, bucket: str, allowance: Allowance) -> None:
+        """Raise RateLimitedError if not even one item would be let through."""
+        _check_wait(self.standing(bucket, allowance), 1)
+
+    def take(self, bucket: str, allowance: Allowance, items: int) -> Standing:
+        """Count these items, all or none. Raises RateLimitedError if they must wait, InvalidRequestError if they can
+        never pass at once."""
+        if items > allowance.burst:
+            most = allowance.burst
+            message = f"the request holds {items} items; the rate limit never lets more than {most} through at once"
+            raise InvalidRequestError.at("", message)
+        now = self._clock()
+        before = Standing(allowance, max(0.0, self._full_at.get(bucket, 0.0) - now))
+        _check_wait(before, items)
+        after = Standing(allowance, before.fill_seconds + items * allowance.seconds_per_item)
+        self._full_at[bucket] = now + after.fill_seconds
+        self._full_at.move_to_end(bucket)
+        if len(self._full_at) > self._max_callers:
+            self._full_at.popitem(last=False)
+        return after
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+
+def _check_wait(standing: Standing, items: int) -> None:
+    allowance = standing.allowance
+    too_early = standing.fill_seconds + (items - _ROUNDING) * allowance.seconds_per_item - allowance.seconds_to_fill
+    if too_early > 0:
+        error = RateLimitedError(
+            f"{items} more would be over {allowance.items_per_second:g} items a second "
+            f"and {allowance.burst} at once; {standing.remaining} are left now",
+            retry_after_seconds=too_early,
+        )
+        error.headers = standing.headers()
+        raise error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,10 +116,23 @@ class AccessPolicy:
     """Checks a request's key and rate limit; Litestar calls it before the handler, so before anything reads the
     body."""
 
-    terms: Terms
-    keys: ApiKeys | None = None
-    usual: Allowance | None = None  # of callers whose key has none of its own
+    keys: ApiKeys | None  # none where nobody needs one
+    items_per_second: float | None  # of callers whose key has no rate of its own; none where they have no limit
+    burst: int | None
+    workers: int  # each of which lets its share of a rate through
+    least_burst: int  # where none is written: a legal request must be able to pass
     limiter: RateLimiter = field(default_factory=RateLimiter)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the policy that the settings describe. Raises SettingsError if the key file is bad."""
+        return cls(
+            keys=None if settings.api_keys_file is None else ApiKeys(settings.api_keys_file),
+            items_per_second=settings.rate_limit_items,
+            burst=settings.rate_limit_burst,
+            workers=settings.workers,
+            least_burst=settings.max_items,
+        )
 
     async def __call__(self, request: Request[Any, Any, Any]) -> None:
         """Let a request pass. Raises UnauthorizedError or RateLimitedError."""
@@ -34,7 +140,7 @@ class AccessPolicy:
         is_open = method == "OPTIONS" or "open" in request.route_handler.opt
         if self.keys is not None and context.caller.key is None and not is_open:
             raise _unauthorized(request)
-        if method == "POST" and (allowance := self._allowance(context.caller.key)) is not None:
+        if method == "POST" and (allowance := self.allowance(context.caller.key)) is not None:
             self.limiter.check(context.caller.bucket, allowance)
 
     def identify(self, request: Request[Any, Any, Any], key: str | None) -> None:
@@ -51,38 +157,28 @@ class AccessPolicy:
     def take(self, context: RequestContext, items: int) -> None:
         """Count a request's items against its caller. Raises RateLimitedError, or InvalidRequestError if so many can
         never pass at once."""
-        if (allowance := self._allowance(context.caller.key)) is not None:
+        if (allowance := self.allowance(context.caller.key)) is not None:
             standing = self.limiter.take(context.caller.bucket, allowance, items)
             context.more_headers = [(name.encode(), value.encode()) for name, value in standing.headers().items()]
 
     def reread_keys(self) -> Callable[[], None]:
         """Read the key file again and return a function that puts the new keys in force. Raises SettingsError if the
         file is bad."""
-        return _nothing if self.keys is None else self.keys.reread()
+        return (lambda: None) if self.keys is None else self.keys.reread()
+
+    def allowance(self, key: ApiKey | None) -> Allowance | None:
+        """Return what this process lets through of a caller with this key, if there is a limit. The burst is not
+        divided among processes: a request is counted in one."""
+        rate, burst = self.items_per_second, self.burst
+        if key is not None and key.items_per_second is not None:
+            rate, burst = key.items_per_second, key.burst
+        if rate is None:
+            return None
+        return Allowance(items_per_second=rate / self.workers, burst=burst or max(ceil(rate), self.least_burst))
 
     @property
     def is_needed(self) -> bool:
-        return self.keys is not None or self.usual is not None
-
-    def _allowance(self, key: ApiKey | None) -> Allowance | None:
-        if key is None or key.items_per_second is None:
-            return self.usual
-        return self.terms.allowance(key.items_per_second, key.burst)
-
-
-def _nothing() -> None:
-    """Stands for the new keys where no key file is configured."""
-
-
-def build_access_policy(settings: Settings) -> AccessPolicy:
-    """Build the policy that the settings describe. Raises SettingsError if the key file is bad."""
-    terms = Terms(workers=settings.workers, least_burst=settings.max_items)
-    items, file = settings.rate_limit_items, settings.api_keys_file
-    return AccessPolicy(
-        terms=terms,
-        keys=None if file is None else ApiKeys(file),
-        usual=None if items is None else terms.allowance(items, settings.rate_limit_burst),
-    )
+        return self.keys is not None or self.items_per_second is not None
 
 
 def _unauthorized(request: Request[Any, Any, Any]) -> UnauthorizedError:

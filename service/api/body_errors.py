@@ -16,8 +16,7 @@ from itertools import islice
 
 import msgspec
 
-from service.api.validation import MAX_REPORTED
-from service.errors import FieldError, InvalidRequestError, MalformedRequestError, RequestError
+from service.errors import MAX_REPORTED, FieldError, InvalidRequestError, MalformedRequestError, RequestError
 
 STRING = rb'"(?:[^"\\]++|\\.)*+"'
 MAX_TOKENS = 100_000  # looked at to find a path

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from litestar import Request, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
-from litestar.response.base import ASGIResponse
 
 from service.api.answers import classify_result
 from service.api.endpoint import Refusal, TaskEndpoint
-from service.api.problems import PROBLEMS
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
 from service.models.cards import Limits
@@ -21,13 +13,15 @@ from service.models.registry import ServedModel
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 from service.text.batch import Ids
 
-ANSWER = ResponseSpec(ClassifyResponse, description="One result per text, in order", generate_examples=False)
-
 
 class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding, Ids, ClassifiedRow]):
     """Endpoint of classifiers: one row per text."""
 
     task = "classify"
+    path = "/classify"
+    summary = "The class of each text"
+    description = "Say which class each text belongs to, or which classes, and how probable every class is."
+    request = ClassifyRequest
     response = ClassifyResponse
 
     def read(self, data: ClassifyRequest, limits: Limits) -> list[InputItem]:
@@ -49,14 +43,3 @@ class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding, I
         return ClassifyResult(
             label=None, score=None, scores=None, truncated=False, reason=refusal.reason, detail=refusal.detail
         )
-
-
-def classify_route(endpoint: ClassifyEndpoint) -> HTTPRouteHandler:
-    """Make the route of the endpoint."""
-
-    @post("/classify", status_code=200, summary="The class of each text", responses={200: ANSWER, **PROBLEMS})
-    async def classify(data: JSONBody[ClassifyRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Say which class each text belongs to, or which classes, and how probable every class is."""
-        return await endpoint.answer(data, request)
-
-    return classify

@@ -1,32 +1,44 @@
-"""Request context: the request's id, caller, deadline and priority, and what is measured while it is answered."""
+"""Request context: the request's id, caller, deadline and priority, what is measured while it is answered, and the log,
+metrics and trace that record it."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
+from litestar.types import Receive
 
-from service.api_keys import ApiKey
-from service.errors import FieldError, InvalidRequestError
+from service.errors import InvalidRequestError
+from service.keys import ApiKey, ApiKeys
+from service.logs import log_request
+from service.metrics import Metrics
 from service.models.cards import ModelName
-from service.scheduling.job import Priority
-from service.telemetry import NO_TRACE, Trace
+from service.scheduling.job import Done, ModelWork, Priority
+from service.telemetry import NO_TRACE, Trace, Tracer
 
 PRIORITY_HEADER = "X-Priority"
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 MAX_TIMEOUT_MS = 3_600_000
+WATCH_AFTER_SECONDS = 0.05  # a watch costs a task; most answers are there before it would be worth one
 _NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")  # as in JSON
 OTHER_METHOD = "_OTHER"  # whatever else a caller makes up
 _SANE_ID = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 MAX_ADDRESS_LENGTH = 64  # a zone's name included; a trusted proxy may hand on anything
 NETWORK_BITS = 64  # of an IPv6 address: the rest is the caller's to choose
+_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked every few seconds, for ever
+_KINDS_WITH_ADDRESS = frozenset({"unauthorized", "rate_limited", "body_timeout"})  # whose senders an operator looks for
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_log = logging.getLogger("service.requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +100,6 @@ class RequestContext:
         return [(b"x-request-id", self.request_id.encode()), (b"server-timing", timing.encode()), *self.more_headers]
 
 
-def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return the caller's id if it is short and plain, else a new one."""
-    for name, value in headers:
-        if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-            return value.decode("ascii")
-    return new_request_id()
-
-
 def new_request_id() -> str:
     """Make a request id. It is no secret, so no system call is needed."""
     return f"{random.getrandbits(128):032x}"
@@ -111,22 +115,126 @@ def timeout_of(value: str | None, *, default_timeout_ms: int) -> float:
     return (default_timeout_ms if value is None else _milliseconds(value)) / 1000
 
 
-def priority_named(value: str | None) -> Priority:
-    """Return the priority that a header's value names, or the default without a header. Raises InvalidRequestError."""
-    if value is None:
-        return Priority.INTERACTIVE
+def terms_of(headers: Mapping[str, str], *, default_timeout_ms: int) -> tuple[float, Priority]:
+    """Return the seconds that a caller waits and the priority of the request, as its headers say. Raises
+    InvalidRequestError."""
+    timeout = timeout_of(headers.get(TIMEOUT_HEADER), default_timeout_ms=default_timeout_ms)
+    named = headers.get(PRIORITY_HEADER, Priority.INTERACTIVE.value)
     try:
-        return Priority(value)
+        return timeout, Priority(named)
     except ValueError:
         message = f"must be {' or '.join(each.value for each in Priority)}"
-        error = FieldError(path=f"headers.{PRIORITY_HEADER}", message=message)
-        raise InvalidRequestError(f"{PRIORITY_HEADER} {message}", errors=[error]) from None
+        raise InvalidRequestError.at(f"headers.{PRIORITY_HEADER}", message) from None
 
 
 def _milliseconds(value: str) -> float:
     if _NUMBER.fullmatch(value) and 0 < float(value) <= MAX_TIMEOUT_MS:
         return float(value)
     message = f"must be a number of milliseconds above 0 and at most {MAX_TIMEOUT_MS}"
-    raise InvalidRequestError(
-        f"{TIMEOUT_HEADER} {message}", errors=[FieldError(path=f"headers.{TIMEOUT_HEADER}", message=message)]
+    raise InvalidRequestError.at(f"headers.{TIMEOUT_HEADER}", message)
+
+
+@contextmanager
+def watching_for_disconnect(receive: Receive, on_left: Callable[[], None]) -> Iterator[None]:
+    """Context manager that calls ``on_left`` if the connection closes meanwhile. The body must have been read."""
+    watch: list[asyncio.Task[None]] = []
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(
+        WATCH_AFTER_SECONDS, lambda: watch.append(loop.create_task(_wait_for_disconnect(receive, on_left)))
     )
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in watch:
+            task.cancel()
+
+
+async def _wait_for_disconnect(receive: Receive, on_left: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    on_left()
+
+
+class RequestLog:
+    """Begins request contexts, and records their outcome."""
+
+    def __init__(self, *, metrics: Metrics, keys: ApiKeys | None, tracer: Tracer) -> None:
+        self.metrics = metrics
+        self._keys = keys
+        self._tracer = tracer
+
+    def begin(self, scope: Any) -> RequestContext:
+        """Make the context of an ASGI scope, or of the parts that are known: method, path, headers, client."""
+        headers, method, client = scope["headers"], scope["method"], scope.get("client")
+        request_id = None
+        for name, value in headers:
+            if name == b"x-request-id" and _SANE_ID.fullmatch(value):
+                request_id = value.decode("ascii")
+                break
+        return RequestContext(
+            request_id=request_id or new_request_id(),
+            caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(headers)),
+            method=method if method in _METHODS else OTHER_METHOD,
+            trace=NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers),
+        )
+
+    def record(self, context: RequestContext, route: str) -> None:
+        """Record a request that has been answered or given up."""
+        metrics, total = self.metrics, time.monotonic() - context.started_at
+        metrics.requests.labels(route, str(context.status)).inc()
+        if context.kind is not None:
+            metrics.errors.labels(context.kind).inc()
+        elif context.items:
+            metrics.queue_seconds.observe(context.queue_seconds)
+            metrics.model_seconds.observe(context.model_seconds)
+            metrics.total_seconds.observe(total)
+            metrics.tokens.inc(context.tokens)
+            if context.caller.key is not None:
+                metrics.key_items.labels(context.caller.key.name).inc(context.items)
+        is_logged = route not in _QUIET_ROUTES and _log.isEnabledFor(logging.INFO)
+        if is_logged or context.trace is not NO_TRACE:
+            fields = log_fields(context, route, total)
+            context.trace.end(fields)
+            if is_logged:
+                log_request(_log, fields)
+
+
+def log_fields(context: RequestContext, route: str, total_seconds: float) -> dict[str, Any]:
+    """Return what is logged about a request: sizes, times and names of our own, and no word of anybody's text."""
+    fields: dict[str, Any] = {
+        "request_id": context.request_id,
+        "method": context.method,
+        "route": route,
+        "status": context.status,
+        "request_bytes": context.request_bytes,
+        "answer_bytes": context.answer_bytes,
+        "items": context.items,
+        "tokens": context.tokens,
+        "queue_ms": round(1000 * context.queue_seconds, 2),
+        "model_ms": round(1000 * context.model_seconds, 2),
+        "total_ms": round(1000 * total_seconds, 2),
+    }
+    if context.model is not None:
+        fields["model"] = f"{context.model.name}@{context.model.version}"
+    if context.caller.key is not None:
+        fields["key"] = context.caller.key.name
+    if context.kind is not None:
+        fields["kind"] = context.kind
+    if context.kind in _KINDS_WITH_ADDRESS:
+        fields["address"] = context.caller.address
+    if context.trace.id is not None:
+        fields["trace_id"] = context.trace.id
+    return fields
+
+
+def trace_work(trace: Trace, model: str, done: Done[Any]) -> None:
+    """Add the stages of a request's work to its trace: its wait, each run of a batch, and all decoded sentences merged
+    into one, for there may be hundreds."""
+    if done.work:
+        began_at = min(each.began_at for each in done.work)
+        trace.add("queue", since=began_at - done.queue_seconds, until=began_at)
+    runs = [each for each in done.work if each.stage == "model"]
+    decoded = [each for each in done.work if each.stage == "decode"]
+    for each in [*runs, reduce(ModelWork.joined, decoded)] if decoded else runs:
+        trace.add(each.stage, since=each.began_at, until=each.ended_at, model=model, **each.sizes)

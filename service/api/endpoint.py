@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 import msgspec
-from litestar import MediaType, Request
+from litestar import MediaType, Request, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
-from litestar.types import Receive
 
 from service.api.access import AccessPolicy
-from service.api.context import PRIORITY_HEADER, TIMEOUT_HEADER, context_of, priority_named, timeout_of
-from service.api.request_log import record_work
+from service.api.context import RequestContext, context_of, terms_of, trace_work, watching_for_disconnect
+from service.api.problems import PROBLEMS
 from service.api.schemas import Reason
 from service.api.side_thread import LONG_TEXT, SideThread
-from service.api.validation import MAX_REPORTED, InputItem
+from service.api.validation import InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
 from service.models.cards import Limits, ModelName
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Answer, Done, Priority
+from service.telemetry import NO_TRACE
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
@@ -49,9 +50,7 @@ class EncodedItem(Protocol[Row_co]):
     def rows(self) -> Sequence[Row_co]: ...
 
     @property
-    def num_tokens(self) -> int:
-        """Number of tokens in all rows."""
-        ...
+    def num_tokens(self) -> int: ...  # in all rows
 
 
 Data = TypeVar("Data", bound=TaskRequest)
@@ -60,7 +59,6 @@ ItemEncoding = TypeVar("ItemEncoding", bound=EncodedItem[Any])
 _encoder = msgspec.json.Encoder()
 CHARACTERS_PER_TOKEN = 8  # at most, as a rule: more than this is certain enough to refuse before it is encoded
 WORTH_A_CHECK = 500  # characters: fewer are encoded in the time that it takes
-WATCH_AFTER_SECONDS = 0.05  # a watch costs a task; most answers are there before it would be worth one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,19 +98,17 @@ class AdmittedRequest(Generic[Model, ItemEncoding, Row, Answer]):
         return [row for item in self.items for row in item.rows]
 
     @property
-    def num_items(self) -> int:
-        """Number of the request's items, those that are refused included."""
-        return len(self.items) + len(self.refused)
-
-    @property
-    def num_tokens(self) -> int:
-        """Number of tokens of all items that are answered."""
-        return sum([item.num_tokens for item in self.items])
-
-    @property
     def places(self) -> list[int]:
         """Place of each of ``items`` in the request."""
-        return [place for place in range(self.num_items) if place not in self.refused]
+        return [place for place in range(len(self.items) + len(self.refused)) if place not in self.refused]
+
+    def record(self, context: RequestContext, done: Done[Answer]) -> None:
+        """Record what was done for the request in its context, for headers, metrics, log and trace."""
+        context.items = len(self.items) + len(self.refused)
+        context.tokens = sum([item.num_tokens for item in self.items])
+        context.queue_seconds, context.model_seconds = done.queue_seconds, done.model_seconds
+        if context.trace is not NO_TRACE:
+            trace_work(context.trace, self.served.full_name, done)
 
 
 class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
@@ -123,7 +119,12 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     """
 
     task: ClassVar[Task]
+    path: ClassVar[str]
+    summary: ClassVar[str]
+    description: ClassVar[str]
+    request: ClassVar[type[Any]]
     response: ClassVar[type[Any]]  # made of the model's name and the results
+    answer_description: ClassVar[str] = "One result per text, in order"
     effort: ClassVar[int] = 1  # of reading or writing a character, beside that of a tagger
 
     def __init__(self, services: Services) -> None:
@@ -184,7 +185,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
         admitted, done = await self.run(await self.admit(data, request), request)
         context, work = context_of(request), self.answer_work(data, admitted)
-        record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
+        admitted.record(context, done)
         answered_at = time.monotonic()
         if work <= LONG_TEXT:
             written = self._write(data, admitted, done.answers)
@@ -194,12 +195,18 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         return ASGIResponse(body=written, media_type=self.media_type(data))
 
     async def run(
-        self, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], request: Request[Any, Any, Any]
+        self,
+        admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer],
+        request: Request[Any, Any, Any],
+        *,
+        accepted: bool = False,
     ) -> tuple[AdmittedRequest[Model, ItemEncoding, Row, Answer], Done[Answer]]:
-        """Run the rows of a request; return the request as it was answered, and the rows' outcome. They are withdrawn
-        if the caller disconnects."""
+        """Run the rows of a request, or further rows of one that was ``accepted`` before; return the request as it was
+        answered, and the rows' outcome. They are withdrawn if the caller disconnects."""
         scheduler = admitted.served.scheduler
-        job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority)
+        job = scheduler.enqueue(
+            admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=accepted
+        )
         with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
             return admitted, await job.done
 
@@ -207,9 +214,9 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         self, data: Data, request: Request[Any, Any, Any]
     ) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
         """Check a request and encode its items. Raises the errors that refuse it."""
-        services, context, headers = self.services, context_of(request), request.headers
-        timeout = timeout_of(headers.get(TIMEOUT_HEADER), default_timeout_ms=services.default_timeout_ms)
-        deadline, priority = context.started_at + timeout, priority_named(headers.get(PRIORITY_HEADER))
+        services, context = self.services, context_of(request)
+        timeout, priority = terms_of(request.headers, default_timeout_ms=services.default_timeout_ms)
+        deadline = context.started_at + timeout
         served = self.find(data)
         context.model = served.name
         items = self.read(data, services.limits)
@@ -256,7 +263,8 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             except (NoWordsError, InputTooLongError) as error:
                 refused[place] = error.with_traceback(None)  # which holds this list
         if refused and data.strict:
-            raise _error_of([(items[place], error) for place, error in refused.items()][:MAX_REPORTED])
+            named = [FieldError(path=items[place].path, message=error.detail) for place, error in refused.items()]
+            raise type(next(iter(refused.values()))).of(named)
         return encoded, refused
 
     def _write(
@@ -268,44 +276,20 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         return self.write(data, admitted.served.name, results)
 
 
-async def run_more_rows(
-    admitted: AdmittedRequest[Any, Any, Any, Answer], request: Request[Any, Any, Any]
-) -> Done[Answer]:
-    """Run further rows of a text that has been run before."""
-    scheduler = admitted.served.scheduler
-    job = scheduler.enqueue(admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=True)
-    with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
-        return await job.done
+def task_route(
+    endpoint: TaskEndpoint[Any, Any, Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
+) -> HTTPRouteHandler:
+    """Make the route of an endpoint; ``more`` are options of Litestar's."""
 
+    async def handle(data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
+        return await endpoint.answer(data, request)
 
-@contextmanager
-def watching_for_disconnect(receive: Receive, on_left: Callable[[], None]) -> Iterator[None]:
-    """Context manager that calls ``on_left`` if the connection closes meanwhile. The body must have been read."""
-    watch: list[asyncio.Task[None]] = []
-    loop = asyncio.get_running_loop()
-    timer = loop.call_later(
-        WATCH_AFTER_SECONDS, lambda: watch.append(loop.create_task(_wait_for_disconnect(receive, on_left)))
-    )
-    try:
-        yield
-    finally:
-        timer.cancel()
-        for task in watch:
-            task.cancel()
-
-
-async def _wait_for_disconnect(receive: Receive, on_left: Callable[[], None]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    on_left()
+    handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
+    handle.__annotations__["data"] = cast("Any", JSONBody)[endpoint.request]
+    ok = ResponseSpec(endpoint.response, description=endpoint.answer_description, generate_examples=False)
+    make = post(endpoint.path, status_code=200, summary=endpoint.summary, responses={200: ok, **problems}, **more)
+    return make(handle)
 
 
 def _refusal_of(error: InvalidRequestError) -> Refusal:
     return Refusal(reason="no_words" if isinstance(error, NoWordsError) else "input_too_long", detail=error.detail)
-
-
-def _error_of(refused: Sequence[tuple[InputItem, InvalidRequestError]]) -> InvalidRequestError:
-    """Make one error of the first error's class that names all refused items."""
-    errors = [FieldError(path=item.path, message=error.detail) for item, error in refused]
-    kind = type(refused[0][1])
-    return kind(f"{errors[0].path}: {errors[0].message}", errors=errors)

@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self, cast
 
-from litestar import Request, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
+import msgspec
+from litestar import Request
 from litestar.response.base import ASGIResponse
+from msgspec import UNSET, UnsetType
 
-from service.api.answers import EVENT_STREAM, event_stream
-from service.api.endpoint import Refusal, TaskEndpoint
-from service.api.generate_stream import AdmittedPrompts, SampleStream, ServedLanguageModel, sample_answer
+from service.api.answers import EVENT_STREAM, SCORE_DIGITS, event_stream
+from service.api.context import context_of
+from service.api.endpoint import AdmittedRequest, Refusal, TaskEndpoint
 from service.api.language_schemas import (
     DEFAULT_MAX_TOKENS,
     MAX_SEED,
+    AlternativeAnswer,
+    GeneratedToken,
     GenerateRequest,
     GenerateResponse,
     GenerateResult,
+    SampleAnswer,
+    SampleEvent,
+    TokenEvent,
 )
-from service.api.problems import PROBLEMS
+from service.api.problems import problem_event
+from service.api.schemas import DoneEvent, RefusedEvent
 from service.api.validation import InputItem, check_at_most, read_texts
-from service.decoding.sampling import Prompt, Samples, SamplingOptions
-from service.errors import FieldError, InvalidRequestError
+from service.decoding.decoder import Decoder
+from service.decoding.sampling import NewTokens, Prompt, Sample, SampledToken, Samples, SamplingOptions
+from service.errors import CallerLeftError, InvalidRequestError
 from service.models.cards import Limits
+from service.models.registry import ServedModel
 from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
+from service.scheduling.job import Done, Job
 
 MAX_ANSWER_TOKENS = 2**18  # of all samples of a request, alternatives included: some 9 MB of JSON
-ANSWER = ResponseSpec(
-    GenerateResponse,
-    description=f"One result per prompt, in order; with stream, {EVENT_STREAM}: an event per token",
-    generate_examples=False,
-)
-
 ESTIMATED = 0.9  # of the tokens that are asked for: what a request writes at least as a rule
+ServedLanguageModel = ServedModel[LanguageModel, Prompt, Samples]
+AdmittedPrompts = AdmittedRequest[LanguageModel, EncodedPrompt, Prompt, Samples]
 
 
 class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt, Prompt, Samples]):
     """Endpoint of language models that continue prompts: one row per prompt."""
 
     task = "generate"
+    path = "/generate"
+    summary = "Text that goes on from a prompt"
+    description = "Continue prompts, token by token, as a language model finds likely."
+    request = GenerateRequest
     response = GenerateResponse
+    answer_description = f"One result per prompt, in order; with stream, {EVENT_STREAM}: an event per token"
 
     def find(self, data: GenerateRequest) -> ServedLanguageModel:
         """Return the model that will answer. Raises InvalidRequestError if more is asked for than it writes."""
@@ -64,7 +75,7 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
                 f"prompts x num_samples x max_tokens x (1 + logprobs) are {asked}, the limit is {MAX_ANSWER_TOKENS}: "
                 "send fewer at once"
             )
-            raise InvalidRequestError(message, errors=[FieldError(path="max_tokens", message=message)])
+            raise InvalidRequestError.at("max_tokens", message)
         return items
 
     def answer_work(self, data: GenerateRequest, admitted: AdmittedPrompts) -> int:
@@ -92,21 +103,13 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
     def refuse(self, refusal: Refusal, data: GenerateRequest) -> GenerateResult:
         return GenerateResult(samples=[], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
-    async def stream(self, data: GenerateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Answer with a stream of events. Errors that refuse the request are raised here, before the first event."""
+    async def answer(self, data: GenerateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Answer at once or with a stream of events, before the first of which errors that refuse the request are
+        raised."""
+        if not data.stream:
+            return await super().answer(data, request)
         stream = SampleStream.start(await self.admit(data, request), data)
         return event_stream(stream.events(request))
-
-
-def generate_route(endpoint: GenerateEndpoint) -> HTTPRouteHandler:
-    """Make the route of the endpoint."""
-
-    @post("/generate", status_code=200, summary="Text that goes on from a prompt", responses={200: ANSWER, **PROBLEMS})
-    async def generate(data: JSONBody[GenerateRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Continue prompts, token by token, as a language model finds likely."""
-        return await (endpoint.stream(data, request) if data.stream else endpoint.answer(data, request))
-
-    return generate
 
 
 def _answer_tokens(data: GenerateRequest) -> int:
@@ -136,3 +139,109 @@ def _options_of(data: GenerateRequest, model: LanguageModel) -> GenerateOptions:
         is_streamed=data.stream,
         truncate=data.truncate,
     )
+
+
+def sample_answer(sample: Sample, data: GenerateRequest, model: LanguageModel) -> SampleAnswer:
+    """Make the answer of a finished sample."""
+    return SampleAnswer(
+        text=sample.text,
+        finish_reason=sample.finish_reason,
+        tokens=[
+            GeneratedToken(text=each.text, logprob=logprob_of(each.logprob), top=_alternatives(each, model))
+            for each in sample.tokens
+        ]
+        if data.logprobs
+        else UNSET,
+        state=_state_of(sample, data, model),
+    )
+
+
+def logprob_of(value: float) -> float:
+    """Round a log-probability as answers do; the sum of its exponentials may be a little over 1, it never is."""
+    return min(0.0, round(value, SCORE_DIGITS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _New:
+    """Tokens of a sample of a prompt."""
+
+    prompt: int  # among those that are continued
+    new: NewTokens
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class SampleStream:
+    """The prompts of one request on their way through the decoder, told token by token."""
+
+    admitted: AdmittedPrompts
+    data: GenerateRequest
+    job: Job[Samples] = field(init=False)
+    _arrived: asyncio.Queue[_New | Done[Samples] | BaseException] = field(default_factory=asyncio.Queue)
+
+    @classmethod
+    def start(cls, admitted: AdmittedPrompts, data: GenerateRequest) -> Self:
+        """Queue the prompts of a request. Raises OverloadedError or DeadlineExceededError."""
+        stream = cls(admitted=admitted, data=data)
+        decoder = cast("Decoder", admitted.served.scheduler)
+        stream.job = decoder.enqueue(
+            admitted.rows,
+            deadline=admitted.deadline,
+            priority=admitted.priority,
+            on_progress=lambda prompt, new: stream._arrived.put_nowait(_New(prompt=prompt, new=new)),
+        )
+        stream.job.done.add_done_callback(stream._end)
+        return stream
+
+    async def events(self, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+        """Yield the events, and withdraw the job if the caller disconnects, which cancels this generator."""
+        try:
+            for place, refusal in self.admitted.refused.items():
+                yield _event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
+            while isinstance(arrived := await self._arrived.get(), _New):
+                for event in self._events_of(arrived):
+                    yield event
+            if isinstance(arrived, Exception):
+                raise arrived
+            self.admitted.record(context_of(request), cast("Done[Samples]", arrived))
+            yield _event("done", DoneEvent(self.admitted.served.name))
+        except Exception as error:  # the status is sent: all that can be done is to say it
+            yield b"event: error\ndata: %b\n\n" % problem_event(error, context_of(request))
+        finally:
+            if not self.job.done.done():
+                context_of(request).kind = CallerLeftError.kind
+                self.admitted.served.scheduler.withdraw(self.job)
+
+    def _end(self, done: asyncio.Future[Done[Samples]]) -> None:
+        """Pass on the job's end. A failure then counts as seen, whether or not the stream is still read."""
+        if not done.cancelled():
+            self._arrived.put_nowait(done.exception() or done.result())
+
+    def _events_of(self, arrived: _New) -> Iterator[bytes]:
+        place, new, model = self.admitted.places[arrived.prompt], arrived.new, self.admitted.served.predictor
+        for each in new.tokens:
+            top = _alternatives(each, model) if self.data.logprobs else UNSET
+            yield _event("token", TokenEvent(place, new.sample, each.text, logprob_of(each.logprob), top))
+        if new.finished is not None:
+            yield _event(
+                "sample",
+                SampleEvent(
+                    item=place,
+                    sample=new.sample,
+                    finish_reason=new.finished.finish_reason,
+                    truncated=self.admitted.items[arrived.prompt].truncated,
+                    state=_state_of(new.finished, self.data, model),
+                ),
+            )
+
+
+def _alternatives(token: SampledToken, model: LanguageModel) -> list[AlternativeAnswer]:
+    names = model.pieces.names
+    return [AlternativeAnswer(names[each.id], logprob_of(each.logprob)) for each in token.alternatives]
+
+
+def _state_of(sample: Sample, data: GenerateRequest, model: LanguageModel) -> str | UnsetType:
+    return model.dump_state(sample.state) if data.return_state else UNSET
+
+
+def _event(name: str, data: msgspec.Struct) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))

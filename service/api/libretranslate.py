@@ -11,22 +11,21 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, post, route
+from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.access import KEY_IN_BODY, OPEN
 from service.api.body import BodyRules, requests_by
+from service.api.endpoint import task_route
 from service.api.form import FormRequest
-from service.api.operations import READ
+from service.api.operations import read_route
 from service.api.problems import LIBRETRANSLATE, libretranslate_problems
 from service.api.schemas import TranslateRequest, TranslateResult
 from service.api.translate import TranslateEndpoint
 from service.api.validation import InputItem, check_at_most, read_texts
-from service.errors import FieldError, InvalidRequestError, UnknownPathError
+from service.errors import InvalidRequestError, UnknownPathError
 from service.models.cards import Limits, ModelName
 from service.models.registry import ModelRegistry
 from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair
@@ -83,9 +82,6 @@ class LibreTranslateLanguage(Struct, frozen=True):
     targets: list[str]
 
 
-ANSWER = ResponseSpec(LibreTranslateAnswer, description="The translations", generate_examples=False)
-
-
 class CompatibleRequest(TranslateRequest, kw_only=True, frozen=True):
     """Request to /translate that was made of one to LibreTranslate's route."""
 
@@ -94,6 +90,19 @@ class CompatibleRequest(TranslateRequest, kw_only=True, frozen=True):
 
 class LibreTranslateEndpoint(TranslateEndpoint):
     """Endpoint of translators that is asked and answers as LibreTranslate."""
+
+    path = f"{LIBRETRANSLATE}translate"
+    summary = "Text in another language, as LibreTranslate answers"
+    description = "Translate as /translate does; JSON or a form, with the key in a header or in the body."
+    request = LibreTranslateRequest
+    response = LibreTranslateAnswer
+    answer_description = "The translations"
+
+    async def answer(self, data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Answer a LibreTranslateRequest."""
+        if (access := self.services.access) is not None:
+            access.identify(request, data.api_key or None)
+        return await super().answer(self.translation_of(data), request)
 
     def translation_of(self, data: LibreTranslateRequest) -> CompatibleRequest:
         """Return the same request in the words of /translate. A text without a translation fails it. Raises
@@ -114,8 +123,7 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         """Return the one language that is translated from. Raises InvalidRequestError if there are several."""
         sources = sorted({pair.source for pair in pairs_of(self.services.registry)})
         if len(sources) != 1:
-            message = f"{NO_DETECTION}; there are {', '.join(sources)}"
-            raise InvalidRequestError(f"source: {message}", errors=[FieldError(path="source", message=message)])
+            raise InvalidRequestError.at("source", f"{NO_DETECTION}; there are {', '.join(sources)}")
         return sources[0]
 
     def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
@@ -139,34 +147,23 @@ class LibreTranslateEndpoint(TranslateEndpoint):
 
 def libretranslate_route(endpoint: LibreTranslateEndpoint, rules: BodyRules) -> HTTPRouteHandler:
     """Make the route that translates."""
-
-    @post(
-        f"{LIBRETRANSLATE}translate",
-        status_code=200,
-        summary="Text in another language, as LibreTranslate answers",
+    return task_route(
+        endpoint,
+        problems=libretranslate_problems(),
         opt=KEY_IN_BODY,
         request_class=requests_by(rules, FormRequest),
-        responses={200: ANSWER, **libretranslate_problems()},
+        operation_id="CompatLibretranslateTranslateLibretranslate",
     )
-    async def libretranslate(data: JSONBody[LibreTranslateRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Translate as /translate does; JSON or a form, with the key in a header or in the body."""
-        if (access := endpoint.services.access) is not None:
-            access.identify(request, data.api_key or None)
-        return await endpoint.answer(endpoint.translation_of(data), request)
-
-    return libretranslate
 
 
 def languages_route(registry: ModelRegistry) -> HTTPRouteHandler:
     """Make the route of the languages; as at LibreTranslate it needs no key."""
 
-    @route(
+    @read_route(
         f"{LIBRETRANSLATE}languages",
-        http_method=READ,
         summary="Languages, as LibreTranslate answers",
         responses=libretranslate_problems(statuses=(404, 503)),
         opt=OPEN,
-        sync_to_thread=False,
     )
     def languages() -> list[LibreTranslateLanguage]:
         """Every language of a translator, with the targets of those that are translated from."""

@@ -8,17 +8,17 @@ import re
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.utils import normalize_path
 
 from service.api.body_budget import BodyBudget
-from service.api.context import TIMEOUT_HEADER, RequestContext, timeout_of
+from service.api.browsers import AllowedHosts, security_headers
+from service.api.context import TIMEOUT_HEADER, RequestContext, RequestLog, timeout_of
 from service.api.problems import send_problem
-from service.api.request_log import RequestLog
-from service.api.security_headers import security_headers
-from service.errors import InvalidRequestError, NotReadyError, OverloadedError
+from service.errors import InvalidRequestError, NotReadyError, OverloadedError, ServiceError
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.scheduling.scheduler import SHARE_OF_DEADLINE, retry_seconds
@@ -32,6 +32,7 @@ BEAT_SECONDS = 0.01  # between two looks at the event loop's lag
 _TIMEOUT = TIMEOUT_HEADER.lower().encode()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadLimits:
     """Limits of what task requests may ask of a busy service, checked before their bodies are read.
 
@@ -39,41 +40,23 @@ class LoadLimits:
     not allow that is refused at once, for an event loop that reads what it then refuses answers less.
     """
 
-    def __init__(
-        self,
-        *,
-        paths: Collection[str],
-        row_paths: Collection[str],
-        max_in_flight: int,
-        wait_seconds: Callable[[], float],
-        default_timeout_ms: int,
-        metrics: Metrics,
-        needs_key: bool,
-    ) -> None:
-        self.in_flight = 0
-        self._paths = paths
-        self._row_paths = row_paths
-        self._max_in_flight = max_in_flight
-        self._wait_seconds = wait_seconds
-        self._default_timeout_ms = default_timeout_ms
-        self._needs_key = needs_key
-        self._lag = EventLoopLag(metrics)
+    paths: Collection[str]
+    row_paths: Collection[str]
+    max_in_flight: int
+    wait_seconds: Callable[[], float]
+    default_timeout_ms: int
+    needs_key: bool
 
-    def applies_to(self, path: str) -> bool:
-        """Whether a path is a task's, however it is written: ``//tag/`` is answered like ``/tag``."""
-        return path in self._paths or normalize_path(path) in self._paths
-
-    def refusal(self, scope: HTTPScope, context: RequestContext) -> OverloadedError | None:
+    def refusal(self, request: HTTPScope, context: RequestContext, in_flight: int) -> OverloadedError | None:
         """Return the error that refuses a task's request, or None. Who lacks a key is told that, and not how busy the
         service is."""
-        self._lag.watch()
-        if self.in_flight >= self._max_in_flight:
-            return OverloadedError(f"{self.in_flight} requests are being answered", retry_after_seconds=1)
-        wait = self._wait_seconds()
-        if wait and scope["path"] in self._row_paths and not (self._needs_key and context.caller.key is None):
+        if in_flight >= self.max_in_flight:
+            return OverloadedError(f"{in_flight} requests are being answered", retry_after_seconds=1)
+        wait = self.wait_seconds()
+        if wait and request["path"] in self.row_paths and not (self.needs_key and context.caller.key is None):
             with suppress(InvalidRequestError):  # which is told later
-                value = next((value.decode("latin-1") for name, value in scope["headers"] if name == _TIMEOUT), None)
-                allowed = SHARE_OF_DEADLINE * timeout_of(value, default_timeout_ms=self._default_timeout_ms)
+                value = next((value.decode("latin-1") for name, value in request["headers"] if name == _TIMEOUT), None)
+                allowed = SHARE_OF_DEADLINE * timeout_of(value, default_timeout_ms=self.default_timeout_ms)
                 if wait > allowed:
                     return OverloadedError(
                         f"requests wait for {1000 * wait:.0f} ms here on average; with its deadline this one may find "
@@ -90,26 +73,21 @@ class EventLoopLag:
         self.is_beating = False
         self._metrics = metrics
         self._is_needed = False
-        self._due = 0.0
 
     def watch(self) -> None:
         """Keep observing, because a request came."""
         self._is_needed = True
         if not self.is_beating:
-            self.is_beating = True
-            self._sleep()
+            self._beat(None)
 
-    def _sleep(self) -> None:
-        self._due = time.monotonic() + BEAT_SECONDS
-        asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
-
-    def _beat(self) -> None:
-        self._metrics.loop_lag_seconds.observe(max(0.0, time.monotonic() - self._due))
-        if self._is_needed:
-            self._is_needed = False
-            self._sleep()
-        else:
-            self.is_beating = False
+    def _beat(self, due: float | None) -> None:
+        """Observe a timer that was due then, and set the next one if a request has come meanwhile."""
+        now = time.monotonic()
+        if due is not None:
+            self._metrics.loop_lag_seconds.observe(max(0.0, now - due))
+        self.is_beating, self._is_needed = self._is_needed, False
+        if self.is_beating:
+            asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat, now + BEAT_SECONDS)
 
 
 class ContextMiddleware:
@@ -125,13 +103,16 @@ class ContextMiddleware:
         request_log: RequestLog,
         lifecycle: Lifecycle,
         bodies: BodyBudget,
+        hosts: AllowedHosts,
         load_limits: LoadLimits | None = None,
     ) -> None:
         self._app = app
         self._bodies = bodies
         self._request_log = request_log
         self._lifecycle = lifecycle
+        self._hosts = hosts
         self._load_limits = load_limits
+        self._lag = EventLoopLag(request_log.metrics)
         self._in_flight = request_log.metrics.in_flight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,13 +138,14 @@ class ContextMiddleware:
                 self._bodies.add(before, context.request_bytes)
             return message
 
+        refusal = self._refusal(request, context)
         self._lifecycle.in_flight += 1
         self._in_flight.inc()
         try:
-            if self._load_limits is not None and method == "POST" and self._load_limits.applies_to(request["path"]):
-                await self._answer_task(self._load_limits, request, receive_counted, send_with_headers)
-            else:
+            if refusal is None:
                 await self._app(scope, receive_counted, send_with_headers)
+            else:
+                await send_problem(request, send_with_headers, refusal)
         except asyncio.CancelledError:
             if not self._lifecycle.is_ending:
                 raise
@@ -175,17 +157,22 @@ class ContextMiddleware:
             self._bodies.remove(context.request_bytes)
             self._request_log.record(context, cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE)
 
-    async def _answer_task(self, limits: LoadLimits, request: HTTPScope, receive: Receive, send: Send) -> None:
-        """Answer a task's request, within the limits."""
-        if (refusal := limits.refusal(request, cast("Any", request)["state"]["context"])) is not None:
-            cast("dict[str, Any]", request)["path_template"] = normalize_path(request["path"])
-            await send_problem(request, send, refusal)
-            return
-        limits.in_flight += 1
-        try:
-            await self._app(request, receive, send)
-        finally:
-            limits.in_flight -= 1
+    def _refusal(self, request: HTTPScope, context: RequestContext) -> ServiceError | None:
+        """Return the error that refuses a request before anything of it is read, or None."""
+        path, limits = request["path"], self._load_limits
+        if (refusal := self._hosts.refusal(path, request["headers"])) is not None:
+            return refusal
+        if limits is None or request["method"] != "POST":
+            return None
+        if path not in limits.paths:  # ``//tag/`` is answered like ``/tag``
+            path = normalize_path(path)
+        if path not in limits.paths:
+            return None
+        self._lag.watch()
+        overload = limits.refusal(request, context, self._lifecycle.in_flight)
+        if overload is not None:
+            cast("dict[str, Any]", request)["path_template"] = path
+        return overload
 
 
 def with_plain_addresses(app: ASGIApp) -> ASGIApp:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,51 +15,34 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import Method
 
 from service.api.access import OPEN
+from service.api.browsers import refuse_cross_origin
 from service.api.problems import PROBLEM_JSON, Problem, problems
 from service.api.schemas import Health, ReloadAccepted
-from service.api.security_headers import refuse_cross_origin
 from service.errors import ReloadFailedError
 from service.lifecycle import Lifecycle
 from service.metrics import CONTENT_TYPE, Metrics
 from service.models.cards import ModelsResponse
+from service.models.loading import ReloadResponse
 from service.models.registry import ModelRegistry
-from service.models.reloading import ReloadResponse
 
 READ: list[Method] = ["GET", "HEAD"]
+Reload = Callable[[], Awaitable[ReloadResponse | ReloadAccepted]]  # raises ReloadFailedError
+read_route = partial(route, http_method=READ, sync_to_thread=False)
 
 
-class Reload(ABC):
-    """Base class of the ways to reload models from a request."""
+def reload_by_supervisor(supervisor: int, lifecycle: Lifecycle) -> Reload:
+    """Return the function that asks the supervisor with this process id to reload: it loads first and then passes the
+    signal to all of its workers."""
 
-    @abstractmethod
-    async def __call__(self) -> ReloadResponse | ReloadAccepted:
-        """Reload, or ask another process to. Raises ReloadFailedError."""
-
-
-class ReloadHere(Reload):
-    """Reloads in this process, which serves alone, and answers with the result."""
-
-    def __init__(self, reload: Callable[[], Awaitable[ReloadResponse]]) -> None:
-        self._reload = reload
-
-    async def __call__(self) -> ReloadResponse:
-        return await self._reload()
-
-
-class AskSupervisor(Reload):
-    """Asks the supervisor of several workers to reload: it loads first and then passes the signal to all of them."""
-
-    def __init__(self, supervisor: int, lifecycle: Lifecycle) -> None:
-        self._supervisor = supervisor  # its process id
-        self._lifecycle = lifecycle
-
-    async def __call__(self) -> ReloadAccepted:
-        if self._lifecycle.is_ending:
-            raise ReloadFailedError(f"the service is {self._lifecycle.phase.value}")
-        if os.getppid() != self._supervisor:
+    async def ask() -> ReloadAccepted:
+        if lifecycle.is_ending:
+            raise ReloadFailedError(f"the service is {lifecycle.phase.value}")
+        if os.getppid() != supervisor:
             raise ReloadFailedError("the supervisor of this worker has died")
-        os.kill(self._supervisor, signal.SIGHUP)
+        os.kill(supervisor, signal.SIGHUP)
         return ReloadAccepted("the supervisor is told; the log and ribbon_reloads_total tell what comes of it")
+
+    return ask
 
 
 ACCEPTED = ResponseSpec(
@@ -77,13 +60,11 @@ FOREIGN = ResponseSpec(
 def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
     """Make the route of liveness."""
 
-    @route(
+    @read_route(
         "/health/live",
-        http_method=READ,
         summary="The process runs",
         responses=problems(503),
         opt=OPEN,
-        sync_to_thread=False,
     )
     def live() -> Health:
         """Answer 200 as long as the process runs; of several, as long as none stands still for a minute."""
@@ -96,13 +77,11 @@ def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
 def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
     """Make the route of readiness."""
 
-    @route(
+    @read_route(
         "/health/ready",
-        http_method=READ,
         summary="Every model is loaded and warm",
         responses=problems(503),
         opt=OPEN,
-        sync_to_thread=False,
     )
     def ready() -> Health:
         """Answer 200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
@@ -115,12 +94,10 @@ def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
 def metrics_route(served: Metrics) -> HTTPRouteHandler:
     """Make the route of the metrics."""
 
-    @route(
+    @read_route(
         "/metrics",
-        http_method=READ,
         summary="Prometheus metrics",
         responses=problems(401, 421),
-        sync_to_thread=False,
         media_type=CONTENT_TYPE,
     )
     def metrics() -> Response[bytes]:
@@ -133,12 +110,10 @@ def metrics_route(served: Metrics) -> HTTPRouteHandler:
 def models_route(registry: ModelRegistry) -> HTTPRouteHandler:
     """Make the route of the models that are served."""
 
-    @route(
+    @read_route(
         "/models",
-        http_method=READ,
         summary="Models that are served",
         responses=problems(401, 421, 503),
-        sync_to_thread=False,
     )
     def models() -> ModelsResponse:
         """Name, version, task, labels, limits, licence and measured quality of every model."""

@@ -14,10 +14,10 @@ from types import MappingProxyType
 from typing import Any
 
 from litestar import Request, Response
-from litestar.handlers import HTTPRouteHandler, route
+from litestar.handlers import HTTPRouteHandler
 
 from service.api.access import OPEN
-from service.api.operations import READ
+from service.api.operations import read_route
 
 FOLDER = Path(__file__).parents[1] / "web" / "playground"
 PAGE = "index.html"
@@ -70,7 +70,7 @@ def playground_routes() -> list[HTTPRouteHandler]:
 
 
 def _route(path: str, file: WebFile) -> HTTPRouteHandler:
-    @route(path, http_method=READ, opt=OPEN, include_in_schema=False, sync_to_thread=False)
+    @read_route(path, opt=OPEN, include_in_schema=False)
     def playground(request: Request[Any, Any, Any]) -> Response[bytes]:
         return file.answer(request)
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp
-from typing import Any
 
 import numpy as np
-from litestar import Request, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
-from litestar.response.base import ASGIResponse
 
 from service.api.answers import PARTS, SCORE_DIGITS, apportion
 from service.api.endpoint import Refusal, TaskEndpoint
-from service.api.generate_stream import logprob_of
+from service.api.generate import logprob_of
 from service.api.language_schemas import GAP, ScoredChoice, ScoredToken, ScoreRequest, ScoreResponse, ScoreResult
-from service.api.problems import PROBLEMS
-from service.api.validation import MAX_REPORTED, InputItem, check_lengths, read_texts
+from service.api.validation import InputItem, check_lengths, read_texts
 from service.errors import FieldError, InputTooLongError, InvalidRequestError
 from service.models.cards import Limits
 from service.models.registry import ServedModel
@@ -27,7 +20,6 @@ from service.predictors.language_model import LanguageModel, ScoredText, TextSco
 from service.text.batch import Ids
 from service.text.offsets import offset_table
 
-ANSWER = ResponseSpec(ScoreResponse, description="One result per text, in order", generate_examples=False)
 MAX_CHOICES = 4096  # in all texts of a request: each is a row for the network
 MOST_NATS = 700.0  # a token, in a perplexity: a float holds no more
 
@@ -56,6 +48,10 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
     """Endpoint of language models that score texts: one row per text, or per choice."""
 
     task = "generate"
+    path = "/score"
+    summary = "How likely a text is"
+    description = "Say how likely a language model finds each text and each of its tokens, or each choice for a gap."
+    request = ScoreRequest
     response = ScoreResponse
 
     def find(self, data: ScoreRequest) -> ServedModel[LanguageModel, Ids, ScoredText]:
@@ -75,7 +71,7 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
         if data.choices is not None:
             if (rows := len(items) * len(data.choices)) > MAX_CHOICES:
                 message = f"texts x choices are {rows}, the limit is {MAX_CHOICES}: send fewer at once"
-                raise InvalidRequestError(message, errors=[FieldError(path="choices", message=message)])
+                raise InvalidRequestError.at("choices", message)
             _check_gaps(items)
             read_texts(data.choices, limits, path="choices")  # for its errors
             sizes = [len(choice) - len(GAP) for choice in data.choices]
@@ -119,17 +115,6 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
         )
 
 
-def score_route(endpoint: ScoreEndpoint) -> HTTPRouteHandler:
-    """Make the route of the endpoint."""
-
-    @post("/score", status_code=200, summary="How likely a text is", responses={200: ANSWER, **PROBLEMS})
-    async def score(data: JSONBody[ScoreRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Say how likely a language model finds each text and each of its tokens, or each choice for a gap."""
-        return await endpoint.answer(data, request)
-
-    return score
-
-
 def _check_gaps(items: Sequence[InputItem]) -> None:
     """Raise InvalidRequestError unless each text has one gap."""
     wrong = [
@@ -138,7 +123,7 @@ def _check_gaps(items: Sequence[InputItem]) -> None:
         if item.text.count(GAP) != 1
     ]
     if wrong:
-        raise InvalidRequestError(f"{wrong[0].path} {wrong[0].message}", errors=wrong[:MAX_REPORTED])
+        raise InvalidRequestError.of(wrong)
 
 
 def _filled(text: str, choices: Sequence[str]) -> list[str]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
+from litestar import Request
 from litestar.response.base import ASGIResponse
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import TaggedItem, TagOptions, tag_results
 from service.api.endpoint import Refusal, TaskEndpoint
-from service.api.problems import PROBLEMS
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.tag_formats import (
     MEDIA_TYPES,
@@ -31,14 +27,19 @@ from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
 from service.text.tokenizer import Sentence, join_words, split_sentences
 
-ANSWER = ResponseSpec(TagResponse, description="One result per text, in order", generate_examples=False)
-
 
 class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
     """Endpoint of taggers: one row per sentence."""
 
     task = "tag"
+    path = "/tag"
+    summary = "Parts of speech and entities"
+    description = "Split text into sentences and tokens and say what each one is."
+    request = TagRequest
     response = TagResponse
+
+    async def answer(self, data: TagRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
+        return await super().answer(with_format(data, request), request)
 
     def read(self, data: TagRequest, limits: Limits) -> list[InputItem]:
         return read_text_or_tokens(text=data.text, tokens=data.tokens, limits=limits)
@@ -77,17 +78,6 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
 
     def media_type(self, data: TagRequest) -> str:
         return MEDIA_TYPES[data.format or "json"]
-
-
-def tag_route(endpoint: TagEndpoint) -> HTTPRouteHandler:
-    """Make the route of the endpoint."""
-
-    @post("/tag", status_code=200, summary="Parts of speech and entities", responses={200: ANSWER, **PROBLEMS})
-    async def tag(data: JSONBody[TagRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Split text into sentences and tokens and say what each one is."""
-        return await endpoint.answer(with_format(data, request), request)
-
-    return tag
 
 
 def split(item: InputItem) -> tuple[str, list[Sentence]]:

@@ -29,7 +29,7 @@ from service.api.schemas import (
     TagResult,
     TokenAnswer,
 )
-from service.errors import FieldError, InvalidRequestError
+from service.errors import InvalidRequestError
 from service.models.cards import ModelName
 
 CONLLU, SPACY_JSON = "text/x-conllu", "application/x-spacy+json"
@@ -89,8 +89,7 @@ def with_format(data: TagRequest, request: Request[Any, Any, Any]) -> TagRequest
     if data.format is None and (CONLLU in accept or SPACY_JSON in accept):  # most name neither and are not parsed
         data = msgspec.structs.replace(data, format=_accepted(accept))
     if data.format in ("conllu", "spacy") and data.offset_unit != "codepoint":
-        message = f"must be codepoint with the format {data.format}"
-        raise InvalidRequestError(f"offset_unit {message}", errors=[FieldError(path="offset_unit", message=message)])
+        raise InvalidRequestError.at("offset_unit", f"must be codepoint with the format {data.format}")
     return data
 
 

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
-from litestar import Request, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
+from litestar import Request
 from litestar.response.base import ASGIResponse
 
 from service.api.answers import EVENT_STREAM, event_stream
-from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows
-from service.api.problems import PROBLEMS
+from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.search import Hypotheses, Search
-from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
+from service.errors import CapacityError, InvalidRequestError, ModelFailedError
 from service.models.cards import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions, match_language
 from service.predictors.translator import Translator
@@ -29,18 +25,18 @@ from service.scheduling.job import Done
 from service.text.markup.documents import cut_format
 
 MAX_WEIGHTS = 2**19  # of attention in all sentences of a request: some 4 MB of JSON
-ANSWER = ResponseSpec(
-    TranslateResponse,
-    description=f"One result per text, in order; with stream, {EVENT_STREAM}: an event per sentence",
-    generate_examples=False,
-)
 
 
 class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedItem, Search, Hypotheses]):
     """Endpoint of translators: one row per sentence that has words."""
 
     task = "translate"
-    response = TranslateResponse
+    path = "/translate"
+    summary = "Text in another language"
+    description = "Split text into sentences, translate them, and join them again with its line breaks kept."
+    request: ClassVar[type[Any]] = TranslateRequest
+    response: ClassVar[type[Any]] = TranslateResponse
+    answer_description = f"One result per text, in order; with stream, {EVENT_STREAM}: an event per sentence"
     effort = EFFORT
 
     def find(self, data: TranslateRequest) -> ServedTranslator:
@@ -72,7 +68,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         return TranslatedItem.of(passage, [model.encode(each, options) for each in passage.sentences], data.offset_unit)
 
     async def run(
-        self, admitted: AdmittedTexts, request: Request[Any, Any, Any]
+        self, admitted: AdmittedTexts, request: Request[Any, Any, Any], *, accepted: bool = False
     ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
         """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
         that, or it fails, the first results are answered."""
@@ -83,7 +79,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         items = first
         if second.rows:
             with suppress(CapacityError, ModelFailedError):
-                more = await run_more_rows(second, request)
+                _, more = await super().run(second, request, accepted=True)
                 items = await self.services.side_thread(work, _better_of, first, second.items, more.answers, translator)
                 done = done.joined(more)
         return replace(admitted, items=items), done
@@ -100,21 +96,13 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     def refuse(self, refusal: Refusal, data: TranslateRequest) -> TranslateResult:
         return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
-    async def stream(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Answer with a stream of events. Errors that refuse the request are raised here, before the first event."""
+    async def answer(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
+        """Answer at once or with a stream of events, before the first of which errors that refuse the request are
+        raised."""
+        if not data.stream:
+            return await super().answer(data, request)
         stream = SentenceStream.start(await self.admit(data, request), self.services.side_thread)
         return event_stream(stream.events(request))
-
-
-def translate_route(endpoint: TranslateEndpoint) -> HTTPRouteHandler:
-    """Make the route of the endpoint."""
-
-    @post("/translate", status_code=200, summary="Text in another language", responses={200: ANSWER, **PROBLEMS})
-    async def translate(data: JSONBody[TranslateRequest], request: Request[Any, Any, Any]) -> ASGIResponse:
-        """Split text into sentences, translate them, and join them again with its line breaks kept."""
-        return await (endpoint.stream(data, request) if data.stream else endpoint.answer(data, request))
-
-    return translate
 
 
 def _check_weights(items: Sequence[TranslatedItem]) -> None:
@@ -126,7 +114,7 @@ def _check_weights(items: Sequence[TranslatedItem]) -> None:
             f"the answer could have {weights} weights (target tokens x source tokens of each sentence), the limit is "
             f"{MAX_WEIGHTS}: send less text at once or shorter sentences, or limit max_length"
         )
-        raise InvalidRequestError(f"attention: {message}", errors=[FieldError(path="attention", message=message)])
+        raise InvalidRequestError.at("attention", message)
 
 
 def _better_of(
@@ -156,4 +144,4 @@ def _unknown_pair(data: TranslateRequest, known: Sequence[LanguagePair]) -> Inva
     path = "target" if match_language(data.source, {each.source for each in known}) else "source"
     pairs = ", ".join(sorted({str(each) for each in known}))
     message = f"nothing here translates from {data.source!r} to {data.target!r}; known pairs: {pairs}"
-    return InvalidRequestError(f"{path}: {message}", errors=[FieldError(path=path, message=message)])
+    return InvalidRequestError.at(path, message)

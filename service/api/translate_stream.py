@@ -15,7 +15,6 @@ from litestar import Request
 from service.api.context import RequestContext, context_of
 from service.api.endpoint import AdmittedRequest
 from service.api.problems import problem_event
-from service.api.request_log import record_work
 from service.api.schemas import DoneEvent, RefusedEvent
 from service.api.side_thread import SideThread
 from service.api.translations import TranslatedItem, sentence_event
@@ -203,7 +202,7 @@ class SentenceStream:
         for job in more:
             if job.done.done() and job.done.exception() is None:
                 done = done.joined(job.done.result())
-        record_work(context, admitted.served.name, done, items=admitted.num_items, tokens=admitted.num_tokens)
+        admitted.record(context, done)
 
     def _withdraw(self, request: Request[Any, Any, Any]) -> None:
         for job in self._jobs:

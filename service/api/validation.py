@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from service.errors import FieldError, InputTooLongError, InvalidRequestError
+from service.errors import MAX_REPORTED, FieldError, InputTooLongError, InvalidRequestError
 from service.models.cards import Limits
 
-MAX_REPORTED = 20  # of many mistakes in one request
 NUL = "\0"
 
 
@@ -39,7 +38,7 @@ def read_texts(text: str | list[str], limits: Limits, *, path: str = "text") -> 
         if NUL in item.text
     ]
     if problems:
-        raise _error_of(problems)
+        raise InvalidRequestError.of(problems)
     return items
 
 
@@ -52,22 +51,19 @@ def read_text_or_tokens(
         return read_texts(text, limits)
     if text is None and tokens is not None:
         return _read_tokens(tokens, limits)
-    error = FieldError(path="text", message="send either text or tokens")
-    raise InvalidRequestError("send one of text and tokens", errors=[error])
+    raise InvalidRequestError.at("text", "send either text or tokens")
 
 
 def check_at_most(value: int | None, most: int, path: str, limit: str) -> None:
     """Raise InvalidRequestError if a field's value is above a limit."""
     if value is not None and value > most:
-        message = f"is {value}, more than {limit} of {most}"
-        raise InvalidRequestError(f"{path} {message}", errors=[FieldError(path=path, message=message)])
+        raise InvalidRequestError.at(path, f"is {value}, more than {limit} of {most}")
 
 
 def check_count(count: int, path: str, limits: Limits) -> None:
     """Raise InvalidRequestError if a request has no item or too many."""
     if not 1 <= count <= limits.max_items:
-        message = f"must hold 1 to {limits.max_items} items, got {count}"
-        raise InvalidRequestError(f"{path} {message}", errors=[FieldError(path=path, message=message)])
+        raise InvalidRequestError.at(path, f"must hold 1 to {limits.max_items} items, got {count}")
 
 
 def _read_tokens(tokens: list[list[str]], limits: Limits) -> list[InputItem]:
@@ -85,7 +81,7 @@ def _read_tokens(tokens: list[list[str]], limits: Limits) -> list[InputItem]:
         if not _are_tokens([token])
     )
     if found := list(islice(problems, MAX_REPORTED)):
-        raise _error_of(found)
+        raise InvalidRequestError.of(found)
     return items
 
 
@@ -98,17 +94,12 @@ def check_lengths(items: Sequence[InputItem], limits: Limits, *, total: int | No
         if item.length > limits.max_text_length
     ]
     if too_long:
-        raise InputTooLongError(f"{too_long[0].path} {too_long[0].message}", errors=too_long[:MAX_REPORTED])
+        raise InputTooLongError.of(too_long)
     if total is None:
         total = sum([item.length for item in items])
     if total > limits.max_request_length:
         message = f"has {total} characters in all, the limit is {limits.max_request_length}"
-        path = items[0].path.partition("[")[0]
-        raise InputTooLongError(f"the request {message}", errors=[FieldError(path=path, message=message)])
-
-
-def _error_of(problems: Sequence[FieldError]) -> InvalidRequestError:
-    return InvalidRequestError(f"{problems[0].path} {problems[0].message}", errors=problems[:MAX_REPORTED])
+        raise InputTooLongError.at(items[0].path.partition("[")[0], message)
 
 
 def _are_tokens(words: list[str]) -> bool:

@@ -22,9 +22,19 @@ from service.errors import ReloadFailedError, StartupError
 from service.lifecycle import Lifecycle, Phase
 from service.logs import error_fields
 from service.metrics import Metrics
-from service.models.loading import AnyPredictor, LoadedModel, OpenSession, ReloadPlan, load_models, reload_models
+from service.models.loading import (
+    AnyPredictor,
+    LoadedModel,
+    OpenSession,
+    ReloadPlan,
+    ReloadResponse,
+    load_models,
+    log_failure,
+    log_reload,
+    reload_models,
+    set_model_metrics,
+)
 from service.models.registry import ModelRegistry, Scheduler, ServedModel
-from service.models.reloading import ReloadResponse, log_failure, log_reload, set_model_metrics
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import Bounds, RowPredictor
 from service.predictors.translator import Translator

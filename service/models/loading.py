@@ -1,15 +1,23 @@
-"""Loads bundles from disk into predictors and proves them by their examples, at the start and at each reload."""
+"""Loads bundles from disk into predictors and proves them by their examples, at the start and at each reload; and the
+results of reloads, as they are answered, logged and counted."""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, Self
+
+from msgspec import Struct
+from prometheus_client import Counter
 
 from service.bundle import MANIFEST, Bundle, Task, check_external_data, find_bundles, read_bundle, verify
-from service.errors import BundleError, SettingsError
+from service.errors import BundleError, ReloadFailedError, SettingsError, StartupError
+from service.logs import error_fields
+from service.metrics import Metrics
 from service.models.cards import ModelCard, card_of, device_of, full_name, precision_of
 from service.predictors.classifier import Classifier
 from service.predictors.language_model import LanguageModel
@@ -35,33 +43,14 @@ class OpenSession(Protocol):
 
 
 AnyPredictor = LanguageModel | Translator | RowPredictor[Any, Any]
-OpenGraph = Callable[[Path], Session]
-
-
-def open_tagger(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Tagger:
-    return Tagger(bundle, open_graph(bundle.graph(precision)))
-
-
-def open_classifier(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Classifier:
-    return Classifier(bundle, open_graph(bundle.graph(precision)))
-
-
-def open_translator(bundle: Bundle, precision: str, open_graph: OpenGraph) -> Translator:
-    encoder, step = open_graph(bundle.encoder(precision)), open_graph(bundle.graph(precision))
-    return Translator(bundle, encoder=encoder, step=step)
-
-
-def open_language_model(bundle: Bundle, precision: str, open_graph: OpenGraph) -> LanguageModel:
-    reader, step = open_graph(bundle.encoder(precision)), open_graph(bundle.graph(precision))
-    return LanguageModel(bundle, reader=reader, step=step)
-
-
-OPENERS: Mapping[Task, Callable[[Bundle, str, OpenGraph], AnyPredictor]] = {
-    "tag": open_tagger,
-    "classify": open_classifier,
-    "translate": open_translator,
-    "generate": open_language_model,
+# Each makes a predictor of a bundle, its graph, and a function that opens its other graph, where it has one.
+OPENERS: Mapping[Task, Callable[[Bundle, Session, Callable[[], Session]], AnyPredictor]] = {
+    "tag": lambda bundle, graph, _: Tagger(bundle, graph),
+    "classify": lambda bundle, graph, _: Classifier(bundle, graph),
+    "translate": lambda bundle, graph, open_encoder: Translator(bundle, encoder=open_encoder(), step=graph),
+    "generate": lambda bundle, graph, open_encoder: LanguageModel(bundle, reader=open_encoder(), step=graph),
 }
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,7 +136,8 @@ def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
     open_graph = partial(open_session, device=device_of(bundle, settings))
-    predictor = OPENERS[bundle.manifest.task](bundle, precision, open_graph)
+    opener, graph = OPENERS[bundle.manifest.task], open_graph(bundle.graph(precision))
+    predictor = opener(bundle, graph, lambda: open_graph(bundle.encoder(precision)))
     replay(predictor, bundle, precision=precision)
     verified.check_unchanged()
     return predictor
@@ -203,3 +193,60 @@ def _configured(wanted: str, task: Task, of_task: Sequence[Bundle], highest: Map
     known = ", ".join(full_names) or "none"
     setting = variable(DEFAULT_SETTINGS[task])
     raise SettingsError(f"{setting}={wanted}: no such model for /{task}; known: {known}")
+
+
+class ReloadResponse(Struct, frozen=True, kw_only=True):
+    """Changes that a reload made; models by full name, as ``en-tagger@1.0.0``."""
+
+    result: Literal["ok", "unchanged"]
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    kept: list[str]
+    seconds: float
+
+    @classmethod
+    def of(cls, plan: ReloadPlan, *, seconds: float) -> Self:
+        return cls(
+            result="ok" if plan.added or plan.changed or plan.removed else "unchanged",
+            added=list(plan.added),
+            changed=list(plan.changed),
+            removed=list(plan.removed),
+            kept=list(plan.kept),
+            seconds=round(seconds, 3),
+        )
+
+
+def log_reload(response: ReloadResponse, reloads: Counter) -> None:
+    """Log and count a reload."""
+    reloads.labels(response.result).inc()
+    names = {"added": response.added, "changed": response.changed, "removed": response.removed, "kept": response.kept}
+    fields = {change: ", ".join(models) for change, models in names.items() if models}
+    _log.info("models reloaded", extra={"result": response.result, **fields, "seconds": response.seconds})
+
+
+def log_failure(error: Exception, reloads: Counter) -> ReloadFailedError:
+    """Log and count a failed reload, and return the error for the caller. Only messages written for operators are
+    passed on; a service that is about to end is no fault of any model."""
+    if isinstance(error, ReloadFailedError):
+        _log.info("models not looked for again: %s", error)
+        return error
+    reloads.labels("failed").inc()
+    if isinstance(error, StartupError):
+        _log.error("models not reloaded; those before are still served: %s", error)
+        return ReloadFailedError(f"those before are still served: {error}")
+    _log.error("models not reloaded; those before are still served: unexpected error", extra=error_fields(error))
+    return ReloadFailedError("those before are still served: something unexpected happened; the log has more")
+
+
+def set_model_metrics(cards: Iterable[ModelCard], gone: Iterable[ModelCard], metrics: Metrics) -> None:
+    """Set the metrics of the models that are served from now on, and of those that are not any more."""
+    for card in gone:
+        metrics.model_info.labels(*_labels(card)).set(0)
+    for card in cards:
+        metrics.model_info.labels(*_labels(card)).set(1)
+    metrics.models_loaded_at.set(time.time())
+
+
+def _labels(card: ModelCard) -> tuple[str, ...]:
+    return card.name, card.version, card.task, card.precision, card.checksum

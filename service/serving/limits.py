@@ -1,17 +1,35 @@
-"""Limits of a server's connections: how many, how large a head, how long a caller may take."""
+"""Limits of connections: how many, how slow, what a request's head may be, and the message that refuses the rest."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 import resource
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import unquote
 
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from service.api.browsers import security_headers
+from service.api.context import new_request_id
+from service.api.problems import PROBLEM_JSON, document_bytes, headers_of
+from service.errors import HeadTooLargeError, MalformedHttpError, ServiceError
 from service.settings import Settings
 
 MAX_CONNECTIONS = 10_000
 MAX_HEAD_BYTES = 32 * 1024
 MAX_PIPELINED = 16  # requests that wait; as long as there are fewer, a caller who leaves is noticed
 FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
+VERSIONS = frozenset({"1.0", "1.1"})
+_HOST = rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+,;=%-]{1,255})(:[0-9]{0,5})?"
+_VALID_HOST = re.compile(_HOST)
+_ABSOLUTE = re.compile(rb"https?://(?P<authority>" + _HOST + rb")[/?].*", re.IGNORECASE | re.DOTALL)
+_ENCODED_SLASH = re.compile("%(2f|5c)", re.IGNORECASE)
+
+Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +51,58 @@ class ConnectionLimits:
             request_seconds=settings.body_timeout_seconds,
             answer_seconds=settings.answer_timeout_seconds,
         )
+
+
+class PipelineFlow(FlowControl):
+    """Flow control that reads nothing while many requests wait for the one before them: uvicorn takes in as many as a
+    caller sends."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if len(self._pipeline) <= MAX_PIPELINED:
+            super().resume_reading()
+
+
+def check_head(*, version: str, method: bytes, target: bytes, headers: Headers) -> None:
+    """Check the version, the target and the Host of a request (RFC 9112, sections 2.3 and 3.2). Raises
+    MalformedHttpError.
+
+    A target that names a host, as proxies send it, replaces the Host header: what follows looks at one of them only.
+    """
+    if version not in VERSIONS:
+        raise MalformedHttpError(f"this is HTTP/{version}; send HTTP/1.1")
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
+        raise MalformedHttpError(f"a request in HTTP/1.1 has one Host header; this one has {len(hosts) or 'none'}")
+    if hosts and not _VALID_HOST.fullmatch(hosts[0]):
+        raise MalformedHttpError("the Host header is no host, with or without a port")
+    if target.startswith(b"/") or method == b"CONNECT" or (target == b"*" and method == b"OPTIONS"):
+        return
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        raise MalformedHttpError("the target is neither a path nor an address that begins with http:// or https://")
+    headers[:] = [each for each in headers if each[0] != b"host"] + [(b"host", absolute["authority"])]
+
+
+def path_of(raw_path: bytes) -> str:
+    """Return the path that a target's path names: decoded, but for slashes that are written as data (RFC 3986, section
+    2.2), so that ``/tag%2f`` is not ``/tag/``."""
+    return unquote(_ENCODED_SLASH.sub(r"%25\1", raw_path.decode("ascii")))
+
+
+def head_too_large() -> HeadTooLargeError:
+    return HeadTooLargeError(f"the path and headers have more than {MAX_HEAD_BYTES} bytes")
+
+
+def problem_message(error: ServiceError, server_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return an error as a whole response, the last of its connection."""
+    request_id = new_request_id()
+    body = document_bytes(error, request_id)
+    headers = dict([*server_headers, *security_headers("POST", ())])
+    headers |= {name.lower().encode(): value.encode() for name, value in headers_of(error).items()}
+    headers |= {b"content-type": PROBLEM_JSON.encode(), b"content-length": b"%d" % len(body)}
+    headers |= {b"x-request-id": request_id.encode(), b"connection": b"close"}
+    return b"".join([STATUS_LINE[error.status], *(b"%b: %b\r\n" % each for each in headers.items()), b"\r\n", body])

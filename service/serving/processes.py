@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import mmap
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,19 +17,17 @@ from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter
 
-from service.api.access import build_access_policy
-from service.api.operations import AskSupervisor, Reload, ReloadHere
+from service.api.access import AccessPolicy
+from service.api.operations import Reload, reload_by_supervisor
 from service.app import App, create_admin_app, create_app
 from service.errors import StartupError
 from service.logs import BackgroundHandler, configure_logging, name_worker
 from service.metrics import count_lost_log_lines, count_reloads, count_worker_restarts
 from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
-from service.models.loading import LoadedModel, load_models, reload_models
-from service.models.reloading import log_failure
+from service.models.loading import LoadedModel, load_models, log_failure, reload_models
 from service.runtime.resources import available_cores, choose_device, release_free_memory
 from service.runtime.session import find_obstacle, has_cuda, open_session
 from service.serving.limits import ConnectionLimits
-from service.serving.pulse import Pulse
 from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
 from service.serving.sockets import Sockets, bind, listen, url_of
@@ -37,6 +37,10 @@ from service.settings_types import AUTO, MAX_WORKERS
 from service.telemetry import choose_tracer
 
 OWN_THREADS = 2  # the main one, and the log's, of which a forked process takes nothing along
+# Longer than a supervisor takes to notice and replace a worker, or to load models anew: whatever lasts longer than this
+# it cannot mend, or it stands still itself.
+MAX_AGE_SECONDS = 60.0
+_PULSE = struct.Struct("d")
 _log = logging.getLogger("service")
 
 
@@ -58,6 +62,24 @@ class BoundSockets:
     @property
     def all(self) -> Sockets:
         return [*self.main, *self.admin]
+
+
+class Pulse:
+    """Moment at which all workers were last known to beat, in memory that they share with their supervisor."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._shared = mmap.mmap(-1, _PULSE.size)
+        self.beat()
+
+    def beat(self) -> None:
+        """Record that every worker beats or is being replaced."""
+        _PULSE.pack_into(self._shared, 0, self._clock())
+
+    def is_fresh(self) -> bool:
+        """Return whether the last beat was not too long ago."""
+        (beat_at,) = _PULSE.unpack_from(self._shared)
+        return bool(self._clock() - beat_at <= MAX_AGE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,7 +112,7 @@ def serve_alone(
     log.on_lost = app.engine.metrics.lost_log_lines.inc
     listen(sockets.all)
     server = Server(
-        listeners_of(app, settings, sockets, ReloadHere(app.engine.reload)),
+        listeners_of(app, settings, sockets, app.engine.reload),
         lifecycle=app.lifecycle,
         drain_timeouts=drain_timeouts_of(settings),
         stop=stop,
@@ -102,7 +124,7 @@ def supervise(
     settings: Settings, sockets: BoundSockets, stop: StopSignal, log: BackgroundHandler, *, started_at: float
 ) -> int:
     """Serve in several workers, loading before they listen. Raises StartupError."""
-    build_access_policy(settings)  # for its errors: each worker reads the keys itself, and would end again and again
+    AccessPolicy.of(settings)  # for its errors: each worker reads the keys itself, and would end again and again
     settings = settle_device(settings)
     choose_tracer(settings.tracing)  # so that missing packages are reported once
     loaded = load_to_share(settings)
@@ -150,7 +172,7 @@ def serve_as_worker(
     app.lifecycle.is_live = shared.pulse.is_fresh
     shared.loaded.clear()  # a model that is held twice would be freed by no reload
     server = WorkerServer(
-        listeners_of(app, settings, sockets, AskSupervisor(context.supervisor, app.lifecycle)),
+        listeners_of(app, settings, sockets, reload_by_supervisor(context.supervisor, app.lifecycle)),
         lifecycle=app.lifecycle,
         drain_timeouts=drain_timeouts_of(settings),
         context=context,
@@ -200,7 +222,7 @@ def reload_to_share(settings: Settings, shared: SharedState) -> bool:
     if not shared.loaded:
         return True
     try:
-        build_access_policy(settings)  # for its errors about the keys
+        AccessPolicy.of(settings)  # for its errors about the keys
         reloaded = reload_models(settings, open_session, shared.loaded)
     except Exception as error:  # whatever it is, workers must still be watched
         log_failure(error, shared.reloads)

@@ -8,11 +8,10 @@ request costs no timer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from service.errors import (
@@ -22,27 +21,21 @@ from service.errors import (
     TooManyConnectionsError,
     UnreadAnswerError,
 )
-from service.serving.limits import FILES_KEPT_FREE, MAX_HEAD_BYTES, MAX_PIPELINED, ConnectionLimits
-from service.serving.refusal import head_too_large, problem_message
-from service.serving.request_head import check_head, path_of
+from service.serving.limits import (
+    FILES_KEPT_FREE,
+    MAX_HEAD_BYTES,
+    ConnectionLimits,
+    PipelineFlow,
+    check_head,
+    head_too_large,
+    path_of,
+    problem_message,
+)
 from service.serving.sockets import is_reset
 
 MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
 PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"  # harmless to a caller who waits for an answer (RFC 9110, section 15.2)
 PROBE_SECONDS = 0.1  # until a caller who has left is heard of, on a usual network; then once a second
-
-
-class PipelineFlow(FlowControl):
-    """Flow control that reads nothing while many requests wait for the one before them: uvicorn takes in as many as a
-    caller sends."""
-
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        if len(self._pipeline) <= MAX_PIPELINED:
-            super().resume_reading()
 
 
 class Connection(HttpToolsProtocol):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.api_keys import line_for
+from service.keys import line_for
 from service.logs import JsonFormatter
 from tests.api.conftest import Serve, Served
 from tests.fakes import CLASSIFIER, NAME, TRANSLATOR, VERSION

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.operations import AskSupervisor, ReloadHere
+from service.api.operations import reload_by_supervisor
 from service.app import Engine, create_admin_app, create_app
 from service.errors import ReloadFailedError
 from service.lifecycle import Lifecycle
@@ -46,7 +46,7 @@ class Service:
 async def service(models: Path, **choices: Any) -> AsyncIterator[Service]:
     app = create_app(settings_for(models, **{"admin_port": 0, **choices}), open_session=OpenFake(FakeSession()))
     engine: Engine = app.engine
-    admin = create_admin_app(app, ReloadHere(engine.reload))
+    admin = create_admin_app(app, engine.reload)
     async with engine.running(app), caller_of(app) as on_main, caller_of(admin) as on_admin:
         await engine.lifecycle.decided()
         yield Service(main=on_main, admin=on_admin, engine=engine)
@@ -201,6 +201,6 @@ def test_a_supervisor_that_died_is_not_told() -> None:
 
     async def test() -> None:
         with pytest.raises(ReloadFailedError, match="supervisor of this worker has died"):
-            await AskSupervisor(os.getpid(), Lifecycle())()
+            await reload_by_supervisor(os.getpid(), Lifecycle())()
 
     run(test)

@@ -20,7 +20,7 @@ import httpx
 import pytest
 import requests
 
-from service.api_keys import line_for
+from service.keys import line_for
 from service.serving import protocol
 from service.serving.limits import MAX_CONNECTIONS, MAX_HEAD_BYTES, ConnectionLimits
 from service.settings import Settings

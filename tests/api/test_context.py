@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from service.api.endpoint import WATCH_AFTER_SECONDS, watching_for_disconnect
+from service.api.context import WATCH_AFTER_SECONDS, watching_for_disconnect
 from service.logs import JsonFormatter, TextFormatter
 from tests.api.conftest import Serve, Served, wait_until
 from tests.api.test_bad_input import every_route, problem_of

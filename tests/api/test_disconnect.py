@@ -16,7 +16,7 @@ import uvicorn
 
 from bench.client import Address, Request, text_request
 from bench.departure import vanish
-from service.api.endpoint import WATCH_AFTER_SECONDS, watching_for_disconnect
+from service.api.context import WATCH_AFTER_SECONDS, watching_for_disconnect
 from service.app import create_app
 from service.metrics import Metrics
 from tests.api.conftest import wait_until

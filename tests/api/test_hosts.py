@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.api.hosts import AllowedHosts
+from service.api.browsers import AllowedHosts
 from service.errors import SettingsError
 from service.settings import Settings
 from tests.api.conftest import Serve

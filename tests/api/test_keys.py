@@ -12,9 +12,9 @@ import pytest
 from litestar.testing import TestClient
 
 from service import api_keys as program
-from service.api_keys import ApiKeys, line_for, new_key
 from service.app import create_app
 from service.errors import ReloadFailedError, SettingsError
+from service.keys import ApiKeys, line_for, new_key
 from service.logs import JsonFormatter
 from tests.api.conftest import Client, Serve, Served, is_ready, wait_until
 from tests.api.test_bad_input import every_route, problem_of

@@ -19,8 +19,8 @@ from libretranslatepy import LibreTranslateAPI
 
 from service.api.form import MAX_FIELDS, decode_form
 from service.api.libretranslate import LibreTranslateRequest
-from service.api_keys import line_for
 from service.errors import InvalidRequestError, MalformedRequestError
+from service.keys import line_for
 from tests.api.conftest import Run, Serve, Served
 from tests.api.listening import Running
 
@@ -125,7 +125,7 @@ def test_html_keeps_its_tags_and_unknown_or_empty_fields_do_no_harm(served: Serv
     [
         ({"target": "xx"}, "nothing here translates from 'en' to 'xx'; known pairs: en-de, en-es"),
         ({"source": "fr"}, "nothing here translates from 'fr'"),
-        ({"q": ["a", "b\0"]}, "q[1] holds a NUL at position 1"),
+        ({"q": ["a", "b\0"]}, "q[1]: holds a NUL at position 1"),
         ({"q": "a" * 60_000}, "has 60000 characters, the limit is 50000"),
         ({"format": "markdown"}, "format: Invalid enum value 'markdown'"),
         ({"alternatives": 16}, "alternatives: Expected `int` <= 15"),

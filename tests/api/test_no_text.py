@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from service.api_keys import line_for
+from service.keys import line_for
 from service.logs import JsonFormatter, TextFormatter
 from tests.api.conftest import NEEDED, wait_until
 from tests.api.listening import Run, Running, everything, request

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.api_keys import line_for
+from service.keys import line_for
 from service.logs import JsonFormatter
 from service.scheduling.job import Priority
 from tests.api.conftest import Serve, Served, wait_until

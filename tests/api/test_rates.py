@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litestar.testing import TestClient
 
-from service.api.rate_limit import Allowance, RateLimiter, Terms
+from service.api.access import AccessPolicy, Allowance, RateLimiter
 from service.app import create_app
 from service.errors import InvalidRequestError, RateLimitedError
+from service.settings import Settings
 from tests.api.conftest import Serve, Served, is_ready, wait_until
 from tests.api.test_bad_input import every_route, problem_of
 from tests.fakes import MAX_TOKENS, FakeClock, FakeSession, OpenFake, settings_for, write_bundle
@@ -102,10 +103,13 @@ def test_no_more_than_burst_and_rate_ever_pass(asked: list[tuple[float, int]], r
 
 
 def test_workers_share_the_rate_and_a_legal_request_always_fits_the_burst() -> None:
-    terms = Terms(workers=4, least_burst=128)
-    assert terms.allowance(100, None) == Allowance(items_per_second=25, burst=128)
-    assert terms.allowance(1000, None).burst == 1000
-    assert terms.allowance(100, 7).burst == 7
+    def allowance(rate: float, burst: int | None) -> Allowance | None:
+        settings = Settings(workers=4, max_items=128, rate_limit_items=rate, rate_limit_burst=burst)
+        return AccessPolicy.of(settings).allowance(None)
+
+    assert allowance(100, None) == Allowance(items_per_second=25, burst=128)
+    assert allowance(1000, None) == Allowance(items_per_second=250, burst=1000)
+    assert allowance(100, 7) == Allowance(items_per_second=25, burst=7)
 
 
 @every_route

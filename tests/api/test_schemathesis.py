@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.process import ROOT
-from service.api_keys import line_for
+from service.keys import line_for
 from tests.conformance.__main__ import run
 from tests.conformance.meaning import MEANT
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.api_keys import line_for
+from service.keys import line_for
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import every_route, problem_of
 from tests.api.test_keys import KEY, bearer

@@ -23,7 +23,7 @@ from ribbon import (
 )
 from ribbon.answers import RefusedEvent, SentenceEvent
 from ribbon.language_answers import SampleEvent, TokenEvent
-from service.api_keys import line_for, new_key
+from service.keys import line_for, new_key
 from tests.api.conftest import wait_until
 from tests.fakes import LANGUAGE_MODEL, MAX_TOKENS, NAME
 from tests.ribbon.conftest import Serve, url_of

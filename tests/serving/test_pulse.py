@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from service.serving.pulse import MAX_AGE_SECONDS, Pulse
+from service.serving.processes import MAX_AGE_SECONDS, Pulse
 from tests.fakes import FakeClock
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api_keys import line_for
+from service.keys import line_for
 from tests.api.conftest import wait_until, write_one_each
 from tests.api.listening import start
 from tests.api.test_keys import KEY

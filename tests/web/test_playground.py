@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.api.playground import FOLDER
-from service.api_keys import line_for
+from service.keys import line_for
 from tests.api.conftest import Serve, Served
 from tests.api.test_bad_input import problem_of
 from tests.api.test_keys import KEY
