@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bench.chaos.asks import ID_HEADER, NotAnAnswerError, Reply, StreamEndedError, read_reply
+from bench.chaos.asks import DEGRADED_MARK, ID_HEADER, NotAnAnswerError, Reply, StreamEndedError, read_reply
 from bench.chaos.wire import Answer
 
 SLACK_SECONDS = 0.3  # between two things that happen at once and are written down by a busy machine
@@ -22,6 +22,7 @@ HONEST_KINDS: Mapping[int, Collection[str]] = {
 
 class Fate(StrEnum):
     RIGHT = "right"  # every byte
+    DEGRADED = "degraded"  # right but for sentences that say that there was no time to translate them twice
     REFUSED = "refused"  # by the service itself, with a problem document that says why and when to come again
     KILLED = "killed"  # its process was
     WRONG = "wrong"  # another answer than the one recorded, or a status that nothing explains
@@ -122,7 +123,20 @@ def _compare(entry: Entry, answer: Answer, right: Reply) -> tuple[Fate, str]:
     entry.model, entry.version = reply.model, reply.version
     if reply.model != right.model:
         return Fate.WRONG, f"answered by {reply.model}"
-    return (Fate.RIGHT, "") if reply.content == right.content else (Fate.WRONG, _first_difference(reply, right))
+    if reply.content == right.content:
+        return Fate.RIGHT, ""
+    if _is_degraded(reply, right):
+        return Fate.DEGRADED, "no time for a second translation"
+    return Fate.WRONG, _first_difference(reply, right)
+
+
+def _is_degraded(reply: Reply, right: Reply) -> bool:
+    """Whether the answer says that it is, and all events of a stream that do not say so are right."""
+    events = reply.content.split(b"\n\n")
+    others = {event for event in events if DEGRADED_MARK not in event}
+    return len(others) < len(events) == len(right.content.split(b"\n\n")) and others <= set(
+        right.content.split(b"\n\n")
+    )
 
 
 def _ended_stream(problem: str) -> tuple[Fate, str]:
@@ -172,7 +186,7 @@ def attribute(entries: Iterable[Entry], kills: Sequence[Kill]) -> None:
 def check_versions(entries: Iterable[Entry], reigns: Sequence[Reign]) -> None:
     """An answer of a version that the instance should not have served then is wrong, however right its bytes."""
     for entry in entries:
-        if entry.fate is Fate.RIGHT and not _may_be(entry, reigns):
+        if entry.fate in (Fate.RIGHT, Fate.DEGRADED) and not _may_be(entry, reigns):
             entry.fate, entry.detail = Fate.WRONG, f"answered by {entry.model} {entry.version}, not served at that time"
 
 

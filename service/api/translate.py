@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,7 @@ from service.api.endpoint import Refusal, TaskEndpoint, run_more_rows
 from service.api.problems import PROBLEMS
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
-from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
+from service.api.translations import TranslatedItem, answered, better, degraded, to_search_again, translate_results
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, FieldError, InvalidRequestError, ModelFailedError
@@ -76,15 +75,18 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         self, admitted: AdmittedTexts, request: Request[Any, Any, Any]
     ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
         """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
-        that, or it fails, the first results are answered."""
+        that, or it fails, the first results are answered and say so."""
         translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
         _, done = await super().run(admitted, request)
         first = await self.services.side_thread(work, answered, admitted.items, done.answers, translator)
         second = replace(admitted, items=await self.services.side_thread(work, to_search_again, first, translator))
         items = first
         if second.rows:
-            with suppress(CapacityError, ModelFailedError):
+            try:
                 more = await run_more_rows(second, request)
+            except (CapacityError, ModelFailedError):
+                items = degraded(first, second.items)
+            else:
                 items = await self.services.side_thread(work, _better_of, first, second.items, more.answers, translator)
                 done = done.joined(more)
         return replace(admitted, items=items), done

@@ -91,6 +91,21 @@ def test_a_stream_may_end_with_an_honest_refusal_and_with_nothing_else(last: byt
     assert written.fate is fate
 
 
+def degraded_of(*events: bytes) -> Fate:
+    written = entry()
+    close(written, stream(*events, DONE), read_reply(stream(FIRST, SECOND, DONE)), at=1.0)
+    return written.fate
+
+
+def test_a_sentence_may_differ_if_it_says_that_it_is_degraded_and_no_other_may() -> None:
+    other = b"event: sentence\ndata: {3}"
+    degraded = b'event: sentence\ndata: {3,"degraded":true}'
+    assert degraded_of(FIRST, degraded) is Fate.DEGRADED
+    assert degraded_of(FIRST, other) is Fate.WRONG
+    assert degraded_of(other, degraded) is Fate.WRONG
+    assert degraded_of(degraded) is Fate.WRONG
+
+
 def kill(*, connections: int = 2, at: float = 10.0, until: float = 10.0) -> Kill:
     return Kill(instance="a", pid=1, at=at, connections=connections, until=until, replaced_at=until)
 
@@ -141,4 +156,11 @@ def test_who_asks_for_a_version_gets_no_other() -> None:
 
 
 def test_the_count_names_every_fate() -> None:
-    assert count([entry(), entry(fate=Fate.RIGHT)]) == {"right": 1, "refused": 0, "killed": 0, "wrong": 0, "lost": 1}
+    assert count([entry(), entry(fate=Fate.RIGHT)]) == {
+        "right": 1,
+        "degraded": 0,
+        "refused": 0,
+        "killed": 0,
+        "wrong": 0,
+        "lost": 1,
+    }
