@@ -132,11 +132,9 @@ def _compare(entry: Entry, answer: Answer, right: Reply) -> tuple[Fate, str]:
 
 def _is_degraded(reply: Reply, right: Reply) -> bool:
     """Whether the answer says that it is, and all events of a stream that do not say so are right."""
-    events = reply.content.split(b"\n\n")
-    others = {event for event in events if DEGRADED_MARK not in event}
-    return len(others) < len(events) == len(right.content.split(b"\n\n")) and others <= set(
-        right.content.split(b"\n\n")
-    )
+    events, right_events = reply.content.split(b"\n\n"), right.content.split(b"\n\n")
+    others = [event for event in events if DEGRADED_MARK not in event]
+    return len(others) < len(events) == len(right_events) and set(others) <= set(right_events)
 
 
 def _ended_stream(problem: str) -> tuple[Fate, str]:

@@ -181,7 +181,7 @@ Confidence = Annotated[
 ]
 Degraded = Annotated[
     bool,
-    Meta(description="True where there was no time for the second translation that this sentence needed; else absent"),
+    Meta(description="True where the second translation that this sentence needed could not be made; else absent"),
 ]
 
 
