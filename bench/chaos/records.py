@@ -75,11 +75,12 @@ class Kill:
     replaced_at: float
     victims: list[Entry] = field(default_factory=list)
 
-    def explains(self, entry: Entry) -> bool:
+    def explains(self, entry: Entry, lag: float) -> bool:
+        """Whether a request may have failed of it, if what happens is written down up to ``lag`` seconds later."""
         return (
             entry.instance in ("", self.instance)
-            and entry.sent_at <= self.until + SLACK_SECONDS
-            and self.at - SLACK_SECONDS <= entry.ended_at <= self.until + KILL_SECONDS
+            and entry.sent_at <= self.until + SLACK_SECONDS + lag
+            and self.at - SLACK_SECONDS - lag <= entry.ended_at <= self.until + KILL_SECONDS + lag
         )
 
 
@@ -169,13 +170,15 @@ def kind_of(problem: bytes) -> str:
         return ""
 
 
-def attribute(entries: Iterable[Entry], kills: Sequence[Kill]) -> None:
+def attribute(entries: Iterable[Entry], kills: Sequence[Kill], lag: float = 0.0) -> None:
     """Attribute requests lost in a killed process to the kill; each kill explains at most as many as its process had
-    connections."""
+    connections. ``lag`` is by how many seconds the machine was late."""
     for entry in entries:
         if entry.fate is not Fate.LOST:
             continue
-        kill = next((each for each in kills if each.explains(entry) and len(each.victims) < each.connections), None)
+        kill = next(
+            (each for each in kills if each.explains(entry, lag) and len(each.victims) < each.connections), None
+        )
         if kill is not None:
             kill.victims.append(entry)
             entry.fate = Fate.KILLED

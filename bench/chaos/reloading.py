@@ -19,7 +19,7 @@ from bench.chaos.stage import Stage
 from bench.chaos.wire import BrokenError, ask_once
 from bench.client import Address
 
-SETTLED_SECONDS, POLL_SECONDS = 60.0, 0.2
+SETTLED_SECONDS, POLL_SECONDS = 180.0, 0.2
 AT_ONCE, PASSES = 8, 3  # probes, so that they meet every worker
 WATCH_SECONDS = 2.0
 BUSY = ("overloaded", "deadline_exceeded")

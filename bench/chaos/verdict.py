@@ -41,7 +41,7 @@ def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
             entry.instance = entry.target
         elif passage:
             entry.instance, entry.retries = passage.server.strip("<>").replace("NOSRV", ""), passage.retries
-    attribute(stage.clients.entries, stage.kills)
+    attribute(stage.clients.entries, stage.kills, stage.pulse.worst_seconds)
     check_versions(stage.clients.entries, stage.all_reigns())
 
 
@@ -68,14 +68,17 @@ def _named(promise: str, entries: Sequence[Entry]) -> Iterator[Reason]:
 
 
 def _fails_in_restart(entry: Entry, stage: Stage) -> bool:
-    """Refused although it would have waited. The lost and wrong are named anyway."""
-    if entry.fate is not Fate.REFUSED or (entry.has_deadline and entry.status != 503):
+    """Refused although it would have waited, by a machine that kept up: one that did not is busy anyway. The lost and
+    wrong are named anyway."""
+    is_honest = entry.status != 503 and (entry.has_deadline or stage.pulse.num_late)
+    if entry.fate is not Fate.REFUSED or is_honest:
         return False
     return any(entry.overlaps(since, until) for since, until in stage.restarts)
 
 
 def _odd_retry(entry: Entry, stage: Stage) -> bool:
-    windows = [(kill.at - SLACK_SECONDS, kill.replaced_at + KILL_SECONDS) for kill in stage.kills]
+    lag = stage.pulse.worst_seconds
+    windows = [(kill.at - SLACK_SECONDS - lag, kill.replaced_at + KILL_SECONDS + lag) for kill in stage.kills]
     return entry.retries > 0 and not any(entry.overlaps(*window) for window in [*windows, *stage.restarts])
 
 
@@ -119,7 +122,8 @@ def _answered_in(entry: Entry, instance: Instance, life: Life) -> bool:
 
 
 def judge_logs(instance: Instance, entries: Sequence[Entry], stage: Stage, texts: Sequence[str]) -> Iterator[Reason]:
-    """No error that nothing explains; a line for every answer."""
+    """No error that nothing explains; a line for every answer, but for those of a process that was killed before its
+    last lines were written."""
     written: set[str] = set()
     for life in instance.lives:
         for fault in logs.faults(instance.name, life.log, stage.windows, texts):
@@ -127,4 +131,6 @@ def judge_logs(instance: Instance, entries: Sequence[Entry], stage: Stage, texts
         written |= logs.answered_ids(life.log)
     missing = [each for each in entries if each.instance == instance.name and each.status == 200]
     missing = [each for each in missing if each.request_id not in written]
+    lag = stage.pulse.worst_seconds
+    missing = [each for each in missing if not any(kill.explains(each, lag) for kill in stage.kills)]
     yield from _named("every answer has its log line", missing)

@@ -94,6 +94,8 @@ class Connection(HttpToolsProtocol):
         self._num_unparsed += len(data)
         try:
             self._parse(memoryview(data))
+            if self._head_since is not None and self.parser.get_http_version() == "0.9":  # and no blank line will come
+                raise MalformedHttpError("the request line names no version; send HTTP/1.1")
             if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunked body's trailer
                 raise head_too_large()
         except httptools.HttpParserError as error:

@@ -133,6 +133,12 @@ def test_a_kill_explains_no_more_than_its_process_had_connections() -> None:
     assert [each.fate for each in lost] == [Fate.KILLED, Fate.KILLED, Fate.LOST]
 
 
+def test_a_late_machine_writes_down_later_what_failed_of_a_kill() -> None:
+    late = [entry(sent_at=10.5, ended_at=14.0), entry(sent_at=9, ended_at=9.5), entry(sent_at=9, ended_at=18)]
+    attribute(late, [kill(connections=3)], lag=4.0)
+    assert [each.fate for each in late] == [Fate.KILLED, Fate.KILLED, Fate.LOST]
+
+
 def test_a_single_process_fails_requests_until_it_is_back() -> None:
     lost = entry(sent_at=12, ended_at=12.1)
     attribute([lost], [kill(until=15.0)])
