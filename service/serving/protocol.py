@@ -24,7 +24,7 @@ from service.errors import (
 )
 from service.serving.limits import FILES_KEPT_FREE, MAX_HEAD_BYTES, MAX_PIPELINED, ConnectionLimits
 from service.serving.refusal import head_too_large, problem_message
-from service.serving.request_head import check_head, path_of
+from service.serving.request_head import check_first_line, check_head, path_of
 from service.serving.sockets import is_reset
 
 MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
@@ -51,13 +51,12 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Callable[[ServiceError], None]) -> None:
         super().__init__(*uvicorn)
         self._limits, self._count = limits, count
-        self._in_body = False
+        self._in_body, self._num_dropped = False, 0
         self._is_over = False  # answered for the last time: what still comes is not parsed
         self._has_ended = False  # the caller sends no more, but may still read
         self._refusal: ServiceError | None = None  # to be sent once the requests before it are answered
         self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
         self._num_unparsed = 0  # bytes since the parser last called back
-        self._num_dropped = 0
         self._received_at = self.loop.time()
         self._head_since: float | None = self._received_at  # none while no head is expected
         self._dropping_since: float | None = None  # answered, but the body is still coming
@@ -94,8 +93,8 @@ class Connection(HttpToolsProtocol):
         self._num_unparsed += len(data)
         try:
             self._parse(memoryview(data))
-            if self._head_since is not None and self.parser.get_http_version() == "0.9":  # and no blank line will come
-                raise MalformedHttpError("the request line names no version; send HTTP/1.1")
+            if self._num_unparsed == len(data):  # of a head that begins here
+                check_first_line(data)
             if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunked body's trailer
                 raise head_too_large()
         except httptools.HttpParserError as error:

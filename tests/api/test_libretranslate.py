@@ -165,7 +165,7 @@ def test_a_large_form_is_read_too(serve: Serve) -> None:
     assert ask_form(served, q="\n" * 150_000).json() == {"translatedText": "\n" * 150_000}
 
 
-@pytest.mark.parametrize("text", ["a b", "a b. " * 4000])
+@pytest.mark.parametrize("text", ["a b", "a b" + 20_000 * " "])
 def test_a_form_may_come_compressed(serve: Serve, text: str) -> None:
     served, plain = serve(max_body_bytes=40_000, max_request_length=30_000), urlencode({**GOOD, "q": text}).encode()
     headers = {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}
