@@ -13,6 +13,7 @@ from bench.chaos.wire import Answer
 
 SLACK_SECONDS = 0.3  # between two things that happen at once and are written down by a busy machine
 KILL_SECONDS = 2.0  # until a broken connection is noticed
+PROXY_ALONE = "the proxy alone answered"  # without an instance
 HONEST_KINDS: Mapping[int, Collection[str]] = {
     429: {"overloaded", "rate_limited"},
     503: {"not_ready"},
@@ -102,14 +103,15 @@ class Reign:
 def close(entry: Entry, answer: Answer, right: Reply, *, at: float) -> None:
     """Write down what came back."""
     entry.ended_at, entry.status = at, answer.status
-    if answer.headers.get(ID_HEADER) != entry.request_id:
+    is_by_proxy = answer.status in (502, 503, 504) and not honest_refusal(answer)
+    if is_by_proxy and answer.headers.get(ID_HEADER, entry.request_id) == entry.request_id:
+        entry.fate, entry.detail = Fate.LOST, PROXY_ALONE
+    elif answer.headers.get(ID_HEADER) != entry.request_id:
         entry.fate, entry.detail = Fate.WRONG, "the answer to another request"
     elif answer.status == 200:
         entry.fate, entry.detail = _compare(entry, answer, right)
     elif problem := honest_refusal(answer):
         entry.fate, entry.detail = Fate.REFUSED, problem
-    elif answer.status in (502, 503, 504):
-        entry.fate, entry.detail = Fate.LOST, f"the proxy says {kind_of(answer.body)}"
     else:
         entry.fate, entry.detail = Fate.WRONG, f"a status that nothing explains: {answer.body[:200]!r}"
 

@@ -134,13 +134,16 @@ async def _versions(stage: Stage, instance: Instance, model: str) -> set[str]:
 
 async def version_of(address: Address, ask: Ask, *, seconds: float = SETTLED_SECONDS) -> str:
     """The version that answers, or what came instead. An answer of a service that has too much to do says nothing of
-    its models: then it is asked again, for so long."""
+    its models, and neither does a connection that was closed because the machine was late: then it is asked again."""
     end = now() + seconds
     while True:
         try:
             answer = await ask_once(address, ask.encode("probe", {}), seconds=seconds)
         except (BrokenError, OSError) as error:
-            return type(error).__name__
+            if now() > end:
+                return type(error).__name__
+            await asyncio.sleep(POLL_SECONDS)
+            continue
         if answer.status == 200:
             return read_reply(answer).version
         refusal = honest_refusal(answer)

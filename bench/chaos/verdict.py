@@ -9,7 +9,16 @@ from itertools import chain
 from bench.chaos import logs
 from bench.chaos.instances import Instance, Life, Sample
 from bench.chaos.proxy import Passage
-from bench.chaos.records import DEFECTS, KILL_SECONDS, SLACK_SECONDS, Entry, Fate, attribute, check_versions
+from bench.chaos.records import (
+    DEFECTS,
+    KILL_SECONDS,
+    PROXY_ALONE,
+    SLACK_SECONDS,
+    Entry,
+    Fate,
+    attribute,
+    check_versions,
+)
 from bench.chaos.stage import Stage
 
 ROUTES = ("/tag", "/classify", "/translate")
@@ -41,6 +50,8 @@ def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
             entry.instance = entry.target
         elif passage:
             entry.instance, entry.retries = passage.server.strip("<>").replace("NOSRV", ""), passage.retries
+            if not entry.instance and entry.detail == PROXY_ALONE and stage.pulse.num_late:
+                entry.fate = Fate.REFUSED  # no instance answered the proxy's checks within their two seconds
     attribute(stage.clients.entries, stage.kills, stage.pulse.worst_seconds)
     check_versions(stage.clients.entries, stage.all_reigns())
 
@@ -50,7 +61,9 @@ def judge(stage: Stage) -> list[Reason]:
     entries = stage.clients.entries
     broken = {
         "no request lost or wrong": [each for each in entries if each.fate in DEFECTS],
-        "nobody is sent to a process that is not ready": [each for each in entries if each.status == 503],
+        "nobody is sent to a process that is not ready": [
+            each for each in entries if each.status == 503 and each.instance
+        ],
         "no request fails in a rolling restart": [each for each in entries if _fails_in_restart(each, stage)],
         "the proxy helps only around kills and restarts": [each for each in entries if _odd_retry(each, stage)],
     }
