@@ -129,6 +129,7 @@ class TranslatedSentence(Record, frozen=True):
     complete: bool
     confidence: float | None = None
     attention: Attention | None = None
+    degraded: bool = False
 
 
 class Hypothesis(Record, frozen=True, gc=False):
@@ -163,6 +164,7 @@ class SentenceEvent(Record, frozen=True, kw_only=True):
     hypotheses: list[Hypothesis]
     confidence: float | None = None
     attention: Attention | None = None
+    degraded: bool = False
 
 
 class RefusedEvent(Record, frozen=True):

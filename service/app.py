@@ -86,10 +86,12 @@ def create_app(
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer)
     limits = request_limits(settings)
+    bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     rules = BodyRules(
         timeout_seconds=settings.body_timeout_seconds,
         max_bytes=settings.max_body_bytes,
         max_values=limits.max_values,
+        budget=bodies,
         executor=engine.side_executor,
     )
     tasks = task_routes(engine, access, rules)
@@ -113,7 +115,9 @@ def create_app(
     load_limits = load_limits_of(engine, tasks, needs_key=access.keys is not None)
     return App(
         litestar=app,
-        requests=in_middlewares(app, engine, request_log, AllowedHosts.of(settings, settings.host), load_limits),
+        requests=in_middlewares(
+            app, engine, request_log, AllowedHosts.of(settings, settings.host), bodies, load_limits
+        ),
         engine=engine,
         request_log=request_log,
     )
@@ -123,6 +127,7 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
     """Build the operators' application, for a port of its own in the same event loop. No key is asked for."""
     engine, settings = app.engine, app.engine.settings
     hosts = AllowedHosts.of(settings, settings.admin_host or settings.host)
+    bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     admin = Litestar(
         route_handlers=[*operation_routes(engine, with_metrics=True), reload_route(reload_models)],
         exception_handlers=HANDLERS,
@@ -132,17 +137,21 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
     )
     return App(
         litestar=admin,
-        requests=in_middlewares(admin, engine, app.request_log, hosts),
+        requests=in_middlewares(admin, engine, app.request_log, hosts, bodies),
         engine=engine,
         request_log=app.request_log,
     )
 
 
 def in_middlewares(
-    app: ASGIApp, engine: Engine, request_log: RequestLog, hosts: AllowedHosts, load_limits: LoadLimits | None = None
+    app: ASGIApp,
+    engine: Engine,
+    request_log: RequestLog,
+    hosts: AllowedHosts,
+    bodies: BodyBudget,
+    load_limits: LoadLimits | None = None,
 ) -> ASGIApp:
     """Wrap an application in what every request passes, from the inside to the outside."""
-    bodies = BodyBudget(engine.settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     wrapped: Any = ContextMiddleware(
         CompressionMiddleware(app),
         request_log=request_log,

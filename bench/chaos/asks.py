@@ -17,6 +17,7 @@ ID_HEADER, TIMEOUT_HEADER, PRIORITY_HEADER = "x-request-id", "x-request-timeout-
 DEADLINES_MS = ("400", "1500", "5000")
 DEADLINE_SHARE = 0.15  # of requests that say how long they wait
 LANGUAGES = ("es", "de", "fr")
+DEGRADED_MARK = b'"degraded":true'  # of a sentence that there was no time to translate twice
 _SEED = 5
 _MODEL = re.compile(rb'"model":\{"name":"([^"]*)","version":"([^"]*)"\}')
 

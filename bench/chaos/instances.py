@@ -20,9 +20,9 @@ from bench.client import Address
 from bench.process import ROOT, family, free_port
 from service.settings import variables
 
-START_SECONDS = 90.0
+START_SECONDS = 300.0  # a second or two on an idle machine
 DRAIN_SECONDS, DRAIN_TIMEOUT_SECONDS, BODY_TIMEOUT_SECONDS = 3.0, 30.0, 4.0
-POLL_SECONDS = 0.05
+POLL_SECONDS, HEALTH_SECONDS = 0.05, 30.0
 Sample = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]  # (name, labels) -> value
 
 
@@ -97,7 +97,7 @@ class Instance:
     async def health(self) -> int:
         """The status of ``/health/ready``, 0 if nobody answers."""
         try:
-            return (await ask_once(self.address, encode("GET", "/health/ready"), seconds=5.0)).status
+            return (await ask_once(self.address, encode("GET", "/health/ready"), seconds=HEALTH_SECONDS)).status
         except (BrokenError, OSError):
             return 0
 

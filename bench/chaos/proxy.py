@@ -16,7 +16,7 @@ from bench.client import Address
 from bench.process import ROOT, free_port
 
 CONFIGURATION = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
-UP_SECONDS, POLL_SECONDS = 30.0, 0.1
+UP_SECONDS, POLL_SECONDS = 90.0, 0.1
 SERVERS = ("a", "b")
 
 

@@ -17,11 +17,11 @@ class Pulse:
         self.worst_seconds = 0.0  # by which a beat came late
         self.num_late = 0
         self.seconds = 0.0
-        self._waited_before = waited_seconds()
+        self._waited_before = 0.0
 
     async def beating(self) -> None:
         """Beat for ever, and note the beats that come late."""
-        loop = asyncio.get_running_loop()
+        loop, self._waited_before = asyncio.get_running_loop(), waited_seconds()
         while True:
             due = loop.time() + BEAT_SECONDS
             await asyncio.sleep(BEAT_SECONDS)

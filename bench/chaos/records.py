@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bench.chaos.asks import ID_HEADER, NotAnAnswerError, Reply, StreamEndedError, read_reply
+from bench.chaos.asks import DEGRADED_MARK, ID_HEADER, NotAnAnswerError, Reply, StreamEndedError, read_reply
 from bench.chaos.wire import Answer
 
 SLACK_SECONDS = 0.3  # between two things that happen at once and are written down by a busy machine
 KILL_SECONDS = 2.0  # until a broken connection is noticed
+PROXY_ALONE = "the proxy alone answered"  # without an instance
 HONEST_KINDS: Mapping[int, Collection[str]] = {
     429: {"overloaded", "rate_limited"},
     503: {"not_ready"},
@@ -22,6 +23,7 @@ HONEST_KINDS: Mapping[int, Collection[str]] = {
 
 class Fate(StrEnum):
     RIGHT = "right"  # every byte
+    DEGRADED = "degraded"  # right but for sentences that say that there was no time to translate them twice
     REFUSED = "refused"  # by the service itself, with a problem document that says why and when to come again
     KILLED = "killed"  # its process was
     WRONG = "wrong"  # another answer than the one recorded, or a status that nothing explains
@@ -74,11 +76,12 @@ class Kill:
     replaced_at: float
     victims: list[Entry] = field(default_factory=list)
 
-    def explains(self, entry: Entry) -> bool:
+    def explains(self, entry: Entry, lag: float) -> bool:
+        """Whether a request may have failed of it, if what happens is written down up to ``lag`` seconds later."""
         return (
             entry.instance in ("", self.instance)
-            and entry.sent_at <= self.until + SLACK_SECONDS
-            and self.at - SLACK_SECONDS <= entry.ended_at <= self.until + KILL_SECONDS
+            and entry.sent_at <= self.until + SLACK_SECONDS + lag
+            and self.at - SLACK_SECONDS - lag <= entry.ended_at <= self.until + KILL_SECONDS + lag
         )
 
 
@@ -100,14 +103,15 @@ class Reign:
 def close(entry: Entry, answer: Answer, right: Reply, *, at: float) -> None:
     """Write down what came back."""
     entry.ended_at, entry.status = at, answer.status
-    if answer.headers.get(ID_HEADER) != entry.request_id:
+    is_by_proxy = answer.status in (502, 503, 504) and not honest_refusal(answer)
+    if is_by_proxy and answer.headers.get(ID_HEADER, entry.request_id) == entry.request_id:
+        entry.fate, entry.detail = Fate.LOST, PROXY_ALONE
+    elif answer.headers.get(ID_HEADER) != entry.request_id:
         entry.fate, entry.detail = Fate.WRONG, "the answer to another request"
     elif answer.status == 200:
         entry.fate, entry.detail = _compare(entry, answer, right)
     elif problem := honest_refusal(answer):
         entry.fate, entry.detail = Fate.REFUSED, problem
-    elif answer.status in (502, 503, 504):
-        entry.fate, entry.detail = Fate.LOST, f"the proxy says {kind_of(answer.body)}"
     else:
         entry.fate, entry.detail = Fate.WRONG, f"a status that nothing explains: {answer.body[:200]!r}"
 
@@ -122,7 +126,18 @@ def _compare(entry: Entry, answer: Answer, right: Reply) -> tuple[Fate, str]:
     entry.model, entry.version = reply.model, reply.version
     if reply.model != right.model:
         return Fate.WRONG, f"answered by {reply.model}"
-    return (Fate.RIGHT, "") if reply.content == right.content else (Fate.WRONG, _first_difference(reply, right))
+    if reply.content == right.content:
+        return Fate.RIGHT, ""
+    if _is_degraded(reply, right):
+        return Fate.DEGRADED, "no time for a second translation"
+    return Fate.WRONG, _first_difference(reply, right)
+
+
+def _is_degraded(reply: Reply, right: Reply) -> bool:
+    """Whether the answer says that it is, and all events of a stream that do not say so are right."""
+    events, right_events = reply.content.split(b"\n\n"), right.content.split(b"\n\n")
+    others = [event for event in events if DEGRADED_MARK not in event]
+    return len(others) < len(events) == len(right_events) and set(others) <= set(right_events)
 
 
 def _ended_stream(problem: str) -> tuple[Fate, str]:
@@ -157,13 +172,15 @@ def kind_of(problem: bytes) -> str:
         return ""
 
 
-def attribute(entries: Iterable[Entry], kills: Sequence[Kill]) -> None:
+def attribute(entries: Iterable[Entry], kills: Sequence[Kill], lag: float = 0.0) -> None:
     """Attribute requests lost in a killed process to the kill; each kill explains at most as many as its process had
-    connections."""
+    connections. ``lag`` is by how many seconds the machine was late."""
     for entry in entries:
         if entry.fate is not Fate.LOST:
             continue
-        kill = next((each for each in kills if each.explains(entry) and len(each.victims) < each.connections), None)
+        kill = next(
+            (each for each in kills if each.explains(entry, lag) and len(each.victims) < each.connections), None
+        )
         if kill is not None:
             kill.victims.append(entry)
             entry.fate = Fate.KILLED
@@ -172,7 +189,7 @@ def attribute(entries: Iterable[Entry], kills: Sequence[Kill]) -> None:
 def check_versions(entries: Iterable[Entry], reigns: Sequence[Reign]) -> None:
     """An answer of a version that the instance should not have served then is wrong, however right its bytes."""
     for entry in entries:
-        if entry.fate is Fate.RIGHT and not _may_be(entry, reigns):
+        if entry.fate in (Fate.RIGHT, Fate.DEGRADED) and not _may_be(entry, reigns):
             entry.fate, entry.detail = Fate.WRONG, f"answered by {entry.model} {entry.version}, not served at that time"
 
 

@@ -14,12 +14,15 @@ from bench.chaos.bundles import DAMAGES, ModelsFolder
 from bench.chaos.clock import now
 from bench.chaos.instances import Instance
 from bench.chaos.logs import errors_since
+from bench.chaos.records import honest_refusal
 from bench.chaos.stage import Stage
 from bench.chaos.wire import BrokenError, ask_once
+from bench.client import Address
 
-SETTLED_SECONDS, POLL_SECONDS = 60.0, 0.2
+SETTLED_SECONDS, POLL_SECONDS = 180.0, 0.2
 AT_ONCE, PASSES = 8, 3  # probes, so that they meet every worker
 WATCH_SECONDS = 2.0
+BUSY = ("overloaded", "deadline_exceeded")
 _numbers = itertools.count(1)
 
 
@@ -72,8 +75,10 @@ async def reload_corrupt(stage: Stage, draw: random.Random) -> tuple[str, str]:
         seconds = await _complains(stage, instance, since)
         await asyncio.sleep(WATCH_SECONDS)
         current = stage.versions[instance.name, model][0]
-        if await _versions(stage, instance, model) != {current} or await instance.health() != 200:
-            stage.faults.append(f"{instance.name}: a bundle with {damage} took {model} {current} away")
+        if (seen := await _versions(stage, instance, model)) != {current}:
+            stage.faults.append(f"{instance.name}: with {damage} {model} {current} is answered by {sorted(seen)}")
+        if (status := await instance.health()) != 200:
+            stage.faults.append(f"{instance.name}: with {damage} /health/ready says {status or 'nothing'}")
     stage.explain(instance.name, since)
     instance.send(signal.SIGHUP)
     await asyncio.sleep(WATCH_SECONDS)
@@ -124,12 +129,24 @@ async def _complains(stage: Stage, instance: Instance, since: float) -> float:
 async def _versions(stage: Stage, instance: Instance, model: str) -> set[str]:
     """That answer when none is asked for."""
     ask = stage.clients.ask_for(model)
-    return set(await asyncio.gather(*(_version(instance, ask, model) for _ in range(AT_ONCE))))
+    return set(await asyncio.gather(*(version_of(instance.address, ask) for _ in range(AT_ONCE))))
 
 
-async def _version(instance: Instance, ask: Ask, model: str) -> str:
-    try:
-        answer = await ask_once(instance.address, ask.encode("probe", {}), seconds=30.0)
-        return read_reply(answer).version if answer.status == 200 else f"status {answer.status}"
-    except (BrokenError, OSError) as error:
-        return f"{model}: {type(error).__name__}"
+async def version_of(address: Address, ask: Ask, *, seconds: float = SETTLED_SECONDS) -> str:
+    """The version that answers, or what came instead. An answer of a service that has too much to do says nothing of
+    its models, and neither does a connection that was closed because the machine was late: then it is asked again."""
+    end = now() + seconds
+    while True:
+        try:
+            answer = await ask_once(address, ask.encode("probe", {}), seconds=seconds)
+        except (BrokenError, OSError) as error:
+            if now() > end:
+                return type(error).__name__
+            await asyncio.sleep(POLL_SECONDS)
+            continue
+        if answer.status == 200:
+            return read_reply(answer).version
+        refusal = honest_refusal(answer)
+        if refusal not in BUSY or now() > end:
+            return f"status {answer.status} {refusal}".rstrip()
+        await asyncio.sleep(POLL_SECONDS)

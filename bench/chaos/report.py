@@ -33,6 +33,7 @@ def _row(happening: Happening, entries: Sequence[Entry], started: float) -> dict
         "target": happening.target,
         "right": fates[Fate.RIGHT],
         "refused": fates[Fate.REFUSED],
+        "degraded": fates[Fate.DEGRADED],
         "killed": fates[Fate.KILLED],
         "defects": sum(fates[fate] for fate in DEFECTS),
         "retried": sum(each.retries > 0 for each in around),

@@ -44,10 +44,11 @@ async def restart(stage: Stage, instance: Instance) -> float:
 
 async def _turns_unready(stage: Stage, instance: Instance) -> None:
     """It must say so while it still listens, or no balancer would know."""
-    end = now() + UNREADY_SECONDS
-    while (status := await instance.health()) == 200 and now() < end:
+    since = now()
+    while (status := await instance.health()) == 200 and now() < since + UNREADY_SECONDS + stage.pulse.worst_seconds:
         await asyncio.sleep(POLL_SECONDS)
-    if status != 503:
+    has_closed = status == 0 and now() > since + DRAIN_SECONDS  # before a late machine could look
+    if status != 503 and not has_closed:
         stage.faults.append(f"{instance.name}: /health/ready said {status or 'nothing'} after SIGTERM, not 503")
 
 

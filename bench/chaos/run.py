@@ -15,7 +15,6 @@ from bench.chaos.clients import Clients, Target
 from bench.chaos.clock import now
 from bench.chaos.instances import Instance
 from bench.chaos.proxy import SERVERS, Proxy
-from bench.chaos.pulse import Pulse
 from bench.chaos.reloading import back_to_the_first
 from bench.chaos.resources import Holdings, compare, zombies
 from bench.chaos.schedule import Schedule
@@ -62,8 +61,8 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
     async with set_up(options) as stage:
         capacity = await warm_up(stage, options.share)
         before = await rest(stage)
-        started, pulse = now(), Pulse()
-        beating = asyncio.create_task(pulse.beating())
+        started = now()
+        beating = asyncio.create_task(stage.pulse.beating())
         await make_trouble(stage, schedule)
         beating.cancel()
         if stage.proxy:
@@ -77,7 +76,7 @@ async def run(options: Options, schedule: Schedule) -> Outcome:
             before=before,
             after=after,
             reasons=reasons,
-            machine=pulse.read(),
+            machine=stage.pulse.read(),
         )
 
 

@@ -11,6 +11,7 @@ from bench.chaos.clock import now
 from bench.chaos.instances import Instance
 from bench.chaos.logs import Window
 from bench.chaos.proxy import Proxy
+from bench.chaos.pulse import Pulse
 from bench.chaos.records import Kill, Reign
 from bench.chaos.resources import Holdings, holdings_of
 from bench.chaos.schedule import Trouble
@@ -40,6 +41,7 @@ class Stage:
     targets: Mapping[str, Target]
     clients: Clients
     shipped: Mapping[str, str]  # models, and their versions as they came
+    pulse: Pulse = field(default_factory=Pulse)
     rate: float = 0.0  # requests a second, of the well-behaved
     kills: list[Kill] = field(default_factory=list)
     reigns: list[Reign] = field(default_factory=list)

@@ -9,7 +9,16 @@ from itertools import chain
 from bench.chaos import logs
 from bench.chaos.instances import Instance, Life, Sample
 from bench.chaos.proxy import Passage
-from bench.chaos.records import DEFECTS, KILL_SECONDS, SLACK_SECONDS, Entry, Fate, attribute, check_versions
+from bench.chaos.records import (
+    DEFECTS,
+    KILL_SECONDS,
+    PROXY_ALONE,
+    SLACK_SECONDS,
+    Entry,
+    Fate,
+    attribute,
+    check_versions,
+)
 from bench.chaos.stage import Stage
 
 ROUTES = ("/tag", "/classify", "/translate")
@@ -41,7 +50,9 @@ def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
             entry.instance = entry.target
         elif passage:
             entry.instance, entry.retries = passage.server.strip("<>").replace("NOSRV", ""), passage.retries
-    attribute(stage.clients.entries, stage.kills)
+            if not entry.instance and entry.detail == PROXY_ALONE and stage.pulse.num_late:
+                entry.fate = Fate.REFUSED  # no instance answered the proxy's checks within their two seconds
+    attribute(stage.clients.entries, stage.kills, stage.pulse.worst_seconds)
     check_versions(stage.clients.entries, stage.all_reigns())
 
 
@@ -50,7 +61,9 @@ def judge(stage: Stage) -> list[Reason]:
     entries = stage.clients.entries
     broken = {
         "no request lost or wrong": [each for each in entries if each.fate in DEFECTS],
-        "nobody is sent to a process that is not ready": [each for each in entries if each.status == 503],
+        "nobody is sent to a process that is not ready": [
+            each for each in entries if each.status == 503 and each.instance
+        ],
         "no request fails in a rolling restart": [each for each in entries if _fails_in_restart(each, stage)],
         "the proxy helps only around kills and restarts": [each for each in entries if _odd_retry(each, stage)],
     }
@@ -68,14 +81,17 @@ def _named(promise: str, entries: Sequence[Entry]) -> Iterator[Reason]:
 
 
 def _fails_in_restart(entry: Entry, stage: Stage) -> bool:
-    """Refused although it would have waited. The lost and wrong are named anyway."""
-    if entry.fate is not Fate.REFUSED or (entry.has_deadline and entry.status != 503):
+    """Refused although it would have waited, by a machine that kept up: one that did not is busy anyway. The lost and
+    wrong are named anyway."""
+    is_honest = entry.status != 503 and (entry.has_deadline or stage.pulse.num_late)
+    if entry.fate is not Fate.REFUSED or is_honest:
         return False
     return any(entry.overlaps(since, until) for since, until in stage.restarts)
 
 
 def _odd_retry(entry: Entry, stage: Stage) -> bool:
-    windows = [(kill.at - SLACK_SECONDS, kill.replaced_at + KILL_SECONDS) for kill in stage.kills]
+    lag = stage.pulse.worst_seconds
+    windows = [(kill.at - SLACK_SECONDS - lag, kill.replaced_at + KILL_SECONDS + lag) for kill in stage.kills]
     return entry.retries > 0 and not any(entry.overlaps(*window) for window in [*windows, *stage.restarts])
 
 
@@ -119,7 +135,8 @@ def _answered_in(entry: Entry, instance: Instance, life: Life) -> bool:
 
 
 def judge_logs(instance: Instance, entries: Sequence[Entry], stage: Stage, texts: Sequence[str]) -> Iterator[Reason]:
-    """No error that nothing explains; a line for every answer."""
+    """No error that nothing explains; a line for every answer, but for those of a process that was killed before its
+    last lines were written."""
     written: set[str] = set()
     for life in instance.lives:
         for fault in logs.faults(instance.name, life.log, stage.windows, texts):
@@ -127,4 +144,6 @@ def judge_logs(instance: Instance, entries: Sequence[Entry], stage: Stage, texts
         written |= logs.answered_ids(life.log)
     missing = [each for each in entries if each.instance == instance.name and each.status == 200]
     missing = [each for each in missing if each.request_id not in written]
+    lag = stage.pulse.worst_seconds
+    missing = [each for each in missing if not any(kill.explains(each, lag) for kill in stage.kills)]
     yield from _named("every answer has its log line", missing)

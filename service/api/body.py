@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -16,11 +16,12 @@ from litestar import Request
 from litestar.exceptions import InternalServerException
 from msgspec import inspect
 
+from service.api.body_budget import BodyBudget
 from service.api.body_errors import STRING, explain
-from service.api.compression import decompress
+from service.api.compression import content_size, decompress
+from service.api.context import context_of
 from service.errors import (
     BodyTimeoutError,
-    BodyTooLargeError,
     CallerLeftError,
     InvalidRequestError,
     MalformedRequestError,
@@ -38,12 +39,16 @@ _VALUE = re.compile(STRING + rb"|\[")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BodyRules:
-    """Limits of reading a body, and the executor that works on large ones."""
+    """Limits of reading a body, the budget of all bodies, and the executor that works on large ones."""
 
     timeout_seconds: float
     max_bytes: int  # of a compressed one, once it is decompressed
     max_values: int  # texts, tokens and lists of them
+    budget: BodyBudget
     executor: Executor
+
+
+Decode = Callable[[bytes, Any], Any]
 
 
 class JsonRequest(Request[Any, Any, Any]):
@@ -67,19 +72,24 @@ class JsonRequest(Request[Any, Any, Any]):
         return body
 
     async def json(self) -> Any:
-        """Decode the body, which Litestar asks for before. Raises UnsupportedMediaTypeError, MalformedRequestError or
-        InvalidRequestError."""
+        """Decode the body. Raises UnsupportedMediaTypeError, UnsupportedEncodingError, MalformedRequestError,
+        InvalidRequestError, BodyTooLargeError or TooManyBodiesError."""
+        is_gzip, decode_body = _is_gzip(self), self.decoder()
+        body, field, rules = await self.body(), self.route_handler.parsed_data_field, self.rules
+        form, size = field.annotation if field else Any, len(body)
+        if is_gzip:
+            content = content_size(body, rules.max_bytes)
+            rules.budget.add(context_of(self), content)
+            size = max(size, content)
+            decode_body = partial(_decode_gzip, decode_body, rules.max_bytes)
+        if size <= LARGE:
+            return decode_body(body, form)
+        return await asyncio.get_running_loop().run_in_executor(rules.executor, decode_body, body, form)
+
+    def decoder(self) -> Decode:
+        """Return the function that decodes a body of this media type. Raises UnsupportedMediaTypeError."""
         _check_media_type(self)
-        body, field, rules = await super().body(), self.route_handler.parsed_data_field, self.rules
-        form = field.annotation if field else Any
-        if _is_gzip(self):
-            try:
-                body = decompress(body, LARGE)
-            except BodyTooLargeError:  # there is only one thread: no two bodies are decompressed at a time
-                return await asyncio.get_running_loop().run_in_executor(rules.executor, decode_gzip, body, form, rules)
-        if len(body) <= LARGE:
-            return decode(body, form, rules.max_values)
-        return await asyncio.get_running_loop().run_in_executor(rules.executor, decode, body, form, rules.max_values)
+        return partial(decode, max_values=self.rules.max_values)
 
 
 def requests_by(rules: BodyRules, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
@@ -99,11 +109,6 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
         if whole and (corrected := _with_integer(body, form, whole[1])) is not None:
             return decode(corrected, form, max_values)
         raise explain(body, error, fields_of(form)) from error
-
-
-def decode_gzip(body: bytes, form: Any, rules: BodyRules) -> Any:
-    """Decode a compressed body into a type. Raises what ``decode`` raises, and BodyTooLargeError."""
-    return decode(decompress(body, rules.max_bytes), form, rules.max_values)
 
 
 @cache
@@ -163,8 +168,14 @@ def _with_integer(body: bytes, form: Any, name: str) -> bytes | None:
     return msgspec.json.encode(fields)
 
 
+def _decode_gzip(decode_body: Decode, max_bytes: int, body: bytes, form: Any) -> Any:
+    return decode_body(decompress(body, max_bytes), form)
+
+
 def _is_gzip(request: JsonRequest) -> bool:
     """Return whether the body is compressed. Raises UnsupportedEncodingError if it is so in another way."""
+    if request.headers.get("transfer-encoding", "chunked").lower() != "chunked":
+        raise UnsupportedEncodingError("the transfer is compressed; compress the body, with Content-Encoding: gzip")
     coding = request.headers.get("content-encoding", "identity").lower()
     if coding not in ("identity", "gzip", "x-gzip"):
         raise UnsupportedEncodingError("send the body as it is, or compressed with gzip, once")
@@ -173,11 +184,10 @@ def _is_gzip(request: JsonRequest) -> bool:
 
 def _check_media_type(request: JsonRequest) -> None:
     """Raise UnsupportedMediaTypeError unless the body is declared as JSON; no declaration counts as JSON."""
-    headers = request.headers
-    if headers.get("transfer-encoding", "chunked").lower() != "chunked":
-        raise UnsupportedEncodingError("the transfer is compressed; compress the body, with Content-Encoding: gzip")
     media_type, options = request.content_type
     charset = options.get("charset", "utf-8").lower()
-    is_json = media_type == "application/json" or media_type.endswith("+json") or not headers.get("content-type")
+    is_json = (
+        media_type == "application/json" or media_type.endswith("+json") or not request.headers.get("content-type")
+    )
     if not is_json or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaTypeError("send application/json in UTF-8")

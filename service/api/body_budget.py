@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.api.context import RequestContext
 from service.api.side_thread import MemoryReturn
 from service.errors import TooManyBodiesError
 
@@ -10,27 +11,30 @@ RETURNED_BYTES = 65_536  # a body of more leaves pages that the allocator would 
 
 
 class BodyBudget:
-    """Counts the bytes of all bodies that are being read or answered, and refuses those beyond the limit."""
+    """Counts the bytes of all bodies that are being read or answered, and refuses those beyond the limit. A compressed
+    body counts as it came and once it is decompressed."""
 
     def __init__(self, max_bytes: int, memory_return: MemoryReturn) -> None:
         self.held = 0  # bytes, without the first ones of each body
         self._max_bytes = max_bytes
         self._memory_return = memory_return
 
-    def add(self, before: int, size: int) -> None:
-        """Count a body that had ``before`` bytes and has ``size`` now. Raises TooManyBodiesError if that is too much:
-        the body counts until it is removed all the same, because it is still there."""
-        self.held += _counted(size) - _counted(before)
-        if size > FREE_BYTES and self.held > self._max_bytes:
+    def add(self, context: RequestContext, num_bytes: int) -> None:
+        """Count more bytes of a request's body. Raises TooManyBodiesError if that is too much: they count until the
+        body is removed all the same, because they are still there."""
+        self.held -= _counted(context.held_bytes)
+        context.held_bytes += num_bytes
+        self.held += _counted(context.held_bytes)
+        if context.held_bytes > FREE_BYTES and self.held > self._max_bytes:
             raise TooManyBodiesError(
                 f"the bodies of requests take {self._max_bytes} bytes already; send it again later, or less at once",
                 retry_after_seconds=1,
             )
 
-    def remove(self, size: int) -> None:
-        """Forget a body whose request has ended, whatever became of it."""
-        self.held -= _counted(size)
-        if size > RETURNED_BYTES:
+    def remove(self, context: RequestContext) -> None:
+        """Forget the body of a request that has ended, whatever became of it."""
+        self.held -= _counted(context.held_bytes)
+        if context.held_bytes > RETURNED_BYTES:
             self._memory_return.soon()
 
 

@@ -68,12 +68,18 @@ async def _compress(body: bytes) -> bytes:
     return compress(body) if len(body) <= LARGE else await asyncio.to_thread(compress, body)
 
 
+def content_size(body: bytes, max_bytes: int) -> int:
+    """Return how many bytes ``decompress`` makes of a gzip file at most: as many as its last four bytes say (RFC 1952,
+    section 2.3.1), and no more than ``max_bytes``."""
+    return min(int.from_bytes(body[-4:], "little"), max_bytes)
+
+
 def decompress(body: bytes, max_bytes: int) -> bytes:
     """Return the content of a gzip file. Raises BodyTooLargeError before more than ``max_bytes`` are made of it, and
-    MalformedRequestError if it is not one whole gzip file."""
+    MalformedRequestError if it is not one whole gzip file of the size that it says."""
     gzip = zlib.decompressobj(_GZIP_WINDOW)
     try:
-        content = gzip.decompress(body, max_bytes + 1)
+        content = gzip.decompress(body, content_size(body, max_bytes) + 1)
     except zlib.error as error:
         raise MalformedRequestError("the body is declared as gzip and is not") from error
     if len(content) > max_bytes:

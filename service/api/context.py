@@ -88,7 +88,8 @@ class RequestContext:
     tokens: int = 0
     more_headers: Sequence[tuple[bytes, bytes]] = ()
     request_bytes: int = 0  # of the body, as far as it was read
-    answer_bytes: int = 0  # likewise sent
+    held_bytes: int = 0  # of the body as it came and as it was decompressed, that the budget of bodies counts
+    answer_bytes: int = 0  # as far as they were sent
     model: ModelName | None = None  # that was found for it
 
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import re
 from collections.abc import Sequence
@@ -11,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from service.api.body import LARGE, JsonRequest, fields_of
+from service.api.body import Decode, JsonRequest, fields_of
 from service.api.body_errors import explain
-from service.errors import MalformedRequestError, UnsupportedMediaTypeError
+from service.errors import MalformedRequestError
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 10_000  # of a form, a repeated one counted as often as it comes
@@ -24,22 +23,13 @@ _STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 class FormRequest(JsonRequest):
     """Request whose body is JSON or a form."""
 
-    async def json(self) -> Any:
-        """Decode the body. A field of a form that comes several times is a list, and one without a value is absent,
-        except for the text. Raises what JsonRequest raises."""
-        if self.content_type[0] != FORM:
-            return await super().json()
-        if self.headers.get("content-encoding", "identity").lower() != "identity":
-            raise UnsupportedMediaTypeError("the form is compressed; send it as it is")
-        body, field, rules = await self.body(), self.route_handler.parsed_data_field, self.rules
-        form = field.annotation if field else Any
-        if len(body) <= LARGE:
-            return decode_form(body, form)
-        return await asyncio.get_running_loop().run_in_executor(rules.executor, decode_form, body, form)
+    def decoder(self) -> Decode:
+        return decode_form if self.content_type[0] == FORM else super().decoder()
 
 
 def decode_form(body: bytes, form: Any) -> Any:
-    """Decode a form in UTF-8 into a type. Raises MalformedRequestError or InvalidRequestError."""
+    """Decode a form in UTF-8 into a type. A field that comes several times is a list; one without a value is absent,
+    unless it is the text. Raises MalformedRequestError or InvalidRequestError."""
     found: dict[str, list[str]] = {}
     if body.count(b"&") >= MAX_FIELDS:
         raise MalformedRequestError(f"the body has more than {MAX_FIELDS} fields")

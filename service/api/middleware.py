@@ -133,9 +133,8 @@ class ContextMiddleware:
         async def receive_counted() -> Any:
             message = await receive()
             if body := cast("dict[str, Any]", message).get("body"):
-                before = context.request_bytes
                 context.request_bytes += len(body)
-                self._bodies.add(before, context.request_bytes)
+                self._bodies.add(context, len(body))
             return message
 
         refusal = self._refusal(request, context)
@@ -154,7 +153,7 @@ class ContextMiddleware:
         finally:
             self._lifecycle.in_flight -= 1
             self._in_flight.dec()
-            self._bodies.remove(context.request_bytes)
+            self._bodies.remove(context)
             self._request_log.record(context, cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE)
 
     def _refusal(self, request: HTTPScope, context: RequestContext) -> ServiceError | None:

@@ -179,6 +179,10 @@ class AttentionAnswer(Struct, frozen=True):
 Confidence = Annotated[
     float, Meta(description="The probability of what GET /models says, where the model is calibrated", ge=0, le=1)
 ]
+Degraded = Annotated[
+    bool,
+    Meta(description="True where the second translation that this sentence needed could not be made; else absent"),
+]
 
 
 class TranslatedSentence(Struct, frozen=True):
@@ -190,6 +194,7 @@ class TranslatedSentence(Struct, frozen=True):
     complete: Annotated[bool, Meta(description="False where a limit cut the translation")]
     confidence: Confidence | UnsetType = UNSET
     attention: AttentionAnswer | UnsetType = UNSET
+    degraded: Degraded | UnsetType = UNSET
 
 
 class HypothesisAnswer(Struct, frozen=True, gc=False):
@@ -231,6 +236,7 @@ class SentenceEvent(Struct, frozen=True, kw_only=True):
     hypotheses: list[HypothesisAnswer]
     confidence: Confidence | UnsetType = UNSET
     attention: AttentionAnswer | UnsetType = UNSET
+    degraded: Degraded | UnsetType = UNSET
 
 
 class RefusedEvent(Struct, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from service.api.answers import EVENT_STREAM, event_stream
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
-from service.api.translations import TranslatedItem, answered, better, to_search_again, translate_results
+from service.api.translations import TranslatedItem, answered, better, degraded, to_search_again, translate_results
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.search import Hypotheses, Search
 from service.errors import CapacityError, InvalidRequestError, ModelFailedError
@@ -71,15 +70,18 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         self, admitted: AdmittedTexts, request: Request[Any, Any, Any], *, accepted: bool = False
     ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
         """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
-        that, or it fails, the first results are answered."""
+        that, or it fails, the first results are answered and say so."""
         translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
         _, done = await super().run(admitted, request)
         first = await self.services.side_thread(work, answered, admitted.items, done.answers, translator)
         second = replace(admitted, items=await self.services.side_thread(work, to_search_again, first, translator))
         items = first
         if second.rows:
-            with suppress(CapacityError, ModelFailedError):
+            try:
                 _, more = await super().run(second, request, accepted=True)
+            except (CapacityError, ModelFailedError):
+                items = degraded(first, second.items)
+            else:
                 items = await self.services.side_thread(work, _better_of, first, second.items, more.answers, translator)
                 done = done.joined(more)
         return replace(admitted, items=items), done

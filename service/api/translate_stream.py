@@ -77,7 +77,7 @@ class SentenceStream:
     """The sentences of one request on their way through the decoder.
 
     A sentence whose translation has faults is searched once more in smaller parts. If there is no time for that, or it
-    fails, the first result is sent.
+    fails, the first result is sent and says so.
     """
 
     admitted: AdmittedTexts
@@ -143,7 +143,7 @@ class SentenceStream:
             for pending in ended.pending:
                 if pending.first is None or isinstance(ended.error, CallerLeftError):
                     raise ended.error
-                yield await self._on_side_thread(pending, self._sentence, pending, pending.first)
+                yield await self._degraded(pending, pending.first)
             return
         pending, translator = ended.pending, self.admitted.served.predictor
         pending.answers[ended.search] = ended.hypotheses
@@ -152,7 +152,9 @@ class SentenceStream:
             source = await self._on_side_thread(pending, translator.answered, pending.source, answers)
             if pending.first is not None:
                 source = await self._on_side_thread(pending, translator.better, pending.first, source)
-            elif await self._is_searched_again(pending, source):
+            elif (second := await self._on_side_thread(pending, translator.halved, source)) is not None:
+                if not self._is_searched_again(pending, source, second):
+                    yield await self._degraded(pending, source)
                 return
             yield await self._on_side_thread(pending, self._sentence, pending, source)
 
@@ -162,13 +164,14 @@ class SentenceStream:
         """Return ``function(*args)``, computed beside the event loop if the sentence is long."""
         return await self.side_thread(work_of(self.admitted, len(pending.source.text)), function, *args, **kwargs)
 
-    async def _is_searched_again(self, pending: _Pending, source: EncodedSentence) -> bool:
-        """Search the sentence in smaller parts if it needs it and there is time; whether it is searched again."""
-        second = await self._on_side_thread(pending, self.admitted.served.predictor.halved, source)
-        if second is None:
-            return False
+    async def _degraded(self, pending: _Pending, first: EncodedSentence) -> bytes:
+        """Return the event of a sentence whose second search could not be made."""
+        return await self._on_side_thread(pending, self._sentence, pending, replace(first, degraded=True))
+
+    def _is_searched_again(self, pending: _Pending, first: EncodedSentence, second: EncodedSentence) -> bool:
+        """Search the sentence in smaller parts if there is time; whether it is searched again."""
         try:
-            self._enqueue([replace(pending, source=second, first=source)], accepted=True)
+            self._enqueue([replace(pending, source=second, first=first)], accepted=True)
         except CapacityError:
             return False
         return True
@@ -192,7 +195,7 @@ class SentenceStream:
     def _sentence(self, pending: _Pending, source: EncodedSentence) -> bytes:
         item, sentence = pending.item, pending.sentence
         translations = item.decode(self.admitted.served.predictor, sentence, source)
-        return _event("sentence", sentence_event(item, translations, number=pending.place, sentence=sentence))
+        return _event("sentence", sentence_event(item, source, translations, number=pending.place, sentence=sentence))
 
     def _record(self, context: RequestContext) -> None:
         """Record the outcome of all searches, except those that failed."""

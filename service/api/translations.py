@@ -116,6 +116,20 @@ def better(
     ]
 
 
+def degraded(first: Sequence[TranslatedItem], second: Sequence[TranslatedItem]) -> list[TranslatedItem]:
+    """Return the items as they were answered first, the sentences marked that were to be searched again."""
+    return [
+        replace(
+            one,
+            sources=[
+                replace(source, degraded=source is not again)
+                for source, again in zip(one.sources, other.sources, strict=True)
+            ],
+        )
+        for one, other in zip(first, second, strict=True)
+    ]
+
+
 def translate_results(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslateResult]:
     """Make the results of answered items."""
     return [_result(item, translator) for item in items]
@@ -128,13 +142,15 @@ def _result(item: TranslatedItem, translator: Translator) -> TranslateResult:
     return TranslateResult(
         translation=whole.translation,
         score=whole.score,
-        sentences=[_sentence(item, place, each) for place, each in enumerate(best)],
+        sentences=[_sentence(item, place, *each) for place, each in enumerate(zip(item.sources, best, strict=True))],
         truncated=item.truncated,
         hypotheses=item.hypotheses(found[0]) if found else UNSET,
     )
 
 
-def _sentence(item: TranslatedItem, place: int, translation: Translation) -> TranslatedSentence:
+def _sentence(
+    item: TranslatedItem, place: int, source: EncodedSentence, translation: Translation
+) -> TranslatedSentence:
     return TranslatedSentence(
         source=item.place(place),
         translation=translation.text,
@@ -142,14 +158,20 @@ def _sentence(item: TranslatedItem, place: int, translation: Translation) -> Tra
         complete=translation.complete,
         confidence=UNSET if translation.confidence is None else round(translation.confidence, CONFIDENCE_DIGITS),
         attention=_attention(translation.attention),
+        degraded=source.degraded or UNSET,
     )
 
 
 def sentence_event(
-    item: TranslatedItem, translations: Sequence[Translation], *, number: int, sentence: int
+    item: TranslatedItem,
+    source: EncodedSentence,
+    translations: Sequence[Translation],
+    *,
+    number: int,
+    sentence: int,
 ) -> SentenceEvent:
-    """Make the event of a finished sentence of the item with this number."""
-    best = _sentence(item, sentence, translations[0])
+    """Make the event of a finished sentence, ``source``, of the item with this number."""
+    best = _sentence(item, sentence, source, translations[0])
     return SentenceEvent(
         item=number,
         sentence=sentence,
@@ -161,6 +183,7 @@ def sentence_event(
         truncated=item.sources[sentence].truncated,
         hypotheses=[HypothesisAnswer(each.text, round(each.score, SCORE_DIGITS)) for each in translations],
         attention=best.attention,
+        degraded=best.degraded,
     )
 
 

@@ -67,6 +67,7 @@ class EncodedSentence:
     segments: Sequence[Segment]
     options: TranslateOptions
     truncated: bool = False
+    degraded: bool = False  # answered, but a second search that it needed could not be made
 
     @property
     def searches(self) -> list[Search]:

@@ -27,6 +27,7 @@ VERSIONS = frozenset({"1.0", "1.1"})
 _HOST = rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+,;=%-]{1,255})(:[0-9]{0,5})?"
 _VALID_HOST = re.compile(_HOST)
 _ABSOLUTE = re.compile(rb"https?://(?P<authority>" + _HOST + rb")[/?].*", re.IGNORECASE | re.DOTALL)
+_NO_VERSION = re.compile(rb"(\r?\n)*[A-Z]+ [^ \r\n]+\r?\n")
 _ENCODED_SLASH = re.compile("%(2f|5c)", re.IGNORECASE)
 
 Headers = list[tuple[bytes, bytes]]
@@ -85,6 +86,13 @@ def check_head(*, version: str, method: bytes, target: bytes, headers: Headers) 
     if absolute is None:
         raise MalformedHttpError("the target is neither a path nor an address that begins with http:// or https://")
     headers[:] = [each for each in headers if each[0] != b"host"] + [(b"host", absolute["authority"])]
+
+
+def check_first_line(head: bytes) -> None:
+    """Check the begin of a head that is not whole. Raises MalformedHttpError if its first line names no version, as in
+    HTTP/0.9: nothing more may come."""
+    if _NO_VERSION.match(head):
+        raise MalformedHttpError("the first line names no version; send HTTP/1.1")
 
 
 def path_of(raw_path: bytes) -> str:

@@ -26,6 +26,7 @@ from service.serving.limits import (
     MAX_HEAD_BYTES,
     ConnectionLimits,
     PipelineFlow,
+    check_first_line,
     check_head,
     head_too_large,
     path_of,
@@ -44,13 +45,12 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Callable[[ServiceError], None]) -> None:
         super().__init__(*uvicorn)
         self._limits, self._count = limits, count
-        self._in_body = False
+        self._in_body, self._num_dropped = False, 0
         self._is_over = False  # answered for the last time: what still comes is not parsed
         self._has_ended = False  # the caller sends no more, but may still read
         self._refusal: ServiceError | None = None  # to be sent once the requests before it are answered
         self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
         self._num_unparsed = 0  # bytes since the parser last called back
-        self._num_dropped = 0
         self._received_at = self.loop.time()
         self._head_since: float | None = self._received_at  # none while no head is expected
         self._dropping_since: float | None = None  # answered, but the body is still coming
@@ -87,6 +87,8 @@ class Connection(HttpToolsProtocol):
         self._num_unparsed += len(data)
         try:
             self._parse(memoryview(data))
+            if self._num_unparsed == len(data):  # of a head that begins here
+                check_first_line(data)
             if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunked body's trailer
                 raise head_too_large()
         except httptools.HttpParserError as error:

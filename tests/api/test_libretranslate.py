@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import tracemalloc
 from collections.abc import Mapping
@@ -162,6 +163,17 @@ def test_bodies_that_cannot_be_read_are_400(served: Served, body: bytes, media_t
 def test_a_large_form_is_read_too(serve: Serve) -> None:
     served = serve(max_text_length=200_000, max_request_length=200_000)
     assert ask_form(served, q="\n" * 150_000).json() == {"translatedText": "\n" * 150_000}
+
+
+@pytest.mark.parametrize("text", ["a b", "a b" + 20_000 * " "])
+def test_a_form_may_come_compressed(serve: Serve, text: str) -> None:
+    served, plain = serve(max_body_bytes=40_000, max_request_length=30_000), urlencode({**GOOD, "q": text}).encode()
+    headers = {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}
+    answer = served.client.post(PATH, content=gzip.compress(plain), headers=headers)
+    assert answer.json() == ask_form(served, q=text).json()
+    assert answer.status_code == 200
+    refused = served.client.post(PATH, content=gzip.compress(plain.ljust(40_001)), headers=headers)
+    assert refused.status_code == 413
 
 
 def test_its_other_paths_are_404_in_its_own_words(served: Served) -> None:

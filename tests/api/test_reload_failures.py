@@ -40,6 +40,20 @@ def damaged_where_it_is_served(models: Path) -> Path:
     return damage(models / NAME / GRAPH)
 
 
+def truncated_beside(models: Path) -> Path:
+    return truncate(write_second(models) / GRAPH)
+
+
+def truncated_where_it_is_served(models: Path) -> Path:
+    return truncate(models / NAME / GRAPH)
+
+
+def truncate(path: Path) -> Path:
+    """Cut a file short, as an interrupted copy does."""
+    path.write_bytes(path.read_bytes()[:-1])
+    return path
+
+
 def wrong_example(models: Path) -> Path:
     folder = write_second(models)
     wrong = json.loads((folder / EXAMPLES).read_text())
@@ -67,7 +81,10 @@ def nothing_left(models: Path) -> Path:
 
 @pytest.mark.parametrize(
     "spoil",
-    [corrupt, damaged_where_it_is_served, wrong_example, no_manifest_at_all, second_of_a_version, nothing_left],
+    [
+        *(corrupt, damaged_where_it_is_served, truncated_beside, truncated_where_it_is_served),
+        *(wrong_example, no_manifest_at_all, second_of_a_version, nothing_left),
+    ],
 )
 def test_a_reload_that_fails_changes_nothing_and_says_why(
     models: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], Path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -30,8 +31,24 @@ def test_another_version_is_refused(run: Run, version: bytes) -> None:
     assert outcome(run, post(version=version)) == (400, "malformed_http")
 
 
-def test_a_request_without_a_version_is_refused(run: Run) -> None:
-    assert outcome(run, b"GET /health/live\r\n\r\n") == (400, "malformed_http")
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b"\r\n", b"\n", b"\r\nHost: x"])
+def test_a_request_without_a_version_is_refused_at_once(run: Run, end: bytes) -> None:
+    assert outcome(run, b"GET /health/live" + end) == (400, "malformed_http")
+
+
+def test_a_second_request_without_a_version_is_refused_too(run: Run) -> None:
+    with run().call(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n") as caller:
+        assert caller.recv(12) == b"HTTP/1.1 200"
+        caller.sendall(b"GET /\r\n")
+        assert b"HTTP/1.1 400" in everything(caller)
+
+
+def test_a_first_line_may_come_in_parts(run: Run) -> None:
+    with run().call() as caller:
+        for part in (b"\r\nGET /health/live", b" HTTP/1", b".1\r\n", b"Host: x\r\nConnection: close\r\n", b"\r\n"):
+            caller.sendall(part)
+            time.sleep(0.02)
+        assert everything(caller).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(

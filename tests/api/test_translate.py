@@ -238,6 +238,7 @@ def test_a_sentence_that_loops_is_translated_again_in_halves(served: Served) -> 
     assert [each["translation"] for each in results] == [say(text) for text in texts]
     [attention] = [each["attention"] for each in results[0]["sentences"]]
     assert attention["source_tokens"].count("</s>") == 2
+    assert not any("degraded" in sentence for each in results for sentence in each["sentences"])
     assert served.metric("ribbon_tokens_total") > 0
 
 
@@ -247,6 +248,7 @@ def test_if_the_second_search_fails_the_first_one_is_answered(served: Served) ->
     [result] = served.translate(text=LOOPING)["results"]
     assert result["translation"]
     assert result["translation"] != say(LOOPING)
+    assert [sentence["degraded"] for sentence in result["sentences"]] == [True]
     assert len([shape for shape in served.session.shapes if len(shape) == 2]) == 2
     assert served.metric("ribbon_errors_total", kind="model_failed") == 0
 

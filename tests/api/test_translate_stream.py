@@ -129,6 +129,7 @@ def test_a_sentence_that_loops_is_searched_again_before_its_event(served: Served
     found = {(event["item"], event["sentence"]): event["translation"] for _, event in sentences}
     assert found == {(0, 0): say("No!"), (0, 1): say(LOOPING), (1, 0): "5", (2, 0): say(LOOPING)}
     assert all(event["complete"] for _, event in sentences)
+    assert not any("degraded" in event for _, event in sentences)
 
 
 def test_if_the_second_search_fails_the_first_one_is_sent(served: Served) -> None:
@@ -138,6 +139,7 @@ def test_if_the_second_search_fails_the_first_one_is_sent(served: Served) -> Non
     assert (name, last) == ("sentence", "done")
     assert event["translation"]
     assert event["translation"] != say(LOOPING)
+    assert event["degraded"] is True
 
 
 def test_a_long_sentence_is_one_event(served: Served) -> None:
@@ -305,6 +307,7 @@ def test_without_time_for_a_second_search_the_first_one_is_sent(tmp_path: Path) 
         events = [event.decode() async for event in scene.stream.events(scene.request)]
         assert [event.split("\n")[0] for event in events] == ["event: sentence", "event: done"]
         assert "va bi" in events[0]
+        assert json.loads(events[0].split("data: ")[1])["degraded"] is True
         assert len(scene.scheduler.jobs) == 1
 
     asyncio.run(scenario(OverloadedError("busy")))

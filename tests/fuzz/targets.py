@@ -3,7 +3,8 @@
     python -m tests.fuzz.targets CORPUS -max_total_time=600 -max_len=1200 -len_control=0
 
 needs atheris (``pip install atheris``). The first byte of an input chooses the target: the body parser, the manifest
-reader, the sentence splitter, the placeholder scanner, the cutting of text, HTML and Markdown, and that of clauses.
+reader, the sentence splitter, the placeholder scanner, the cutting of text, HTML and Markdown, that of clauses, forms
+and gzip files.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.api.body import decode
+from service.api.compression import compress, content_size, decompress
+from service.api.form import decode_form
 from service.api.language_schemas import GenerateRequest, ScoreRequest
+from service.api.libretranslate import LibreTranslateRequest
 from service.api.schemas import ClassifyRequest, TagRequest, TranslateRequest
 from service.bundle.manifest import Manifest
 from service.errors import RequestError
@@ -30,7 +34,7 @@ from service.text.tokenizer import split_sentences
 
 FORMS = (TagRequest, ClassifyRequest, TranslateRequest, GenerateRequest, ScoreRequest)
 ALPHABET = frozenset(map(chr, range(32, 127)))
-MAX_VALUES = 1000
+MAX_VALUES, MAX_BYTES = 1000, 100_000
 
 
 def read_body(data: bytes) -> None:
@@ -80,19 +84,35 @@ def cut_long(text: str) -> None:
     assert all(part.start < part.end for part in parts)
 
 
-OF_BYTES: Sequence[Callable[[bytes], None]] = (read_body, read_manifest)
-OF_TEXTS: Sequence[Callable[[str], None]] = (split, find_items, cut_and_join, cut_long)
+def read_form(data: bytes) -> None:
+    with suppress(RequestError):
+        decode_form(data, LibreTranslateRequest)
+
+
+def read_gzip(data: bytes) -> None:
+    """No more is made of a file than it says, and what is made is counted before."""
+    with suppress(RequestError):
+        assert len(decompress(data, MAX_BYTES)) <= content_size(data, MAX_BYTES) <= MAX_BYTES
+    assert decompress(compress(data), len(data)) == data
+
+
+def of_text(target: Callable[[str], None]) -> Callable[[bytes], None]:
+    return lambda data: target(data.decode("utf-8", "ignore"))
+
+
+# The corpus has their numbers. Its first bytes are small, so that further targets go to the end.
+TARGETS: Sequence[Callable[[bytes], None]] = (
+    *(read_body, read_manifest),
+    *map(of_text, (split, find_items, cut_and_join, cut_long)),
+    *(read_form, read_gzip),
+)
 
 
 def check(data: bytes) -> None:
     """Give an input to its target. Raises AssertionError, or whatever the target should not."""
     if not data:
         return
-    number = data[0] % (len(OF_BYTES) + len(OF_TEXTS))
-    if number < len(OF_BYTES):
-        OF_BYTES[number](data[1:])
-    else:
-        OF_TEXTS[number - len(OF_BYTES)](data[1:].decode("utf-8", "ignore"))
+    TARGETS[data[0] % len(TARGETS)](data[1:])
 
 
 def main(arguments: list[str]) -> None:

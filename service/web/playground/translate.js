@@ -86,6 +86,7 @@ function pairing(source, event, { target, card, say }) {
       unsure && make("span", { class: "warn" }, "Low confidence: check this"),
       sure !== undefined && make("span", { title: card.confidence ? `The probability ${card.confidence.what}` : null }, `confidence ${percent(sure)}`),
       !event.complete && make("span", { class: "warn" }, "Cut: the translation reached its limit"),
+      event.degraded && make("span", { class: "warn" }, "Translated in a hurry: try again for a better one"),
       event.truncated && make("span", { class: "warn" }, "A part of the text was left out")),
     others.length > 0 && make("details", {}, make("summary", {}, plural(others.length, "alternative")),
       make("ol", {}, others.map((each) => make("li", {}, make("span", { lang: target }, each.translation), " ", make("small", {}, each.score.toFixed(2)))))),

@@ -91,6 +91,21 @@ def test_a_stream_may_end_with_an_honest_refusal_and_with_nothing_else(last: byt
     assert written.fate is fate
 
 
+def degraded_of(*events: bytes) -> Fate:
+    written = entry()
+    close(written, stream(*events, DONE), read_reply(stream(FIRST, SECOND, DONE)), at=1.0)
+    return written.fate
+
+
+def test_a_sentence_may_differ_if_it_says_that_it_is_degraded_and_no_other_may() -> None:
+    other = b"event: sentence\ndata: {3}"
+    degraded = b'event: sentence\ndata: {3,"degraded":true}'
+    assert degraded_of(FIRST, degraded) is Fate.DEGRADED
+    assert degraded_of(FIRST, other) is Fate.WRONG
+    assert degraded_of(other, degraded) is Fate.WRONG
+    assert degraded_of(degraded) is Fate.WRONG
+
+
 def kill(*, connections: int = 2, at: float = 10.0, until: float = 10.0) -> Kill:
     return Kill(instance="a", pid=1, at=at, connections=connections, until=until, replaced_at=until)
 
@@ -118,6 +133,12 @@ def test_a_kill_explains_no_more_than_its_process_had_connections() -> None:
     assert [each.fate for each in lost] == [Fate.KILLED, Fate.KILLED, Fate.LOST]
 
 
+def test_a_late_machine_writes_down_later_what_failed_of_a_kill() -> None:
+    late = [entry(sent_at=10.5, ended_at=14.0), entry(sent_at=9, ended_at=9.5), entry(sent_at=9, ended_at=18)]
+    attribute(late, [kill(connections=3)], lag=4.0)
+    assert [each.fate for each in late] == [Fate.KILLED, Fate.KILLED, Fate.LOST]
+
+
 def test_a_single_process_fails_requests_until_it_is_back() -> None:
     lost = entry(sent_at=12, ended_at=12.1)
     attribute([lost], [kill(until=15.0)])
@@ -141,4 +162,11 @@ def test_who_asks_for_a_version_gets_no_other() -> None:
 
 
 def test_the_count_names_every_fate() -> None:
-    assert count([entry(), entry(fate=Fate.RIGHT)]) == {"right": 1, "refused": 0, "killed": 0, "wrong": 0, "lost": 1}
+    assert count([entry(), entry(fate=Fate.RIGHT)]) == {
+        "right": 1,
+        "degraded": 0,
+        "refused": 0,
+        "killed": 0,
+        "wrong": 0,
+        "lost": 1,
+    }

@@ -3,15 +3,21 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from bench.chaos import logs
+from bench.chaos.clients import Clients
+from bench.chaos.instances import Instance
 from bench.chaos.logs import Line, NotALineError, Window
 from bench.chaos.nuisances import MARKER
 from bench.chaos.proxy import CONFIGURATION, Passage, read_passages
+from bench.chaos.records import Entry, Fate, Kill
 from bench.chaos.resources import Holdings, compare, holdings_of
-from bench.chaos.verdict import total
+from bench.chaos.stage import Stage
+from bench.chaos.verdict import judge, judge_logs, total
 
 AT = "2026-01-02T03:04:05.000+00:00"
 SECONDS = 1767323045.0
@@ -97,6 +103,42 @@ def test_a_line_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     assert isinstance(line, Line)
     assert line.at == SECONDS
     assert logs.errors_since(path, SECONDS + 1) == []
+
+
+def stage_of(*entries: Entry, num_late: int = 0) -> Stage:
+    clients = Clients([], {}, seed=1)
+    clients.entries += entries
+    stage = Stage(instances={}, proxy=None, targets={}, clients=clients, shipped={}, versions={})
+    stage.pulse.num_late = num_late
+    return stage
+
+
+def entry(fate: Fate, status: int, **changes: object) -> Entry:
+    usual = dict(request_id="1", name="tag one", target="a", instance="a", sent_at=1.0, ended_at=1.1)
+    return Entry(fate=fate, status=status, **(usual | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "has_deadline", "num_late", "fails"),
+    [(429, False, 0, True), (429, True, 0, False), (429, False, 1, False), (503, True, 1, True)],
+)
+def test_a_restart_refuses_nothing_unless_the_machine_was_late(
+    status: int, has_deadline: bool, num_late: int, fails: bool
+) -> None:
+    right = [entry(Fate.RIGHT, 200) for _ in range(2)]
+    stage = stage_of(entry(Fate.REFUSED, status, has_deadline=has_deadline), *right, num_late=num_late)
+    stage.restarts.append((0.0, 5.0))
+    assert any(reason.of == "no request fails in a rolling restart" for reason in judge(stage)) is fails
+
+
+@pytest.mark.parametrize(("answered_at", "is_missed"), [(5.0, True), (9.9, False)])
+def test_a_line_may_be_lost_with_a_killed_process_only(tmp_path: Path, answered_at: float, is_missed: bool) -> None:
+    answered = entry(Fate.RIGHT, 200, ended_at=answered_at)
+    stage = stage_of(answered)
+    stage.kills.append(Kill(instance="a", pid=1, at=10.0, connections=1, until=10.0, replaced_at=11.0))
+    instance = SimpleNamespace(name="a", lives=[SimpleNamespace(log=write(tmp_path / "a.log"))])
+    missed = [reason.of for reason in judge_logs(cast("Instance", instance), [answered], stage, [])]
+    assert missed == (["every answer has its log line"] if is_missed else [])
 
 
 def test_answers_are_found_by_id(tmp_path: Path) -> None:
