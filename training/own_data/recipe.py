@@ -35,7 +35,7 @@ class Start(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What a model was made of: the command and its options, the data file, and the model that training began with."""
+    """Origin of a model: the command and its options, the data file, and the model that training began with."""
 
     options: TrainOptions
     data: str  # name of the file
