@@ -35,7 +35,7 @@ TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all check check-deploy check-playground smoke docs format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos attacks clean
+.PHONY: help serve test test-all check check-deploy check-playground smoke-playground smoke docs format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos attacks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs 
 check-playground: $(VENV)/.dev $(VENV)/.browser ## Use the playground in Debian's Chromium as a person would; pictures go to build/playground
 	$(BIN)/python -m tests.web.tools $(INSTALL)
 	$(BIN)/python -m pytest -m browser tests/web $(ARGS)
+
+smoke-playground: $(VENV)/.dev $(VENV)/.browser ## Load each pane of the playground once in Chromium; skipped where it is not installed
+	$(BIN)/python -m pytest -m browser tests/web/test_smoke.py $(ARGS)
 
 smoke: $(VENV)/.dev $(VENV)/.deploy ## Start the stack from Debian's packages, kill an instance under load, watch its alert come and go
 	$(BIN)/python -m tests.deploy.smoke

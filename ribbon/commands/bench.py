@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -70,6 +69,8 @@ def bench(
 
     Nothing is sent twice: refusals and failures are counted. The texts are read whole and sent in turn.
     """
+    import asyncio
+
     from ribbon.async_client import AsyncClient
     from ribbon.retries import Retries
 
@@ -95,6 +96,8 @@ def asker(client: AsyncClient, task: str, options: dict[str, Any]) -> Ask:
 
 async def measure(ask: Ask, texts: Sequence[str], *, concurrency: int, seconds: float, warm_up: float) -> Measurement:
     """Keep so many requests on their way, and record those that end in the window behind the warm-up."""
+    import asyncio
+
     measurement, begins_at = Measurement(), time.perf_counter() + warm_up
     ends_at = begins_at + seconds
 

@@ -93,6 +93,7 @@ def told(command: Command) -> Command:
 @held_out_options
 @click.option("--text-column", help="Name or number of the column with the text.")
 @click.option("--label-column", help="Name or number of the column with the label.")
+@click.option("--label-separator", help="Between several labels of a cell, or 'none'; default: found in the data.")
 @click.option("--drop-rare-labels", is_flag=True, help="Leave labels with fewer than five examples out.")
 @click.option("--skip-malformed", is_flag=True, help="Leave malformed lines out instead of stopping.")
 @click.option("--language", default="en", show_default=True, help="Of the texts.")
@@ -100,11 +101,12 @@ def told(command: Command) -> Command:
 @shared_options
 @told
 def classifier(data: Path, **options: Any) -> None:
-    """Train a classifier of texts from DATA: CSV, TSV or JSON Lines with a text and a label.
+    """Train a classifier of texts from DATA: CSV, TSV or JSON Lines with a text and a label, or several.
 
     \b
     ribbon train classifier tickets.csv --out models/tickets
     ribbon train classifier train.tsv --test test.tsv --text-column body
+    ribbon train classifier train.jsonl    {"text": "It is late and torn.", "labels": ["delivery", "damage"]}
     """
     from training.own_data.classifier import ClassifierFiles, train_classifier
     from training.own_data.labelled import TableOptions
@@ -116,6 +118,7 @@ def classifier(data: Path, **options: Any) -> None:
         table=TableOptions(
             text_column=options["text_column"],
             label_column=options["label_column"],
+            label_separator=options["label_separator"],
             encoding=options["encoding"],
             skip_malformed=options["skip_malformed"],
             drop_rare_labels=options["drop_rare_labels"],
@@ -202,6 +205,7 @@ def translator(data: Path, **options: Any) -> None:
 @train.command("language-model")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--language", default="en", show_default=True, help="Of the text.")
+@start_option("the first of models/")
 @shared_options
 @told
 def language_model(data: Path, **options: Any) -> None:
@@ -213,7 +217,9 @@ def language_model(data: Path, **options: Any) -> None:
     from training.own_data.language_model import train_language_model
 
     chosen = options_of(data, options)
-    verdict = train_language_model(data, chosen, encoding=options["encoding"], say=click.echo)
+    verdict = train_language_model(
+        data, chosen, encoding=options["encoding"], starts=starts_of(options, "generate"), say=click.echo
+    )
     click.echo(verdict.text)
     tell_how_to_serve(chosen.out, "generate", {"prompt": "Thank you for", "model": chosen.name})
 

@@ -107,6 +107,35 @@ def check_classifier(bundle: Bundle) -> None:
     assert not any(example["text"] in own for example in examples)
 
 
+def test_texts_of_several_labels_make_a_classifier_that_gives_several(folder):
+    labels = {"parcel": "delivery", "invoice": "billing", "browser": "technical"}
+    pairs = [(a, b) for a in labels for b in labels]
+    lines = [
+        {"text": f"The {a} and the {b} of case {i} are wrong.", "labels": sorted({labels[a], labels[b]})}
+        for i in range(8)
+        for a, b in pairs
+    ]
+    (folder / "cases.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    output = trained("classifier", "cases.jsonl", *QUICK)
+    assert "Several labels a text: 48 texts have more than one." in output
+    assert re.search(r"network \d+\.\d % F1, TF-IDF, logistic regression \d+\.\d % F1", output)
+    bundle = load_bundle(folder / "models" / "cases")
+    assert bundle.manifest.multi_label
+    assert set(bundle.manifest.thresholds) == {"billing", "delivery", "technical"}
+    classifier = Classifier(bundle, OnnxSession(bundle.graph()))
+    (answer,) = classifier.run(pad([classifier.encode("The parcel and the invoice are wrong.").ids]))
+    assert all(0 <= score <= 1 for score in answer.scores)
+    card = bundle.path("CARD.md").read_text(encoding="utf-8")
+    assert (
+        "the threshold of each label were chosen on\ndev" in card
+        or "the threshold of each label chosen on\ndev" in card
+    )
+    assert "| `billing` | 0." in card
+    report = (bundle.folder / "report" / "report.md").read_text(encoding="utf-8")
+    assert "## Thresholds, chosen on dev" in report
+    assert "TF-IDF, logistic regression" in report
+
+
 def test_a_broken_off_run_leaves_nothing(folder):
     def interrupt(sentence: str) -> None:
         if sentence.startswith("An LSTM"):

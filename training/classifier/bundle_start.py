@@ -1,10 +1,13 @@
-"""Start a classifier's training from a published bundle: its weights become a run folder, its answers labels.
+"""Start a classifier's training from a published bundle (:class:`ClassifierStart`).
+
+Checkpoints of old runs need not be kept: a bundle's fp32 graph holds the network, the word table rounded to bytes and
+the rest to float16. The next version of a classifier, whose configuration says ``starts_from``, gets a run folder with
+these weights by
 
     python -m training.classifier.bundle_start CONFIG --bundle models/en-sentiment --run-dir runs/en-sentiment
 
-The configuration says ``starts_from``. Checkpoints and teachers of old runs need not be kept: a bundle's fp32 graph
-holds the network, the word table rounded to bytes and the rest to float16. The bundle labels the texts that a teacher
-would label (``taught.tsv``), so that new training keeps to what it knows (self-distillation).
+and the texts that a teacher would label, labelled by the bundle (``taught.tsv``), so that new training keeps to what it
+knows (self-distillation).
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClassifierStart:
-    """The vocabulary and the weights of a published classifier, without its head."""
+    """The vocabulary and the weights of a published classifier."""
 
     name: str  # "en-sentiment 2.0.0"
     licence: str
@@ -79,7 +82,8 @@ class ClassifierStart:
         network.words = nn.Embedding.from_pretrained(table, padding_idx=0)
 
     def load_into(self, network: Classifier, vocabulary: Vocabulary) -> None:
-        """Copy word vectors and encoder into a network, in place. Words that the bundle lacks keep their vectors."""
+        """Copy word vectors and encoder, not the head, into a network, in place. Words that the bundle lacks keep their
+        vectors."""
         known = [token for token in vocabulary.tokens[3:] if token in self.vocabulary.ids]
         table = self.state["words.weight"]
         with torch.no_grad():
@@ -118,15 +122,16 @@ def main() -> None:
     config = load_config(ClassifierRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    bundle = load_bundle(arguments.bundle)
-    dump_vocabularies(load_vocabularies(bundle.path(VOCABULARIES)), folder / VOCABULARIES)
-    torch.save({"network": state_of_graph(bundle.graph("fp32"))}, folder / START)
+    start = ClassifierStart.open(arguments.bundle)
+    dump_vocabularies({"words": start.vocabulary}, folder / VOCABULARIES)
+    torch.save({"network": start.state}, folder / START)
 
     count = arguments.num_texts or (config.teacher.num_taught if config.teacher else 0)
-    taught = list(taught_texts(count, held_out_texts(config, arguments.data_dir), arguments.data_dir))
+    taught = taught_texts(count, held_out_texts(config, arguments.data_dir), arguments.data_dir)
+    texts = [each.text for each in taught]
     classifier = open_classifier(arguments.bundle, "fp32").classifier
-    write_taught(folder / TAUGHT_FILE, [t.text for t in taught], classify_texts(classifier, [t.text for t in taught]))
-    print(f"{folder}: {START}, {VOCABULARIES}, {TAUGHT_FILE} with {len(taught)} texts")
+    write_taught(folder / TAUGHT_FILE, texts, classify_texts(classifier, texts))
+    print(f"{folder}: {START}, {VOCABULARIES}, {TAUGHT_FILE} with {len(texts)} texts")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ MEASURED = """
 In percent, of whole texts, on the graphs that ship; dev unless it says test. `ece` is the expected calibration error of
 the likeliest label (15 bins, Guo et al. 2017).
 """
+THRESHOLDS = "A text has a label from this probability on: the one with the best F1 of the label on dev."
 LIMITS = """
 - {language}A word that is not in the vocabulary is unknown, but for repeated letters, parts of compounds, and emoji,
   which are read by their Unicode names.
@@ -117,6 +118,7 @@ def classifier_card(
         for name in next(iter(precisions.values()))
     ]
     labels = manifest["labels"]["label"]
+    thresholds = [[f"`{label}`", f"{value:.2f}"] for label, value in manifest.get("thresholds", {}).items()]
     notes = NOTES / f"{config.name}.md"
     sections = [
         f"# {manifest['name']} {manifest['version']}",
@@ -135,6 +137,7 @@ def classifier_card(
         MEASURED,
         table(["figure", *precisions], rows),
         default_text(manifest, difference, "log-probability"),
+        *(["## Thresholds", THRESHOLDS, table(["label", "threshold"], thresholds)] if thresholds else []),
         "## Sizes",
         table(["file", "MB"], [[f"`{name}`", f"{size / 1e6:.2f}"] for name, size in sizes.items()]),
         "## Limits",

@@ -128,7 +128,7 @@ def write_bundle(
     }
     metrics = percent(measured["test"]["fp32"]) | {"temperature": round(temperature, 4)}
     manifest = manifest_of(**fields, precisions=precisions, metrics=metrics)
-    write_report(report, models["int8"].classifier, config, measured)
+    write_report(report, models["int8"].classifier, config, measured, fields.get("thresholds", {}))
     files = load_bundle(folder).manifest.files
     card = classifier_card(
         manifest,

@@ -24,9 +24,14 @@ ByPrecision = Mapping[str, Sequence[SetFigures]]
 
 
 def write_report(
-    folder: Path, classifier: Classifier, config: ClassifierRun, measured: Mapping[str, ByPrecision]
+    folder: Path,
+    classifier: Classifier,
+    config: ClassifierRun,
+    measured: Mapping[str, ByPrecision],
+    thresholds: Mapping[str, float],
 ) -> None:
-    """Write ``figures.json``, ``report.md`` and the pictures of each set. ``measured`` by split and precision.
+    """Write ``figures.json``, ``report.md`` and the pictures of each set. ``measured`` by split and precision,
+    ``thresholds`` by label, empty where a text has one label.
 
     ``classifier`` answers the plain inputs. Baselines are read from the folder around the report, if they are there.
     """
@@ -55,10 +60,17 @@ def write_report(
                 draw_reliability(first, folder / f"reliability-{name}.png")
             if first.confusion and len(first.by_label) <= MOST_PICTURED:
                 draw_confusion(first.confusion, folder / f"confusion-{name}.png", title=first.name)
+    if thresholds:
+        lines += ["## Thresholds, chosen on dev", "", *threshold_table(thresholds)]
     if answers:
         right = content["plain_inputs"]["right"]
         lines += [f"## Plain inputs: {right} of {len(answers)} right (int8)", "", *table_of(answers)]
     (folder / "report.md").write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
+
+
+def threshold_table(thresholds: Mapping[str, float]) -> list[str]:
+    """The probability from which a text has each label, as Markdown."""
+    return table(["label", "threshold"], [[label, f"{value:.2f}"] for label, value in thresholds.items()])
 
 
 def as_dict(part: SetFigures) -> dict[str, Any]:

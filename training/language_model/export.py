@@ -19,6 +19,7 @@ from training.export import (
     Arrays,
     largest_difference,
     random_lengths,
+    relative_difference,
     round_weights,
     write_graph_sets,
 )
@@ -98,7 +99,7 @@ def walk(network: LanguageModel, sessions: LanguageModelSessions, batch: Batch) 
     ]
     yield float(np.abs(found["log_probabilities"] - torch.cat(wanted).numpy()).max())
     state = torch.cat([flat_state(each) for each, _ in alone])
-    yield state_difference(found[NEXT_STATE], state)
+    yield float(relative_difference(found[NEXT_STATE], state.numpy()).max())
     own, tokens = found[NEXT_STATE], np.array([scores[-1].argmax() for _, scores in alone], np.int32)
     for _ in range(NUM_STEPS):
         step = run_step(sessions.step, tokens, own)
@@ -126,13 +127,7 @@ def step_difference(found: Arrays, state: torch.Tensor, expected: torch.Tensor) 
         (found["scores"], chosen),
     ]
     distances = [np.abs(actual - wanted.numpy()).max() for actual, wanted in pairs]
-    return float(np.max([*distances, state_difference(found[NEXT_STATE], state)]))
-
-
-def state_difference(found: npt.NDArray[np.float32], wanted: torch.Tensor) -> float:
-    """Return the largest difference of states, of numbers above 1 in relation to them: an LSTM's cells can grow to a
-    hundred, and float32 has seven digits."""
-    return float((np.abs(found - wanted.numpy()) / np.maximum(1.0, np.abs(wanted.numpy()))).max())
+    return float(np.max([*distances, float(relative_difference(found[NEXT_STATE], state.numpy()).max())]))
 
 
 def flat_state(state: State) -> torch.Tensor:

@@ -9,19 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from service.text.batch import Batch, pad
 from service.text.pipeline import TextEncoder
 from service.text.tokenizer import words_of
 from service.text.vocabulary import Vocabulary
-from training.classifier.baselines import LinearSvm
+from training.classifier.baselines import texts_of
 from training.classifier.bundle_start import ClassifierStart
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import HeldOutSets, TextSet
 from training.classifier.evaluate import classify_texts, open_classifier
 from training.classifier.export import random_batch
-from training.classifier.figures import measure_set
 from training.classifier.publish import Facts, write_bundle
 from training.classifier.report import BASELINES
 from training.classifier.train import fit_classifier
@@ -31,17 +29,16 @@ from training.loop import seed_everything
 from training.networks.classifier import Classifier
 from training.own_data.errors import count_text
 from training.own_data.labelled import Labelled, LabelledData, TableOptions, read_splits
+from training.own_data.linear_baseline import LinearBaseline, baseline_figures, fit_baseline, gold_of
 from training.own_data.options import Clock, Say, TrainOptions
 from training.own_data.progress import TimeLeft
-from training.own_data.recipe import chosen_text, own_recipe, own_terms
+from training.own_data.recipe import Origin, chosen_text
 from training.own_data.sizes import classifier_run
 from training.own_data.starts import best_start, open_starts
-from training.own_data.verdict import Verdict, compare
+from training.own_data.verdict import Verdict, compare, compare_spans
 from training.own_data.workspace import Workspace, check_free, workspace
 from training.vocabularies import vocabulary_of_texts
 
-BASELINE = "TF-IDF, linear SVM"
-STRENGTHS = (0.3, 1.0, 3.0)  # inverses of the SVM's regularisation
 PROOF_TEXTS, PROOF_TOKENS, SHORT = 64, 200, 40  # of dev, on which the graph is proved; tokens of a random text
 EXAMPLES_OF = "en-intent"  # whose plain inputs the service replays: no text of one's own is in a bundle
 
@@ -75,54 +72,37 @@ def train_classifier(
         seed_everything(options.seed)
         sets = held_out_sets(data, options.name)
         train = labelled_texts(data.train, data.labels)
-        baseline = best_svm(train, sets)
-        begun = best_start(open_starts(starts), train, sets.dev[0].texts)
-        config = classifier_run(
-            name=options.name,
-            title=f"Classes of texts as in {files.train.name}",
-            labels=data.labels,
-            num_texts=len(train),
-            num_dev=len(data.dev),
-            language=options.language,
-            minutes=clock.minutes_to_train,
-            seed=options.seed,
-        )
-        write_baselines(made, baseline, sets, config, num_texts=len(train))
-        network, vocabulary = fit_own(config, train, sets, begun, made.run, say)
-        verdicts: list[Verdict] = []
+        config = own_config(data, options, files.train.name)
+        baseline = fit_baseline(train, sets, config)
+        figures = baseline_figures(baseline, sets, config, num_texts=len(train))
+        (made.run / BASELINES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        start = best_start(open_starts(starts), train, sets.dev[0].texts)
+        config = replace(config, fit=replace(config.fit, limit_minutes=clock.minutes_to_train))
+        network, vocabulary = fit_own(config, train, sets, start, made.run, say)
+        sizes = (len(data.train), len(data.dev), len(data.test))
+        origin = Origin(options=options, data=files.train.name, sizes=sizes, start=start)
+        return write_own_classifier(network, vocabulary, config, sets, baseline, origin, made)
 
-        def recipe(manifest: Mapping[str, Any]) -> str:
-            verdicts.append(judge(made.bundle, baseline, sets.test[0]))
-            return own_recipe(
-                options,
-                start=begun.name if begun else None,
-                sizes=(len(data.train), len(data.dev), len(data.test)),
-                chosen=chosen_text(len(data.dev), "temperature", manifest["metrics"]["temperature"]),
-                verdict=verdicts[0].text,
-            )
 
-        write_bundle(
-            network,
-            vocabulary,
-            config=config,
-            labels=data.labels,
-            sets=sets,
-            facts=Facts(
-                terms=own_terms(files.train.name, start=begun.name if begun else None, licence=begun and begun.licence),
-                recipe=recipe,
-                batches=proof_batches(sets, vocabulary),
-                inputs=EXAMPLES_OF,
-            ),
-            folder=made.bundle,
-            report=made.report,
-        )
-    return verdicts[0]
+def own_config(data: LabelledData, options: TrainOptions, data_name: str) -> ClassifierRun:
+    """The configuration for these data."""
+    return classifier_run(
+        name=options.name,
+        title=f"Classes of texts as in {data_name}",
+        labels=data.labels,
+        multi_label=data.multi_label,
+        num_texts=len(data.train),
+        num_dev=len(data.dev),
+        language=options.language,
+        minutes=options.minutes,
+        seed=options.seed,
+    )
 
 
 def labelled_texts(texts: Sequence[Labelled], labels: Sequence[str]) -> list[LabelledText]:
     """The texts with their labels as targets."""
     return [
-        LabelledText(text=each.text, target=tuple(float(label == each.label) for label in labels), source="own")
+        LabelledText(text=each.text, target=tuple(float(label in each.labels) for label in labels), source="own")
         for each in texts
     ]
 
@@ -150,7 +130,9 @@ def fit_own(
     if start:
         config = replace(config, network=start.sizes(config.network))
         vocabulary = start.extended(own, (text.text for part in sets.dev for text in part.texts))
-    network = Classifier(num_words=len(vocabulary), num_labels=len(config.labels), config=config.network)
+    network = Classifier(
+        num_words=len(vocabulary), num_labels=len(config.labels), multi_label=config.multi_label, config=config.network
+    )
     if start:
         start.load_into(network, vocabulary)
     weights = sum(value.numel() for value in network.parameters())
@@ -166,7 +148,9 @@ def fit_own(
         train={config.name: list(train)},
         dev=sets.dev,
         folder=folder,
-        display=TimeLeft(limit_minutes=config.fit.limit_minutes or 0, figure="accuracy"),
+        display=TimeLeft(
+            limit_minutes=config.fit.limit_minutes or 0, figure=config.figure if config.multi_label else "accuracy"
+        ),
     )
     if start:
         wider = start.extended(vocabulary)
@@ -175,33 +159,50 @@ def fit_own(
     return best, vocabulary
 
 
-def best_svm(train: Sequence[LabelledText], sets: HeldOutSets) -> LinearSvm:
-    """The baseline of the strength that is right most often on dev."""
-    (dev,) = sets.dev
-    gold = gold_of(dev)
-    models = [LinearSvm(train, strength=strength) for strength in STRENGTHS]
-    return max(models, key=lambda model: (model.labels(texts_of(dev)) == gold).sum())
+def write_own_classifier(
+    network: Classifier,
+    vocabulary: Vocabulary,
+    config: ClassifierRun,
+    sets: HeldOutSets,
+    baseline: LinearBaseline,
+    origin: Origin,
+    made: Workspace,
+) -> Verdict:
+    """Write the bundle and its report; returns how the bundle compares with the baseline."""
+    verdicts: list[Verdict] = []
+
+    def recipe(manifest: Mapping[str, Any]) -> str:
+        verdicts.append(judge(made.bundle, baseline, sets.test[0]))
+        chosen = [f"the temperature ({manifest['metrics']['temperature']:.3f})"]
+        if config.multi_label:
+            chosen.append("the threshold of each label")
+        return origin.recipe(chosen=chosen_text(origin.num_dev, chosen), verdict=verdicts[0].text)
+
+    write_bundle(
+        network,
+        vocabulary,
+        config=config,
+        labels=config.labels,
+        sets=sets,
+        facts=Facts(terms=origin.terms, recipe=recipe, batches=proof_batches(sets, vocabulary), inputs=EXAMPLES_OF),
+        folder=made.bundle,
+        report=made.report,
+    )
+    return verdicts[0]
 
 
-def write_baselines(
-    made: Workspace, baseline: LinearSvm, sets: HeldOutSets, config: ClassifierRun, *, num_texts: int
-) -> None:
-    """Write the baseline's figures where the report reads them. It gives no probabilities, so no calibration error."""
-    found: dict[str, Any] = {"train_texts": num_texts}
-    for split, parts in sets.by_split().items():
-        found[split] = {}
-        for part in parts:
-            rows = np.eye(len(config.labels))[baseline.labels(texts_of(part))]
-            figures = measure_set(part, rows, config, config.labels).figures
-            found[split][part.name] = {BASELINE: {name: figures[name] for name in ("accuracy", "macro_f1")}}
-    (made.run / BASELINES).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-
-def judge(bundle: Path, baseline: LinearSvm, test: TextSet) -> Verdict:
-    """Compare the bundle's answers with the baseline's on the test set."""
-    gold, texts = gold_of(test), texts_of(test)
-    ours = classify_texts(open_classifier(bundle).classifier, texts).argmax(1)
-    return compare((ours == gold).tolist(), (baseline.labels(texts) == gold).tolist(), name=BASELINE)
+def judge(bundle: Path, baseline: LinearBaseline, test: TextSet) -> Verdict:
+    """Compare the bundle's answers with the baseline's on the test set: accuracy, or F1 of all labels together where a
+    text may have several."""
+    model, texts = open_classifier(bundle), texts_of(test)
+    scores, theirs, gold = classify_texts(model.classifier, texts), baseline.decide(texts), gold_of(test)
+    thresholds = model.bundle.manifest.thresholds
+    if thresholds is None:
+        right = (scores.argmax(1) == gold.argmax(1)), (theirs.argmax(1) == gold.argmax(1))
+        return compare(*(each.tolist() for each in right), name=baseline.name)
+    ours = scores >= [thresholds[label] for label in model.classifier.labels]
+    sets = ([set(np.flatnonzero(row).tolist()) for row in rows] for rows in (gold, ours, theirs))
+    return compare_spans(*sets, name=baseline.name)
 
 
 def proof_batches(sets: HeldOutSets, vocabulary: Vocabulary) -> list[Batch]:
@@ -215,11 +216,3 @@ def proof_batches(sets: HeldOutSets, vocabulary: Vocabulary) -> list[Batch]:
     rows = [encoder.encode(words_of(text))[:PROOF_TOKENS] for text in texts_of(dev)[:PROOF_TEXTS]]
     short = [random_batch(shape, len(vocabulary), seed) for seed, shape in enumerate(SHAPES) if shape[1] <= SHORT]
     return short + [pad([row]) for row in rows[:3]] + [pad(rows)]
-
-
-def gold_of(part: TextSet) -> npt.NDArray[np.int64]:
-    return np.array([text.label for text in part.texts], np.int64)
-
-
-def texts_of(part: TextSet) -> list[str]:
-    return [text.text for text in part.texts]

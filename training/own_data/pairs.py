@@ -11,7 +11,7 @@ from training.corpora.open_parallel import without
 from training.corpora.parallel import Pair
 from training.corpora.text_key import key_of
 from training.own_data.errors import DataError, count_text, lines_text
-from training.own_data.labelled import split
+from training.own_data.split import split
 from training.own_data.table import Table, TableRow, read_table
 
 FEWEST_PAIRS = 100

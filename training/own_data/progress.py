@@ -53,7 +53,15 @@ class TimeLeft:
         tqdm.write(f"  epoch {epoch:3}: {self._figure} on dev {value:.2f}, the best so far", file=sys.stderr)
 
     def close(self) -> None:
+        """End the bar, and say if the limit came before the planned end."""
+        done, wanted, seconds = self._bar.n, self._bar.total or 0, self._bar.format_dict["elapsed"]
         self._bar.close()
+        if done < wanted and seconds >= 0.98 * self._limit_seconds > 0:
+            tqdm.write(
+                f"The time ended training after {100 * done / wanted:.0f} % of the planned steps: more --minutes may "
+                "give a better model.",
+                file=sys.stderr,
+            )
 
 
 class _LimitedBar(tqdm):  # type: ignore[type-arg]

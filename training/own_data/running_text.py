@@ -8,7 +8,7 @@ from pathlib import Path
 from training.corpora.text_key import key_of
 from training.language_model.corpora import Split
 from training.own_data.errors import DataError, count_text
-from training.own_data.labelled import split
+from training.own_data.split import split
 from training.own_data.text_file import read_lines
 
 FEWEST_WORDS = 2000

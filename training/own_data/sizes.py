@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from training.classifier.config import ClassifierRun
 from training.classifier.figures import BOTH
 from training.config import FitConfig
-from training.language_model.config import LanguageModelRun
+from training.language_model.config import LanguageModelRun, UnitKind
 from training.networks.classifier import ClassifierConfig
 from training.networks.language_model import LanguageModelConfig
 from training.networks.tagger import TaggerConfig
@@ -26,6 +28,7 @@ def classifier_run(
     name: str,
     title: str,
     labels: tuple[str, ...],
+    multi_label: bool,
     num_texts: int,
     num_dev: int,
     language: str,
@@ -41,8 +44,9 @@ def classifier_run(
         description=title,
         languages=(language,),
         labels=labels,
+        multi_label=multi_label,
         corpora=(name,),
-        figure=BOTH,
+        figure="macro_f1" if multi_label else BOTH,
         max_words=30_000,
         min_count=2 if many else 1,
         word_vectors=False,
@@ -125,31 +129,41 @@ def tagger_run(*, name: str, num_words: int, num_dev: int, minutes: float, seed:
     )
 
 
-def language_model_run(*, name: str, title: str, num_characters: int, minutes: float, seed: int) -> LanguageModelRun:
-    """The configuration of a language model for so much text, trained at most so many minutes."""
+def language_model_run(
+    *,
+    name: str,
+    title: str,
+    num_characters: int,
+    minutes: float,
+    seed: int,
+    start: LanguageModelConfig | None = None,
+) -> LanguageModelRun:
+    """The configuration of a language model for so much text, trained at most so many minutes; with the sizes of the
+    subword network ``start`` if training begins with its weights."""
     few = num_characters < FEW_CHARACTERS
-    num_units = num_characters if few else num_characters // 4
-    num_streams, num_steps = (16, 64) if few else (32, 32)
-    steps = max(1, num_units // (num_streams * num_steps))
+    units: UnitKind = "characters" if few and start is None else "subwords"
+    num_units = num_characters if units == "characters" else num_characters // 4
+    num_streams, num_steps = (16, 64) if units == "characters" else (16, 32) if few else (32, 32)
+    sizes = start or LanguageModelConfig(embedding_size=64 if few else 192, hidden_size=256 if few else 384)
     return LanguageModelRun(
         name=name,
         version="1.0.0",
         description=title,
-        units="characters" if few else "subwords",
+        units=units,
         vocabulary_size=400 if few else max(1000, min(8000, num_characters // 500)),
         sources=(name,),
         epoch_tokens=0,
         dev_tokens=20_000,
         num_streams=num_streams,
         num_steps=num_steps,
-        network=LanguageModelConfig(
-            embedding_size=64 if few else 192,
-            hidden_size=256 if few else 384,
-            input_dropout=0.1,
-            dropout=0.2,
-            reset_rate=0.02,
+        network=replace(sizes, input_dropout=0.1, dropout=0.2, reset_rate=0.02),
+        fit=fit_config(
+            steps_per_epoch=max(1, num_units // (num_streams * num_steps)),
+            minutes=minutes,
+            seed=seed,
+            rate=1e-3 if start else 3e-3,
+            wanted_steps=6000,
         ),
-        fit=fit_config(steps_per_epoch=steps, minutes=minutes, seed=seed, rate=3e-3, wanted_steps=6000),
     )
 
 

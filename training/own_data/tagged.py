@@ -11,8 +11,9 @@ from service.text.spans import spans_of, tags_of
 from training.corpora.examples import TaggedSentence
 from training.corpora.recutting import recut
 from training.own_data.errors import DataError, count_text
-from training.own_data.labelled import FEWEST_EXAMPLES, split
+from training.own_data.labelled import FEWEST_EXAMPLES
 from training.own_data.span_file import read_spans
+from training.own_data.split import split
 from training.own_data.tagged_columns import TaggedOptions, read_column_lines, read_conllu_lines
 from training.own_data.text_file import read_lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from service.text.pipeline import WordEncoder, normalize
 from service.text.spans import bioes_tags, spans_of, tags_of
+from service.text.vocabulary import Vocabulary
 from training.classifier.temperature import fit_temperature
 from training.corpora.examples import TaggedSentence
 from training.corpora.tagging import Heads
@@ -19,6 +21,7 @@ from training.networks.tagger import Tagger
 from training.own_data.errors import count_text
 from training.own_data.options import Clock, Say, TrainOptions
 from training.own_data.progress import TimeLeft
+from training.own_data.recipe import Origin
 from training.own_data.sizes import tagger_run
 from training.own_data.tagged import NO_TAG, TaggedData, TaggedOptions, read_tagged_splits
 from training.own_data.tagger_bundle import TaggerBaselines, TrainedTagger, write_own_tagger
@@ -26,6 +29,7 @@ from training.own_data.tagger_start import TaggerStart, alike_tags
 from training.own_data.verdict import Verdict
 from training.own_data.workspace import check_free, workspace
 from training.tagger.batches import TaggedExample, bits_of
+from training.tagger.config import TaggerRun
 from training.tagger.mixture import Mixture
 from training.tagger.predict import decode_tags, score_sentences, score_spans
 from training.vocabularies import build_vocabularies, count_words, dropout_rates
@@ -69,7 +73,9 @@ def train_tagger(
         heads = heads_of(data, start)
         baselines = TaggerBaselines.fit(data)
         trained = fit_own(data, heads, start, clock, options, made.run, say)
-        return write_own_tagger(trained, data, baselines, options, start, made, data_name=files.train.name)
+        sizes = (len(data.train), len(data.dev), len(data.test))
+        origin = Origin(options=options, data=files.train.name, sizes=sizes, start=start)
+        return write_own_tagger(trained, data, baselines, origin, made)
 
 
 def heads_of(data: TaggedData, start: TaggerStart | None) -> Heads:
@@ -84,6 +90,40 @@ def heads_of(data: TaggedData, start: TaggerStart | None) -> Heads:
         return tuple(sorted({tag for s in data.train for tag in s.tags.get(layer, ())} - {NO_TAG}))
 
     return {head: tags(head) for head in LAYERS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BegunTagger:
+    """A network before training and what belongs to it."""
+
+    network: Tagger
+    vocabularies: dict[str, Vocabulary]
+    config: TaggerRun
+    borrowed: Sequence[Mapping[str, Sequence[str]]]  # tags that the start gives each training sentence, by head
+
+
+def begin(
+    data: TaggedData, heads: Heads, start: TaggerStart | None, config: TaggerRun, counts: Counter[str]
+) -> BegunTagger:
+    """A new network, or one with the weights of a bundle. It knows the words of the sentences alone."""
+    vocabularies = build_vocabularies(counts, config.vocabulary)
+    if start is None:
+        network = Tagger.of(vocabularies, heads, config.network)
+        nothing: list[dict[str, Sequence[str]]] = [{} for _ in data.train]
+        return BegunTagger(network=network, vocabularies=vocabularies, config=config, borrowed=nothing)
+    config = replace(
+        config,
+        network=start.config(config.network),
+        fit=replace(config.fit, warmup_steps=min(20, config.fit.warmup_steps)),
+        vocabulary=replace(config.vocabulary, num_characters=start.num_characters),
+    )
+    held_out = [normalize(word) for s in (*data.dev, *data.test) for word in s.words]
+    vocabularies = start.vocabularies_with(vocabularies, held_out)
+    borrowed = start.tags_of([s.words for s in data.train])
+    own = [own_tags(s, "ner") for s in data.train] if "ner" in data.layers else []
+    alike = alike_tags(own, [tags["entity"] for tags in borrowed]) if own else {}
+    network = start.network(vocabularies, heads, config.network, alike)
+    return BegunTagger(network=network, vocabularies=vocabularies, config=config, borrowed=borrowed)
 
 
 def fit_own(
@@ -107,41 +147,38 @@ def fit_own(
         minutes=clock.minutes_to_train,
         seed=options.seed,
     )
-    vocabularies = build_vocabularies(counts, config.vocabulary)
-    if start:
-        config = replace(
-            config,
-            network=start.config(config.network),
-            fit=replace(config.fit, warmup_steps=min(20, config.fit.warmup_steps)),
-            vocabulary=replace(config.vocabulary, num_characters=start.num_characters),
-        )
-        of_dev = [normalize(word) for s in (*data.dev, *data.test) for word in s.words]
-        vocabularies = start.vocabularies_with(vocabularies, of_dev)
-        borrowed = start.tags_of([s.words for s in data.train])
-        own = [own_tags(s, "ner") for s in data.train] if "ner" in data.layers else []
-        alike = alike_tags(own, [tags["entity"] for tags in borrowed]) if own else {}
-        network = start.network(vocabularies, heads, config.network, alike)
-    else:
-        borrowed: list[dict[str, Sequence[str]]] = [{} for _ in data.train]
-        network = Tagger.of(vocabularies, heads, config.network)
+    begun = begin(data, heads, start, config, counts)
+    config, vocabularies = begun.config, begun.vocabularies
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=200_000)
-    weights = sum(value.numel() for value in network.parameters())
+    weights = sum(value.numel() for value in begun.network.parameters())
     say(
         f"{config.network.num_layers} LSTM layers of {config.network.hidden_size} a direction over "
         f"{len(vocabularies['words']):,} words, {weights / 1e6:.1f} M weights"
         f"{f', starting from {start.name}' if start else ''}."
     )
+    best = fit_begun(begun, data, heads, counts, encoder, folder)
+    temperature = calibrate_entities(best, encoder, data, heads)
+    if start:
+        vocabularies = start.widen(best, vocabularies)
+    return TrainedTagger(network=best, vocabularies=vocabularies, heads=heads, config=config, temperature=temperature)
+
+
+def fit_begun(
+    begun: BegunTagger, data: TaggedData, heads: Heads, counts: Counter[str], encoder: WordEncoder, folder: Path
+) -> Tagger:
+    """Train a network and return the weights that are best on dev; see :func:`training.loop.fit`."""
+    config = begun.config
     mixture = Mixture(
-        examples={"own": examples_of(data, heads, borrowed)},
+        examples={"own": examples_of(data, heads, begun.borrowed)},
         num_words={},
         batch_words=config.batch_words,
         augment=config.augment,
         encoder=encoder,
-        rates=dropout_rates(vocabularies["words"], counts, config.augment.word_dropout),
+        rates=dropout_rates(begun.vocabularies["words"], counts, config.augment.word_dropout),
     )
     scored = first_sentences(data.dev, DEV_WORDS)
     best = fit(
-        network,
+        begun.network,
         mixture.epoch,
         steps_per_epoch=mixture.batches_per_epoch(),
         score=lambda averaged: score_layers(averaged, encoder, scored, data, heads),
@@ -153,11 +190,7 @@ def fit_own(
         ),
     )
     assert isinstance(best, Tagger)
-    best = best.cpu()
-    temperature = calibrate_entities(best, encoder, data, heads)
-    if start:
-        vocabularies = start.widen(best, vocabularies)
-    return TrainedTagger(network=best, vocabularies=vocabularies, heads=heads, config=config, temperature=temperature)
+    return best.cpu()
 
 
 def examples_of(data: TaggedData, heads: Heads, borrowed: Sequence[Mapping[str, Sequence[str]]]) -> list[TaggedExample]:

@@ -12,10 +12,8 @@ from training.card import corpora_table, default_text, join_sections, table
 from training.corpora.examples import TaggedSentence
 from training.corpora.tagging import Heads
 from training.networks.tagger import Tagger
-from training.own_data.options import TrainOptions
-from training.own_data.recipe import chosen_text, own_recipe, own_terms
+from training.own_data.recipe import Origin, chosen_text
 from training.own_data.tagged import NO_TAG, TaggedData
-from training.own_data.tagger_start import TaggerStart
 from training.own_data.verdict import Verdict, compare, compare_spans
 from training.own_data.workspace import Workspace
 from training.tagger.baselines import LinearTagger, MostFrequentTag
@@ -26,6 +24,7 @@ from training.tagger.publish import manifest_of, write_bundle
 from training.tagger.report import RunReport, SpanSection, TagSection, write_report
 
 Tags = list[list[str]]
+Sections = Sequence[TagSection | SpanSection]
 MODEL, LINEAR, FREQUENT = "model", "linear model", "most frequent tag"
 LIMITS = """
 - Sentences of at most {max_tokens} tokens.
@@ -77,104 +76,106 @@ def gold_of(sentences: Sequence[TaggedSentence], layer: str) -> Tags:
 
 
 def write_own_tagger(
-    trained: TrainedTagger,
-    data: TaggedData,
-    baselines: TaggerBaselines,
-    options: TrainOptions,
-    start: TaggerStart | None,
-    made: Workspace,
-    *,
-    data_name: str,
+    trained: TrainedTagger, data: TaggedData, baselines: TaggerBaselines, origin: Origin, made: Workspace
 ) -> list[Verdict]:
-    """Write bundle and report into the workspace; returns how each layer compares with the linear model."""
-    parts = {"dev": data.dev, "test": data.test}
+    """Write the bundle, its report and its card; returns a verdict for each layer of the data."""
     verdicts: list[Verdict] = []
-    terms = own_terms(data_name, start=start.name if start else None, licence=start.licence if start else None)
-    kinds = {"upos": "parts of speech", "xpos": "finer tags", "ner": f"entities ({', '.join(data.labels)})"}
 
     def measure(tagger: Any, split: str) -> dict[str, float]:
-        rows = tag_words(tagger, [sentence.words for sentence in parts[split]])
-        answers = {
-            "upos": [list(row.upos) for row in rows],
-            "xpos": [list(row.xpos) for row in rows],
-            "ner": [list(row.entity) for row in rows],
-        }
-        own = {layer: answers[layer] for layer in data.layers}
+        sentences = data.dev if split == "dev" else data.test
+        answers = own_answers(tagger, sentences, data)
         if split == "dev":
-            return figures_of(sections_of(parts[split], {layer: {MODEL: tags} for layer, tags in own.items()}, data))
-        systems = {layer: {MODEL: tags, **baselines.tags(parts[split], layer)} for layer, tags in own.items()}
-        verdicts.extend(judge(parts[split], layer, found) for layer, found in systems.items())
-        sections = sections_of(parts[split], systems, data)
-        figures = figures_of(sections)
-        facts = {
-            "temperature of entities": round(trained.temperature, 4),
-            **{f"test {k}": v for k, v in figures.items()},
-        }
-        title = f"{options.name} 1.0.0, test"
-        write_report(
-            RunReport(
-                title=title,
-                tags=[each for each in sections if isinstance(each, TagSection)],
-                spans=[each for each in sections if isinstance(each, SpanSection)],
-                facts=facts,
-            ),
-            made.report,
-        )
-        return figures
-
-    def card(manifest: Mapping[str, Any], difference: float) -> str:
-        lacking = [name for name in ("upos", "xpos", "ner") if name not in data.layers]
-        borrowed = BORROWED.format(layers=", ".join(lacking), start=start.name) if start and lacking else ""
-        dev = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
-        figures = [
-            [name, *(f"{dev[p][name]:.2f}" for p in dev), f"{value:.2f}"] for name, value in manifest["metrics"].items()
-        ]
-        return join_sections(
-            [
-                f"# {manifest['name']} {manifest['version']}",
-                manifest["description"],
-                "## The network",
-                network_text(trained.config.network, trained.network),
-                "## Corpora and terms",
-                corpora_table(manifest),
-                f"The model as a whole: {manifest['licence']}.",
-                "## Recipe",
-                own_recipe(
-                    options,
-                    start=start.name if start else None,
-                    sizes=(len(data.train), len(data.dev), len(data.test)),
-                    chosen=chosen_text(len(data.dev), "temperature of entities", trained.temperature),
-                    verdict=" ".join(verdict.text for verdict in verdicts),
-                ),
-                "## Figures in percent",
-                table(["measure", *(f"dev, {name}" for name in dev), "test, fp32"], figures),
-                default_text(manifest, difference, "logit"),
-                "## Limits",
-                LIMITS.format(max_tokens=manifest["limits"]["max_tokens"], borrowed=borrowed),
-            ]
-        )
+            return figures_of(sections_of(sentences, {layer: {MODEL: tags} for layer, tags in answers.items()}, data))
+        systems = {layer: {MODEL: tags, **baselines.tags(sentences, layer)} for layer, tags in answers.items()}
+        verdicts.extend(judge(sentences, layer, found) for layer, found in systems.items())
+        sections = sections_of(sentences, systems, data)
+        write_test_report(sections, trained, origin, made)
+        return figures_of(sections)
 
     num_characters = trained.config.vocabulary.num_characters
+    kinds = {"upos": "parts of speech", "xpos": "finer tags", "ner": f"entities ({', '.join(data.labels)})"}
     write_bundle(
         trained.network,
         trained.vocabularies,
         num_characters=num_characters,
         describe=lambda dev, test: manifest_of(
-            name=options.name,
+            name=origin.options.name,
             version="1.0.0",
-            description=f"Tags as in {data_name}: {', '.join(kinds[layer] for layer in data.layers)}.",
-            languages=(options.language,),
-            terms=terms,
+            description=f"Tags as in {origin.data}: {', '.join(kinds[layer] for layer in data.layers)}.",
+            languages=(origin.options.language,),
+            terms=origin.terms,
             num_characters=num_characters,
             heads=trained.heads,
             dev=dev,
             test=test,
         ),
         measure=measure,
-        card=card,
+        card=lambda manifest, difference: own_tagger_card(manifest, difference, trained, data, origin, verdicts),
         folder=made.bundle,
     )
     return verdicts
+
+
+def own_answers(tagger: Any, sentences: Sequence[TaggedSentence], data: TaggedData) -> dict[str, Tags]:
+    """The tags that a tagger gives the sentences, for each layer of the data."""
+    rows = tag_words(tagger, [sentence.words for sentence in sentences])
+    answers = {
+        "upos": [list(row.upos) for row in rows],
+        "xpos": [list(row.xpos) for row in rows],
+        "ner": [list(row.entity) for row in rows],
+    }
+    return {layer: answers[layer] for layer in data.layers}
+
+
+def write_test_report(sections: Sections, trained: TrainedTagger, origin: Origin, made: Workspace) -> None:
+    """Write the report of the figures on test."""
+    figures = {f"test {name}": value for name, value in figures_of(sections).items()}
+    write_report(
+        RunReport(
+            title=f"{origin.options.name} 1.0.0, test",
+            tags=[each for each in sections if isinstance(each, TagSection)],
+            spans=[each for each in sections if isinstance(each, SpanSection)],
+            facts={"temperature of entities": round(trained.temperature, 4), **figures},
+        ),
+        made.report,
+    )
+
+
+def own_tagger_card(
+    manifest: Mapping[str, Any],
+    difference: float,
+    trained: TrainedTagger,
+    data: TaggedData,
+    origin: Origin,
+    verdicts: Sequence[Verdict],
+) -> str:
+    """The card as Markdown; ``difference`` is the largest between the graph's logits and torch's."""
+    lacking = [name for name in ("upos", "xpos", "ner") if name not in data.layers]
+    start = origin.start
+    borrowed = BORROWED.format(layers=", ".join(lacking), start=start.name) if start and lacking else ""
+    dev = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
+    figures = [
+        [name, *(f"{dev[p][name]:.2f}" for p in dev), f"{value:.2f}"] for name, value in manifest["metrics"].items()
+    ]
+    chosen = chosen_text(origin.num_dev, [f"the temperature of entities ({trained.temperature:.3f})"])
+    return join_sections(
+        [
+            f"# {manifest['name']} {manifest['version']}",
+            manifest["description"],
+            "## The network",
+            network_text(trained.config.network, trained.network),
+            "## Corpora and terms",
+            corpora_table(manifest),
+            f"The model as a whole: {manifest['licence']}.",
+            "## Recipe",
+            origin.recipe(chosen=chosen, verdict=" ".join(verdict.text for verdict in verdicts)),
+            "## Figures in percent",
+            table(["measure", *(f"dev, {name}" for name in dev), "test, fp32"], figures),
+            default_text(manifest, difference, "logit"),
+            "## Limits",
+            LIMITS.format(max_tokens=manifest["limits"]["max_tokens"], borrowed=borrowed),
+        ]
+    )
 
 
 def sections_of(
@@ -201,7 +202,7 @@ def without_unknown(rows: Tags, gold: Tags) -> Tags:
     ]
 
 
-def figures_of(sections: Sequence[TagSection | SpanSection]) -> dict[str, float]:
+def figures_of(sections: Sections) -> dict[str, float]:
     """The model's figures in percent by name."""
     figures = {}
     for each in sections:

@@ -21,10 +21,10 @@ from training.own_data.errors import DataError
 from training.own_data.options import CONFIGS, Clock, Say, TrainOptions
 from training.own_data.pairs import PairData, PairOptions, read_pair_splits
 from training.own_data.progress import TimeLeft
-from training.own_data.recipe import own_recipe, own_terms
+from training.own_data.recipe import Origin
 from training.own_data.sizes import translator_run
 from training.own_data.verdict import SURE, Verdict, sign_test
-from training.own_data.workspace import check_free, workspace
+from training.own_data.workspace import Workspace, check_free, workspace
 from training.translator.bundle_start import state_of_bundle
 from training.translator.calibrate import Reliability
 from training.translator.config import TranslatorRun
@@ -128,47 +128,60 @@ def train_translator(
             f"A GRU of {config.network.decoder_size} over {len(subwords):,} subwords, {weights / 1e6:.1f} M weights"
             f"{f', starting from {start.name}' if start else ''}."
         )
-        encoder = SubwordPairEncoder(subwords)
-        best = fit_translator(
-            network,
-            Epochs(config, made.run, encoder),
-            encoder,
-            [PairSet(name=f"own {data.direction}", pairs=tuple(data.dev[:MOST_SCORED]))],
-            config=config,
-            folder=made.run,
-            display=TimeLeft(limit_minutes=config.fit.limit_minutes or 0, figure="chrF"),
-        )
-        memory = TranslationMemory(data.train)
-        verdicts: list[Verdict] = []
+        best = fit_own(network, subwords, data, config, made.run)
+        sizes = (kept, len(data.dev), len(data.test))
+        origin = Origin(options=options, data=files.train.name, sizes=sizes, start=start)
+        verdict = write_own_translator(best, subwords, data, config, origin, made)
+    return TrainedPair(direction=data.direction, verdict=verdict)
 
-        def recipe(test: Sequence[TranslatedSet]) -> str:
-            verdicts.append(compare_with(memory, test[0]))
-            return own_recipe(
-                options,
-                start=start.name if start else None,
-                sizes=(kept, len(data.dev), len(data.test)),
-                chosen="The weights were chosen",
-                verdict=verdicts[0].text,
-            )
 
-        dev = PairSet(name=f"own {data.direction}", pairs=tuple(data.dev))
-        write_bundle(
-            best,
-            subwords,
-            config=config,
-            facts=Facts(
-                terms=own_terms(
-                    files.train.name, start=start.name if start else None, licence=start.licence if start else None
-                ),
-                dev=[dev],
-                test=[PairSet(name=f"own {data.direction}", pairs=tuple(data.test))],
-                calibrate=lambda translator: calibrated(translator, dev, data.direction),
-                recipe=recipe,
-            ),
-            folder=made.bundle,
-            report=made.report,
-        )
-    return TrainedPair(direction=data.direction, verdict=verdicts[0])
+def fit_own(network: Translator, subwords: Subwords, data: PairData, config: TranslatorRun, folder: Path) -> Translator:
+    """Train a network on the pairs of a folder and return the weights that are best on dev."""
+    encoder = SubwordPairEncoder(subwords)
+    return fit_translator(
+        network,
+        Epochs(config, folder, encoder),
+        encoder,
+        [PairSet(name=f"own {data.direction}", pairs=tuple(data.dev[:MOST_SCORED]))],
+        config=config,
+        folder=folder,
+        display=TimeLeft(limit_minutes=config.fit.limit_minutes or 0, figure="chrF"),
+    )
+
+
+def write_own_translator(
+    network: Translator,
+    subwords: Subwords,
+    data: PairData,
+    config: TranslatorRun,
+    origin: Origin,
+    made: Workspace,
+) -> Verdict:
+    """Write the bundle and its report; returns how it compares with a translation memory."""
+    memory = TranslationMemory(data.train)
+    verdicts: list[Verdict] = []
+
+    def recipe(test: Sequence[TranslatedSet]) -> str:
+        verdicts.append(compare_with(memory, test[0]))
+        return origin.recipe(chosen="The weights were chosen", verdict=verdicts[0].text)
+
+    name = f"own {data.direction}"
+    dev = PairSet(name=name, pairs=tuple(data.dev))
+    write_bundle(
+        network,
+        subwords,
+        config=config,
+        facts=Facts(
+            terms=origin.terms,
+            dev=[dev],
+            test=[PairSet(name=name, pairs=tuple(data.test))],
+            calibrate=lambda translator: calibrated(translator, dev, data.direction),
+            recipe=recipe,
+        ),
+        folder=made.bundle,
+        report=made.report,
+    )
+    return verdicts[0]
 
 
 def prepare_pairs(data: PairData, config: TranslatorRun, folder: Path, subwords: bytes | None) -> int:

@@ -13,18 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor
 
 from service.bundle import SUBWORDS, load_bundle
+from training.bundle_weights import next_product, stored_weights
 from training.export import GRAPHS
 from training.onnx_graph import GATES
 from training.translator.export import ENCODERS
 
 State = dict[str, Tensor]
-SMALLEST_SIZE = 8  # weights have more elements than that, the constants of a graph fewer
 
 
 def main() -> None:
@@ -47,13 +45,8 @@ def state_of_bundle(folder: Path) -> State:
     Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them. Raises
     ValueError if a graph holds others.
     """
-    state = _encoder_state(_constants(folder / ENCODERS["int8"]))
-    return state | _decoder_state(_constants(folder / GRAPHS["int8"]))
-
-
-def _constants(path: Path) -> list[Tensor]:
-    arrays = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
-    return [torch.from_numpy(array.astype(np.float32)) for array in arrays if array.size > SMALLEST_SIZE]
+    state = _encoder_state(stored_weights(folder / ENCODERS["int8"]))
+    return state | _decoder_state(stored_weights(folder / GRAPHS["int8"]))
 
 
 def _encoder_state(constants: list[Tensor]) -> State:
@@ -88,9 +81,9 @@ def _decoder_state(constants: list[Tensor]) -> State:
     next(values), next(values)  # the table of subwords is the encoder's
     norm_weight, norm_bias = next(values), next(values)
     state: State = dict(_cell_state("first", values))
-    state["attention.query.weight"] = _linear(values)
+    state["attention.query.weight"] = next_product(values)
     state |= dict(_cell_state("second", values))
-    state["readout.weight"], state["readout.bias"] = _linear(values), next(values)
+    state["readout.weight"], state["readout.bias"] = next_product(values), next(values)
     state["readout_norm.weight"], state["readout_norm.bias"] = next(values), next(values)
     next(values)  # scales of the table again
     state["output_bias"] = next(values)
@@ -103,21 +96,15 @@ def _decoder_state(constants: list[Tensor]) -> State:
     return state
 
 
-def _linear(values: Iterator[Tensor]) -> Tensor:
-    """The weight (output, input) of a product, stored as bytes (input, output) followed by scales (output,)."""
-    table = next(values)
-    return (table * next(values)).T.contiguous()
-
-
 def _cell_state(name: str, values: Iterator[Tensor]) -> Iterator[tuple[str, Tensor]]:
     """The weights of a GRU cell.
 
     The graph has a product each for the reset and the update gate, of input and state side by side, then the new
     value's product with the state and that with the input.
     """
-    of_gates = [(_linear(values), next(values)) for _ in range(2)]
-    of_state, state_bias = _linear(values), next(values)
-    of_input, input_bias = _linear(values), next(values)
+    of_gates = [(next_product(values), next(values)) for _ in range(2)]
+    of_state, state_bias = next_product(values), next(values)
+    of_input, input_bias = next_product(values), next(values)
     input_size = of_input.shape[1]
     yield f"{name}.input.weight", torch.cat([*(weight[:, :input_size] for weight, _ in of_gates), of_input])
     yield f"{name}.hidden.weight", torch.cat([*(weight[:, input_size:] for weight, _ in of_gates), of_state])

@@ -29,7 +29,7 @@ def write(folder, classifier, run=None, part=PART, labels=LABELS, scores=SCORES)
     run = run or config(name="en-sentiment")
     measured = measure_set(part, scores, run, labels)
     sets = {split: {"fp32": [measured], "int8": [measured]} for split in ("dev", "test")}
-    write_report(folder / "report", classifier, run, sets)
+    write_report(folder / "report", classifier, run, sets, dict.fromkeys(labels, 0.25) if run.multi_label else {})
     return {path.name: path.read_bytes() for path in (folder / "report").iterdir()}
 
 

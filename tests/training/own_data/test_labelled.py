@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 pytest.importorskip("torch")
 
 from training.own_data.errors import DataError
-from training.own_data.labelled import LabelledData, TableOptions, read_splits, split
+from training.own_data.labelled import LabelledData, TableOptions, read_splits
+from training.own_data.split import split
 
 TEXTS = {"good": "fine weather", "bad": "heavy rain"}
 
@@ -96,9 +98,11 @@ def test_a_column_of_as_many_labels_as_rows_is_no_label(tmp_path):
     assert "60 different labels in 60 rows, for example 'id0'" in refusal(tmp_path, content)
 
 
-def test_texts_of_several_labels_are_told(tmp_path):
+def test_equal_texts_with_other_labels_are_told(tmp_path):
     data = read(tmp_path, [*rows(), ("Fine weather, 3", "bad")])
-    assert any("1 text with more than one label, for example lines 8 and 42 (bad, good)" in n for n in data.notes)
+    assert any(
+        "1 text comes again with another label, for example lines 8 and 42 (bad / good)" in n for n in data.notes
+    )
 
 
 def test_texts_of_the_test_file_are_not_learned_from(tmp_path):
@@ -117,3 +121,64 @@ def test_an_unknown_label_of_the_test_file_is_named(tmp_path):
 def test_copies_of_one_text_alone_cannot_be_split(tmp_path):
     content = [("the same", "good")] * 9 + [("other words", "bad")] * 9
     assert "too few different texts" in refusal(tmp_path, content)
+
+
+def both(count: int = 10) -> list[tuple[str, str]]:
+    """Texts that are good and bad at once."""
+    return [(f"rain and sun {i}", "good,bad") for i in range(count)]
+
+
+def test_several_labels_a_cell_are_found_and_named(tmp_path):
+    data = read(tmp_path, [*rows(), *both()])
+    assert data.multi_label
+    assert data.labels == ("bad", "good")
+    assert {each.labels for each in data.train} == {("good",), ("bad",), ("good", "bad")}
+    assert "train.tsv: ',' separates several labels of a text (--label-separator none reads a cell as one label)." in (
+        data.notes
+    )
+    assert any(note.startswith("Several labels a text: 10 texts have more than one.") for note in data.notes)
+    as_one = read(tmp_path, [*rows(), *both()], label_separator="none")
+    assert as_one.labels == ("bad", "good", "good,bad")
+    assert not as_one.multi_label
+
+
+def test_a_comma_within_a_name_separates_nothing(tmp_path):
+    content = [*rows(), *((f"a cake {i}", "food, drink") for i in range(10))]
+    assert read(tmp_path, content).labels == ("bad", "food, drink", "good")
+    named = read(tmp_path, content, label_separator=",")
+    assert named.labels == ("bad", "drink", "food", "good")
+    assert named.multi_label
+
+
+def test_json_lists_are_labels_and_an_empty_one_is_none(tmp_path):
+    labels = [["good"], ["bad"], ["good", "bad", "good"], []]
+    lines = [{"text": f"words {i} of {k}", "labels": each} for i in range(10) for k, each in enumerate(labels)]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    data = read_splits(path, None, None, TableOptions(), 1)
+    assert {each.labels for each in data.train} == {("good",), ("bad",), ("good", "bad"), ()}
+    assert any("10 texts have more than one, 10 none" in note for note in data.notes)
+    path.write_text('{"text": "hi", "labels": [{"name": "good"}]}\n' * 9, encoding="utf-8")
+    with pytest.raises(DataError, match="line 1: a list of labels holds texts"):
+        read_splits(path, None, None, TableOptions(), 1)
+
+
+def test_rare_labels_of_several_are_refused_or_left_out_of_their_texts(tmp_path):
+    content = [*rows(), *both(), ("fine but odd", "good,odd"), ("odd alone", "odd")]
+    assert "'odd' has 2 examples (lines 52 and 53)" in refusal(tmp_path, content, label_separator=",")
+    data = read(tmp_path, content, label_separator=",", drop_rare_labels=True)
+    texts = {each.text: each.labels for part in (data.train, data.dev, data.test) for each in part}
+    assert texts["fine but odd"] == ("good",)
+    assert "odd alone" not in texts
+
+
+def test_a_label_of_all_texts_is_refused(tmp_path):
+    content = [(text, f"any,{label}") for text, label in rows()]
+    assert "every text has the label 'any', so it says nothing" in refusal(tmp_path, content, label_separator=",")
+
+
+def test_held_out_texts_of_several_labels_need_such_texts_to_learn_from(tmp_path):
+    test = tmp_path / "test.jsonl"
+    test.write_text('{"text": "sun, then rain", "label": ["good", "bad"]}\n' * 3, encoding="utf-8")
+    found = refusal(tmp_path, rows(), test=test)
+    assert "test.jsonl, line 1: 2 labels, but each text to learn from has one" in found
