@@ -22,6 +22,7 @@ from service.bundle import SUBWORDS, load_bundle
 from training.export import GRAPHS
 from training.onnx_graph import GATES
 from training.translator.export import ENCODERS
+from training.translator.shortlist_graph import PREFIX as SHORTLIST_PREFIX
 
 State = dict[str, Tensor]
 SMALLEST_SIZE = 8  # weights have more elements than that, the constants of a graph fewer
@@ -44,15 +45,16 @@ def state_of_bundle(folder: Path) -> State:
     """The state of a :class:`training.networks.translator.Translator` with one encoder layer and multiplicative
     attention.
 
-    Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them. Raises
-    ValueError if a graph holds others.
+    Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them, those of a
+    shortlist left out. Raises ValueError if a graph holds others.
     """
     state = _encoder_state(_constants(folder / ENCODERS["int8"]))
     return state | _decoder_state(_constants(folder / GRAPHS["int8"]))
 
 
 def _constants(path: Path) -> list[Tensor]:
-    arrays = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
+    constants = onnx.load(path).graph.initializer
+    arrays = [numpy_helper.to_array(tensor) for tensor in constants if not tensor.name.startswith(SHORTLIST_PREFIX)]
     return [torch.from_numpy(array.astype(np.float32)) for array in arrays if array.size > SMALLEST_SIZE]
 
 
