@@ -28,7 +28,7 @@ MOST_TOKENS = 40  # of a side of them: of longer ones nearly all links are wrong
 FEWEST_TIMES = 4  # as large as its lists a vocabulary has to be for lists to be worth their cost
 ALWAYS, NEVER = 2.0, -1e6  # priorities
 
-Indices = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.signedinteger]
 Rows = Sequence[tuple[Sequence[int], Sequence[int]]]  # source and target ids of pairs, without special ones
 
 
@@ -131,8 +131,9 @@ def translations_of(rows: Rows, vocabulary_size: int, *, without: npt.NDArray[np
 def links_of(rows: Rows, vocabulary_size: int) -> tuple[Indices, Indices, Indices]:
     """All links of target tokens to source tokens, as source times vocabulary plus target; those of one target token
     stand together. Returns them with the place of each target token's first link and the number of its links."""
+    kind = np.int32 if vocabulary_size**2 < 2**31 else np.int64  # half the memory, and sorted in half the time
     keys = [
-        (np.array(source, np.int64) * vocabulary_size + np.array(target, np.int64)[:, None]).ravel()
+        (np.array(source, kind) * kind(vocabulary_size) + np.array(target, kind)[:, None]).ravel()
         for source, target in rows
     ]
     sizes = np.repeat([len(source) for source, _ in rows], [len(target) for _, target in rows])
