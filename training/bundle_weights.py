@@ -14,9 +14,10 @@ from torch import Tensor
 SMALLEST_SIZE = 8  # weights have more elements than that, the constants of a graph fewer
 
 
-def stored_weights(path: Path) -> list[Tensor]:
-    """The constants of a graph that are weights, in float32."""
-    arrays = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
+def stored_weights(path: Path, *, without: str | None = None) -> list[Tensor]:
+    """The constants of a graph that are weights, in float32, but for those whose names begin with ``without``."""
+    constants = [each for each in onnx.load(path).graph.initializer if not (without and each.name.startswith(without))]
+    arrays = map(numpy_helper.to_array, constants)
     return [torch.from_numpy(array.astype(np.float32)) for array in arrays if array.size > SMALLEST_SIZE]
 
 

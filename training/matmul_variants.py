@@ -40,22 +40,61 @@ class Products(Protocol):
         """Add the logits (row, vocabulary) of joined values (row, embedding)."""
         ...
 
+    def listed_logits(self, readouts: str, columns: str, listed: str, bias: Tensor) -> str:
+        """Add the logits (source, row, listed) of joined values (source, row, embedding) for each source's ``listed``
+        ids (source, listed), whose ``columns`` (source, embedding, listed) the table of the same kind has given."""
+        ...
+
+
+class FloatTable:
+    """An embedding's table in float16, stored once for all of its uses in a graph."""
+
+    columns_type = TensorProto.FLOAT
+
+    def __init__(self, builder: GraphBuilder, embedding: nn.Embedding) -> None:
+        self._builder = builder
+        self.values = builder.store(embedding.weight.detach().cpu().numpy().astype(np.float16))
+
+    def rows(self, ids: str) -> str:
+        """Add the rows of ids (...) as they are: (..., embedding)."""
+        return self._builder.node("Cast", self._builder.node("Gather", self.values, ids, axis=0), to=TensorProto.FLOAT)
+
+    def columns(self, ids: str) -> str:
+        """Add the rows of ids (batch, id) as the columns of a matrix each: (batch, embedding, id)."""
+        return self._builder.node("Transpose", self.rows(ids), perm=[0, 2, 1])
+
+
+class ByteTable:
+    """An embedding's table in int8 with one scale a row (:func:`quantize_rows`), stored once for all of its uses."""
+
+    columns_type = TensorProto.INT8
+
+    def __init__(self, builder: GraphBuilder, embedding: nn.Embedding) -> None:
+        self._builder = builder
+        values, scales = quantize_rows(embedding.weight.detach())
+        self.values, self._scales = builder.store(values.cpu().numpy()), builder.store(scales.cpu().numpy())
+
+    def rows(self, ids: str) -> str:
+        """Add the rows of ids (...) as they are: (..., embedding)."""
+        rows = self._builder.node("Cast", self._builder.node("Gather", self.values, ids, axis=0), to=TensorProto.FLOAT)
+        return self._builder.node("Mul", rows, self._builder.node("Gather", self._scales, ids, axis=0))
+
+    def columns(self, ids: str) -> str:
+        """Add the bytes of the rows of ids (batch, id) as the columns of a matrix each: (batch, embedding, id)."""
+        return self._builder.node("Transpose", self._builder.node("Gather", self.values, ids, axis=0), perm=[0, 2, 1])
+
 
 class FloatProducts:
-    """Products in float32 of weights kept in float16; the table is kept once for both of its uses."""
+    """Products in float32 of weights kept in float16."""
+
+    Table = FloatTable
 
     def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder
-        self._table = builder.store(embedding.weight.detach().cpu().numpy().astype(np.float16))
-
-    @staticmethod
-    def look_up(builder: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
-        """Rows of the table as they are."""
-        return builder.embed(embedding, ids)
+        self._table = FloatTable(builder, embedding)
 
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
-        rows = self._builder.node("Gather", self._table, ids, axis=0)
-        return self._builder.layer_norm(norm, self._builder.node("Cast", rows, to=TensorProto.FLOAT))
+        return self._builder.layer_norm(norm, self._table.rows(ids))
 
     def of_embedded(self, weight: Tensor) -> Tensor:
         return weight
@@ -68,8 +107,12 @@ class FloatProducts:
         return self._builder.node("Gemm", values, self._builder.weight(weight), *biases, transB=1)
 
     def logits(self, readouts: str, bias: Tensor) -> str:
-        table = self._builder.node("Cast", self._table, to=TensorProto.FLOAT)
+        table = self._builder.node("Cast", self._table.values, to=TensorProto.FLOAT)
         return self._builder.node("Gemm", readouts, table, self._builder.weight(bias, half=False), transB=1)
+
+    def listed_logits(self, readouts: str, columns: str, listed: str, bias: Tensor) -> str:
+        product = self._builder.node("MatMul", readouts, columns)
+        return self._builder.node("Add", product, self._builder.gather_spread(bias, listed))
 
 
 class ByteProducts:
@@ -79,28 +122,23 @@ class ByteProducts:
     ``norm``, are divided by their largest possible values.
     """
 
+    Table = ByteTable
+
     def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder
+        self._table = ByteTable(builder, embedding)
         values, self._scales = quantize_rows(embedding.weight.detach())
         with torch.no_grad():
             self._largest = norm(values * self._scales).abs().amax(dim=0)  # (embedding,)
-        self._table, self._row_scales = builder.store(values.numpy()), builder.store(self._scales.numpy())
         self._step, self._zero = builder.scalar(1 / LEVELS, np.float32), builder.scalar(128, np.uint8)
         self._bytes: dict[str, str] = {}  # by the name of the value
 
-    @staticmethod
-    def look_up(builder: GraphBuilder, embedding: nn.Embedding, ids: str) -> str:
-        """Rows of the table as they are."""
-        return builder.embed_bytes(embedding, ids)
-
     def embed(self, norm: nn.LayerNorm, ids: str) -> str:
-        rows = self._builder.node("Cast", self._builder.node("Gather", self._table, ids, axis=0), to=TensorProto.FLOAT)
-        rows = self._builder.node("Mul", rows, self._builder.node("Gather", self._row_scales, ids, axis=0))
         divided = nn.LayerNorm(len(self._largest), eps=norm.eps)
         with torch.no_grad():
             divided.weight.copy_(norm.weight / self._largest)
             divided.bias.copy_(norm.bias / self._largest)
-        return self._builder.layer_norm(divided, rows)
+        return self._builder.layer_norm(divided, self._table.rows(ids))
 
     def of_embedded(self, weight: Tensor) -> Tensor:
         return weight * self._largest
@@ -114,7 +152,16 @@ class ByteProducts:
         return self._multiply(values, self._builder.store(table.T.contiguous().numpy()), scales, bias)
 
     def logits(self, readouts: str, bias: Tensor) -> str:
-        return self._multiply(readouts, self._builder.node("Transpose", self._table, perm=[1, 0]), self._scales, bias)
+        table = self._builder.node("Transpose", self._table.values, perm=[1, 0])
+        return self._multiply(readouts, table, self._scales, bias)
+
+    def listed_logits(self, readouts: str, columns: str, listed: str, bias: Tensor) -> str:
+        # Scale and bias are operators of their own, each of which rounds an element by itself: where a column stands
+        # in its matrix changes nothing.
+        sums = self._builder.node("MatMulInteger", readouts, columns, self._zero)
+        sums = self._builder.node("Cast", sums, to=TensorProto.FLOAT)
+        scaled = self._builder.node("Mul", sums, self._builder.gather_spread(self._scales[:, 0] / LEVELS, listed))
+        return self._builder.node("Add", scaled, self._builder.gather_spread(bias, listed))
 
     def _quantize(self, value: str) -> str:
         if value not in self._bytes:

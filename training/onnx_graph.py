@@ -72,14 +72,19 @@ class GraphBuilder:
     def scalar(self, value: float, kind: type[np.generic]) -> str:
         return self.store(np.array(value, kind))
 
-    def store(self, array: np.ndarray) -> str:
-        """Add a constant in its own type."""
-        name = f"weight_{len(self._weights)}"
+    def store(self, array: np.ndarray, *, name: str = "weight") -> str:
+        """Add a constant in its own type; its name is ``name`` and a number."""
+        name = f"{name}_{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(array, name))
         return name
 
     def slice(self, value: str, start: int, end: int, axis: int) -> str:
         return self.node("Slice", value, self.integers(start), self.integers(end), self.integers(axis))
+
+    def gather_spread(self, values: Tensor, ids: str) -> str:
+        """Map ids (batch, id) to their values (batch, 1, id), stored in float32, to be applied to rows of columns."""
+        found = self.node("Gather", self.weight(values, half=False), ids, axis=0)
+        return self.node("Unsqueeze", found, self.integers(1))
 
     def embed(self, embedding: nn.Embedding, ids: str) -> str:
         """Add a look-up in a table that stays in float16; only the rows that are used are cast to float32."""

@@ -53,7 +53,7 @@ class Tensor(_Part):
     """Input or output of the graph; ``shape`` in axis words, or a number where it is fixed."""
 
     name: str
-    type: Literal["int32", "int64", "float32"]
+    type: Literal["int8", "int32", "int64", "float32"]
     shape: tuple[AxisSize | str, ...] = Field(max_length=MAX_AXES)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.search import Floats, Memories
+from service.decoding.search import Memories
 from service.text.batch import Ids
 
 Number = TypeVar("Number", bound=np.generic)
@@ -22,7 +22,7 @@ class EncoderMemory:
         self.time = time
         self.num_slots = 0
         self._lengths: Ids = np.zeros(0, np.int32)  # (slot,)
-        self._memories: dict[str, Floats] = {}  # (slot, time, size) each
+        self._memories: dict[str, npt.NDArray[Any]] = {}  # (slot, time, size) or (slot, size) each
         self._shown: Memories | None = None  # as long as nothing changes
 
     @property
@@ -32,20 +32,20 @@ class EncoderMemory:
 
     @property
     def memories(self) -> Memories:
-        """Read-only memories, (source, time, size) each. While nothing changes they are the very same arrays, which
-        tells a session that it need not copy them again."""
+        """Read-only memories, (source, time, size) or (source, size) each. While nothing changes they are the very same
+        arrays, which tells a session that it need not copy them again."""
         if self._shown is None:
             self._shown = {name: _shown(memory[: self.num_slots]) for name, memory in self._memories.items()}
         return self._shown
 
     def append(self, lengths: Ids, memories: Memories) -> None:
-        """Put sources (batch,) with memories (batch, time or less, size) into the next slots."""
+        """Put sources (batch,) with memories (batch, time or less, size) or (batch, size) into the next slots."""
         self._shown = None
         first, self.num_slots = self.num_slots, self.num_slots + len(lengths)
         self._grow(memories)
         self._lengths[first : self.num_slots] = lengths
         for name, memory in memories.items():
-            self._memories[name][first : self.num_slots, : memory.shape[1]] = memory
+            self._memories[name][first : self.num_slots, : memory.shape[1]] = memory  # a size is as it always is
 
     def remove(self, slot: int) -> None:
         """Free a slot; the last slot's source moves into it."""
@@ -66,11 +66,12 @@ class EncoderMemory:
             return
         self._lengths = _grown(self._lengths, capacity)
         for name, memory in memories.items():
-            known = self._memories.get(name, np.zeros((0, self.time, memory.shape[2]), np.float32))
+            shape = (self.time, *memory.shape[2:]) if memory.ndim == 3 else memory.shape[1:]
+            known = self._memories.get(name, np.zeros((0, *shape), memory.dtype))
             self._memories[name] = _grown(known, capacity)
 
 
-def _shown(view: Floats) -> Floats:
+def _shown(view: npt.NDArray[Number]) -> npt.NDArray[Number]:
     view.flags.writeable = False
     return view
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ import numpy.typing as npt
 from service.text.batch import Batch, Ids
 
 Floats = npt.NDArray[np.float32]
-Memories = Mapping[str, Floats]  # by the graph's name for it, (source, time, size)
+# By the graph's name for it: (source, time, size), or (source, size) for what is not of tokens.
+Memories = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +60,7 @@ class EncoderOutputs:
     """Outputs of the encoder for a batch of sources."""
 
     state: Floats  # (batch, hidden), the decoder's first
-    memories: Memories  # (batch, time, size) each, time being the batch's
+    memories: Memories  # (batch, time, size), time being the batch's, or (batch, size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +71,7 @@ class StepInputs:
     state: Floats  # (row, hidden)
     sources: Ids  # (row,), the hypothesis' place on the first axis of lengths and memories
     lengths: Ids  # (source,), tokens before padding
-    memories: Memories  # (source, time, size) each
+    memories: Memories  # (source, time, size) or (source, size)
     num_candidates: int
 
 

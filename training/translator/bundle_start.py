@@ -21,6 +21,7 @@ from training.bundle_weights import next_product, stored_weights
 from training.export import GRAPHS
 from training.onnx_graph import GATES
 from training.translator.export import ENCODERS
+from training.translator.shortlist_graph import PREFIX as SHORTLIST_PREFIX
 
 State = dict[str, Tensor]
 
@@ -42,11 +43,11 @@ def state_of_bundle(folder: Path) -> State:
     """The state of a :class:`training.networks.translator.Translator` with one encoder layer and multiplicative
     attention.
 
-    Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them. Raises
-    ValueError if a graph holds others.
+    Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them, those of a
+    shortlist left out. Raises ValueError if a graph holds others.
     """
-    state = _encoder_state(stored_weights(folder / ENCODERS["int8"]))
-    return state | _decoder_state(stored_weights(folder / GRAPHS["int8"]))
+    state = _encoder_state(stored_weights(folder / ENCODERS["int8"], without=SHORTLIST_PREFIX))
+    return state | _decoder_state(stored_weights(folder / GRAPHS["int8"], without=SHORTLIST_PREFIX))
 
 
 def _encoder_state(constants: list[Tensor]) -> State:

@@ -10,6 +10,7 @@ from training.networks.translator import Translator
 from training.translator.bundle_report import MEASURES
 from training.translator.calibrate import Reliability, report
 from training.translator.config import TranslatorRun
+from training.translator.shortlist import NUM_EACH, NUM_FREQUENT, Shortlist
 
 LANGUAGES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French"}
 ATTENTION = {
@@ -23,6 +24,11 @@ NETWORK = """
 they do not spell) for all languages, in one table for the source, the target and the output layer. {weights:.1f} M
 weights. Numbers, addresses, placeholders, code, emoji and words in other scripts are hidden behind numbered symbols
 that the network puts in their place; markup is taken out and put back by attention.
+"""
+SHORTLIST = """
+A sentence is translated with {size} of the subwords, its list: each subword of the source itself and its {each} most
+probable translations, learned from the training pairs by IBM model 1 (Brown et al. 1993), the {frequent} most frequent
+subwords of the language, and further frequent ones up to that number.
 """
 NON_COMMERCIAL = """
 **For non-commercial use only.** Multi30k, from which this model learned, is CC BY-NC-SA 4.0: the model is passed on
@@ -91,6 +97,7 @@ def translator_card(
     sizes: Mapping[str, int],
     signature: str,
     beam_size: int,
+    shortlist: Shortlist | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -105,6 +112,7 @@ def translator_card(
         f"{manifest['description']}. {pairs_text(manifest)}.",
         "## The network",
         network_text(config, network),
+        *([SHORTLIST.format(size=shortlist.size, each=NUM_EACH, frequent=NUM_FREQUENT)] if shortlist else []),
         "## Corpora and terms",
         corpora_table(manifest),
         *terms_of(config),

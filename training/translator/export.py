@@ -27,10 +27,12 @@ from training.networks.translator import Step, Translator
 from training.translator.graphs import (
     ANNOTATIONS,
     NEXT_STATE,
+    SHORTLIST,
     STATE,
     encoder_graph,
     step_graph,
 )
+from training.translator.shortlist import Shortlist
 
 ENCODERS = {"fp32": "encoder.onnx", "int8": "encoder.int8.onnx"}  # GRAPHS are the decoder's steps
 PRODUCTS = {"fp32": FloatProducts, "int8": ByteProducts}
@@ -51,9 +53,14 @@ class TranslatorSessions:
         return cls(encoder=OnnxSession(folder / ENCODERS[precision]), step=OnnxSession(folder / GRAPHS[precision]))
 
 
-def write_translator(network: Translator, folder: Path, precisions: Sequence[str] = tuple(GRAPHS)) -> float:
+def write_translator(
+    network: Translator,
+    folder: Path,
+    precisions: Sequence[str] = tuple(GRAPHS),
+    shortlist: Shortlist | None = None,
+) -> float:
     """Write the :data:`ENCODERS` and :data:`GRAPHS` of these precisions and their shared weights; returns the largest
-    difference of fp32 from torch.
+    difference of fp32 from torch. With a shortlist the output layer is computed for each source's list alone.
 
     The network's weights are rounded already. Raises ExportError, before anything is written, if the graphs do not give
     the output of the network.
@@ -61,8 +68,8 @@ def write_translator(network: Translator, folder: Path, precisions: Sequence[str
     return write_graph_sets(
         folder,
         lambda precision: {
-            ENCODERS[precision]: encoder_graph(network, PRODUCTS[precision]),
-            GRAPHS[precision]: step_graph(network, PRODUCTS[precision]),
+            ENCODERS[precision]: encoder_graph(network, PRODUCTS[precision], shortlist),
+            GRAPHS[precision]: step_graph(network, PRODUCTS[precision], shortlist),
         },
         precisions=precisions,
         replaced=(*GRAPHS.values(), *ENCODERS.values()),
@@ -95,10 +102,18 @@ def walk(network: Translator, sessions: TranslatorSessions, batch: Batch) -> Ite
     for _ in range(NUM_STEPS):
         found = run_step(sessions.step, encoded, batch.lengths, tokens=tokens, state=own, sources=sources)
         step, expected = network.step(torch.from_numpy(tokens).long(), state, memory.select(torch.from_numpy(sources)))
+        if SHORTLIST in encoded:
+            expected = among(torch.from_numpy(encoded[SHORTLIST][sources]).long(), expected)
         yield step_difference(found, step, expected)
         parents, ranks = rng.integers(0, len(sources), len(sources)), rng.integers(0, 2, len(sources))
         tokens = expected.topk(2, dim=-1).indices.numpy()[parents, ranks].astype(np.int32)
         state, own, sources = step.state[parents], found[NEXT_STATE][parents], sources[parents]
+
+
+def among(listed: torch.Tensor, log_probabilities: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities (row, vocabulary) if only the ids ``listed`` (row, id) are possible; -inf for all others."""
+    allowed = torch.full_like(log_probabilities, -torch.inf).scatter(1, listed, 0)
+    return torch.log_softmax(log_probabilities + allowed, dim=-1)
 
 
 def run_step(

@@ -5,7 +5,7 @@ A graph multiplies in float32 or in int8: ``training.matmul_variants``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import onnx
@@ -16,21 +16,28 @@ from torch import Tensor, nn
 from training.matmul_variants import ByteProducts, FloatProducts, Products
 from training.networks.attention import AdditiveAttention, MultiplicativeAttention, NoAttention
 from training.networks.translator import GruCell, Translator
-from training.onnx_graph import GraphBuilder
+from training.onnx_graph import MICROSOFT, GraphBuilder
+from training.translator.shortlist import Shortlist
+from training.translator.shortlist_graph import add_lists
+from training.translator.source_groups import SourceGroups
 
+Kind = type[FloatProducts] | type[ByteProducts]
 STATE, ANNOTATIONS, KEYS = "state", "annotations", "keys"
+SHORTLIST, COLUMNS = "shortlist", "columns"
 NEXT_STATE = "next_state"  # the output of a step; it needs another name than the input
 
 
-def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProducts]) -> onnx.ModelProto:
+def encoder_graph(network: Translator, kind: Kind, shortlist: Shortlist | None = None) -> onnx.ModelProto:
     """The graph from ``ids`` (batch, time) and ``lengths`` (batch,) to the first ``state`` and the decoder's memory.
 
-    It multiplies in float32; ``kind`` says which table of subwords it reads, which is that of the step.
+    It multiplies in float32; ``kind`` says which table of subwords it reads, which is that of the step. With a
+    shortlist the memory has the list of each source and the output layer's columns of it.
     """
     builder = GraphBuilder(half=True)
     ids = builder.node("Transpose", "ids", perm=[1, 0])
     lengths = builder.node("Cast", "lengths", to=TensorProto.INT64)
-    rows = builder.layer_norm(network.source_norm, kind.look_up(builder, network.embedding, ids))
+    table = kind.Table(builder, network.embedding)
+    rows = builder.layer_norm(network.source_norm, table.rows(ids))
     tag = builder.node("MatMul", builder.slice(rows, 0, 1, 0), builder.weight(network.tag.weight.T))
     rows = builder.node("Add", rows, tag)
     for place, encoder in enumerate(network.encoders):
@@ -46,44 +53,55 @@ def encoder_graph(network: Translator, kind: type[FloatProducts] | type[ByteProd
     results = [state, annotations]
     if isinstance(network.attention, AdditiveAttention):
         results.append(builder.linear(network.attention.key, annotations))
+    if shortlist:
+        listed = add_lists(builder, shortlist, "ids")
+        columns = builder.node("Reshape", table.columns(listed), builder.integers(0, -1))
+        results += [builder.node("Cast", listed, to=TensorProto.INT32), columns]
     return builder.model(
         inputs=[_tensor("ids", TensorProto.INT32, "batch", "time"), _tensor("lengths", TensorProto.INT32, "batch")],
         outputs=[
             _tensor(STATE, TensorProto.FLOAT, "batch", network.config.decoder_size),
-            *(_tensor(name, TensorProto.FLOAT, "batch", "time", size) for name, size in memory_sizes(network).items()),
+            *memories(network, kind, shortlist, "batch"),
         ],
         results=results,
     )
 
 
-def step_graph(network: Translator, kind: type[FloatProducts] | type[ByteProducts]) -> onnx.ModelProto:
+def step_graph(network: Translator, kind: Kind, shortlist: Shortlist | None = None) -> onnx.ModelProto:
     """The graph from the last token of each row to its best next ones. Row ``i`` reads the source ``sources[i]`` of
-    every memory."""
+    every memory; with a shortlist the best of its source's list are given."""
     builder = GraphBuilder(half=True)
+    groups = SourceGroups(builder, "sources", "lengths")
     products = kind(builder, network.embedding, network.target_norm)
     embedded = products.embed(network.target_norm, "tokens")
     weight = products.of_embedded(network.first.input.weight)
     between = _cell(builder, products, network.first, embedded, STATE, weight)
-    weights, context = _attend(builder, products, network, between)
+    weights, context = _attend(builder, products, network, between, groups)
     state = _cell(builder, products, network.second, context, between, network.second.input.weight)
     readout = products.join(_read_out(builder, products, network, [state, context, embedded]))
-    scores = builder.node("LogSoftmax", products.logits(readout, network.output_bias), axis=1)
-    best, candidates = builder.nodes("TopK", scores, "num_candidates", num_outputs=2, axis=1)
+    if shortlist:
+        shape = builder.integers(0, network.config.embedding_size, shortlist.size)
+        columns = builder.node("Reshape", COLUMNS, shape)
+        logits = groups.rows(products.listed_logits(groups.group(readout), columns, SHORTLIST, network.output_bias))
+        best, places = _best(builder, logits, builder.node("Min", "num_candidates", builder.integers(shortlist.size)))
+        candidates = builder.node("GatherElements", builder.node("Gather", SHORTLIST, "sources"), places, axis=1)
+    else:
+        best, candidates = _best(builder, products.logits(readout, network.output_bias), "num_candidates")
     return builder.model(
-        inputs=step_inputs(network),
+        inputs=step_inputs(network, kind, shortlist),
         outputs=step_outputs(network),
         results=[state, best, builder.node("Cast", candidates, to=TensorProto.INT32), weights],
     )
 
 
-def step_inputs(network: Translator) -> list[onnx.ValueInfoProto]:
+def step_inputs(network: Translator, kind: Kind, shortlist: Shortlist | None = None) -> list[onnx.ValueInfoProto]:
     """The inputs of a step."""
     return [
         _tensor("tokens", TensorProto.INT32, "row"),
         _tensor(STATE, TensorProto.FLOAT, "row", network.config.decoder_size),
         _tensor("sources", TensorProto.INT32, "row"),
         _tensor("lengths", TensorProto.INT32, "source"),
-        *(_tensor(name, TensorProto.FLOAT, "source", "time", size) for name, size in memory_sizes(network).items()),
+        *memories(network, kind, shortlist, "source"),
         _tensor("num_candidates", TensorProto.INT64, 1),
     ]
 
@@ -98,12 +116,23 @@ def step_outputs(network: Translator) -> list[onnx.ValueInfoProto]:
     ]
 
 
-def memory_sizes(network: Translator) -> dict[str, int]:
-    """The arrays of the decoder's memory by name, with the number of values a token."""
-    sizes = {ANNOTATIONS: 2 * network.config.encoder_size}
+def memories(
+    network: Translator, kind: Kind, shortlist: Shortlist | None, first_axis: str
+) -> Iterator[onnx.ValueInfoProto]:
+    """Yield the arrays of the decoder's memory: (source, time, size), or (source, size) if they are not of tokens."""
+    yield _tensor(ANNOTATIONS, TensorProto.FLOAT, first_axis, "time", 2 * network.config.encoder_size)
     if isinstance(network.attention, AdditiveAttention):
-        sizes[KEYS] = network.attention.key.out_features
-    return sizes
+        yield _tensor(KEYS, TensorProto.FLOAT, first_axis, "time", network.attention.key.out_features)
+    if shortlist:
+        yield _tensor(SHORTLIST, TensorProto.INT32, first_axis, shortlist.size)
+        num_values = network.config.embedding_size * shortlist.size
+        yield _tensor(COLUMNS, kind.Table.columns_type, first_axis, num_values)
+
+
+def _best(builder: GraphBuilder, logits: str, count: str) -> list[str]:
+    """Add the log-probabilities of the best of each row's logits, falling, and their places."""
+    scores = builder.node("LogSoftmax", logits, axis=1)
+    return builder.nodes("TopK", scores, count, num_outputs=2, axis=1)
 
 
 def _cell(
@@ -130,34 +159,36 @@ def _cell(
     return builder.node("Add", new, builder.node("Mul", update, builder.node("Sub", state, new)))
 
 
-def _attend(builder: GraphBuilder, products: Products, network: Translator, state: str) -> tuple[str, str]:
+def _attend(
+    builder: GraphBuilder, products: Products, network: Translator, state: str, groups: SourceGroups
+) -> tuple[str, str]:
     """Add attention: the weights (row, time) and the context (row, annotation) of each row."""
-    memory = builder.node("Gather", ANNOTATIONS, "sources", axis=0)
     lengths = builder.node("Gather", builder.node("Cast", "lengths", to=TensorProto.INT64), "sources", axis=0)
     lengths = builder.node("Unsqueeze", lengths, builder.integers(1))
     time = builder.node("Squeeze", builder.node("Shape", ANNOTATIONS, start=1, end=2))
     places = builder.node("Range", builder.scalar(0, np.int64), time, builder.scalar(1, np.int64))
     is_real = builder.node("Less", places, lengths)
-    energies = ENERGIES[type(network.attention)](builder, products, network.attention, state, memory)
+    energies = ENERGIES[type(network.attention)](builder, products, network.attention, state, groups)
     energies = builder.node("Where", is_real, energies, builder.scalar(-np.inf, np.float32))
     weights = builder.node("Softmax", energies, axis=1)
     # onnxruntime's softmax leaves about 1e-39 at masked places.
     weights = builder.node("Where", is_real, weights, builder.scalar(0, np.float32))
-    context = builder.node("MatMul", builder.node("Unsqueeze", weights, builder.integers(1)), memory)
-    return weights, builder.node("Squeeze", context, builder.integers(1))
+    return weights, groups.rows(builder.node("MatMul", groups.group(weights), ANNOTATIONS))
 
 
 def _multiplicative(
-    builder: GraphBuilder, products: Products, attention: MultiplicativeAttention, state: str, memory: str
+    builder: GraphBuilder, products: Products, attention: MultiplicativeAttention, state: str, groups: SourceGroups
 ) -> str:
-    scale = builder.scalar(attention.scale, np.float32)
-    query = products.linear(products.join(state), attention.query.weight)
-    energies = builder.node("MatMul", memory, builder.node("Unsqueeze", query, builder.integers(2)))
+    query = groups.group(products.linear(products.join(state), attention.query.weight))
+    # Transposed by the operator and not by a node of its own, so that only the number of rows depends on neighbours.
+    energies = groups.rows(builder.node("FusedMatMul", query, ANNOTATIONS, domain=MICROSOFT, transB=1))
     # The scale is not in the weights, which would differ when rounded to float16.
-    return builder.node("Mul", builder.node("Squeeze", energies, builder.integers(2)), scale)
+    return builder.node("Mul", energies, builder.scalar(attention.scale, np.float32))
 
 
-def _additive(builder: GraphBuilder, products: Products, attention: AdditiveAttention, state: str, memory: str) -> str:
+def _additive(
+    builder: GraphBuilder, products: Products, attention: AdditiveAttention, state: str, groups: SourceGroups
+) -> str:
     query = builder.node(
         "Unsqueeze", products.linear(products.join(state), attention.query.weight), builder.integers(1)
     )
@@ -166,7 +197,8 @@ def _additive(builder: GraphBuilder, products: Products, attention: AdditiveAtte
     return builder.node("Squeeze", energies, builder.integers(2))
 
 
-def _none(builder: GraphBuilder, products: Products, attention: NoAttention, state: str, memory: str) -> str:
+def _none(builder: GraphBuilder, products: Products, attention: NoAttention, state: str, groups: SourceGroups) -> str:
+    memory = builder.node("Gather", ANNOTATIONS, "sources", axis=0)
     return builder.node("ReduceMax", builder.node("Mul", memory, builder.scalar(0, np.float32)), axes=[2], keepdims=0)
 
 

@@ -35,9 +35,10 @@ from training.translator.card import card_recipe, translator_card
 from training.translator.config import TranslatorRun
 from training.translator.evaluate import TranslatedSet, engine_here, figures_of, measure, open_translator, print_figures
 from training.translator.evaluate_confidence import calibrate_on, limited
-from training.translator.export import ENCODERS, write_translator
+from training.translator.export import ENCODERS, PRODUCTS, write_translator
 from training.translator.graphs import step_inputs, step_outputs
-from training.translator.prepare import domain_sets
+from training.translator.prepare import domain_sets, folder_of_pairs, read_prepared
+from training.translator.shortlist import Shortlist, shortlist_of_pairs
 from training.translator.subwords import tag_of
 from training.translator.terms import source_of, terms_of
 
@@ -78,7 +79,7 @@ def publish(
     data_dir: Path | None,
     report: Path,
 ) -> dict[str, float]:
-    """Call :func:`write_bundle` with the sets of the configuration."""
+    """Call :func:`write_bundle` with the sets of the configuration and a shortlist learned from its prepared pairs."""
 
     def calibrate_on_dev(translator: Predictor) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
         if not config.tiers:  # a run on narrow corpora
@@ -95,6 +96,7 @@ def publish(
         test=read_sets(config.corpora, config.directions, "test", data_dir),
         calibrate=calibrate_on_dev,
         recipe=lambda _: card_recipe(config),
+        shortlist=shortlist_of_run(config, subwords, report.parent),
     )
     return write_bundle(network, subwords, config=config, facts=facts, folder=folder, report=report)
 
@@ -108,6 +110,7 @@ class Facts:
     test: Sequence[PairSet]
     calibrate: Callable[[Predictor], tuple[dict[str, Any] | None, Mapping[str, Reliability]]]
     recipe: Callable[[Sequence[TranslatedSet]], str]  # a section of the card, from the translated test sets
+    shortlist: Shortlist | None = None
 
 
 def write_bundle(
@@ -127,7 +130,7 @@ def write_bundle(
     """
     network = network.cpu().eval()
     full = report.parent / "bundle"  # in both precisions; what ships has the default alone
-    write_answering(network, subwords, config, full, terms=facts.terms, precisions=PRECISIONS)
+    write_answering(network, subwords, config, full, facts=facts, precisions=PRECISIONS)
     bundle = load_bundle(full)
     engines = {
         precision: engine_here(open_translator(bundle, precision), beam_size=BEAM_SIZE, length_penalty=1.0)
@@ -144,9 +147,9 @@ def write_bundle(
         make_report(title, {DEFAULT: test}, history_of_training(report.parent), attentions, source=source), report
     )
 
-    difference = write_answering(network, subwords, config, folder, terms=facts.terms, precisions=(DEFAULT,))
+    difference = write_answering(network, subwords, config, folder, facts=facts, precisions=(DEFAULT,))
     measured = {DEFAULT: figures_of(dev[DEFAULT])}
-    final = manifest_of(config, network, terms=facts.terms, precisions=measured, test=figures)
+    final = manifest_of(config, network, facts, precisions=measured, test=figures)
     final |= {"confidence": confidence} if confidence else {}
     card = translator_card(
         final,
@@ -161,9 +164,16 @@ def write_bundle(
         },
         signature=test[0].quality.signature,
         beam_size=BEAM_SIZE,
+        shortlist=facts.shortlist,
     )
     finish_bundle(folder, final, card, open_translator)
     return figures
+
+
+def shortlist_of_run(config: TranslatorRun, subwords: Subwords, run: Path) -> Shortlist | None:
+    """The shortlist of a run, learned from its prepared pairs in a minute or two."""
+    pairs = read_prepared(folder_of_pairs(config, run), directions=config.directions, max_tokens=config.max_tokens)
+    return shortlist_of_pairs(pairs, subwords, config.mixture, seed=config.fit.seed)
 
 
 def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
@@ -184,7 +194,7 @@ def write_answering(
     config: TranslatorRun,
     folder: Path,
     *,
-    terms: Terms,
+    facts: Facts,
     precisions: Sequence[str],
 ) -> float:
     """Write a bundle that answers, without figures and card; returns the difference of its graphs from torch.
@@ -193,9 +203,9 @@ def write_answering(
     """
     round_weights(network)
     silence(network, subwords)
-    difference = write_translator(network, folder, precisions)
+    difference = write_translator(network, folder, precisions, facts.shortlist)
     (folder / SUBWORDS).write_bytes(subwords.processor.serialized_model_proto())
-    draft = manifest_of(config, network, terms=terms, precisions={name: {} for name in precisions}, test={})
+    draft = manifest_of(config, network, facts, precisions={name: {} for name in precisions}, test={})
     write_draft(folder, draft)
     translator = open_translator(load_bundle(folder), DEFAULT)
     write_examples({DEFAULT: translator}, examples_of(translator), folder)
@@ -216,8 +226,8 @@ def silence(network: Translator, subwords: Subwords) -> None:
 def manifest_of(
     config: TranslatorRun,
     network: Translator,
+    facts: Facts,
     *,
-    terms: Terms,
     precisions: Mapping[str, Mapping[str, float]],
     test: Mapping[str, float],
 ) -> dict[str, Any]:
@@ -233,7 +243,7 @@ def manifest_of(
         "languages": sorted({language for pair in pairs for language in pair}),
         "pairs": [{"source": source, "target": target, "tag": tag_of(target)} for source, target in pairs],
         "description": config.description,
-        **terms.fields,
+        **facts.terms.fields,
         "features": {},
         "labels": {},
         "limits": {
@@ -241,7 +251,7 @@ def manifest_of(
             "max_target_tokens": MAX_TARGET_TOKENS,
             "split_tokens": SPLIT_TOKENS,
         },
-        "inputs": [_described(value) for value in step_inputs(network)],
+        "inputs": [_described(value) for value in step_inputs(network, PRODUCTS[DEFAULT], facts.shortlist)],
         "outputs": [_described(value) for value in step_outputs(network)],
         **fields,
         "metrics": dict(test),

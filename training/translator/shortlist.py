@@ -1,149 +1,140 @@
-"""Measure the BLEU that a lexical shortlist would cost, in an experiment;
-training/translator/evaluate_shortlist_time.py measures its time.
+"""Lexical shortlists: the target subwords among which a sentence's translation is sought (Jean et al. 2015).
 
-    python -m training.translator.shortlist training/configs/multi30k.toml --run-dir runs/multi30k
-
-The candidates of a sentence are, for each source subword, the target subwords that translate it most often (IBM model
-1, Brown et al. 1993), and the most frequent ones of all sentences. Prints, on dev, how many there are, the share of the
-references' tokens among them, and BLEU with and without.
+For each subword of a source its most probable translations by IBM model 1 (Brown et al. 1993), learned from the
+training pairs, and the subword itself, so that names can be copied; for each language its most frequent subwords.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from service.bundle import SUBWORDS
-from service.text.subwords import EOS_ID, Subwords
-from training.checkpoints import load_translator
-from training.command_line import run_parser
-from training.config import load_config
-from training.corpora.parallel import Pair, PairSet, read_sets
-from training.networks.translator import Memory, Step, Translator
-from training.translator.config import TranslatorRun
-from training.translator.predict import judge, translate
-from training.translator.subwords import SubwordPairEncoder
-from training.translator.variation import mask_pair
+from service.text.batch import Ids
+from service.text.subwords import EOS_ID, PAD_ID, Subwords
+from training.corpora.parallel import Pair
+from training.translator.mixture import Mixture, MixtureConfig
+from training.translator.prepare import PreparedPair, parts_of
+from training.translator.subwords import tag_of
 
-NUM_ITERATIONS = 4
-CHOICES = ((50, 10), (100, 20), (100, 40))  # (frequent ones, those of each source subword)
-Indices = npt.NDArray[np.int64]
+SIZE = 1024  # subwords on the list of a sentence
+NUM_EACH = 24  # translations of a source's subword
+NUM_FREQUENT = 256  # subwords of a language that are on every list
+NUM_ITERATIONS = 4  # of expectation maximisation
+SAMPLED_TOKENS = 6_000_000  # target tokens of the pairs to learn from
+MOST_TOKENS = 40  # of a side of them: of longer ones nearly all links are wrong
+FEWEST_TIMES = 4  # as large as its lists a vocabulary has to be for lists to be worth their cost
+ALWAYS, NEVER = 2.0, -1e6  # priorities
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lexicon:
-    """The lexicon of one target language: p(target | source) of all pairs seen together, and frequencies of targets."""
-
-    sources: Indices  # (pair,)
-    targets: Indices  # (pair,)
-    probabilities: npt.NDArray[np.float64]  # (pair,)
-    counts: Indices  # (vocabulary,)
-
-    def table(self, *, num_frequent: int, num_each: int) -> npt.NDArray[np.bool_]:
-        """A table (source, target) of the targets that are candidates of each source."""
-        size = len(self.counts)
-        order = np.lexsort((-self.probabilities, self.sources))
-        sources = self.sources[order]
-        ranks = np.arange(len(order)) - np.searchsorted(sources, sources)
-        kept = order[ranks < num_each]
-        table = np.zeros((size, size), bool)
-        table[self.sources[kept], self.targets[kept]] = True
-        table[:, np.argsort(-self.counts, kind="stable")[:num_frequent]] = True
-        table[:, EOS_ID] = True
-        return table
-
-
-def learn_lexicon(rows: Sequence[tuple[Sequence[int], Sequence[int]]], size: int) -> Lexicon:
-    """Learn model 1 by expectation maximisation; the tag of the source stands for words that translate nothing."""
-    links = [np.array(np.meshgrid(source, target)).reshape(2, -1) for source, target in rows]
-    source, target = np.concatenate(links, axis=1).astype(np.int64)
-    places = np.concatenate([np.repeat(np.arange(len(t)), len(s)) for s, t in rows])
-    starts = np.cumsum([0] + [len(t) for _, t in rows])[:-1]
-    places += np.repeat(starts, [len(s) * len(t) for s, t in rows])  # the place of each target token over all rows
-    keys, pair = np.unique(source * size + target, return_inverse=True)
-    probabilities = np.full(len(keys), 1.0 / size)
-    for _ in range(NUM_ITERATIONS):
-        shares = probabilities[pair]
-        shares /= np.bincount(places, shares)[places]
-        expected = np.bincount(pair, shares)
-        probabilities = expected / np.bincount(keys // size, expected, minlength=size)[keys // size]
-    counts = np.bincount(np.concatenate([t for _, t in rows]), minlength=size)
-    return Lexicon(sources=keys // size, targets=keys % size, probabilities=probabilities, counts=counts)
-
-
-class Shortlisted:
-    """A network restricted to the candidates of each source, for training/translator/beam_search.py."""
-
-    def __init__(self, network: Translator, table: npt.NDArray[np.bool_]) -> None:
-        self.network, self.table, self.parameters = network, torch.from_numpy(table), network.parameters
-
-    def encode(self, ids: Tensor, lengths: Tensor) -> tuple[ListedMemory, Tensor]:
-        memory, state = self.network.encode(ids, lengths)
-        table = self.table[ids] & memory.mask[:, :, None]  # (batch, time, vocabulary)
-        return ListedMemory(memory=memory, allowed=table.any(dim=1)), state
-
-    def step(self, tokens: Tensor, state: Tensor, memory: ListedMemory) -> tuple[Step, Tensor]:
-        step, _ = self.network.step(tokens, state, memory.memory)
-        embedded = self.network.embed_target(tokens[:, None])[:, 0]
-        logits = self.network.logits(self.network.read_out(step.state, step.context, embedded))
-        return step, logits.masked_fill(~memory.allowed, float("-inf")).log_softmax(-1)
+Indices = npt.NDArray[np.signedinteger]
+Rows = Sequence[tuple[Sequence[int], Sequence[int]]]  # source and target ids of pairs, without special ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ListedMemory:
-    """A memory with the mask of candidates, (batch, vocabulary)."""
+class Shortlist:
+    """The tables from which the list of a source is made: its ``size`` subwords of highest priority.
 
-    memory: Memory
-    allowed: Tensor
+    A subword's priority is that in its language, plus 1 for each time that the source has it, plus ``1 / rank`` for
+    each time that it is a translation of a subword of the source.
+    """
 
-    def select(self, rows: Tensor) -> ListedMemory:
-        return ListedMemory(memory=self.memory.select(rows), allowed=self.allowed[rows])
+    size: int
+    languages: Ids  # (vocabulary,), the number of the language that a tag asks for; 0 for what is no tag
+    rows: Ids  # (language, vocabulary), row of a source subword's translations; row 0 has none
+    translations: Ids  # (row, NUM_EACH), most probable first, then padding
+    priorities: npt.NDArray[np.float32]  # (language, vocabulary), below 1 / NUM_EACH but for what is always on a list
+
+    def list_of(self, source: Sequence[int]) -> set[int]:
+        """Return the list of a source: tag, subwords, end. The encoder's graph does the same."""
+        language = self.languages[source[0]]
+        priorities = self.priorities[language].copy()
+        weights = 1 / np.arange(1, NUM_EACH + 1, dtype=np.float32)
+        for each in source:
+            priorities[each] += 1
+            np.add.at(priorities, self.translations[self.rows[language, each]], weights)
+        return set(np.argsort(-priorities, kind="stable")[: self.size].tolist())
 
 
-def rows_of(pairs: Sequence[Pair], encoder: SubwordPairEncoder) -> list[tuple[list[int], list[int]]]:
-    alphabet = encoder.subwords.alphabet
-    masked = [each for pair in pairs if (each := mask_pair(pair, alphabet)) is not None]
-    return [
-        (encoder.encode_source(each.source, each.target_language), encoder.encode_target(each.target))
-        for each in masked
+def shortlist_of_pairs(
+    pairs: Sequence[PreparedPair], subwords: Subwords, mixture: MixtureConfig, *, seed: int
+) -> Shortlist | None:
+    """Learn the shortlist of a translator from a sample of its training pairs; None if its vocabulary is small."""
+    if len(subwords) < FEWEST_TIMES * SIZE:
+        return None
+    draw = Mixture(parts_of(pairs), mixture, epoch_tokens=SAMPLED_TOKENS).draw(np.random.default_rng(seed))
+    by_language: dict[str, list[Pair]] = {}
+    for place in np.unique(draw):
+        pair = pairs[place].measured.pair
+        by_language.setdefault(pair.target_language, []).append(pair)
+    rows = {subwords.tag(tag_of(name)): rows_of(found, subwords) for name, found in by_language.items()}
+    return learn_shortlist(rows, len(subwords))
+
+
+def rows_of(pairs: Sequence[Pair], subwords: Subwords) -> Rows:
+    """The ids of both sides of the pairs that are not too long to learn from."""
+    rows = ((subwords.encode(pair.source), subwords.encode(pair.target)) for pair in pairs)
+    return [(source, target) for source, target in rows if 0 < len(source) <= MOST_TOKENS >= len(target) > 0]
+
+
+def learn_shortlist(
+    rows_by_tag: Mapping[int, Rows], vocabulary_size: int, *, size: int = SIZE, num_frequent: int = NUM_FREQUENT
+) -> Shortlist:
+    """Learn the tables of all languages from their pairs, by the ids of their tags."""
+    languages = np.zeros(vocabulary_size, np.int32)
+    rows = np.zeros((len(rows_by_tag), vocabulary_size), np.int32)
+    translations = [np.full((1, NUM_EACH), PAD_ID, np.int32)]
+    priorities = np.zeros((len(rows_by_tag), vocabulary_size), np.float32)
+    for number, (tag, pairs) in enumerate(rows_by_tag.items()):
+        languages[tag] = number
+        counts = np.bincount(np.concatenate([target for _, target in pairs]), minlength=vocabulary_size)
+        order = np.argsort(-counts, kind="stable")
+        priorities[number] = counts / (counts.max() * (NUM_EACH + 1))
+        priorities[number, [*order[:num_frequent], EOS_ID]] = ALWAYS
+        priorities[number, PAD_ID] = NEVER
+        others = translations_of(pairs, vocabulary_size, without=priorities[number] == ALWAYS)
+        rows[number, list(others)] = np.arange(len(others)) + sum(map(len, translations))
+        translations.append(np.array(list(others.values()), np.int32).reshape(-1, NUM_EACH))
+    return Shortlist(
+        size=min(size, vocabulary_size - 1),
+        languages=languages,
+        rows=rows,
+        translations=np.concatenate(translations),
+        priorities=priorities,
+    )
+
+
+def translations_of(rows: Rows, vocabulary_size: int, *, without: npt.NDArray[np.bool_]) -> dict[int, list[int]]:
+    """The NUM_EACH most probable targets of each source id, by model 1, padded; ``without`` (vocabulary,) are left
+    out."""
+    keys, starts, sizes = links_of(rows, vocabulary_size)
+    pairs, pair = np.unique(keys, return_inverse=True)
+    sources = pairs // vocabulary_size
+    probabilities = np.full(len(pairs), 1 / vocabulary_size, np.float32)
+    for _ in range(NUM_ITERATIONS):
+        shares = probabilities[pair]
+        shares /= np.repeat(np.add.reduceat(shares, starts), sizes)
+        expected = np.bincount(pair, shares, minlength=len(pairs))
+        probabilities = (expected / np.bincount(sources, expected)[sources]).astype(np.float32)
+    kept = ~without[pairs % vocabulary_size]
+    order = np.lexsort((-probabilities[kept], sources[kept]))
+    pairs = pairs[kept][order]
+    found: dict[int, list[int]] = {}
+    names, firsts = np.unique(pairs // vocabulary_size, return_index=True)
+    for source, targets in zip(names.tolist(), np.split(pairs % vocabulary_size, firsts[1:]), strict=True):
+        best = targets[:NUM_EACH].tolist()
+        found[source] = best + [PAD_ID] * (NUM_EACH - len(best))
+    return found
+
+
+def links_of(rows: Rows, vocabulary_size: int) -> tuple[Indices, Indices, Indices]:
+    """All links of target tokens to source tokens, as source times vocabulary plus target; those of one target token
+    stand together. Returns them with the place of each target token's first link and the number of its links."""
+    kind = np.int32 if vocabulary_size**2 < 2**31 else np.int64  # half the memory, and sorted in half the time
+    keys = [
+        (np.array(source, kind) * kind(vocabulary_size) + np.array(target, kind)[:, None]).ravel()
+        for source, target in rows
     ]
-
-
-def report(network: Translator, encoder: SubwordPairEncoder, dev: PairSet, lexicon: Lexicon) -> None:
-    rows = rows_of(dev.pairs, encoder)
-    whole = judge(translate([network], encoder, dev.pairs, beam_size=1), dev.pairs)
-    print(f"{dev.name}: whole vocabulary: BLEU {whole.bleu:.2f}", flush=True)
-    for num_frequent, num_each in CHOICES:
-        table = lexicon.table(num_frequent=num_frequent, num_each=num_each)
-        lists = [table[source].any(axis=0) for source, _ in rows]
-        found = np.concatenate([allowed[target] for allowed, (_, target) in zip(lists, rows, strict=True)])
-        listed = Shortlisted(network, table)
-        quality = judge(translate([listed], encoder, dev.pairs, beam_size=1), dev.pairs)  # type: ignore[list-item]
-        print(
-            f"{dev.name}: {num_frequent} frequent, {num_each} each: {np.mean([each.sum() for each in lists]):.0f} on a "
-            f"list, {100 * found.mean():.2f} % of the references' tokens on it, BLEU {quality.bleu:.2f}",
-            flush=True,
-        )
-
-
-def main() -> None:
-    arguments = run_parser(__doc__).parse_args()
-    config = load_config(TranslatorRun, arguments.config)
-    folder = arguments.run_dir or Path("runs") / config.name
-    encoder = SubwordPairEncoder(Subwords.load(folder / SUBWORDS))
-    network = load_translator(folder, config)
-    sets = (read_sets(config.corpora, config.directions, split, arguments.data_dir) for split in ("train", "dev"))
-    for train, dev in zip(*sets, strict=True):
-        lexicon = learn_lexicon(rows_of(train.pairs, encoder), len(encoder.subwords))
-        with torch.inference_mode():
-            report(network, encoder, dev, lexicon)
-
-
-if __name__ == "__main__":
-    main()
+    sizes = np.repeat([len(source) for source, _ in rows], [len(target) for _, target in rows])
+    return np.concatenate(keys), np.cumsum(sizes) - sizes, sizes

@@ -24,6 +24,7 @@ from training.networks.translator import Memory
 from training.onnx_graph import quantize_rows
 from training.translator.export import (
     ENCODERS,
+    PRODUCTS,
     TranslatorSessions,
     check_translator,
     random_batch,
@@ -125,7 +126,7 @@ def test_an_encoder_that_does_something_else_is_refused(tmp_path, exported, dama
 def test_inputs_and_outputs_are_named_as_told(exported):
     for precision in PRECISIONS:
         session = OnnxSession(exported / GRAPHS[precision])
-        assert session.input_names == [value.name for value in step_inputs(final())]
+        assert session.input_names == [value.name for value in step_inputs(final(), PRODUCTS[precision])]
         assert session.output_names == [value.name for value in step_outputs(final())]
         encoder = OnnxSession(exported / ENCODERS[precision])
         assert (encoder.input_names, encoder.output_names) == (["ids", "lengths"], [STATE, ANNOTATIONS])
