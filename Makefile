@@ -23,7 +23,8 @@ model_of   = $(basename $(notdir $(1)))
 STARTS_en-tagger = runs/en-tagger-start/best.pt
 STARTS_en-xx = runs/en-xx-second/.done
 STARTS_en-xx-second = runs/en-xx-first/.done
-STARTS_en-es = runs/en-xx/.done
+STARTS_en-es = runs/en-es-first/.done
+STARTS_en-es-first = runs/en-xx/.done
 STARTS_en-de = runs/en-xx/.done
 STARTS_en-fr = runs/en-xx/.done
 STARTS_multi30k-small = runs/multi30k/.done
@@ -116,7 +117,8 @@ runs/en-labels.conll: | $(VENV)/.train
 
 runs/en-xx-second/.done: runs/en-xx-first/.done
 runs/en-xx/.done: runs/en-xx-second/.done
-runs/multi30k/.done runs/en-xx-first/.done runs/en-xx-second/.done runs/en-xx/.done: runs/%/.done: | $(VENV)/.train
+runs/en-es-first/.done: runs/en-xx/.done
+runs/multi30k/.done runs/en-xx-first/.done runs/en-xx-second/.done runs/en-xx/.done runs/en-es-first/.done: runs/%/.done: | $(VENV)/.train
 	$(TRAIN)translator.train training/configs/$*.toml $(DATA)
 	@touch $@
 

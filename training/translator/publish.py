@@ -37,8 +37,8 @@ from training.translator.evaluate import TranslatedSet, engine_here, figures_of,
 from training.translator.evaluate_confidence import calibrate_on, limited
 from training.translator.export import ENCODERS, PRODUCTS, write_translator
 from training.translator.graphs import step_inputs, step_outputs
-from training.translator.prepare import domain_sets, folder_of_pairs, read_prepared
-from training.translator.shortlist import Shortlist, shortlist_of_pairs
+from training.translator.prepare import domain_sets, folder_of_pairs, mixture_of, read_prepared
+from training.translator.shortlist import SAMPLED_TOKENS, Shortlist, shortlist_of_pairs
 from training.translator.subwords import tag_of
 from training.translator.terms import source_of, terms_of
 
@@ -173,7 +173,8 @@ def write_bundle(
 def shortlist_of_run(config: TranslatorRun, subwords: Subwords, run: Path) -> Shortlist | None:
     """The shortlist of a run, learned from its prepared pairs in a minute or two."""
     pairs = read_prepared(folder_of_pairs(config, run), directions=config.directions, max_tokens=config.max_tokens)
-    return shortlist_of_pairs(pairs, subwords, config.mixture, seed=config.fit.seed)
+    mixture = mixture_of(config, pairs, epoch_tokens=SAMPLED_TOKENS)
+    return shortlist_of_pairs(pairs, subwords, mixture, seed=config.fit.seed)
 
 
 def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:

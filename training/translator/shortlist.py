@@ -15,8 +15,8 @@ import numpy.typing as npt
 from service.text.batch import Ids
 from service.text.subwords import EOS_ID, PAD_ID, Subwords
 from training.corpora.parallel import Pair
-from training.translator.mixture import Mixture, MixtureConfig
-from training.translator.prepare import PreparedPair, parts_of
+from training.translator.mixture import Mixture
+from training.translator.prepare import PreparedPair
 from training.translator.subwords import tag_of
 
 SIZE = 1024  # subwords on the list of a sentence
@@ -58,12 +58,12 @@ class Shortlist:
 
 
 def shortlist_of_pairs(
-    pairs: Sequence[PreparedPair], subwords: Subwords, mixture: MixtureConfig, *, seed: int
+    pairs: Sequence[PreparedPair], subwords: Subwords, mixture: Mixture, *, seed: int
 ) -> Shortlist | None:
-    """Learn the shortlist of a translator from a sample of its training pairs; None if its vocabulary is small."""
+    """Learn the shortlist of a translator from an epoch of its training pairs; None if its vocabulary is small."""
     if len(subwords) < FEWEST_TIMES * SIZE:
         return None
-    draw = Mixture(parts_of(pairs), mixture, epoch_tokens=SAMPLED_TOKENS).draw(np.random.default_rng(seed))
+    draw = mixture.draw(np.random.default_rng(seed))
     by_language: dict[str, list[Pair]] = {}
     for place in np.unique(draw):
         pair = pairs[place].measured.pair
