@@ -76,7 +76,7 @@ def test_an_output_is_cut_by_the_names_of_its_axes() -> None:
 
 
 MODELS = Path(__file__).parents[2] / "models"
-WIDTH = 640  # of a translator's annotations
+WIDTH, LISTED, OUTPUT_SIZE = 640, 1024, 320  # of a translator's annotations, shortlists and output layer
 # Language models run on the CPU alone.
 BUNDLES = [load_bundle(path.parent) for path in MODELS.glob(f"*/{MANIFEST}")]
 GRAPHS = sorted(
@@ -99,14 +99,23 @@ def inputs_of(path: Path, *, rows: int, time: int) -> Inputs:
         "tokens": chance.integers(0, 500, rows, np.int32),
         "sources": chance.integers(0, sources, rows, np.int32),
         "state": np.tanh(chance.standard_normal((rows, 512), np.float32)),
-        "annotations": np.tanh(chance.standard_normal((sources, time, WIDTH), np.float32)),
         "lengths": lengths,
+        **memories_of(chance, sources=sources, time=time),
     }
     if "ids" in axes:
         ids = chance.integers(1, 60, (rows, time, *axes["ids"][2:]), np.int32)
         ids[np.arange(time) >= lengths[:, None]] = 0
         made["ids"] = ids
     return {name: made[name] for name in axes}
+
+
+def memories_of(chance: np.random.Generator, *, sources: int, time: int) -> Inputs:
+    """What a translator's encoder might say of sources."""
+    return {
+        "annotations": np.tanh(chance.standard_normal((sources, time, WIDTH), np.float32)),
+        "shortlist": chance.integers(0, 500, (sources, LISTED), np.int32),
+        "columns": chance.integers(-127, 128, (sources, LISTED * OUTPUT_SIZE), np.int8),
+    }
 
 
 def tolerance_of(path: Path) -> float:
@@ -169,15 +178,15 @@ def test_memories_of_sources_stay_on_the_device_until_one_joins_or_leaves() -> N
         np.testing.assert_allclose(session.run(now)["scores"], plain.run(now)["scores"], atol=tolerance_of(path))
 
     def join() -> None:
-        memory = np.random.default_rng(slab.num_slots).standard_normal((1, 9, WIDTH), np.float32)
-        slab.append(np.array([9], np.int32), {"annotations": memory})
+        slab.append(np.array([9], np.int32), memories_of(np.random.default_rng(slab.num_slots), sources=1, time=9))
 
     join()
     for change in (lambda: None, lambda: None, join, lambda: None, lambda: slab.remove(0), lambda: None):
         change()
         step()
-    assert [shape for shape, _ in cuda.account.uploads] == [(count, 16, WIDTH) for count in (1, 2, 1)]
-    assert session.num_kept == 1
+    shapes = [shape for shape, _ in cuda.account.uploads]
+    assert [shape for shape in shapes if shape[-1] == WIDTH] == [(count, 16, WIDTH) for count in (1, 2, 1)]
+    assert len(shapes) == 3 * session.num_kept == 9
 
 
 def test_several_threads_may_run_one_session(graph: Path) -> None:

@@ -23,8 +23,8 @@ TRANSLATION = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+){0,3}")
 
 
 def read_headwords(language: str, words: Collection[str], data_dir: Path | None) -> dict[str, list[str]]:
-    """Those of these English words that the dictionary of a language (es, fr or de) has, with all their translations;
-    verbs are "to" and the word."""
+    """English words that the dictionary of a language (es, fr or de) has, with all their translations, of those asked
+    for; verbs are "to" and the word."""
     entries = _ding(data_dir) if language == "de" else _freedict(language, data_dir)
     found: dict[str, list[str]] = {}
     for english, translation in entries:
