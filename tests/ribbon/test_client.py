@@ -155,7 +155,10 @@ def test_texts_are_read_no_further_than_their_batch(client: Client) -> None:
 
 def test_an_error_names_the_text_by_its_place_among_all(serve: Serve) -> None:
     running = serve(max_items=3)
-    with Client(url_of(running)) as client, pytest.raises(InvalidRequestError, match=r"text\[7\] holds a NUL") as found:
+    with (
+        Client(url_of(running)) as client,
+        pytest.raises(InvalidRequestError, match=r"text\[7\]: holds a NUL") as found,
+    ):
         list(client.tag_all(["Alice"] * 7 + ["a\0"]))
     assert [each.path for each in found.value.problem.errors or []] == ["text[7]"]
     assert isinstance(found.value.__cause__, InvalidRequestError)

@@ -158,7 +158,7 @@ def test_whole_searches_are_the_same_alone_and_together(sessions):
     graphs = TranslationGraphs(encoder=sessions.encoder, step=sessions.step, subwords=Pieces())
     batch = tagged((12, 20), 5)
     searches = [
-        Search(ids=ids[:length], beam_size=1 + place % 5, num_hypotheses=1, max_tokens=30, wants_attention=True)
+        Search(ids=ids[:length], beam_size=1 + place % 5, num_hypotheses=1, max_tokens=30)
         for place, (ids, length) in enumerate(zip(batch.ids, batch.lengths, strict=True))
     ]
     for search, (together, *_) in zip(searches, search_all(graphs, searches), strict=True):
