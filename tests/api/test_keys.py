@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
-from service import api_keys as program
+from service import keys as program
 from service.app import create_app
 from service.errors import ReloadFailedError, SettingsError
 from service.keys import ApiKeys, line_for, new_key
