@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from bench.chaos.wire import Answer
 
 SLACK_SECONDS = 0.3  # between two things that happen at once and are written down by a busy machine
 KILL_SECONDS = 2.0  # until a broken connection is noticed
+LagBetween = Callable[[float, float], float]
 PROXY_ALONE = "the proxy alone answered"  # without an instance
 HONEST_KINDS: Mapping[int, Collection[str]] = {
     429: {"overloaded", "rate_limited"},
@@ -76,8 +77,9 @@ class Kill:
     replaced_at: float
     victims: list[Entry] = field(default_factory=list)
 
-    def explains(self, entry: Entry, lag: float) -> bool:
-        """Whether a request may have failed of it, if what happens is written down up to ``lag`` seconds later."""
+    def explains(self, entry: Entry, lag_between: LagBetween) -> bool:
+        """Whether a request may have failed of it. What happens while the machine is late is written down later."""
+        lag = lag_between(self.at, entry.ended_at)
         return (
             entry.instance in ("", self.instance)
             and entry.sent_at <= self.until + SLACK_SECONDS + lag
@@ -172,15 +174,14 @@ def kind_of(problem: bytes) -> str:
         return ""
 
 
-def attribute(entries: Iterable[Entry], kills: Sequence[Kill], lag: float = 0.0) -> None:
+def attribute(entries: Iterable[Entry], kills: Sequence[Kill], lag_between: LagBetween) -> None:
     """Attribute requests lost in a killed process to the kill; each kill explains at most as many as its process had
-    connections. ``lag`` is by how many seconds the machine was late."""
+    connections. See :meth:`bench.chaos.pulse.Pulse.lag_between`."""
     for entry in entries:
         if entry.fate is not Fate.LOST:
             continue
-        kill = next(
-            (each for each in kills if each.explains(entry, lag) and len(each.victims) < each.connections), None
-        )
+        open_kills = (each for each in kills if len(each.victims) < each.connections)
+        kill = next((each for each in open_kills if each.explains(entry, lag_between)), None)
         if kill is not None:
             kill.victims.append(entry)
             entry.fate = Fate.KILLED

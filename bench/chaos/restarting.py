@@ -45,7 +45,9 @@ async def restart(stage: Stage, instance: Instance) -> float:
 async def _turns_unready(stage: Stage, instance: Instance) -> None:
     """It must say so while it still listens, or no balancer would know."""
     since = now()
-    while (status := await instance.health()) == 200 and now() < since + UNREADY_SECONDS + stage.pulse.worst_seconds:
+    while (status := await instance.health()) == 200:
+        if now() > since + UNREADY_SECONDS + stage.pulse.lag_between(since, now()):
+            break
         await asyncio.sleep(POLL_SECONDS)
     has_closed = status == 0 and now() > since + DRAIN_SECONDS  # before a late machine could look
     if status != 503 and not has_closed:

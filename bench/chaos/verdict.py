@@ -9,6 +9,7 @@ from itertools import chain
 from bench.chaos import logs
 from bench.chaos.instances import Instance, Life, Sample
 from bench.chaos.proxy import Passage
+from bench.chaos.pulse import LATE_SECONDS
 from bench.chaos.records import (
     DEFECTS,
     KILL_SECONDS,
@@ -21,6 +22,7 @@ from bench.chaos.records import (
 )
 from bench.chaos.stage import Stage
 
+AFTERMATH_SECONDS = 10.0  # until queues are empty again and the proxy trusts an instance
 ROUTES = ("/tag", "/classify", "/translate")
 GAUGES = {
     "ribbon_requests_in_flight": 1.0,  # the scrape itself
@@ -50,9 +52,9 @@ def settle(stage: Stage, passages: Mapping[str, Passage]) -> None:
             entry.instance = entry.target
         elif passage:
             entry.instance, entry.retries = passage.server.strip("<>").replace("NOSRV", ""), passage.retries
-            if not entry.instance and entry.detail == PROXY_ALONE and stage.pulse.num_late:
+            if not entry.instance and entry.detail == PROXY_ALONE and _was_late(entry, stage):
                 entry.fate = Fate.REFUSED  # no instance answered the proxy's checks within their two seconds
-    attribute(stage.clients.entries, stage.kills, stage.pulse.worst_seconds)
+    attribute(stage.clients.entries, stage.kills, stage.pulse.lag_between)
     check_versions(stage.clients.entries, stage.all_reigns())
 
 
@@ -83,16 +85,26 @@ def _named(promise: str, entries: Sequence[Entry]) -> Iterator[Reason]:
 def _fails_in_restart(entry: Entry, stage: Stage) -> bool:
     """Refused although it would have waited, by a machine that kept up: one that did not is busy anyway. The lost and
     wrong are named anyway."""
-    is_honest = entry.status != 503 and (entry.has_deadline or stage.pulse.num_late)
+    is_honest = entry.status != 503 and (entry.has_deadline or _was_late(entry, stage))
     if entry.fate is not Fate.REFUSED or is_honest:
         return False
     return any(entry.overlaps(since, until) for since, until in stage.restarts)
 
 
+def _was_late(entry: Entry, stage: Stage) -> bool:
+    """Whether the machine stood still while a request was answered, or so shortly before that it was felt still."""
+    return stage.pulse.lag_between(entry.sent_at - AFTERMATH_SECONDS, entry.ended_at) > LATE_SECONDS
+
+
 def _odd_retry(entry: Entry, stage: Stage) -> bool:
-    lag = stage.pulse.worst_seconds
-    windows = [(kill.at - SLACK_SECONDS - lag, kill.replaced_at + KILL_SECONDS + lag) for kill in stage.kills]
-    return entry.retries > 0 and not any(entry.overlaps(*window) for window in [*windows, *stage.restarts])
+    if entry.retries == 0:
+        return False
+    lags = [stage.pulse.lag_between(kill.at, entry.ended_at) for kill in stage.kills]
+    windows = [
+        (kill.at - SLACK_SECONDS - lag, kill.replaced_at + KILL_SECONDS + lag)
+        for kill, lag in zip(stage.kills, lags, strict=True)
+    ]
+    return not any(entry.overlaps(*window) for window in [*windows, *stage.restarts])
 
 
 def _meaning(entries: Sequence[Entry]) -> Iterator[Reason]:
@@ -144,6 +156,6 @@ def judge_logs(instance: Instance, entries: Sequence[Entry], stage: Stage, texts
         written |= logs.answered_ids(life.log)
     missing = [each for each in entries if each.instance == instance.name and each.status == 200]
     missing = [each for each in missing if each.request_id not in written]
-    lag = stage.pulse.worst_seconds
-    missing = [each for each in missing if not any(kill.explains(each, lag) for kill in stage.kills)]
+    lag_between = stage.pulse.lag_between
+    missing = [each for each in missing if not any(kill.explains(each, lag_between) for kill in stage.kills)]
     yield from _named("every answer has its log line", missing)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bench.chaos.asks import Reply, read_reply
+from bench.chaos.pulse import Pulse
 from bench.chaos.records import Entry, Fate, Kill, Reign, attribute, check_versions, close, count
 from bench.chaos.wire import Answer
 
@@ -22,6 +23,10 @@ def answer(status: int = 200, body: bytes = BODY, **headers: str) -> Answer:
 def problem(status: int, kind: str, **headers: str) -> Answer:
     body = json.dumps({"kind": kind}).encode()
     return answer(status, body, content_type="application/problem+json", **headers)
+
+
+def never_late(_: float, __: float) -> float:
+    return 0.0
 
 
 def entry(*, sent_at: float = 0.0, ended_at: float = 1.0, fate: Fate = Fate.LOST, instance: str = "a") -> Entry:
@@ -123,25 +128,27 @@ def kill(*, connections: int = 2, at: float = 10.0, until: float = 10.0) -> Kill
     ],
 )
 def test_a_kill_explains_what_was_on_its_way_then(lost: Entry, fate: Fate) -> None:
-    attribute([lost], [kill()])
+    attribute([lost], [kill()], never_late)
     assert lost.fate is fate
 
 
 def test_a_kill_explains_no_more_than_its_process_had_connections() -> None:
     lost = [entry(sent_at=9, ended_at=10.1) for _ in range(3)]
-    attribute(lost, [kill(connections=2)])
+    attribute(lost, [kill(connections=2)], never_late)
     assert [each.fate for each in lost] == [Fate.KILLED, Fate.KILLED, Fate.LOST]
 
 
 def test_a_late_machine_writes_down_later_what_failed_of_a_kill() -> None:
-    late = [entry(sent_at=10.5, ended_at=14.0), entry(sent_at=9, ended_at=9.5), entry(sent_at=9, ended_at=18)]
-    attribute(late, [kill(connections=3)], lag=4.0)
-    assert [each.fate for each in late] == [Fate.KILLED, Fate.KILLED, Fate.LOST]
+    pulse = Pulse()
+    pulse.late.append((10.2, 14.2))
+    late = [entry(sent_at=10.5, ended_at=14.3), entry(sent_at=9, ended_at=9.5), entry(sent_at=9, ended_at=18)]
+    attribute(late, [kill(connections=3)], pulse.lag_between)
+    assert [each.fate for each in late] == [Fate.KILLED, Fate.LOST, Fate.LOST]
 
 
 def test_a_single_process_fails_requests_until_it_is_back() -> None:
     lost = entry(sent_at=12, ended_at=12.1)
-    attribute([lost], [kill(until=15.0)])
+    attribute([lost], [kill(until=15.0)], never_late)
     assert lost.fate is Fate.KILLED
 
 

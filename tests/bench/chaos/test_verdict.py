@@ -105,11 +105,11 @@ def test_a_line_that_is_being_written_is_left_for_later(tmp_path: Path) -> None:
     assert logs.errors_since(path, SECONDS + 1) == []
 
 
-def stage_of(*entries: Entry, num_late: int = 0) -> Stage:
+def stage_of(*entries: Entry, late: tuple[float, float] | None = None) -> Stage:
     clients = Clients([], {}, seed=1)
     clients.entries += entries
     stage = Stage(instances={}, proxy=None, targets={}, clients=clients, shipped={}, versions={})
-    stage.pulse.num_late = num_late
+    stage.pulse.late += [] if late is None else [late]
     return stage
 
 
@@ -119,14 +119,20 @@ def entry(fate: Fate, status: int, **changes: object) -> Entry:
 
 
 @pytest.mark.parametrize(
-    ("status", "has_deadline", "num_late", "fails"),
-    [(429, False, 0, True), (429, True, 0, False), (429, False, 1, False), (503, True, 1, True)],
+    ("status", "has_deadline", "late", "fails"),
+    [
+        (429, False, None, True),
+        (429, True, None, False),
+        (429, False, (-3.0, -1.0), False),  # shortly before
+        (429, False, (-30.0, -28.0), True),  # long before
+        (503, True, (-3.0, -1.0), True),
+    ],
 )
 def test_a_restart_refuses_nothing_unless_the_machine_was_late(
-    status: int, has_deadline: bool, num_late: int, fails: bool
+    status: int, has_deadline: bool, late: tuple[float, float] | None, fails: bool
 ) -> None:
     right = [entry(Fate.RIGHT, 200) for _ in range(2)]
-    stage = stage_of(entry(Fate.REFUSED, status, has_deadline=has_deadline), *right, num_late=num_late)
+    stage = stage_of(entry(Fate.REFUSED, status, has_deadline=has_deadline), *right, late=late)
     stage.restarts.append((0.0, 5.0))
     assert any(reason.of == "no request fails in a rolling restart" for reason in judge(stage)) is fails
 
