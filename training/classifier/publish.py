@@ -28,7 +28,7 @@ from training.classifier.export import OUTPUT, QUANTIZED, answer_of, build_graph
 from training.classifier.figures import percent
 from training.classifier.multi_label import fit_shared_temperature, tune_thresholds
 from training.classifier.predict import MAX_TOKENS, predict_logits
-from training.classifier.report import write_report
+from training.classifier.report import ByPrecision, write_report
 from training.classifier.temperature import fit_temperature
 from training.corpora.labelled_text import read_lines
 from training.export import GRAPHS, check_graph, write_graphs
@@ -122,11 +122,7 @@ def write_bundle(
         split: {name: measure(model, config, parts) for name, model in models.items()}
         for split, parts in sets.by_split().items()
     }
-    precisions = {
-        name: percent(measured["dev"][name]) | {f"test_{k}": v for k, v in percent(measured["test"][name]).items()}
-        for name in GRAPHS
-    }
-    metrics = percent(measured["test"]["fp32"]) | {"temperature": round(temperature, 4)}
+    precisions, metrics = figures_of(measured, temperature)
     manifest = manifest_of(**fields, precisions=precisions, metrics=metrics)
     write_report(report, models["int8"].classifier, config, measured, fields.get("thresholds", {}))
     files = load_bundle(folder).manifest.files
@@ -140,6 +136,17 @@ def write_bundle(
     )
     finish(folder, manifest, card, Predictor)
     return metrics
+
+
+def figures_of(
+    measured: Mapping[str, ByPrecision], temperature: float
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """The figures of each precision, those of test with a prefix, and the metrics of a manifest."""
+    precisions = {
+        name: percent(measured["dev"][name]) | {f"test_{k}": v for k, v in percent(measured["test"][name]).items()}
+        for name in GRAPHS
+    }
+    return precisions, percent(measured["test"]["fp32"]) | {"temperature": round(temperature, 4)}
 
 
 def calibrate_on_dev(
