@@ -24,7 +24,7 @@ from bench.chaos.verdict import PROXY_TARGET, Reason, judge, judge_counters, jud
 from bench.process import ROOT
 from service.bundle import load_bundle
 
-MODELS = ("en-sentiment", "en-tagger", "en-es")
+MODELS = ("en-sentiment", "en-tagger", "en-es", "en-de", "en-fr")
 SHARE_BY_PROXY = 0.7  # of requests; the others go straight to an instance, where no proxy mends what goes wrong
 NUM_SATURATING, SATURATE_SECONDS, WARM_UP_SECONDS = 12, 6.0, 8.0
 QUIET_SECONDS = 20.0  # at most, until all connections are closed and gauges have fallen
