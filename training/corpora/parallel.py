@@ -6,16 +6,15 @@ language, line by line in parallel. Headwords: everyday words from dictionaries.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from training.corpora.columns import open_text
-from training.corpora.headwords import read_headwords
 from training.corpora.sources import locate
 
+HEADWORDS = "headwords"
 MULTI30K_LANGUAGES = ("cs", "de", "en", "fr")
 MULTI30K_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
 _MULTI30K_FILES = {"train": "train", "dev": "val"}
@@ -63,36 +62,17 @@ def read_multi30k(direction: str, split: str, data_dir: Path | None) -> list[Pai
     ]
 
 
-def read_everyday_words(direction: str, data_dir: Path | None) -> list[Pair]:
-    """The words of Tatoeba's English training sentences, each with the translation that its sentences have most often
-    of those in a dictionary. Words none of whose translations occurs there are left out."""
-    language = direction.partition("-")[2]
-    sentences: dict[str, list[str]] = {}  # translations of the sentences with a word
-    for pair in read_tatoeba(direction, "train", data_dir):
-        for word in set(re.findall(r"[a-z-]+", pair.source.lower())):
-            sentences.setdefault(word, []).append(f" {pair.target.lower()}")
-    pairs = []
-    for english, translations in read_headwords(language, sentences, data_dir).items():
-        # Translations are inflected there: their beginnings are looked for.
-        stems = {each: f" {each.lower()[: max(3, len(each) - 3)]}" for each in dict.fromkeys(translations)}
-        texts = sentences[english.removeprefix("to ")]
-        counts = {each: sum(stem in text for text in texts) for each, stem in stems.items()}
-        best = max(counts, key=counts.__getitem__)
-        if counts[best]:
-            pairs.append(Pair(source=english, references=(best,), target_language=language))
-    return pairs
-
-
 READERS = {
     "tatoeba": read_tatoeba,
     "multi30k": read_multi30k,
-    "headwords": lambda direction, _, data_dir: read_everyday_words(direction, data_dir),
 }
 
 
 def has_direction(corpus: str, direction: str) -> bool:
     """Tell whether a corpus has this pair of languages."""
     source, _, target = direction.partition("-")
+    if corpus == HEADWORDS:  # it has words, which training/translator/lexicon.py reads
+        return False
     if corpus == "multi30k":
         return {source, target} <= set(MULTI30K_LANGUAGES)
     return source == "en" and target in ("de", "es", "fr")
@@ -127,7 +107,7 @@ def _parts(corpus: str, direction: str, split: str) -> Iterator[tuple[str, str]]
     if corpus == "multi30k" and split == "test":
         for part in MULTI30K_TESTS:
             yield f"{corpus} {direction} {part}", part
-    elif corpus != "headwords" or split == "train":  # dictionaries have no dev and test sets
+    else:
         yield f"{corpus} {direction}", split
 
 

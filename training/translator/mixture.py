@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Indices = npt.NDArray[np.int64]
+Rates = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +17,12 @@ class MixtureConfig:
     """Weights and temperature of the sources.
 
     A source's share of target tokens is proportional to ``weight * tokens ** temperature``: with 1 every pair is
-    equally likely, with 0 every source is. Sources that are not among ``weights`` have weight 1.
+    equally likely, with 0 every source is. Sources that are not among ``weights`` have weight 1. Of a source's pairs,
+    those with a rare English word are drawn up to ``rare_words`` times as often as those without.
     """
 
     temperature: float = 0.7
+    rare_words: float = 1.0
     weights: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -30,6 +33,7 @@ class MixturePart:
     source: str
     places: Indices  # (example,) where they stand in the list of all examples
     num_tokens: int  # target tokens of all of them
+    rates: Rates | None = None  # (example,) how often each is drawn, in relation to the others; None: all alike
 
 
 class Mixture:
@@ -67,4 +71,5 @@ class Mixture:
         wanted = len(part.places) * tokens / part.num_tokens
         count = int(wanted) + int(rng.random() < wanted % 1)
         whole, rest = divmod(count, len(part.places))
-        return np.concatenate([*[part.places] * whole, rng.choice(part.places, rest, replace=False)])
+        chances = None if part.rates is None else part.rates / part.rates.sum()
+        return np.concatenate([*[part.places] * whole, rng.choice(part.places, rest, replace=False, p=chances)])

@@ -21,12 +21,14 @@ from service.text.subwords import Subwords
 from training.command_line import run_parser
 from training.config import load_config
 from training.corpora.open_parallel import read_source, sources_of, without
-from training.corpora.parallel import Pair, PairSet, read_sets
+from training.corpora.parallel import HEADWORDS, Pair, PairSet, read_sets
 from training.corpora.parallel_files import FLORES, NEWSTEST, domain_of, is_business_slice, read_evaluation
 from training.corpora.text_key import key_of
 from training.translator.batches import MeasuredPair, measure
 from training.translator.config import TranslatorRun
+from training.translator.lexicon import lexicon_pairs
 from training.translator.mixture import Mixture, MixturePart
+from training.translator.rarity import draw_rates
 from training.translator.subwords import SubwordPairEncoder, learn_subwords
 from training.translator.variation import mask_pair
 
@@ -73,12 +75,18 @@ def prepare(config: TranslatorRun, data_dir: Path | None, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(config.fit.seed)
     held_out = held_out_sentences(config, data_dir)
-    read = list(read_all(config, data_dir))
+    read = [
+        (corpus, [pair for pair in without(pairs, held_out) if is_usable(pair)])
+        for corpus, pairs in read_all(config, data_dir)
+    ]
+    if HEADWORDS in config.corpora:
+        read += [
+            (HEADWORDS, each) for each in lexicons(config, [pair for _, pairs in read for pair in pairs], data_dir)
+        ]
     alphabet = common_characters([pair for _, pairs in read for pair in pairs])
     corpora = []
     for corpus, pairs in read:
-        kept = [pair for pair in without(pairs, held_out) if is_usable(pair)]
-        masked = [each for pair in kept if (each := mask_pair(pair, alphabet, rng)) is not None]
+        masked = [each for pair in pairs if (each := mask_pair(pair, alphabet, rng)) is not None]
         print(f"{corpus:24} {pairs[0].target_language} {len(pairs):8,} pairs, {len(masked):8,} kept")
         corpora.append((corpus, masked))
     if not (folder / SUBWORDS).exists():
@@ -96,6 +104,18 @@ def read_all(config: TranslatorRun, data_dir: Path | None) -> Iterator[tuple[str
         for direction in config.directions:
             if pairs := read_source(source, direction.partition("-")[2], data_dir):
                 yield source.name, pairs
+
+
+def lexicons(config: TranslatorRun, pairs: Sequence[Pair], data_dir: Path | None) -> Iterator[list[Pair]]:
+    """The words of each target language's pairs, and lists of them."""
+    for language in languages_of(config):
+        spoken = [pair for pair in pairs if pair.target_language == language]
+        yield lexicon_pairs(spoken, language, data_dir, np.random.default_rng(config.fit.seed))
+
+
+def languages_of(config: TranslatorRun) -> list[str]:
+    """The target languages of a configuration."""
+    return [direction.partition("-")[2] for direction in config.directions]
 
 
 def dev_sets(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
@@ -157,8 +177,7 @@ def learn_from(pairs: Sequence[Pair], config: TranslatorRun) -> bytes:
     """A subword model of a sample of all different texts."""
     texts = list(dict.fromkeys(text for pair in pairs for text in (pair.source, pair.target)))
     random.Random(config.fit.seed).shuffle(texts)
-    languages = [direction.partition("-")[2] for direction in config.directions]
-    return learn_subwords(texts[:SAMPLED_TEXTS], size=config.vocabulary_size, languages=languages)
+    return learn_subwords(texts[:SAMPLED_TEXTS], size=config.vocabulary_size, languages=languages_of(config))
 
 
 def folder_of_pairs(config: TranslatorRun, run: Path) -> Path:
@@ -190,8 +209,9 @@ def read_prepared(folder: Path, *, directions: Sequence[str], max_tokens: int) -
         ]
 
 
-def parts_of(pairs: Sequence[PreparedPair]) -> list[MixturePart]:
-    """The pairs by corpus and language."""
+def parts_of(pairs: Sequence[PreparedPair], *, rare_words: float = 1.0) -> list[MixturePart]:
+    """The pairs by corpus and language; ``rare_words`` as in :class:`training.translator.mixture.MixtureConfig`."""
+    rates = draw_rates([(each.corpus, each.measured.pair.source) for each in pairs], highest=rare_words)
     places: dict[tuple[str, str], list[int]] = {}
     for place, each in enumerate(pairs):
         places.setdefault((each.corpus, each.measured.pair.target_language), []).append(place)
@@ -200,16 +220,19 @@ def parts_of(pairs: Sequence[PreparedPair]) -> list[MixturePart]:
             source=corpus,
             places=np.array(found, np.int64),
             num_tokens=sum(pairs[place].measured.target_tokens for place in found),
+            rates=rates[found],
         )
         for (corpus, _), found in places.items()
     ]
 
 
-if __name__ == "__main__":
-    main()
-
-
 def mixture_of(config: TranslatorRun, pairs: Sequence[PreparedPair], *, epoch_tokens: int) -> Mixture:
     """The mixture of a configuration; its weights may name sources that have no pairs in its languages."""
     known = [source.name for source in sources_of(config.tiers)]
-    return Mixture(parts_of(pairs), config.mixture, epoch_tokens=epoch_tokens, known=known)
+    return Mixture(
+        parts_of(pairs, rare_words=config.mixture.rare_words), config.mixture, epoch_tokens=epoch_tokens, known=known
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.translator.mixture import Mixture, MixtureConfig, MixturePart
+from training.translator.rarity import draw_rates
 
 
 def part(source: str, first: int, count: int, tokens_each: int = 10) -> MixturePart:
@@ -59,3 +60,27 @@ def test_the_same_seed_draws_the_same_epoch():
     mixture = Mixture([LARGE, SMALL], MixtureConfig(), epoch_tokens=3000)
     first, second = (mixture.draw(np.random.default_rng(4)) for _ in range(2))
     assert (first == second).all()
+
+
+def test_pairs_with_rare_words_are_drawn_more_often():
+    texts = [("a", "the cat sat"), ("b", "the cat ate")] * 400 + [("a", "one harbour"), ("b", "the harbour")] * 2
+    rates = draw_rates(texts, highest=4.0)
+    assert rates[0] == 1.0
+    assert rates[-1] == 4.0
+    mixture = Mixture(
+        [MixturePart(source="all", places=np.arange(len(texts)), num_tokens=10 * len(texts), rates=rates)],
+        MixtureConfig(),
+        epoch_tokens=200,
+    )
+    drawn = [place for seed in range(200) for place in mixture.draw(np.random.default_rng(seed))]
+    assert 2.5 < np.mean([place >= 800 for place in drawn]) / (4 / len(texts)) < 4.5
+
+
+@pytest.mark.parametrize("odd", ["one slip", "Harbour names", "of it"])
+def test_slips_names_and_common_words_count_as_common(odd):
+    assert draw_rates([("a", odd), ("b", "the cat"), ("a", "the cat")], highest=4.0).max() <= 4.0
+    assert draw_rates([("a", odd)], highest=4.0).tolist() == [1.0]
+
+
+def test_without_a_highest_rate_all_pairs_are_alike():
+    assert draw_rates([("a", "one harbour"), ("b", "the harbour")], highest=1.0).tolist() == [1.0, 1.0]
