@@ -21,16 +21,12 @@ LANGUAGE_MODEL = $(or $(strip $(CONFIG)),training/configs/en-lm.toml)
 model_of   = $(basename $(notdir $(1)))
 # What the published models start from.
 STARTS_en-tagger = runs/en-tagger-start/best.pt
-STARTS_en-xx = runs/en-xx-second/.done
-STARTS_en-xx-second = runs/en-xx-first/.done
-STARTS_en-es = runs/en-es-first/.done
-STARTS_en-es-first = runs/en-xx/.done
-STARTS_en-de = runs/en-xx/.done
-STARTS_en-fr = runs/en-xx/.done
 STARTS_multi30k-small = runs/multi30k/.done
 STARTS_multi30k-no-attention = runs/multi30k/.done
 STARTS_multi30k-de = runs/multi30k/.done
 STARTS_multi30k-fr = runs/multi30k/.done
+# A stage of a translator goes on from the run that its configuration names.
+start_of = $(addsuffix /.done,$(shell sed -n 's|^starts_from = "\(runs/.*\)"|\1|p' training/configs/$(1).toml))
 # A classifier whose configuration has a teacher learns what the teacher says of plain text.
 TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of,$(CLASSIFIER))-teacher/taught.tsv)
 
@@ -94,7 +90,7 @@ train-tagger: $(VENV)/.train $(STARTS_$(call model_of,$(TAGGER))) ## Train the t
 train-classifier: $(VENV)/.train $(TAUGHT) ## Train a classifier; with BUNDLE=models/en-sentiment publish it too
 	$(TRAIN)classifier.train $(CLASSIFIER) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
-train-translator: $(VENV)/.train $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train a translator; with BUNDLE=models/en-es publish it too
+train-translator: $(VENV)/.train $(call start_of,$(call model_of,$(TRANSLATOR))) $(STARTS_$(call model_of,$(TRANSLATOR))) ## Train a translator; with BUNDLE=models/en-es publish it too
 	$(TRAIN)translator.train $(TRANSLATOR) $(DATA) $(if $(strip $(BUNDLE)),--bundle $(BUNDLE)) $(ARGS)
 
 train-language-model: $(VENV)/.train ## Train a language model; with BUNDLE=models/en-lm publish it too
@@ -115,10 +111,8 @@ runs/en-labels.conll: | $(VENV)/.train
 	$(TRAIN)tagger.train training/configs/en-teacher-2.toml $(DATA)
 	$(TRAIN)tagger.distil $@ --config training/configs/en-teacher-1.toml --teachers runs/en-teacher-1 runs/en-teacher-2 $(DATA)
 
-runs/en-xx-second/.done: runs/en-xx-first/.done
-runs/en-xx/.done: runs/en-xx-second/.done
-runs/en-es-first/.done: runs/en-xx/.done
-runs/multi30k/.done runs/en-xx-first/.done runs/en-xx-second/.done runs/en-xx/.done runs/en-es-first/.done: runs/%/.done: | $(VENV)/.train
+runs/%/.done: | $(VENV)/.train
+	$(if $(call start_of,$*),$(MAKE) $(call start_of,$*))
 	$(TRAIN)translator.train training/configs/$*.toml $(DATA)
 	@touch $@
 

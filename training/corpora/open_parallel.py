@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from training.corpora.parallel import Pair
+from training.corpora.parallel import ENGLISH, Pair, exchanged
 from training.corpora.sources import CorpusUnavailableError, folder_of_corpora
 from training.corpora.text_key import key_of
 
@@ -45,11 +45,15 @@ def sources_of(tiers: Collection[Tier]) -> list[ParallelSource]:
     return [source for source in parallel_sources().values() if source.tier in tiers]
 
 
-def read_source(source: ParallelSource, language: str, data_dir: Path | None) -> list[Pair]:
-    """The pairs of a source in one target language, in the file's order; none if the source lacks the language.
+def read_source(source: ParallelSource, direction: str, data_dir: Path | None) -> list[Pair]:
+    """The pairs of a source in one direction, in the file's order, from or into English; none if the source lacks the
+    other language.
 
     Raises CorpusUnavailableError if the file is in no data folder, and ValueError on a line without three columns.
     """
+    if direction.endswith(f"-{ENGLISH}"):
+        return exchanged(read_source(source, "-".join(reversed(direction.split("-"))), data_dir))
+    language = direction.removeprefix(f"{ENGLISH}-")
     if language not in source.sha256:
         return []
     path = folder_of_corpora(data_dir) / "parallel" / f"en-{language}" / f"{source.name}.tsv.xz"

@@ -7,13 +7,14 @@ language, line by line in parallel. Headwords: everyday words from dictionaries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from training.corpora.columns import open_text
 from training.corpora.sources import locate
 
+ENGLISH = "en"
 HEADWORDS = "headwords"
 MULTI30K_LANGUAGES = ("cs", "de", "en", "fr")
 MULTI30K_TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
@@ -43,13 +44,26 @@ class PairSet:
 
 def read_tatoeba(direction: str, split: str, data_dir: Path | None) -> list[Pair]:
     """The pairs of ``direction`` (``en-es``) in ``split`` (train, dev or test), with every reference of a line in its
-    order.
+    order. ``es-en`` has the sides exchanged: all references are sources in train, the first ones in dev and test.
 
     Raises ValueError on a line without a translation.
     """
-    target_language = direction.partition("-")[2]
+    source_language, _, target_language = direction.partition("-")
+    if target_language == ENGLISH:
+        pairs = read_tatoeba(f"{ENGLISH}-{source_language}", split, data_dir)
+        firsts = [replace(pair, references=pair.references[:1]) for pair in pairs]
+        return exchanged(pairs if split == "train" else firsts)
     with open_text(locate(f"tatoeba/{direction}/{split}", data_dir=data_dir)) as lines:
         return [_tatoeba_pair(line, number, target_language) for number, line in enumerate(lines, 1)]
+
+
+def exchanged(pairs: Iterable[Pair], language: str = ENGLISH) -> list[Pair]:
+    """The pairs with their sides exchanged, one for each reference; ``language`` is that of what were sources."""
+    return [
+        Pair(source=reference, references=(pair.source,), target_language=language)
+        for pair in pairs
+        for reference in pair.references
+    ]
 
 
 def read_multi30k(direction: str, split: str, data_dir: Path | None) -> list[Pair]:
@@ -75,7 +89,8 @@ def has_direction(corpus: str, direction: str) -> bool:
         return False
     if corpus == "multi30k":
         return {source, target} <= set(MULTI30K_LANGUAGES)
-    return source == "en" and target in ("de", "es", "fr")
+    others = {"de", "es", "fr"}
+    return (source == ENGLISH and target in others) or (source in others and target == ENGLISH)
 
 
 def read_sets(

@@ -18,7 +18,7 @@ class MixtureConfig:
 
     A source's share of target tokens is proportional to ``weight * tokens ** temperature``: with 1 every pair is
     equally likely, with 0 every source is. Sources that are not among ``weights`` have weight 1. Of a source's pairs,
-    those with a rare English word are drawn up to ``rare_words`` times as often as those without.
+    those with a rare word in their source are drawn up to ``rare_words`` times as often as those without.
     """
 
     temperature: float = 0.7

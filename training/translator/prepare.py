@@ -10,7 +10,7 @@ from __future__ import annotations
 import lzma
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from service.text.subwords import Subwords
 from training.command_line import run_parser
 from training.config import load_config
 from training.corpora.open_parallel import read_source, sources_of, without
-from training.corpora.parallel import HEADWORDS, Pair, PairSet, read_sets
+from training.corpora.parallel import ENGLISH, HEADWORDS, Pair, PairSet, exchanged, read_sets
 from training.corpora.parallel_files import FLORES, NEWSTEST, domain_of, is_business_slice, read_evaluation
 from training.corpora.text_key import key_of
 from training.translator.batches import MeasuredPair, measure
@@ -29,7 +29,7 @@ from training.translator.config import TranslatorRun
 from training.translator.lexicon import lexicon_pairs
 from training.translator.mixture import Mixture, MixturePart
 from training.translator.rarity import draw_rates
-from training.translator.subwords import SubwordPairEncoder, learn_subwords
+from training.translator.subwords import SubwordPairEncoder, learn_subwords, with_tags
 from training.translator.variation import mask_pair
 
 PAIRS = "pairs.tsv"
@@ -75,14 +75,7 @@ def prepare(config: TranslatorRun, data_dir: Path | None, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(config.fit.seed)
     held_out = held_out_sentences(config, data_dir)
-    read = [
-        (corpus, [pair for pair in without(pairs, held_out) if is_usable(pair)])
-        for corpus, pairs in read_all(config, data_dir)
-    ]
-    if HEADWORDS in config.corpora:
-        read += [
-            (HEADWORDS, each) for each in lexicons(config, [pair for _, pairs in read for pair in pairs], data_dir)
-        ]
+    read = [each for direction in config.directions for each in read_direction(config, direction, held_out, data_dir)]
     alphabet = common_characters([pair for _, pairs in read for pair in pairs])
     corpora = []
     for corpus, pairs in read:
@@ -90,32 +83,41 @@ def prepare(config: TranslatorRun, data_dir: Path | None, folder: Path) -> None:
         print(f"{corpus:24} {pairs[0].target_language} {len(pairs):8,} pairs, {len(masked):8,} kept")
         corpora.append((corpus, masked))
     if not (folder / SUBWORDS).exists():
-        (folder / SUBWORDS).write_bytes(learn_from([pair for _, pairs in corpora for pair in pairs], config))
+        pairs = [pair for _, pairs in corpora for pair in pairs]
+        (folder / SUBWORDS).write_bytes(first_subwords(config) or learn_from(pairs, config))
     write(folder, corpora)
 
 
-def read_all(config: TranslatorRun, data_dir: Path | None) -> Iterator[tuple[str, list[Pair]]]:
-    """The pairs of each corpus and of each source of the tiers in each of its languages; every reference makes a pair
-    of its own."""
-    for name in config.corpora:
-        for each in read_sets((name,), config.directions, "train", data_dir):
-            yield name, [replace(pair, references=(text,)) for pair in each.pairs for text in pair.references]
-    for source in sources_of(config.tiers):
-        for direction in config.directions:
-            if pairs := read_source(source, direction.partition("-")[2], data_dir):
-                yield source.name, pairs
+def read_direction(
+    config: TranslatorRun, direction: str, held_out: Collection[str], data_dir: Path | None
+) -> list[tuple[str, list[Pair]]]:
+    """The usable pairs of each corpus and of each source of the tiers in a direction, without sentences that are held
+    out, and the words of these pairs; every reference makes a pair of its own."""
+    read = [
+        (name, [replace(pair, references=(text,)) for pair in each.pairs for text in pair.references])
+        for name in config.corpora
+        for each in read_sets((name,), (direction,), "train", data_dir)
+    ]
+    read += [(source.name, read_source(source, direction, data_dir)) for source in sources_of(config.tiers)]
+    kept = [(name, [pair for pair in without(pairs, held_out) if is_usable(pair)]) for name, pairs in read]
+    if HEADWORDS in config.corpora:
+        words = words_of_direction(direction, [pair for _, pairs in kept for pair in pairs], data_dir)
+        kept.append((HEADWORDS, words))
+    return [(name, pairs) for name, pairs in kept if pairs]
 
 
-def lexicons(config: TranslatorRun, pairs: Sequence[Pair], data_dir: Path | None) -> Iterator[list[Pair]]:
-    """The words of each target language's pairs, and lists of them."""
-    for language in languages_of(config):
-        spoken = [pair for pair in pairs if pair.target_language == language]
-        yield lexicon_pairs(spoken, language, data_dir, np.random.default_rng(config.fit.seed))
+def words_of_direction(direction: str, pairs: Sequence[Pair], data_dir: Path | None) -> list[Pair]:
+    """The words of a direction's pairs, and lists of them."""
+    source, _, target = direction.partition("-")
+    rng = np.random.default_rng(1)
+    if target == ENGLISH:
+        return exchanged(lexicon_pairs(exchanged(pairs, source), source, data_dir, rng))
+    return lexicon_pairs(pairs, target, data_dir, rng)
 
 
 def languages_of(config: TranslatorRun) -> list[str]:
     """The target languages of a configuration."""
-    return [direction.partition("-")[2] for direction in config.directions]
+    return list(dict.fromkeys(direction.partition("-")[2] for direction in config.directions))
 
 
 def dev_sets(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:
@@ -171,6 +173,12 @@ def common_characters(pairs: Sequence[Pair]) -> frozenset[str]:
         counts.update(pair.source)
         counts.update(pair.target)
     return frozenset(each for each, count in counts.items() if count >= RARE * counts.total())
+
+
+def first_subwords(config: TranslatorRun) -> bytes | None:
+    """The subwords of the run that a configuration starts from, with the tags of its languages; None without one."""
+    path = Path(config.starts_from) / SUBWORDS
+    return with_tags(path.read_bytes(), languages_of(config)) if config.starts_from and path.exists() else None
 
 
 def learn_from(pairs: Sequence[Pair], config: TranslatorRun) -> bytes:

@@ -16,15 +16,16 @@ import numpy.typing as npt
 COMMON = 300  # pairs; a word that so many have needs no more practice
 RAREST = 3  # pairs; a word that fewer have is as likely a slip as a word
 NUM_SOURCES = 2  # that a word stands in; what only one has is the name of a thing of its own
-WORD = re.compile(r"\b[a-z]{3,}\b")  # names, which are copied, are left out
+WORD = re.compile(r"\b[^\W\d_]{3,}\b")
 
 
 def draw_rates(texts: Sequence[tuple[str, str]], *, highest: float) -> npt.NDArray[np.float64]:
-    """Return for each ``(source, English text)`` a rate from 1 to ``highest``: the square root of how many times as
+    """Return for each ``(source, text)`` a rate from 1 to ``highest``: the square root of how many times as
     often a common word occurs as the text's rarest one."""
     if highest <= 1:
         return np.ones(len(texts))
-    words = [frozenset(WORD.findall(text)) for _, text in texts]
+    # Names, which are copied, are left out.
+    words = [frozenset(word for word in WORD.findall(text) if word.islower()) for _, text in texts]
     counts = Counter(word for each in words for word in each)
     sources: dict[str, set[str]] = {}
     for (source, _), each in zip(texts, words, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import sentencepiece
 from service.text.placeholders.masking import SYMBOLS
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 
+TAG = re.compile(r"<2[a-z]{2}>")
 CHARACTER_COVERAGE = 0.9999  # rarer characters are spelled in bytes
 SAMPLING_TEMPERATURE = 0.3  # alpha of Kudo 2018: how far other cuts are from the best one
 
@@ -43,6 +45,25 @@ def learn_subwords(texts: Iterable[str], *, size: int, languages: Sequence[str])
         minloglevel=1,
     )
     return model.getvalue()
+
+
+def with_tags(model: bytes, languages: Sequence[str]) -> bytes:
+    """A model whose control symbols are the tags of these languages, the others left as they are.
+
+    A network into other languages can start from its table. Raises ValueError if there are more languages than tags.
+    """
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    pieces = [
+        processor.id_to_piece(number) for number in range(processor.get_piece_size()) if processor.is_control(number)
+    ]
+    wanted = [tag_of(language) for language in languages]
+    free = [piece for piece in pieces if TAG.fullmatch(piece) and piece not in wanted]
+    missing = [tag for tag in wanted if tag not in pieces]
+    if len(missing) > len(free):
+        raise ValueError(f"{len(free)} tags of other languages, {len(missing)} are needed: {', '.join(missing)}")
+    for old, new in zip(free, missing, strict=False):
+        model = model.replace(old.encode(), new.encode())  # of one length, as lengths stand before strings in the file
+    return model
 
 
 @dataclass(frozen=True, slots=True)

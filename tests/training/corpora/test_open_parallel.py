@@ -24,23 +24,23 @@ def pair(source, target):
 
 def test_pairs_are_read_in_order(tmp_path):
     write(tmp_path, "wordpress", ["Save\tGuardar\ta.po\n", "“Quotes”\t«Comillas»\ta.po\n"])
-    found = read_source(parallel_sources()["wordpress"], "es", tmp_path)
+    found = read_source(parallel_sources()["wordpress"], "en-es", tmp_path)
     assert found == [pair("Save", "Guardar"), pair("“Quotes”", "«Comillas»")]
 
 
 def test_a_language_that_a_source_lacks_has_no_pairs(tmp_path):
-    assert read_source(parallel_sources()["python-docs"], "de", tmp_path) == []
+    assert read_source(parallel_sources()["python-docs"], "en-de", tmp_path) == []
 
 
 def test_a_missing_file_is_named_with_where_to_gather_it(tmp_path):
     with pytest.raises(CorpusUnavailableError, match=r"wordpress.tsv.xz is not there.*Debian wordpress"):
-        read_source(parallel_sources()["wordpress"], "es", tmp_path)
+        read_source(parallel_sources()["wordpress"], "en-es", tmp_path)
 
 
 def test_a_line_of_another_form_is_named(tmp_path):
     write(tmp_path, "wordpress", ["Save\tGuardar\ta.po\n", "Save\n"])
     with pytest.raises(ValueError, match=r"wordpress\.tsv\.xz:2: not three columns"):
-        read_source(parallel_sources()["wordpress"], "es", tmp_path)
+        read_source(parallel_sources()["wordpress"], "en-es", tmp_path)
 
 
 def test_what_ships_has_no_research_only_source():

@@ -21,6 +21,17 @@ def test_tatoeba_gives_every_reference_the_first_one_first(data_dir):
     assert {len(pair.references) for pair in read_tatoeba("en-de", "train", data_dir)} == {1}
 
 
+def test_into_english_every_reference_is_a_source_in_train_and_the_first_one_in_dev(data_dir):
+    dev = read_tatoeba("de-en", "dev", data_dir)
+    assert [(pair.source, pair.target) for pair in dev] == [(german(each), each) for each in SENTENCES[:4]]
+    assert {pair.target_language for pair in dev} == {"en"}
+    (data_dir / "tatoeba" / "en-de" / "train.tsv").write_text("One.\tEins.\tEine.\n", encoding="utf-8")
+    assert [(pair.source, pair.target) for pair in read_tatoeba("de-en", "train", data_dir)] == [
+        ("Eins.", "One."),
+        ("Eine.", "One."),
+    ]
+
+
 def test_a_sentence_without_a_translation_is_told(data_dir):
     (data_dir / "tatoeba" / "en-de" / "train.tsv").write_text("One.\tEins.\nTwo.\n", encoding="utf-8")
     with pytest.raises(ValueError, match="line 2: a sentence without a translation"):
@@ -51,7 +62,9 @@ def test_there_is_a_set_for_each_corpus_that_has_a_direction_and_for_each_test_o
     ("corpus", "direction", "expected"),
     [
         ("tatoeba", "en-es", True),
-        ("tatoeba", "es-en", False),
+        ("tatoeba", "es-en", True),
+        ("tatoeba", "es-de", False),
+        ("headwords", "en-es", False),
         ("multi30k", "en-es", False),
         ("multi30k", "de-fr", True),
     ],

@@ -101,3 +101,33 @@ def test_packed_weights_are_the_best_ones_in_half_the_bytes(prepared, tmp_path):
     torch.testing.assert_close(packed.float(), weight, atol=1e-2, rtol=1e-2)
     assert packed.dtype == torch.float16
     assert not (tmp_path / PAIRS).exists()
+
+
+def test_pairs_into_english_have_the_sides_exchanged_and_the_subwords_of_the_run_they_start_from(prepared, tmp_path):
+    write_pairs(tmp_path / "data")
+    config = replace(CONFIG, directions=("de-en",), corpora=("tatoeba",), starts_from=str(prepared))
+    prepare(config, tmp_path / "data", tmp_path / "pairs")
+    there = read(prepared)
+    back = read(tmp_path / "pairs", directions=("de-en",))
+    assert {(each.measured.pair.target, each.measured.pair.source) for each in back} <= {
+        (each.measured.pair.source, each.measured.pair.target) for each in there
+    }
+    assert back
+    assert {each.measured.pair.target_language for each in back} == {"en"}
+    changed = (prepared / SUBWORDS).read_bytes().replace(b"<2de>", b"<2en>")
+    assert (tmp_path / "pairs" / SUBWORDS).read_bytes() == changed
+
+
+def test_words_of_the_pairs_are_practised_in_both_directions(tmp_path):
+    write_pairs(tmp_path)
+    (tmp_path / "headwords").mkdir()
+    (tmp_path / "headwords" / "deu-eng.txt").write_text("Kind {n} :: child\n", encoding="utf-8")
+    for direction, expected in (("en-de", ("child", "Kind")), ("de-en", ("Kind", "child"))):
+        config = replace(CONFIG, directions=(direction,), corpora=("tatoeba", "headwords"))
+        prepare(config, tmp_path, tmp_path / direction)
+        words = [
+            (each.measured.pair.source, each.measured.pair.target)
+            for each in read(tmp_path / direction, directions=(direction,))
+            if each.corpus == "headwords"
+        ]
+        assert expected in words

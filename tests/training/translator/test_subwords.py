@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 from service.text.placeholders.masking import SYMBOLS
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 from tests.training.corpora.made_up_pairs import SENTENCES, german
-from training.translator.subwords import SubwordPairEncoder, learn_subwords, tag_of
+from training.translator.subwords import SubwordPairEncoder, learn_subwords, tag_of, with_tags
 
 SIZE = 330  # 256 of them bytes
 TEXTS = [*SENTENCES, *map(german, SENTENCES)]
@@ -60,3 +60,13 @@ def test_a_share_of_rows_is_cut_otherwise_and_says_the_same(subwords):
     assert {subwords.decode(ids) for ids in cuts} == {text}
     share = sum(half.encode_target(text) != best for _ in range(200)) / 200
     assert 0.2 < share < 0.6
+
+
+def test_tags_of_other_languages_take_the_place_of_those_that_are_not_needed(subwords):
+    model = learn_subwords(TEXTS, size=SIZE, languages=("de", "fr"))
+    english = Subwords.load(with_tags(model, ["en"]))
+    assert english.tag("<2en>") == subwords.tag("<2de>")
+    assert english.encode("A man runs here.") == subwords.encode("A man runs here.")
+    assert with_tags(model, ["fr", "de"]) == model
+    with pytest.raises(ValueError, match="2 tags of other languages, 3 are needed"):
+        with_tags(model, ["en", "es", "it"])
