@@ -2,6 +2,7 @@
 
 The words and their translations come from dictionaries (:mod:`training.corpora.headwords`). Of several translations the
 one is taken that the sentences with the word have most often, so that a word is taught in the sense that is meant here.
+Words are left out that everybody's texts have all the time, and those that hardly any has (wordfreq: Speer 2022).
 Rare words that the dictionaries lack have the translation that goes with them in the sentences (Dice's coefficient, as
 Melamed 2000 compares it with others).
 """
@@ -15,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from wordfreq import zipf_frequency
 
 from training.corpora.headwords import read_headwords
 from training.corpora.parallel import Pair
 
+LEAST_FREQUENT, MOST_FREQUENT = 3.0, 4.7  # log10 of occurrences in 1e9 words (Zipf scale): 1 and 50 in a million
 SHORTEST = 3  # words of a sentence; shorter ones are headings and entries of dictionaries
 MOST_SENTENCES = 200  # of a word, the first ones
 FEW_SENTENCES = 5  # fewer say nothing against a translation that they do not have
@@ -70,10 +73,16 @@ def lexicon_pairs(pairs: Sequence[Pair], language: str, data_dir: Path | None, r
     if language in PLURALS:
         lexicon = {**dict(plurals(lexicon, language, sentences)), **lexicon}
     lexicon |= associated(sentences, without=lexicon)
+    lexicon = {english: word for english, word in lexicon.items() if is_practised(english)}
     return [
         Pair(source=source, references=(target,), target_language=language)
         for source, target in [*lexicon.items(), *lists_of(lexicon, rng)]
     ]
+
+
+def is_practised(english: str) -> bool:
+    """Return whether a word is rare enough to need practice and frequent enough to be worth it."""
+    return LEAST_FREQUENT <= zipf_frequency(english.removeprefix("to "), "en") <= MOST_FREQUENT
 
 
 def chosen(entries: Mapping[str, Sequence[str]], sentences: Sentences) -> Iterator[tuple[str, str]]:

@@ -95,20 +95,22 @@ def test_a_rare_word_that_dictionaries_lack_is_learned_from_its_sentences_in_its
     assert "onions" not in associated(sentences, without={"onions"})
 
 
-def test_lists_hold_entries_in_the_same_order_on_both_sides(tmp_path):
+def test_lists_hold_entries_in_the_same_order_on_both_sides_without_common_and_very_rare_words(tmp_path):
     folder = tmp_path / "headwords"
     folder.mkdir()
     (folder / "deu-eng.txt").write_text(
-        "Biene {f} | Bienen {pl} :: bee | bees\nHund {m} :: dog\nNacht {f} :: night\nbellen :: to bark\n"
+        "Biene {f} | Bienen {pl} :: bee | bees\nDieb {m} :: thief\nSeife {f} :: soap\nbellen :: to bark\n"
+        "Nacht {f} :: night\nOlm {m} :: olm\n"
     )
     pairs = pairs_of(
-        ("The bees and the dog bark.", "Die Bienen und der Hund bellen."),
-        ("The bee slept all night.", "Die Biene schlief die ganze Nacht."),
+        ("The bees and the thief bark.", "Die Bienen und der Dieb bellen."),
+        ("The bee ate soap all night.", "Die Biene aß die ganze Nacht Seife."),
+        ("The olm slept all night.", "Der Olm schlief die ganze Nacht."),
         language="de",
     )
     found = {pair.source: pair.target for pair in lexicon_pairs(pairs, "de", tmp_path, np.random.default_rng(1))}
-    words = {"bee": "Biene", "bees": "Bienen", "dog": "Hund", "night": "Nacht", "to bark": "bellen"}
-    assert words.items() <= found.items()
+    words = {"bee": "Biene", "bees": "Bienen", "thief": "Dieb", "soap": "Seife", "to bark": "bellen"}
+    assert {source: target for source, target in found.items() if ", " not in source} == words
     lists = {source: target for source, target in found.items() if ", " in source}
     assert lists
     for source, target in lists.items():

@@ -121,8 +121,8 @@ def test_pairs_into_english_have_the_sides_exchanged_and_the_subwords_of_the_run
 def test_words_of_the_pairs_are_practised_in_both_directions(tmp_path):
     write_pairs(tmp_path)
     (tmp_path / "headwords").mkdir()
-    (tmp_path / "headwords" / "deu-eng.txt").write_text("Kind {n} :: child\n", encoding="utf-8")
-    for direction, expected in (("en-de", ("child", "Kind")), ("de-en", ("Kind", "child"))):
+    (tmp_path / "headwords" / "deu-eng.txt").write_text("schläft :: sleeps\n", encoding="utf-8")
+    for direction, expected in (("en-de", ("sleeps", "schläft")), ("de-en", ("schläft", "sleeps"))):
         config = replace(CONFIG, directions=(direction,), corpora=("tatoeba", "headwords"))
         prepare(config, tmp_path, tmp_path / direction)
         words = [
