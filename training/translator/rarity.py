@@ -1,4 +1,4 @@
-"""How often training pairs are drawn: more often, the rarer their rarest word.
+"""Rates at which training pairs are drawn: higher, the rarer their rarest word.
 
 A network learns a word that one sentence in a hundred thousand has long after those that every sentence has; sentences
 that hold nothing but the latter have little left to teach (as in the token-level weights of Gu et al. 2020).
