@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ from service.runtime.resources import available_cores
 HTTP, RAW = "HTTP", "raw onnxruntime"
 SHORTEST_MIXED = 8  # tokens
 LONG, SHORT = 256, 16  # tokens of the request that another joins, and of the one that comes late
+LEAST_SHARE = 0.01  # of a core, that a turn of the service is taken to use at least: the kernel counts in hundredths
 ONE_CORE = {"RIBBON_WORKERS": "1", "RIBBON_THREADS": "1"}
 
 
@@ -126,13 +128,13 @@ class Comparison:
         for way in ways:
             way.decode(prompts[:number])
         for _ in range(self.arguments.rounds):
-            served.tokens_per_second.append(self._through_http(service, number))
+            self._measure_http(service, number, served)
             for way, speed in zip(ways, others, strict=True):
                 measure_once(way, speed, prompts)
         return [served, *others]
 
-    def _through_http(self, service: ServiceProcess, number: int) -> float:
-        seconds = self.arguments.seconds
+    def _measure_http(self, service: ServiceProcess, number: int, speed: Speed) -> None:
+        seconds, cpu_before = self.arguments.seconds, service.cpu_seconds
         load = saturate(
             service.address,
             [task.request for task in self.tasks],
@@ -142,7 +144,9 @@ class Comparison:
         )
         if load.num_refused:
             raise RuntimeError(f"{load.num_refused} requests were refused")
-        return load.words_per_second
+        cpu_share = (service.cpu_seconds - cpu_before) / (load.seconds + WARM_UP_SHARE * seconds)
+        speed.tokens_per_second.append(load.words_per_second)
+        speed.tokens_per_cpu_second.append(load.words_per_second / max(cpu_share, LEAST_SHARE))
 
     def mixed_lengths(self) -> list[Speed]:
         """The engine in this process with texts of mixed lengths, by policy."""
@@ -161,12 +165,16 @@ class Comparison:
 
 
 def lines_of(speeds: Sequence[Speed]) -> Iterator[str]:
-    """Each way, and the first beside the others."""
+    """Each way, and the first beside the others by processor time, in which others on the machine count for nothing."""
     first = speeds[0]
     for speed in speeds:
         low, high = min(speed.tokens_per_second), max(speed.tokens_per_second)
-        beside = "" if speed is first else f"; x{first.median / speed.median:.2f} by the first"
-        yield f"  {speed.way:<42} {speed.median:8,.0f} tokens/s   rounds {low:,.0f} to {high:,.0f}{beside}"
+        by_cpu, of_first = (statistics.median(each.tokens_per_cpu_second) for each in (speed, first))
+        beside = "" if speed is first else f"; x{of_first / by_cpu:.2f} by the first"
+        yield (
+            f"  {speed.way:<42} {speed.median:8,.0f} tokens/s (rounds {low:,.0f} to {high:,.0f}), "
+            f"{by_cpu:8,.0f} a second of processor time{beside}"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
