@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.bundle import CARD, EXAMPLES, SUBWORDS, write_manifest
+from service.bundle import CARD, write_manifest
 from service.text.subwords import EOS_ID
 from training.card import default_text, join_sections
 from training.card import table as card_table
@@ -18,14 +16,12 @@ from training.config import FitConfig
 from training.corpora.columns import blocks
 from training.corpora.sources import CorpusError, locate
 from training.experiments.dialogues import BOT, USER, Dialogue, DialogueMaker, Turn, unlisted_answer, values_of
-from training.export import ExportError
 from training.language_model.card import network_text, terms_of
 from training.language_model.config import LanguageModelRun
-from training.language_model.export import make_final, write_language_model
+from training.language_model.export import make_final
 from training.language_model.predict import LanguageModelBundle
-from training.language_model.publish import example_of, manifest_of, prove
+from training.language_model.publish import manifest_of, prove, write_answering
 from training.networks.language_model import LanguageModel
-from training.publish import write_draft
 
 NAME, VERSION = "en-memory", "1.0.0"
 DESCRIPTION = (
@@ -121,36 +117,22 @@ def publish(
         fit=FitConfig(num_epochs=1, learning_rate=facts["settings"]["learning_rate"]),
     )
     both = run / "bundle"
-    write_model(network, config, run, both, PRECISIONS)
+    described: dict[str, Any] = {
+        "terms": terms_of(config),
+        "example_prompts": [f"{USER} {said}\n{BOT}" for said in EXAMPLES_OF],
+        "example_units": 4,
+    }
+    write_answering(network, config, run, both, precisions=PRECISIONS, **described)
     measured = {
         precision: {name: recall(LanguageModelBundle.open(both, precision), each) for name, each in sets.items()}
         for precision in PRECISIONS
     }
-    difference = write_model(network, config, run, folder, PRECISIONS[:1])
+    difference = write_answering(network, config, run, folder, precisions=PRECISIONS[:1], **described)
     manifest = manifest_of_memory(config, network, measured)
     (folder / CARD).write_text(card(config, network, manifest, measured, difference, facts), encoding="utf-8")
     write_manifest(folder, manifest)
     prove(folder)
     return measured
-
-
-def write_model(
-    network: LanguageModel, config: LanguageModelRun, run: Path, folder: Path, precisions: Sequence[str]
-) -> float:
-    """Write a bundle without card and figures; return by how much its fp32 graph differs from torch."""
-    difference = write_language_model(network, folder, precisions)
-    shutil.copyfile(run / SUBWORDS, folder / SUBWORDS)
-    draft = manifest_of(config, network, terms=terms_of(config), dev={name: {} for name in precisions}, test={})
-    write_draft(folder, draft)
-    models = [LanguageModelBundle.open(folder, name) for name in precisions]
-    prompts = [f"{USER} {said}\n{BOT}" for said in EXAMPLES_OF]
-    examples = [found for prompt in prompts if (found := example_of(models, prompt, 4))]
-    if not examples:
-        raise ExportError(f"{', '.join(precisions)} agree on no example")
-    lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in examples)
-    (folder / EXAMPLES).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    write_manifest(folder, draft)
-    return difference
 
 
 def manifest_of_memory(config: LanguageModelRun, network: LanguageModel, measured: Mapping[str, Any]) -> dict[str, Any]:
