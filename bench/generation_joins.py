@@ -1,4 +1,4 @@
-"""What it is worth that a request joins others at any step: texts of mixed lengths, and a request that comes late."""
+"""Joining at any step and what it is worth: texts of mixed lengths, and a request that comes late."""
 
 from __future__ import annotations
 

@@ -15,7 +15,10 @@ from training.experiments.dialogues import BOT, USER, DialogueMaker, Turn
 from training.experiments.memory_bundle import prompt_of, questions
 from training.language_model.predict import LanguageModelBundle
 
-SMALL = "--hidden-size 16 --word-size 16 --subwords 700 --num-values 4 --learning-rate 2e-2 --steps 250 --max-turns 3 --num-questions 2"
+SMALL = (
+    "--hidden-size 16 --word-size 16 --subwords 700 --num-values 4 --learning-rate 2e-2 "
+    "--steps 250 --max-turns 3 --num-questions 2"
+)
 
 
 def test_it_is_trained_once_and_published(tmp_path, monkeypatch):
