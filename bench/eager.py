@@ -12,8 +12,8 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from bench.process import ROOT
 from bench.report import print_machine
 from bench.translation import Lengths, find_translator, open_bare, read_sentences, searches_of
 from bench.translation_watch import Watched
+from bench.ways import ALONE, EAGER, Ids, Speed, Way, measure
 from bench.workload import SENTENCES
 from service.bundle import Bundle
 from service.decoding.beam_search import search_all
@@ -35,42 +36,7 @@ from training.networks.translator import Translator
 from training.translator.beam_search import beam_search, pad_rows
 from training.translator.config import TranslatorRun
 
-Ids = tuple[int, ...]
-Decode = Callable[[Sequence[Search]], list[Ids]]  # the best translation of each
-EAGER, ENGINE = "eager", "engine"
-ALONE = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """One way to decode all sentences."""
-
-    system: str  # EAGER, or ENGINE and a precision
-    num_together: int  # sentences; the engine takes in another as soon as there is room
-    decode: Decode
-    times: int = 1  # over all sentences, lest the end, when fewer and fewer are left, weigh much
-
-    @property
-    def is_engine(self) -> bool:
-        return self.system.startswith(ENGINE)
-
-    @property
-    def name(self) -> str:
-        return f"{self.system}, {'one at a time' if self.num_together == ALONE else f'{self.num_together} together'}"
-
-
-@dataclass(slots=True, kw_only=True)
-class Speed:
-    """The speed of one way, a figure a round."""
-
-    way: str
-    tokens_per_second: list[float] = field(default_factory=list)
-    tokens_per_cpu_second: list[float] = field(default_factory=list)  # more, where others took the core meanwhile
-    translations: list[Ids] = field(default_factory=list, repr=False)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.tokens_per_second)
+ENGINE = "engine"  # a system, and a precision behind it
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -129,27 +95,10 @@ def eager_ways(network: Translator, batches: Sequence[int], *, beam_size: int) -
         yield Way(system=EAGER, num_together=num_together, decode=decode)
 
 
-def measure(ways: Sequence[Way], searches: Sequence[Search], *, rounds: int) -> list[Speed]:
-    """Every way in turn, and again; a few sentences first, to warm up."""
-    speeds = [Speed(way=way.name) for way in ways]
-    for way in ways:
-        way.decode(searches[:8])
-    for _ in range(rounds):
-        for way, speed in zip(ways, speeds, strict=True):
-            todo = list(searches) * way.times
-            started, cpu_started = time.perf_counter(), time.process_time()
-            found = way.decode(todo)
-            num_tokens = sum(map(len, found))
-            speed.tokens_per_second.append(num_tokens / (time.perf_counter() - started))
-            speed.tokens_per_cpu_second.append(num_tokens / (time.process_time() - cpu_started))
-            speed.translations = found[: len(searches)]
-    return speeds
-
-
 def lines_of(ways: Sequence[Way], speeds: Sequence[Speed]) -> Iterator[str]:
     """Each way; then each of the engine's beside eager mode, one at a time and at its best."""
     by_way = list(zip(ways, speeds, strict=True))
-    eager = [(way, speed) for way, speed in by_way if not way.is_engine]
+    eager = [(way, speed) for way, speed in by_way if not is_engine(way)]
     for way, speed in by_way:
         low, high = min(speed.tokens_per_second), max(speed.tokens_per_second)
         by_cpu = statistics.median(speed.tokens_per_cpu_second)
@@ -157,14 +106,19 @@ def lines_of(ways: Sequence[Way], speeds: Sequence[Speed]) -> Iterator[str]:
         note = f"rounds {low:,.0f} to {high:,.0f}; {by_cpu:,.0f} a second of processor time{same}"
         yield f"  {way.name:<30} {speed.median:8,.0f} target tokens/s   {note}"
     for way, speed in by_way if eager else ():
-        if way.is_engine:
+        if is_engine(way):
             alone, best = eager[0][1].median, max(each.median for _, each in eager)
             beside = f"x{speed.median / alone:.2f} of eager one at a time, x{speed.median / best:.2f} of its best"
             yield f"  {way.name}: {beside}"
 
 
+def is_engine(way: Way) -> bool:
+    """Tell the service's engine from eager mode."""
+    return way.system.startswith(ENGINE)
+
+
 def _share_alike(one: Speed, other: Speed) -> float:
-    pairs = zip(one.translations, other.translations, strict=True)
+    pairs = zip(one.found, other.found, strict=True)
     return statistics.fmean(mine == theirs for mine, theirs in pairs)
 
 

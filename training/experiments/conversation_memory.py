@@ -8,13 +8,16 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from service.bundle import MANIFEST, load_bundle
 from training.experiments.dialogue_model import DialogueNetwork, DialogueReader, remembers, train
 from training.experiments.dialogues import BOT, Dialogue, DialogueMaker, Turn
 from training.experiments.record import COLOURS, Record, experiment_parser
@@ -71,6 +74,7 @@ def main() -> None:
     parser.add_argument("--subwords", type=int, default=1150)
     parser.add_argument("--max-turns", type=int, default=10)
     parser.add_argument("--num-questions", type=int, default=100, help="of each kind and distance")
+    parser.add_argument("--shipped", type=Path, default=Path("models/en-memory"), help="shown beside them if there")
     arguments = parser.parse_args()
     record = Record(arguments, "Memory in conversation")
     reader = DialogueReader.learn(DialogueMaker(seed=0, num_values=arguments.num_values), size=arguments.subwords)
@@ -84,13 +88,16 @@ def main() -> None:
         if size not in by_size:
             by_size[size] = recall_of(fit("lstm", False, size, reader, arguments)[0], reader, asked)
 
-    draw_recall(recall, by_size, arguments.max_turns, record)
+    shipped = recall_of_bundle(arguments.shipped)
+    draw_recall(recall, by_size, shipped, arguments.max_turns, record)
     draw_states(networks["lstm"][0], reader, record)
     draw_attention(networks["attention"][0], reader, record)
     record.keep(recall=recall, recall_of_lstm_by_size=by_size, subwords=len(reader.subwords))
+    record.keep(recall_as_shipped=shipped)
     training = {name: figures for name, (_, figures) in networks.items()}
     record.keep(training=training)
     write_text(record, recall, by_size, training, arguments)
+    write_shipped(record, shipped, arguments.shipped.name)
     record.write()
 
 
@@ -129,13 +136,24 @@ def recall_of(
     return {name: float(np.mean(remembers(network, reader, dialogues))) for name, dialogues in asked.items()}
 
 
+def recall_of_bundle(folder: Path) -> dict[int, float]:
+    """The share of names that a published model recalls, by distance in turns, as its manifest says; empty if it is
+    not there."""
+    if not (folder / MANIFEST).exists():
+        return {}
+    metrics = load_bundle(folder).manifest.metrics
+    found = {re.fullmatch(r"recall name, (\d+) turns", name): value for name, value in metrics.items()}
+    return {int(match[1]): value / 100 for match, value in found.items() if match}
+
+
 def draw_recall(
     recall: Mapping[str, Mapping[str, float]],
     by_size: Mapping[int, Mapping[str, float]],
+    shipped: Mapping[int, float],
     max_turns: int,
     record: Record,
 ) -> None:
-    """Left: the four systems, recall of a name by distance. Right: the lstm by its size."""
+    """Left: the four systems, recall of a name by distance. Right: the lstm by its size, and the one that ships."""
     figure = blank_figure(10, 3.8)
     left, right = figure.subplots(1, 2, sharey=True)
     turns = range(1, max_turns)
@@ -144,9 +162,12 @@ def draw_recall(
     for shade, (size, found) in zip((0.35, 0.6, 1.0, 0.8), sorted(by_size.items()), strict=False):
         values = [100 * found[f"name {d}"] for d in turns]
         right.plot(turns, values, "-o", color=COLOURS["lstm"], alpha=shade, label=f"lstm, {size} units")
+    if shipped:
+        values = [100 * share for share in shipped.values()]
+        right.plot(list(shipped), values, "--s", color="black", markersize=4, label="as shipped: more names")
     for axes in (left, right):
         axes.set(ylim=(-3, 103), xlabel="turns between telling a name and being asked for it")
-        axes.set_xticks(list(turns))
+        axes.set_xticks(sorted({*turns, *shipped}) if axes is right else list(turns))
         axes.legend(fontsize=8, loc="center right")
         axes.grid(axis="y", color="0.9")
     left.set(ylabel="names recalled, %", title="By cell")
@@ -250,6 +271,16 @@ def write_text(
     record.show("states.png", "states of the lstm over a conversation")
     record.show("attention.png", "what attention looks at")
     record.say(f"In the pictures the bot writes what follows `{BOT}`; everything else is read.")
+
+
+def write_shipped(record: Record, shipped: Mapping[int, float], name: str) -> None:
+    """The paragraph on the model that ships, if it is there."""
+    if shipped:
+        shares = ", ".join(f"{distance}: {100 * share:.0f}" for distance, share in shipped.items())
+        record.say(
+            f"""`{name}` as it ships was trained for longer, on more names and wordings, with a second loss that asks
+            after every turn what has been told. Right answers in % of its own test, by distance in turns: {shares}."""
+        )
 
 
 if __name__ == "__main__":

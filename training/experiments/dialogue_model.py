@@ -25,9 +25,11 @@ END_SHOWN = 0.7  # of dialogues show the ends of answers before the last
 BREAK = "\n"
 USERS, BOTS, TOLD, ASKED = range(4)  # kinds of tokens
 VALUE_REPEATS = 200  # of each value in the text that subwords are learned from, so that it is one piece
-LONGEST_KEPT = 300  # steps, at the start of training: some more than the longest dialogue has
 KEEP_EVERY = 200  # steps
-HELD, COUNTED = 0.98, 20.0  # mean forget gate of a unit that holds something; mean cell of one that counts
+PLAIN_SHARE = 0.25  # of the bot's words that are no value, which are many and soon known, count in a step
+# Steps over which the units of an LSTM keep what they hold when training begins: one half some words, the other several
+# times the longest dialogue, and lets little in (the entering gates' biases are lowered).
+WORDS_KEPT, DIALOGUES_KEPT, SHUT = (1, 30), (300, 3000), 2.0
 EMBEDDING_DEVIATION = 0.4  # at the start; large, so that words can be told apart in the first steps
 
 
@@ -160,9 +162,8 @@ class DialogueNetwork(nn.Module):
         self.model = LanguageModel(vocabulary_size=num_words, config=config)
         nn.init.normal_(self.model.embedding.weight, std=EMBEDDING_DEVIATION)
         self.direction = self.model.directions[FORWARDS]
-        if cell == "lstm":  # forget gates that keep for 1 to LONGEST_KEPT steps: Tallec and Ollivier 2018
-            keep = self.direction.encoder.forwards[0].bias_hh_l0.data[hidden_size : 2 * hidden_size]
-            keep.copy_(torch.empty(hidden_size).uniform_(1, LONGEST_KEPT).log())
+        if cell == "lstm":
+            start_gates(self.direction.encoder.forwards[0])
         self.keys = nn.Linear(hidden_size, hidden_size) if attention else None
         self.mix = nn.Linear(2 * hidden_size, hidden_size) if attention else None
         kinds = grammar()["facts"] if recalling else ()
@@ -180,37 +181,18 @@ class DialogueNetwork(nn.Module):
         weights = scores.masked_fill(is_later, -torch.inf).softmax(-1)
         return torch.tanh(self.mix(torch.cat([weights @ states, states], dim=-1))), weights
 
-    @torch.inference_mode()
-    def holding_units(self, ids: Tensor) -> Tensor:
-        """Return the units of an LSTM (hidden,) that hold what they were told over dialogues (batch, time).
-
-        Their forget gates are open on average, and they are no counters, whose cells only grow.
-        """
-        layer = self.direction.encoder.forwards[0]
-        rows = self.model.input_norm(self.model.embedding(ids)) @ layer.weight_ih_l0.T + layer.bias_ih_l0
-        hidden = cell = rows.new_zeros(len(ids), layer.hidden_size)
-        kept, size = 0.0, 0.0
-        for time in range(rows.shape[1]):
-            gates = rows[:, time] + hidden @ layer.weight_hh_l0.T + layer.bias_hh_l0
-            entering, forget, new, leaving = gates.chunk(4, dim=1)
-            cell = forget.sigmoid() * cell + entering.sigmoid() * new.tanh()
-            hidden = leaving.sigmoid() * cell.tanh()
-            kept, size = kept + functional.logsigmoid(forget).mean(0), size + cell.abs().mean(0)
-        steps = rows.shape[1]
-        return ((kept / steps).exp() > HELD) & (size / steps < COUNTED)
-
     def logits(self, states: Tensor) -> Tensor:
         """States (..., hidden) -> logits (..., word) of the next token."""
         readout = torch.tanh(self.direction.readout(states))
         return functional.linear(readout, self.model.embedding.weight, self.model.output_bias)
 
     def loss(self, batch: DialogueBatch) -> tuple[Tensor, float]:
-        """The mean negative log-likelihood of the bot's tokens in nats, plus those of values told and asked for, which
-        are few and what matters, and with ``recalling`` of the facts known after each turn; and the share of values
-        asked for that are right."""
+        """The mean negative log-likelihood of the bot's tokens in nats, of those that are no value a random part, plus
+        those of values told and asked for, which are few and what matters, and with ``recalling`` of the facts known
+        after each turn; and the share of values asked for that are right."""
         states, _ = self.states(batch.ids[:, :-1])
-        is_bots = batch.kinds != USERS
-        logits, targets, kinds = self.logits(states[is_bots]), batch.ids[:, 1:][is_bots], batch.kinds[is_bots]
+        counts = (batch.kinds == BOTS) & (torch.rand(batch.kinds.shape) < PLAIN_SHARE) | (batch.kinds > BOTS)
+        logits, targets, kinds = self.logits(states[counts]), batch.ids[:, 1:][counts], batch.kinds[counts]
         losses = functional.cross_entropy(logits, targets, reduction="none")
         parts = [losses, *(losses[kinds == kind] for kind in (TOLD, ASKED))]
         at_ends = states[batch.rows, batch.times]  # (place, hidden)
@@ -218,6 +200,16 @@ class DialogueNetwork(nn.Module):
             parts.append(functional.cross_entropy(head(at_ends), batch.known[:, column], reduction="none"))
         is_right = (logits.argmax(-1) == targets)[kinds == ASKED]
         return sum(part.mean() for part in parts if len(part)), float(is_right.float().mean())
+
+
+def start_gates(layer: nn.LSTM) -> None:
+    """Set the gates' biases of a new layer so that half of its units keep what they hold for words and half for whole
+    dialogues (chrono initialisation: Tallec and Ollivier 2018)."""
+    size = layer.hidden_size
+    entering, forget = layer.bias_hh_l0.data[:size], layer.bias_hh_l0.data[size : 2 * size]
+    for half, kept in ((slice(size // 2), DIALOGUES_KEPT), (slice(size // 2, size), WORDS_KEPT)):
+        forget[half] = torch.empty_like(forget[half]).uniform_(*kept).log()
+    entering[: size // 2] -= SHUT
 
 
 def train(

@@ -33,9 +33,9 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, help=CORPORA)
     parser.add_argument("--run-dir", type=Path, default=Path("runs/en-memory"))
     parser.add_argument("--hidden-size", type=int, default=256)
-    parser.add_argument("--word-size", type=int, default=64)
-    parser.add_argument("--subwords", type=int, default=4000)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--word-size", type=int, default=128)
+    parser.add_argument("--subwords", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=6e-3)
     parser.add_argument("--max-turns", type=int, default=12)
@@ -43,7 +43,6 @@ def main() -> None:
     parser.add_argument("--careless", type=float, default=0.25, help="share of users' lines without capitals and stops")
     parser.add_argument("--joined", type=float, default=0.15, help="share of users' lines that tell two things")
     parser.add_argument("--starts-from", type=Path, help="weights of another run with the same subwords")
-    parser.add_argument("--open-gates", type=float, default=0.0, help="added to forget gates of units that hold facts")
     parser.add_argument("--num-values", type=int, default=185, help="names, towns, jobs and likings at most, each")
     parser.add_argument("--first-turns", type=int, default=2, help="turns of the first dialogues")
     parser.add_argument("--more-turns", type=int, default=2, help="of dialogues that follow when those are mastered")
@@ -65,12 +64,10 @@ def main() -> None:
     sizes = {"word_size": arguments.word_size, "hidden_size": arguments.hidden_size}
     network = DialogueNetwork(cell="lstm", num_words=len(reader.subwords), recalling=True, **sizes)
     if arguments.starts_from:
-        network.model.load_state_dict(torch.load(arguments.starts_from, weights_only=True)["network"])
-    if arguments.open_gates:
-        open_gates(network, reader, maker_of(arguments, seed=2), arguments.open_gates)
+        load(network, arguments.starts_from)
     if not (run / WEIGHTS).exists():
         train_and_keep(network, reader, run, arguments)
-    network.model.load_state_dict(torch.load(run / WEIGHTS, weights_only=True)["network"])
+    load(network, run / WEIGHTS)
     if arguments.bundle:
         facts = json.loads((run / FACTS).read_text("utf-8"))
         measured = publish(
@@ -96,20 +93,19 @@ def maker_of(arguments: Any, seed: int) -> DialogueMaker:
     )
 
 
-def open_gates(network: DialogueNetwork, reader: DialogueReader, maker: DialogueMaker, by: float) -> None:
-    """Raise the forget biases of the units that hold facts, so that what they hold does not fade over the turns."""
-    holding = network.holding_units(reader.batch([maker.dialogue(12) for _ in range(8)]).ids)
-    layer = network.direction.encoder.forwards[0]
-    with torch.no_grad():
-        layer.bias_hh_l0[layer.hidden_size : 2 * layer.hidden_size][holding] += by
-    print(f"{int(holding.sum())} units hold facts", flush=True)
+def load(network: DialogueNetwork, path: Path) -> None:
+    """Set the weights to those of a run, those of the layer that tells facts in training, too."""
+    state = torch.load(path, weights_only=True)
+    network.model.load_state_dict(state["network"])
+    network.recall.load_state_dict(state["recall"])
 
 
 def train_and_keep(network: DialogueNetwork, reader: DialogueReader, run: Path, arguments: Any) -> None:
     """Train; leave weights, settings and seconds in the run's folder."""
 
     def save() -> None:
-        torch.save({"network": network.model.state_dict()}, run / PARTIAL)
+        state = {"network": network.model.state_dict(), "recall": network.recall.state_dict()}
+        torch.save(state, run / PARTIAL)
 
     began, began_cpu = time.perf_counter(), time.process_time()
     reached = train(

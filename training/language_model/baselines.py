@@ -15,9 +15,9 @@ from training.language_model.config import LanguageModelRun
 from training.language_model.corpora import read_splits, texts_of
 from training.language_model.measure import held_out, measure_pairs, measure_texts
 from training.language_model.ngrams import KneserNey
+from training.language_model.report import BASELINES
 from training.language_model.units import units_of_run
 
-BASELINES = "baselines.json"
 ORDERS = (3, 5)
 
 

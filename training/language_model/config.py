@@ -28,7 +28,9 @@ class LanguageModelRun:
     dev_tokens: int = 40_000  # that perplexity is measured on after each epoch
     num_streams: int = 64
     num_steps: int = 32
-    sampled_minutes: float | None = None  # after so many the softmax is taken over all units; None: never
+    # After so many minutes or epochs the softmax is no longer sampled, but taken over all units; None: never.
+    sampled_minutes: float | None = None
+    sampled_epochs: int | None = None
     word_vectors: bool = False  # GloVe's are the start of the table's first columns
     network: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     fit: FitConfig

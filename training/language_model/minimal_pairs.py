@@ -20,7 +20,7 @@ from training.corpora.sources import locate
 
 FOLDER = "lm-minimal-pairs"
 SETS = ("blimp", "lm-syneval", "linzen-natural", "gulordava-nonce")
-
+# Tokens of the Penn Treebank's kind, put together as people write them.
 JOINED = {" n't": "n't", " '": "'", "`` ": '"', " ,": ",", " .": ".", "-lrb- ": "(", " -rrb-": ")"}
 Score = Callable[[Sequence[Ids]], Sequence[npt.NDArray[np.float64]]]  # of each text: of every unit, the end's last
 Encode = Callable[[str], Ids]
@@ -96,14 +96,6 @@ def _sentence(text: str) -> str:
 
 def _text(tokens: str) -> str:
     """Tokens of the Penn Treebank's kind put together as people write them."""
-    for before, after in (
-        (" n't", "n't"),
-        (" '", "'"),
-        ("`` ", '"'),
-        (" ,", ","),
-        (" .", "."),
-        ("-lrb- ", "("),
-        (" -rrb-", ")"),
-    ):
+    for before, after in JOINED.items():
         tokens = tokens.replace(before, after)
     return tokens[:1].upper() + tokens[1:]

@@ -36,9 +36,8 @@ def stream_perplexity(network: LanguageModel, texts: Sequence[Ids], end_id: int)
 def log_likelihoods(
     network: LanguageModel, texts: Sequence[Ids], end_id: int, *, with_end: bool = True
 ) -> list[npt.NDArray[np.float64]]:
-    """Return for each text alone, its state zero before the first ``end_id``, the log-probability of every unit, that
-    of the
-    end last unless it is left out."""
+    """Return for each text alone, its state zero before the first ``end_id``, the log-probability of every unit. That
+    of the end is the last, unless it is left out."""
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     found: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(texts)
     batch: list[int] = []

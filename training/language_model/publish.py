@@ -126,7 +126,9 @@ def write_bundle(
     network.cpu().eval()
     make_final(network)
     full = run / "bundle"  # in both precisions; what ships has the default alone
-    write_answering(network, config, run, full, facts=facts, precisions=PRECISIONS)
+    described = {"terms": facts.terms, "languages": facts.languages}
+    shown = {"example_prompts": facts.example_prompts, "example_units": facts.example_units}
+    write_answering(network, config, run, full, precisions=PRECISIONS, **described, **shown)
     models = {name: LanguageModelBundle.open(full, name) for name in PRECISIONS}
     dev = {name: measure(model, splits, "dev", None, max_words=FIGURES_WORDS) for name, model in models.items()}
     model = models[PRECISIONS[0]]
@@ -141,8 +143,7 @@ def write_bundle(
         "baselines": _baselines(run),
     }
     write_report(run / "report", config, content)
-    difference = write_answering(network, config, run, folder, facts=facts, precisions=PRECISIONS[:1])
-    described = {"terms": facts.terms, "languages": facts.languages}
+    difference = write_answering(network, config, run, folder, precisions=PRECISIONS[:1], **described, **shown)
     manifest = manifest_of(config, network, **described, dev={PRECISIONS[0]: dev[PRECISIONS[0]]}, test=test)
     files = load_bundle(folder).manifest.files
     card = language_model_card(
@@ -166,19 +167,21 @@ def write_answering(
     run: Path,
     folder: Path,
     *,
-    facts: Facts,
+    terms: Terms,
+    languages: Sequence[str] = ("en",),
+    example_prompts: Sequence[str],
+    example_units: int,
     precisions: Sequence[str],
 ) -> float:
-    """Write a bundle without card and figures; returns by how much its fp32 graph differs from torch."""
+    """Write a bundle without card and figures, its units those of the run's folder; returns by how much its fp32 graph
+    differs from torch. Raises ExportError if the precisions go on alike behind no prompt of the examples."""
     difference = write_language_model(network, folder, precisions)
     shutil.copyfile(run / SUBWORDS, folder / SUBWORDS)
-    described = {"terms": facts.terms, "languages": facts.languages}
-    draft = manifest_of(config, network, **described, dev={name: {} for name in precisions}, test={})
+    nothing: Mapping[str, Any] = {name: {} for name in precisions}
+    draft = manifest_of(config, network, terms=terms, languages=languages, dev=nothing, test={})
     write_draft(folder, draft)
     models = [LanguageModelBundle.open(folder, name) for name in precisions]
-    examples = [
-        example for prompt in facts.example_prompts if (example := example_of(models, prompt, facts.example_units))
-    ]
+    examples = [found for prompt in example_prompts if (found := example_of(models, prompt, example_units))]
     if not examples:
         raise ExportError(f"{', '.join(precisions)} agree on no example")
     lines = ",\n".join(json.dumps(example, ensure_ascii=False) for example in examples)

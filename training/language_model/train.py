@@ -14,6 +14,7 @@ import numpy as np
 from service.bundle import VOCABULARIES
 from service.text.batch import Ids
 from service.text.vocabulary import load_vocabularies
+from training.checkpoints import history_of_training
 from training.command_line import publishing_parser
 from training.config import load_config
 from training.displays import Display
@@ -74,7 +75,7 @@ def fit_language_model(
 ) -> LanguageModel:
     """Train a network on texts in ids and return the weights of the lowest perplexity on dev; see
     :func:`training.loop.fit`."""
-    epochs = Epochs(network, train, config, end_id=units.end_id)
+    epochs = Epochs(network, train, config, end_id=units.end_id, num_done=len(history_of_training(folder)))
     best = fit(
         network,
         epochs.batches,
@@ -89,10 +90,14 @@ def fit_language_model(
 
 
 class Epochs:
-    """The batches of each epoch; past ``sampled_minutes`` the network's softmax is no longer sampled."""
+    """The batches of each epoch behind ``num_done``; past ``sampled_minutes`` or ``sampled_epochs`` the network's
+    softmax is no longer sampled."""
 
-    def __init__(self, network: LanguageModel, texts: Sequence[Ids], config: LanguageModelRun, *, end_id: int) -> None:
+    def __init__(
+        self, network: LanguageModel, texts: Sequence[Ids], config: LanguageModelRun, *, end_id: int, num_done: int = 0
+    ) -> None:
         self.network, self.texts, self.config, self.end_id = network, texts, config, end_id
+        self.num_done = num_done
         self._lengths = np.array([len(text) + 1 for text in texts])
         self._began_at = time.perf_counter()
         num_tokens = min(config.epoch_tokens or int(self._lengths.sum()), int(self._lengths.sum()))
@@ -110,9 +115,14 @@ class Epochs:
             end_id=self.end_id,
             rng=rng,
         ):
-            if self.config.sampled_minutes is not None and self.minutes > self.config.sampled_minutes:
+            if self._is_past_sampling():
                 self.network.num_sampled = 0
             yield batch
+        self.num_done += 1
+
+    def _is_past_sampling(self) -> bool:
+        minutes, epochs = self.config.sampled_minutes, self.config.sampled_epochs
+        return (minutes is not None and self.minutes > minutes) or (epochs is not None and self.num_done >= epochs)
 
     @property
     def minutes(self) -> float:

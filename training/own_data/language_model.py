@@ -14,7 +14,6 @@ import numpy as np
 from service.bundle import SUBWORDS, load_bundle
 from service.errors import BundleError
 from service.text.batch import Ids
-from training.language_model.baselines import BASELINES
 from training.language_model.bundle_start import network_of_bundle
 from training.language_model.config import LanguageModelRun
 from training.language_model.corpora import Split
@@ -22,6 +21,7 @@ from training.language_model.measure import held_out, measure_texts
 from training.language_model.ngrams import KneserNey
 from training.language_model.perplexity import log_likelihoods
 from training.language_model.publish import EXAMPLE_PROMPTS, Facts, write_bundle
+from training.language_model.report import BASELINES
 from training.language_model.train import drawn, fit_language_model
 from training.language_model.units import Units, units_of_run
 from training.loop import seed_everything

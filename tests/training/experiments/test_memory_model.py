@@ -10,11 +10,15 @@ pytest.importorskip("onnx")
 from service.bundle import load_bundle
 from tests.training.scripts import run
 from training.experiments import memory_model
+from training.experiments.dialogue_model import start_gates
 from training.experiments.dialogues import BOT, USER, DialogueMaker, Turn
 from training.experiments.memory_bundle import prompt_of, questions
 from training.language_model.predict import LanguageModelBundle
 
-SMALL = "--hidden-size 8 --word-size 8 --subwords 700 --steps 400 --max-turns 3 --num-questions 2"
+SMALL = (
+    "--hidden-size 16 --word-size 16 --subwords 700 --num-values 4 --learning-rate 2e-2 "
+    "--steps 250 --max-turns 3 --num-questions 2"
+)
 
 
 def test_it_is_trained_once_and_published(tmp_path, monkeypatch):
@@ -29,22 +33,27 @@ def test_it_is_trained_once_and_published(tmp_path, monkeypatch):
     assert 1 <= len(answer.ids) <= 5
 
 
-def test_training_goes_on_from_weights_whose_forget_gates_are_opened(tmp_path, monkeypatch, capsys):
-    short = SMALL.replace("--steps 400", "--steps 2").split()
+def test_training_goes_on_from_the_weights_of_another_run(tmp_path, monkeypatch):
+    short = SMALL.replace("--steps 250", "--steps 2").split()
     run(memory_model.main, monkeypatch, *short, "--run-dir", tmp_path / "first")
     first = tmp_path / "first" / "best.pt"
-    going_on = ("--starts-from", first, "--open-gates", 2, "--learning-rate", 0)
+    going_on = ("--starts-from", first, "--learning-rate", 0)
     run(memory_model.main, monkeypatch, *short, "--run-dir", tmp_path / "second", *going_on)
-    assert "units hold facts" in capsys.readouterr().out
-    before, after = (
-        torch.load(path, weights_only=True)["network"] for path in (first, tmp_path / "second" / "best.pt")
-    )
-    [changed] = [name for name in before if not torch.equal(before[name], after[name])]
-    raised = (after[changed] - before[changed])[8:16]  # the forget gates of 8 units
-    assert changed.endswith("bias_hh_l0")
-    assert set(raised.round(decimals=3).tolist()) == {0.0, 2.0}
+    before, after = (torch.load(path, weights_only=True) for path in (first, tmp_path / "second" / "best.pt"))
+    for part in ("network", "recall"):
+        assert before[part]
+        assert all(torch.equal(value, after[part][name]) for name, value in before[part].items())
     names = [tmp_path / folder / "subwords.model" for folder in ("first", "second")]
     assert names[0].read_bytes() == names[1].read_bytes()
+
+
+def test_half_of_the_units_begin_as_memory():
+    layer = torch.nn.LSTM(4, 40)
+    start_gates(layer)
+    entering, forget = (layer.bias_hh_l0.detach()[start : start + 40] for start in (0, 40))
+    assert forget[:20].min() > torch.tensor(300.0).log() - 1e-3
+    assert forget[20:].max() < torch.tensor(30.0).log() + 1e-3
+    assert entering[:20].max() < entering[20:].min()
 
 
 def test_a_prompt_ends_where_the_bot_answers():

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
+from bench.generation_loops import eager_loop
+from service.decoding.sampling import LanguageState, Prompt, SamplingOptions
+from service.text.subwords import EOS_ID
 from training.export import GRAPHS
 from training.language_model.bundle_start import network_of_bundle
 from training.language_model.export import make_final, write_language_model
@@ -47,3 +53,18 @@ def test_another_graph_is_refused(tmp_path):
     onnx.save(model, path)
     with pytest.raises(ValueError, match="no language model"):
         network_of_bundle(tmp_path)
+
+
+def test_a_loop_in_eager_mode_writes_with_the_network_of_a_bundle(tmp_path):
+    network = exported(tmp_path)
+    options = SamplingOptions(max_tokens=5)
+    nothing = LanguageState(vector=np.zeros(48, np.float32), recent=np.array([EOS_ID], np.int32))
+    rows = [np.array(ids, np.int32) for ids in ([EOS_ID, 7], [EOS_ID, 8, 9, 30], [EOS_ID, 50, 20])]
+    prompts = [Prompt(before=nothing, ids=ids, seed=1, options=options) for ids in rows]
+    together, alone = (eager_loop(SimpleNamespace(folder=tmp_path), number, 0.0)(prompts) for number in (3, 1))
+    assert together == alone
+    with torch.inference_mode():
+        for prompt, written in zip(prompts, together, strict=True):
+            ids = torch.tensor([[*prompt.ids, *written]])
+            likeliest = network(ids)[0][0].argmax(-1)[len(prompt.ids) - 1 : -1]
+            assert likeliest.tolist() == list(written)

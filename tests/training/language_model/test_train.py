@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from math import exp
 from pathlib import Path
 
@@ -12,8 +13,11 @@ torch = pytest.importorskip("torch")
 
 from tests.training.language_model.made_up_text import write_running_text
 from tests.training.scripts import run
+from training.config import build
 from training.language_model import train
+from training.language_model.config import LanguageModelRun
 from training.language_model.perplexity import log_likelihoods, stream_perplexity
+from training.language_model.train import Epochs
 from training.networks.language_model import LanguageModel, LanguageModelConfig
 
 MODEL = """
@@ -85,6 +89,20 @@ def uniform() -> LanguageModel:
     with torch.no_grad():
         network.embedding.weight.zero_()
     return network
+
+
+def test_the_softmax_is_no_longer_sampled_after_so_many_epochs_of_a_run_that_was_resumed_too():
+    text = MODEL.format(units="tokens", sources='"ptb/train"', epoch_tokens=0, bidirectional="false")
+    config = build(LanguageModelRun, tomllib.loads(text.replace("sampled_minutes = 0", "sampled_epochs = 2")))
+    found = {}
+    for num_done in (0, 1, 2):
+        network = LanguageModel(vocabulary_size=20, config=config.network)
+        epochs = Epochs(network, TEXTS * 20, config, end_id=2, num_done=num_done)
+        found[num_done] = []
+        for _ in range(3):
+            assert list(epochs.batches(np.random.default_rng(0)))
+            found[num_done].append(network.num_sampled)
+    assert found == {0: [8, 8, 0], 1: [8, 0, 0], 2: [0, 0, 0]}
 
 
 def test_perplexity_is_that_of_a_uniform_guess_before_training():
