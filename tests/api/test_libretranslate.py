@@ -94,6 +94,11 @@ def test_json_and_form_say_the_same_as_translate(served: Served) -> None:
     assert ask(served, q=["a"]).json() == {"translatedText": [translated(served, "a")]}
 
 
+def test_a_whole_number_may_be_written_with_a_point_beside_unknown_fields(served: Served) -> None:
+    assert ask(served, alternatives=2.0, secret=[1e3]).json() == ask(served, alternatives=2).json()
+    assert ask(served, alternatives=2.5, secret=1).json()["error"].startswith("alternatives: Expected `int`")
+
+
 def test_empty_text_is_its_own_translation(served: Served) -> None:
     assert ask(served, q="").json() == ask_form(served, q="").json() == {"translatedText": ""}
 
