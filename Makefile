@@ -66,7 +66,7 @@ check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs 
 
 check-playground: $(VENV)/.dev $(VENV)/.browser ## Use the playground in Debian's Chromium as a person would; pictures go to build/playground
 	$(BIN)/python -m tests.web.tools $(INSTALL)
-	$(BIN)/python -m pytest -n 2 -m browser tests/web $(ARGS)
+	$(BIN)/python -m tests.web $(ARGS)
 
 smoke-playground: $(VENV)/.dev $(VENV)/.browser ## From a fresh clone to an answer in each pane of the playground, by the clock; needs Chromium
 	$(BIN)/python -m tests.web.from_clone
