@@ -35,6 +35,7 @@ class Row:
     attack: str
     peak_megabytes: float
     longest_pause_ms: float
+    longest_work_ms: float
     outcome: str
     held: bool
 
@@ -96,6 +97,7 @@ def attempt(number: int, name: str, attack: Callable[[], str], harm: Harm | None
         attack=name,
         peak_megabytes=harm.peak_megabytes,
         longest_pause_ms=1000 * harm.longest_pause,
+        longest_work_ms=1000 * harm.longest_work,
         outcome=outcome,
         held=held,
     )
@@ -115,19 +117,21 @@ def watched_attempt(victim: Victim, attack: Attack, max_pause: float) -> Row:
         attack=row.attack,
         peak_megabytes=round(harm.peak_megabytes, 1),
         longest_pause_ms=round(1000 * harm.longest_pause, 1),
+        longest_work_ms=round(1000 * harm.longest_work, 1),
         outcome="; ".join(broken) or row.outcome,
         held=not broken,
     )
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    heads = ("no.", "attack", "peak MB", "pause ms", "held", "outcome")
+    heads = ("no.", "attack", "peak MB", "pause ms", "loop ms", "held", "outcome")
     lines = [
         (
             str(row.number),
             row.attack,
             f"{row.peak_megabytes:.1f}" if row.longest_pause_ms else "",
             f"{row.longest_pause_ms:.0f}" if row.longest_pause_ms else "",
+            f"{row.longest_work_ms:.1f}" if row.longest_pause_ms else "",
             "yes" if row.held else "NO",
             row.outcome,
         )
