@@ -156,7 +156,7 @@ def test_mistakes_are_400_and_say_what_is_wrong(served: Served, request_: dict[s
         (b"q=a&q=b&source=en&source=de&target=es", "application/x-www-form-urlencoded", "source: Expected `str`"),
         (b"x&" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", f"more than {MAX_FIELDS} fields"),
         (b"q=" + b"%" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", "percent signs that begin no escape"),
-        (b"a", "multipart/form-data; boundary=x", "send application/json"),
+        (b"a", "multipart/form-data; boundary=x", "or application/x-www-form-urlencoded"),
     ],
 )
 def test_bodies_that_cannot_be_read_are_400(served: Served, body: bytes, media_type: str, said: str) -> None:
