@@ -61,15 +61,18 @@ class LinearClassifier:
     ) -> None:
         from sklearn.linear_model import LogisticRegression
         from sklearn.multiclass import OneVsRestClassifier
+        from threadpoolctl import threadpool_limits
 
         self._features = features or Features(train, min_count=2)
         model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
         self._num_labels = len(train[0].target)
-        if multi_label:
-            self._model = OneVsRestClassifier(model)
-            self._model.fit(self._features.train, np.array([text.target for text in train]) > 0.5)
-        else:
-            self._model = model.fit(self._features.train, [text.label for text in train])
+        # Its vectors are short for several threads, which would wait for each other and take 16 times as long.
+        with threadpool_limits(1):
+            if multi_label:
+                self._model = OneVsRestClassifier(model)
+                self._model.fit(self._features.train, np.array([text.target for text in train]) > 0.5)
+            else:
+                self._model = model.fit(self._features.train, [text.label for text in train])
 
     def scores(self, texts: Sequence[str]) -> Scores:
         """Probabilities (text, label)."""
