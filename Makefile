@@ -62,10 +62,10 @@ check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs 
 
 check-playground: $(VENV)/.dev $(VENV)/.browser ## Use the playground in Debian's Chromium as a person would; pictures go to build/playground
 	$(BIN)/python -m tests.web.tools $(INSTALL)
-	$(BIN)/python -m pytest -m browser tests/web $(ARGS)
+	$(BIN)/python -m tests.web $(ARGS)
 
-smoke-playground: $(VENV)/.dev $(VENV)/.browser ## Load each pane of the playground once in Chromium; skipped where it is not installed
-	$(BIN)/python -m pytest -m browser tests/web/test_smoke.py $(ARGS)
+smoke-playground: $(VENV)/.dev $(VENV)/.browser ## From a fresh clone to an answer in each pane of the playground, by the clock; needs Chromium
+	$(BIN)/python -m tests.web.from_clone
 
 smoke: $(VENV)/.dev $(VENV)/.deploy ## Start the stack from Debian's packages, kill an instance under load, watch its alert come and go
 	$(BIN)/python -m tests.deploy.smoke

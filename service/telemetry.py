@@ -125,7 +125,7 @@ def choose_tracer(exporter: Literal["off", "otlp"]) -> Tracer:
         import opentelemetry.sdk.trace.export  # noqa: F401
     except ImportError as error:
         raise SettingsError(
-            f"RIBBON_TRACING={exporter}: {error.name} is not installed; pip install 'ribbon-nlp[tracing]'"
+            f"RIBBON_TRACING={exporter}: {error.name} is not installed; pip install '.[tracing]' in a clone of Ribbon"
         ) from error
     return Tracer(open_provider)
 

@@ -136,6 +136,14 @@ def path_prefix(victim: Victim) -> str:
     return f"{len(found)} links of the page lead somewhere"
 
 
+def description(victim: Victim) -> str:
+    """The API's description in all forms, which is long to write."""
+    paths = [f"/schema/openapi.{form}" for form in ("json", "yaml", "yml")] * 3
+    replies = [victim.ask("GET", path, headers={}) for path in paths]
+    assert {each.status for each in replies} == {200}, ", ".join(map(str, replies))
+    return f"{len(replies)} answers"
+
+
 def blank_text(victim: Victim) -> str:
     """A blank text and one that is too long among good ones."""
     reply = victim.post("/classify", text=["good", "   ", "good " * 5000])
@@ -153,6 +161,7 @@ def odd_requests(victim: Victim) -> str:
         head = b"POST %b HTTP/%b\r\n%bContent-Length: %d\r\n\r\n" % (target, version, host, len(body))
         return head + body
 
+    chunked = b"POST /tag HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5;x=" + b"x" * 40_000
     upgrade = post(host=b"Host: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n")
     wanted = {
         "half-closed": (post(), [200]),
@@ -162,13 +171,16 @@ def odd_requests(victim: Victim) -> str:
         "two hosts": (post(host=b"Host: localhost\r\nHost: x\r\n"), [400]),
         "HTTP/0.9": (b"GET /health/live\r\n\r\n", [400]),
         "no version": (b"GET /health/live\r\n", [400]),
+        "endless chunk line": (chunked, [431]),
         "HTTP/2.0": (post(version=b"2.0"), [400]),
         "foo://": (post(b"foo://x/tag"), [400]),
         "encoded slash": (post(b"/tag%2f"), [404]),
         "byte order mark": (post().replace(b": 17", b": 20").replace(b"{", b"\xef\xbb\xbf{"), [200]),
     }
     for name, (sent, statuses) in wanted.items():
-        received = victim.exchange(sent, half_close=name != "no version")  # which is refused before its end is known
+        received = victim.exchange(
+            sent, half_close=name not in ("no version", "endless chunk line")
+        )  # no end is waited for
         found = [int(each) for each in re.findall(rb"HTTP/1\.1 (\d+)", received) if each != b"100"]
         assert found == statuses, f"{name}: {found}, not {statuses}"
     return f"{len(wanted)} requests"
@@ -224,6 +236,7 @@ ATTACKS = (
     Attack(number=9, name="refused body", run=refused_body, max_megabytes=REFUSED_BODY_MEGABYTES),
     Attack(number=10, name="compressed bomb", run=compressed_bomb, max_megabytes=REFUSED_BODY_MEGABYTES),
     Attack(number=11, name="path prefix", run=path_prefix, max_megabytes=50),
+    Attack(number=1, name="description", run=description, max_megabytes=50),
     Attack(number=12, name="blank text in a batch", run=blank_text, max_megabytes=50),
     Attack(number=13, name="odd requests", run=odd_requests, max_megabytes=50),
     Attack(number=14, name="DNS rebinding", run=rebinding, max_megabytes=50),

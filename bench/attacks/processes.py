@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from bench.attacks.victim import PATIENCE_SECONDS, Reply, Victim
+from bench.attacks.victim import JSON_TYPE, PATIENCE_SECONDS, Reply, Victim
 from bench.client import Address
 from bench.process import ROOT, family, free_port
 from service.bundle import MANIFEST
@@ -97,7 +97,9 @@ def stop_amid_streams(workers: Workers) -> str:
     text = ["I love this book. " * 10] * 4
 
     def translate(stream: bool) -> Reply:
-        return workers.victim.post("/translate", text=text, target="es", stream=stream)
+        body = json.dumps({"text": text, "target": "es", "stream": stream}).encode()
+        # With time enough nothing is refused, however slow the machine is.
+        return workers.victim.ask("POST", "/translate", body, {**JSON_TYPE, "X-Request-Timeout-Ms": "600000"})
 
     with ThreadPoolExecutor(2 * NUM_STREAMS) as pool:
         asked = [pool.submit(translate, number % 2 == 0) for number in range(2 * NUM_STREAMS)]

@@ -50,6 +50,7 @@ class Harm:
 
     peak_megabytes: float = 0.0  # above what was resident before
     longest_pause: float = 0.0  # seconds for which GET /health/live was not answered
+    longest_work: float = 0.0  # seconds of processor time that the event loop's thread took in one of these pauses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +124,19 @@ class Victim:
     def _probe(self, harm: Harm, is_over: threading.Event) -> None:
         connection = HTTPConnection(self.address.host, self.address.port, timeout=PATIENCE_SECONDS)
         while not is_over.wait(PROBE_SECONDS):
-            began_at = time.perf_counter()
+            began_at, worked = time.perf_counter(), self.loop_seconds
             try:
                 connection.request("GET", "/health/live")
                 connection.getresponse().read()
             except (OSError, HTTPException):
                 connection.close()
             harm.longest_pause = max(harm.longest_pause, time.perf_counter() - began_at)
+            harm.longest_work = max(harm.longest_work, self.loop_seconds - worked)
         connection.close()
+
+    @property
+    def loop_seconds(self) -> float:
+        """Processor time of the event loop's thread, which is the process's first; unlike the clock it does not go on
+        while the machine does other work."""
+        nanoseconds = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()[0]
+        return int(nanoseconds) / 1e9

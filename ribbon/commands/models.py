@@ -14,7 +14,8 @@ from ribbon.console.output import write_lines
 from ribbon.errors import ModelError
 
 if TYPE_CHECKING:
-    from service.bundle import Bundle
+    from ribbon.answers import ModelInfo
+    from service.bundle import Bundle, Manifest
 
 HEAD = ("NAME", "VERSION", "TASK", "LANGUAGES", "COMMERCIAL USE", "LICENCE")
 EPILOG = """\b
@@ -52,19 +53,13 @@ def list_models(models_dir: Path, url: str | None, api_key: str | None, as_json:
         with Client(url, api_key=api_key) as client:
             served = client.models()
         described: Any = served
-        rows = [
-            (each.name, each.version, each.task, " ".join(each.languages), yes_or_no(each.commercial_use), each.licence)
-            for each in served
-        ]
+        rows = [row_of(each) for each in served]
     else:
         from ribbon.local import bundles_in
 
         manifests = [bundle.manifest for bundle in bundles_in(models_dir)]
         described = [each.model_dump(mode="json", exclude_unset=True) for each in manifests]
-        rows = [
-            (each.name, each.version, each.task, " ".join(each.languages), yes_or_no(each.commercial_use), each.licence)
-            for each in manifests
-        ]
+        rows = [row_of(each) for each in manifests]
     write_lines([msgspec.json.encode(described).decode()] if as_json else table_of(HEAD, rows))
 
 
@@ -139,7 +134,7 @@ def description_of(bundle: Bundle) -> Iterator[str]:
         "task": manifest.task,
         "description": manifest.description,
         "languages": " ".join(manifest.languages),
-        "pairs": " ".join(f"{pair.source}-{pair.target}" for pair in manifest.pairs),
+        "pairs": pairs_text(manifest),
         **{f"labels, {kind}": " ".join(labels) for kind, labels in manifest.labels.items()},
         "limits": ", ".join(f"{name} {value}" for name, value in manifest.limits.items()),
         "precisions": f"{' '.join(manifest.precisions)} (default: {manifest.default_precision})",
@@ -152,6 +147,17 @@ def description_of(bundle: Bundle) -> Iterator[str]:
     yield from (f"{name:{width}}  {value}" for name, value in fields.items() if value)
     for corpus in manifest.corpora:
         yield f"{'corpus':{width}}  {corpus.name} ({corpus.licence}): {corpus.use}"
+
+
+def row_of(model: Manifest | ModelInfo) -> Row:
+    """Return a model's row of the list; a translator's languages are its pairs, such as ``en-es``."""
+    languages = pairs_text(model) or " ".join(model.languages)
+    return model.name, model.version, model.task, languages, yes_or_no(model.commercial_use), model.licence
+
+
+def pairs_text(model: Manifest | ModelInfo) -> str:
+    """Return the language pairs of a translator, such as ``en-es``; of other models an empty text."""
+    return " ".join(f"{pair.source}-{pair.target}" for pair in model.pairs or ())
 
 
 def yes_or_no(value: bool | None) -> str:

@@ -19,7 +19,7 @@ import click
 
 MODELS = Path("models")
 EXAMPLE = "We cannot log in since this morning."
-NO_TORCH = "Training needs more packages than serving: pip install 'ribbon-nlp[train]' ({error})."
+NO_TORCH = "Training needs more packages than serving: pip install '.[train]' in a clone of Ribbon ({error})."
 Command = Callable[..., None]
 
 

@@ -137,9 +137,11 @@ def _choices(form: inspect.Type) -> Collection[str]:
 
 @cache
 def _raw_fields(form: Any) -> msgspec.json.Decoder[Any]:
-    """Return a decoder into a struct that has the same fields and leaves their values as they are written."""
+    """Return a decoder into a struct that has the same fields, refuses others where the type does, and leaves values as
+    they are written."""
     fields: list[Any] = [(name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in fields_of(form)]
-    return msgspec.json.Decoder(msgspec.defstruct("RawFields", fields, forbid_unknown_fields=True))
+    is_strict = form.__struct_config__.forbid_unknown_fields
+    return msgspec.json.Decoder(msgspec.defstruct("RawFields", fields, forbid_unknown_fields=is_strict))
 
 
 def _check_number(body: bytes, max_values: int) -> None:

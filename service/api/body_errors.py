@@ -166,6 +166,10 @@ def _path(body: bytes, levels: Sequence[_Level]) -> str:
 
 
 def _key(body: bytes, begin: int, end: int) -> str:
+    """Return a key as it is shown; undecoded if it is long, or wrong, as it can be where the syntax was not checked."""
     if end - begin <= MAX_KEY_LENGTH:
-        return str(json.loads(body[begin:end]))
+        try:
+            return str(json.loads(body[begin:end]))
+        except json.JSONDecodeError:
+            return body[begin + 1 : end - 1].decode("utf-8", "replace")
     return body[begin + 1 : begin + MAX_KEY_LENGTH].decode("utf-8", "replace") + "…"

@@ -12,7 +12,7 @@ import msgspec
 
 from service.api.body import Decode, JsonRequest, fields_of
 from service.api.body_errors import explain
-from service.errors import MalformedRequestError
+from service.errors import MalformedRequestError, UnsupportedMediaTypeError
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 10_000  # of a form, a repeated one counted as often as it comes
@@ -24,7 +24,12 @@ class FormRequest(JsonRequest):
     """Request whose body is JSON or a form."""
 
     def decoder(self) -> Decode:
-        return decode_form if self.content_type[0] == FORM else super().decoder()
+        if self.content_type[0] == FORM:
+            return decode_form
+        try:
+            return super().decoder()
+        except UnsupportedMediaTypeError as error:
+            raise UnsupportedMediaTypeError(f"send application/json or {FORM} in UTF-8") from error
 
 
 def decode_form(body: bytes, form: Any) -> Any:

@@ -7,16 +7,13 @@ each status, the events of a stream, and examples. Nothing is fetched from elsew
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin, YamlRenderPlugin
 from litestar.openapi.spec import Server
 from litestar.types import Method
 
@@ -25,15 +22,14 @@ from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
 from service.api.form import FORM
 from service.api.openapi_examples import EXAMPLES, LIBRETRANSLATE_PATH
+from service.api.openapi_files import RENDERERS, DescriptionFiles, PagePlugin, description_router
 from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
-from service.errors import ServiceError, UnknownPathError
+from service.errors import ServiceError
 from service.models.cards import Limits, ModelsResponse
 from service.scheduling.job import Priority
 
 Json = dict[str, Any]
 VERSION = "0.1.0"
-WEB = Path(__file__).parents[1] / "web"
-SCRIPT = "rapidoc-min.js"
 REF = "#/components/schemas/{name}"
 TASKS: Mapping[str, type[Any]] = {
     "/tag": schemas.TagRequest,
@@ -128,68 +124,23 @@ KEYS: Mapping[str, Json] = {
 
 def describe_api(limits: Limits, *, needs_key: bool, root_path: str | None = None) -> OpenAPIConfig:
     """Configure the API's description, with the limits and the prefix of paths that hold here."""
-    completing = partial(complete, limits=limits, needs_key=needs_key)
+    files = DescriptionFiles(partial(complete, limits=limits, needs_key=needs_key))
     return OpenAPIConfig(
         title="Ribbon",
         version=VERSION,
         servers=[Server(url=root_path or "/")],
         description="Small recurrent networks for language. Failures are problem documents (RFC 9457).",
-        render_plugins=[
-            PagePlugin(),
-            CompletingPlugin(JsonRenderPlugin(), completing),
-            CompletingPlugin(YamlRenderPlugin(), completing),
-        ],
-        openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, before_request=_refuse_unknown),
+        render_plugins=[PagePlugin(), *RENDERERS],
+        openapi_router=description_router(files),
         use_handler_docstrings=True,
         operation_id_creator=_operation_id,
     )
-
-
-class CompletingPlugin(OpenAPIRenderPlugin):
-    """Completes the description that Litestar made, and leaves the rest to another plugin."""
-
-    def __init__(self, renderer: OpenAPIRenderPlugin, complete: Callable[[Json], None]) -> None:
-        super().__init__(path=renderer.paths, media_type=renderer.media_type)
-        self._renderer = renderer
-        self._complete = complete
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
-        if "headers" not in openapi_schema["components"]:  # Litestar keeps it: it is completed once
-            self._complete(openapi_schema)
-        return self._renderer.render(request, openapi_schema)
-
-
-class PagePlugin(OpenAPIRenderPlugin):
-    """Serves RapiDoc's page and its script, which is a file of ours: Litestar's own page would fetch fonts."""
-
-    def __init__(self) -> None:
-        super().__init__(path="/")
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
-        page = (WEB / "schema.html").read_bytes()  # its links are relative to /schema
-        return page.replace(b'"schema/', b'"') if request.scope["raw_path"].endswith(b"/") else page
-
-    def receive_router(self, router: Router) -> None:
-        router.register(script)
-
-
-@get(f"/{SCRIPT}", include_in_schema=False, sync_to_thread=True)
-def script() -> Response[bytes]:
-    """Serve the script. It is read when asked for: nothing else needs its megabyte in memory."""
-    headers: Mapping[str, str] = {"cache-control": "max-age=86400"}
-    return Response((WEB / "rapidoc" / SCRIPT).read_bytes(), media_type="text/javascript", headers=headers)
 
 
 def _operation_id(handler: HTTPRouteHandler, method: Method, path: Sequence[object]) -> str:
     """Name an operation by its path and handler; that of HEAD is named after GET's."""
     name = "".join(str(part).title() for part in (*path, handler.handler_name))
     return f"Head{name}" if method == "HEAD" else name
-
-
-def _refuse_unknown(request: Request[Any, Any, Any]) -> None:
-    """Raise UnknownPathError for paths below /schema: Litestar would answer with a page of its own."""
-    if request.path_params:
-        raise UnknownPathError("nothing lives at this path; GET /schema lists what there is")
 
 
 def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:

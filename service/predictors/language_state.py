@@ -72,9 +72,13 @@ def _content_of(text: str) -> bytes:
     if len(text) > _LONGEST:
         raise _wrong(f"has the wrong size: {len(text)} characters")
     try:
-        return b64decode(text, validate=True)
+        content = b64decode(text, validate=True)
     except (Base64Error, ValueError):
         raise _wrong("is not base64") from None
+    # The last character has bits that decoding drops: other characters there would stand for the same bytes.
+    if b64encode(content).decode("ascii") != text:
+        raise _wrong("is damaged: its last characters are not those that were answered")
+    return content
 
 
 def _check_of(content: bytes) -> bytes:

@@ -21,6 +21,9 @@ from service.settings import Settings
 
 MAX_CONNECTIONS = 10_000
 MAX_HEAD_BYTES = 32 * 1024
+# The parser is fed at most so much at once: it does not say how much of it came behind the last callback, so that what
+# is unparsed is known only to so many bytes.
+PIECE_BYTES = 4096
 MAX_PIPELINED = 16  # requests that wait; as long as there are fewer, a caller who leaves is noticed
 FILES_KEPT_FREE = 128  # of the process's limit: models, logs, sockets that listen
 VERSIONS = frozenset({"1.0", "1.1"})
@@ -88,7 +91,7 @@ def check_head(*, version: str, method: bytes, target: bytes, headers: Headers) 
     headers[:] = [each for each in headers if each[0] != b"host"] + [(b"host", absolute["authority"])]
 
 
-def check_first_line(head: bytes) -> None:
+def check_first_line(head: bytes | memoryview) -> None:
     """Check the begin of a head that is not whole. Raises MalformedHttpError if its first line names no version, as in
     HTTP/0.9: nothing more may come."""
     if _NO_VERSION.match(head):

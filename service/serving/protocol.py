@@ -24,6 +24,7 @@ from service.errors import (
 from service.serving.limits import (
     FILES_KEPT_FREE,
     MAX_HEAD_BYTES,
+    PIECE_BYTES,
     ConnectionLimits,
     PipelineFlow,
     check_first_line,
@@ -84,19 +85,23 @@ class Connection(HttpToolsProtocol):
             return
         if self._head_since is None and not self._in_body:
             self._head_since = self._received_at
-        self._num_unparsed += len(data)
         try:
-            self._parse(memoryview(data))
-            if self._num_unparsed == len(data):  # of a head that begins here
-                check_first_line(data)
-            if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunked body's trailer
-                raise head_too_large()
+            for begin in range(0, len(data), PIECE_BYTES):
+                self._receive(memoryview(data)[begin : begin + PIECE_BYTES])
         except httptools.HttpParserError as error:
             cause = error.__context__  # what a callback of ours raised
             unknown = MalformedHttpError("this is not a request in HTTP/1.1")
             self._refuse(cause if isinstance(cause, ServiceError) else unknown)
         except ServiceError as error:
             self._refuse(error)
+
+    def _receive(self, piece: memoryview) -> None:
+        self._num_unparsed += len(piece)
+        self._parse(piece)
+        if self._num_unparsed == len(piece):  # of a head that begins here
+            check_first_line(piece)
+        if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunk's extensions or the trailer of a chunked body
+            raise head_too_large()
 
     def _parse(self, data: memoryview) -> None:
         """Parse bytes. The parser stops after a head that offers another protocol (RFC 9110, section 7.8), and would

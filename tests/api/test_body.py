@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from service.api.body import LARGE, decode
 from service.api.body_errors import MAX_KEY_LENGTH, MAX_LEVELS
 from service.api.schemas import TagRequest, TranslateRequest
-from service.errors import InvalidRequestError, MalformedRequestError, RequestError
+from service.errors import MAX_REPORTED, InvalidRequestError, MalformedRequestError, RequestError
 from service.models.cards import request_limits
 from service.settings import Settings
 from tests.api.conftest import NEEDED, Serve, Served
@@ -109,6 +109,13 @@ def surrogates(value: object, path: str = "") -> Iterator[str]:
         for key, each in value.items():
             yield from surrogates(key, f"{path}.{key}".removeprefix("."))
             yield from surrogates(each, f"{path}.{key}".removeprefix("."))
+
+
+@pytest.mark.parametrize("key", [b"a\0b", b"a\nb", b"\\x", b"\\u12"])
+def test_a_key_that_is_no_json_is_shown_as_it_is_where_the_syntax_is_not_checked(key: bytes) -> None:
+    """The syntax of a body with as many lone surrogates as are named is not checked."""
+    error = refused(b'{"%b": [%b]}' % (key, b", ".join([SURROGATE] * MAX_REPORTED)))
+    assert error.errors[-1].path == f"{key.decode()}[{len(error.errors) - 1}]"
 
 
 @given(st.binary(max_size=60))

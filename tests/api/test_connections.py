@@ -22,7 +22,7 @@ import requests
 
 from service.keys import line_for
 from service.serving import protocol
-from service.serving.limits import MAX_CONNECTIONS, MAX_HEAD_BYTES, ConnectionLimits
+from service.serving.limits import MAX_CONNECTIONS, MAX_HEAD_BYTES, PIECE_BYTES, ConnectionLimits
 from service.settings import Settings
 from tests.api.conftest import wait_until
 from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, read_answer, request
@@ -120,6 +120,35 @@ def test_headers_are_bounded(run: Run, sent: bytes) -> None:
         except ConnectionError:
             pytest.fail("cut before it was told why")
         problem_in(caller.recv(65536), 431, "head_too_large")
+
+
+def test_the_extensions_of_a_chunk_are_bounded_however_they_come(run: Run) -> None:
+    """Finished or not, at once with what is before them or in many reads."""
+    running = run()
+    head = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+    whole = b"d\r\n%b\r\n" % GOOD_BODY
+    for size in (MAX_HEAD_BYTES + 2 * PIECE_BYTES, 100_000):
+        long = b"0" * size
+        finished = (b"d;x=%b\r\n%b" % (long, GOOD_BODY), whole + b"0;x=%b\r\n\r\n" % long)
+        unfinished = (b"d;x=" + long, long, whole + b"0;x=" + long, whole + b"0\r\nX: " + long)
+        for chunks in (*finished, *unfinished):
+            for parts in ([head + chunks], [head, chunks], [head, *pieces(chunks, 10)]):
+                with running.call() as caller:
+                    for part in parts:
+                        caller.sendall(part)
+                        time.sleep(0.01 * (len(parts) > 1))
+                    problem_in(caller.recv(65536), 431, "head_too_large")
+
+
+def pieces(data: bytes, num: int) -> list[bytes]:
+    size = -(-len(data) // num)
+    return [data[begin : begin + size] for begin in range(0, len(data), size)]
+
+
+def test_a_chunk_with_extensions_is_taken(run: Run) -> None:
+    chunks = b"d;x=%b\r\n%b\r\n0\r\n\r\n" % (b"x" * (MAX_HEAD_BYTES - 5000), GOOD_BODY)
+    with run().call(POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunks) as caller:
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_large_headers_and_large_bodies_are_taken(run: Run) -> None:

@@ -94,6 +94,11 @@ def test_json_and_form_say_the_same_as_translate(served: Served) -> None:
     assert ask(served, q=["a"]).json() == {"translatedText": [translated(served, "a")]}
 
 
+def test_a_whole_number_may_be_written_with_a_point_beside_unknown_fields(served: Served) -> None:
+    assert ask(served, alternatives=2.0, secret=[1e3]).json() == ask(served, alternatives=2).json()
+    assert ask(served, alternatives=2.5, secret=1).json()["error"].startswith("alternatives: Expected `int`")
+
+
 def test_empty_text_is_its_own_translation(served: Served) -> None:
     assert ask(served, q="").json() == ask_form(served, q="").json() == {"translatedText": ""}
 
@@ -151,7 +156,7 @@ def test_mistakes_are_400_and_say_what_is_wrong(served: Served, request_: dict[s
         (b"q=a&q=b&source=en&source=de&target=es", "application/x-www-form-urlencoded", "source: Expected `str`"),
         (b"x&" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", f"more than {MAX_FIELDS} fields"),
         (b"q=" + b"%" * (MAX_FIELDS + 1), "application/x-www-form-urlencoded", "percent signs that begin no escape"),
-        (b"a", "multipart/form-data; boundary=x", "send application/json"),
+        (b"a", "multipart/form-data; boundary=x", "or application/x-www-form-urlencoded"),
     ],
 )
 def test_bodies_that_cannot_be_read_are_400(served: Served, body: bytes, media_type: str, said: str) -> None:

@@ -21,10 +21,13 @@ def missing() -> dict[str, str]:
     return {name: package for name, package in PACKAGES.items() if found(name) is None}
 
 
-def install(packages: list[str]) -> None:
-    subprocess.run(["apt-get", "update", "-q"], check=True)
+def install(packages: list[str], download_seconds: float | None = None) -> None:
+    """Install packages of Debian. Raises CalledProcessError, or TimeoutExpired if they are not had in time."""
+    subprocess.run(["apt-get", "update", "-q"], check=True, timeout=download_seconds)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "install", "-qy", "--no-install-recommends", *packages], env=quiet, check=True)
+    command = ["apt-get", "install", "-qy", "--no-install-recommends", *packages]
+    subprocess.run([*command, "--download-only"], env=quiet, check=True, timeout=download_seconds)
+    subprocess.run(command, env=quiet, check=True)  # which is not to be broken off
     if shutil.which("systemctl"):
         subprocess.run(["systemctl", "disable", "--now", *UNITS], capture_output=True, check=False)
 

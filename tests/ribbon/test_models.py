@@ -83,7 +83,9 @@ def test_models_of_a_folder_are_listed(invoke: Invoke) -> None:
 def test_models_of_a_service_are_listed(invoke: Invoke, url: str) -> None:
     listed = json.loads(invoke("models", "list", "--url", url, "--json").stdout)
     assert {each["task"] for each in listed} == {"tag", "classify", "translate", "generate"}
-    assert len(invoke("models", "list", "--url", url).stdout.splitlines()) == 5
+    lines = invoke("models", "list", "--url", url).stdout.splitlines()
+    assert len(lines) == 5
+    assert [line.split()[2:4] for line in lines if "translate" in line] == [["translate", "en-es"]]
 
 
 def test_a_model_is_described(invoke: Invoke, folder: Path) -> None:

@@ -62,11 +62,14 @@ class Page:
     def open(self, pane: str, *, size: tuple[int, int] = DESKTOP, theme: str = "light") -> None:
         """Load the page anew on a pane, as a browser of this size and taste."""
         self.resize(*size)
-        preference = {"name": "prefers-color-scheme", "value": theme}
-        self.cdp("Emulation.setEmulatedMedia", features=[preference])
+        self.prefer(theme)
         self.driver.get("about:blank")
         self.driver.get(f"{self.url}#{pane}")
         self.until(lambda: self.shown(f"#{pane}"))
+
+    def prefer(self, theme: str) -> None:
+        """Be a browser whose system is light or dark."""
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
 
     def settle(self, pane: str) -> None:
         """Wait until an opened pane shows an answer; in Generate, ask for one."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,12 +18,18 @@ if TYPE_CHECKING:  # it needs selenium
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Page]:
-    """A browser for all tests, on the playground of a service with every model that ships."""
+    """A browser for all tests, on the playground of a service with every model that ships: of one that runs already if
+    PLAYGROUND_URL says where."""
     from tests.web.browser import browser, need_browser
 
     need_browser()
-    with ServiceProcess(models_dir=ROOT / "models") as service, browser() as page:
-        page.url = f"http://{service.address.host}:{service.address.port}/"
+    with ExitStack() as stack:
+        url = os.environ.get("PLAYGROUND_URL")
+        if url is None:
+            service = stack.enter_context(ServiceProcess(models_dir=ROOT / "models"))
+            url = f"http://{service.address.host}:{service.address.port}/"
+        page = stack.enter_context(browser())
+        page.url = url
         yield page
 
 

@@ -23,8 +23,15 @@ def translated(page: Page) -> list[str]:
     return page.texts("#translate-out .target-words")
 
 
+def choose_language(page: Page, language: str) -> None:
+    """Choose the language to translate to, by its English name."""
+    [choice] = [each for each in page.all("#translate-pair option") if f"to {language}" in each.text]
+    choice.click()
+
+
 def test_translate_follows_the_typing(page: Page) -> None:
     page.open("translate")
+    choose_language(page, "Spanish")
     page.until(lambda: len(translated(page)) == 2)
     page.write("#translate-text", "Where is the station? I love this book.")
     page.until(lambda: page.texts("#translate-out .source-words") == ["Where is the station?", "I love this book."])
@@ -33,12 +40,13 @@ def test_translate_follows_the_typing(page: Page) -> None:
     [result] = ask(page, "translate", body)["results"]
     assert translated(page) == [sentence["translation"] for sentence in result["sentences"]]
     assert len(translations_asked(page)) < 20, "one request a pause, not one a letter"
-    page.choose("#translate-pair", page.one("#translate-pair option:nth-child(2)").get_property("value"))
+    choose_language(page, "German")
     page.until(lambda: "Ich liebe dieses Buch." in translated(page))
 
 
 def test_translate_shows_what_a_word_was_made_from(page: Page) -> None:
     page.open("translate")
+    choose_language(page, "Spanish")
     page.write("#translate-text", "I love this book.")
     page.until(lambda: page.texts("#translate-out .source-words") == ["I love this book."])
     [libro] = [word for word in page.all("#translate-out [role=button]") if word.text == "libro"]
@@ -58,13 +66,12 @@ def test_translate_shows_what_a_word_was_made_from(page: Page) -> None:
 
 def test_translate_says_where_it_is_not_sure(page: Page) -> None:
     page.open("translate")
+    choose_language(page, "Spanish")
     page.write("#translate-text", "I love this book. The quiddity of floccinaucinihilipilification vexes jabberwocks.")
     page.until(lambda: "quiddity" in "".join(page.texts("#translate-out .source-words")[1:]))
     page.until(lambda: "2 sentences" in page.text("#translate .status"))
     [card] = [
-        card
-        for card in page.script("return (await (await fetch('models')).json()).models")
-        if card["task"] == "translate"
+        card for card in page.script("return (await (await fetch('models')).json()).models") if card["name"] == "en-es"
     ]
     unsure = [each["confidence"] < card["confidence"]["threshold"] for each in page.copied_answer("translate")]
     assert unsure[1]

@@ -33,26 +33,50 @@ STRENGTHS = (1.0, 4.0, 16.0)  # inverses of the regularisation, of logistic regr
 VADER_BORDER = 0.05  # of its compound score, as its authors say
 
 
+class Features:
+    """TF-IDF of words and pairs of neighbours that occur in at least so many texts. Counting them takes longer than
+    a fit often does, so models of several strengths share them."""
+
+    def __init__(self, train: Sequence[LabelledText], *, min_count: int) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._vectorizer = TfidfVectorizer(analyzer=words_and_pairs, sublinear_tf=True, min_df=min_count)
+        self.train = self._vectorizer.fit_transform([text.text for text in train])
+
+    def of(self, texts: Sequence[str]) -> Any:
+        """The sparse matrix (text, word or pair) of other texts."""
+        return self._vectorizer.transform(texts)
+
+
 class LinearClassifier:
     """TF-IDF of words and pairs of neighbours with a logistic regression of each label."""
 
-    def __init__(self, train: Sequence[LabelledText], *, multi_label: bool, strength: float) -> None:
+    def __init__(
+        self,
+        train: Sequence[LabelledText],
+        *,
+        multi_label: bool,
+        strength: float,
+        features: Features | None = None,
+    ) -> None:
         from sklearn.linear_model import LogisticRegression
         from sklearn.multiclass import OneVsRestClassifier
+        from threadpoolctl import threadpool_limits
 
-        self._vectorizer = tf_idf(min_count=2)
-        features = self._vectorizer.fit_transform([text.text for text in train])
+        self._features = features or Features(train, min_count=2)
         model = LogisticRegression(C=strength, max_iter=300, tol=1e-3)
         self._num_labels = len(train[0].target)
-        if multi_label:
-            self._model = OneVsRestClassifier(model)
-            self._model.fit(features, np.array([text.target for text in train]) > 0.5)
-        else:
-            self._model = model.fit(features, [text.label for text in train])
+        # Its vectors are short for several threads, which would wait for each other and take 16 times as long.
+        with threadpool_limits(1):
+            if multi_label:
+                self._model = OneVsRestClassifier(model)
+                self._model.fit(self._features.train, np.array([text.target for text in train]) > 0.5)
+            else:
+                self._model = model.fit(self._features.train, [text.label for text in train])
 
     def scores(self, texts: Sequence[str]) -> Scores:
         """Probabilities (text, label)."""
-        found = np.asarray(self._model.predict_proba(self._vectorizer.transform(texts)))
+        found = np.asarray(self._model.predict_proba(self._features.of(texts)))
         scores = np.zeros((len(texts), self._num_labels))
         scores[:, np.asarray(self._model.classes_, int)] = found
         return scores
@@ -61,23 +85,15 @@ class LinearClassifier:
 class LinearSvm:
     """TF-IDF of words and pairs of neighbours with a linear support vector machine of each label (Joachims 1998)."""
 
-    def __init__(self, train: Sequence[LabelledText], *, strength: float) -> None:
+    def __init__(self, train: Sequence[LabelledText], *, strength: float, features: Features) -> None:
         from sklearn.svm import LinearSVC
 
-        self._vectorizer = tf_idf(min_count=1)
-        features = self._vectorizer.fit_transform([text.text for text in train])
-        self._model = LinearSVC(C=strength, random_state=1).fit(features, [text.label for text in train])
+        self._features = features
+        self._model = LinearSVC(C=strength, random_state=1).fit(features.train, [text.label for text in train])
 
     def labels(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """The label (text,) of each text, by place."""
-        return np.asarray(self._model.predict(self._vectorizer.transform(texts)), np.int64)
-
-
-def tf_idf(*, min_count: int) -> Any:
-    """A vectorizer of words and pairs of neighbours that occur in at least so many texts."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    return TfidfVectorizer(analyzer=words_and_pairs, sublinear_tf=True, min_df=min_count)
+        return np.asarray(self._model.predict(self._features.of(texts)), np.int64)
 
 
 def words_and_pairs(text: str) -> list[str]:
@@ -96,7 +112,11 @@ def best_linear(
     train: Sequence[LabelledText], dev: Sequence[TextSet], config: ClassifierRun, labels: Sequence[str]
 ) -> tuple[LinearClassifier, float]:
     """The linear model of the strength with the best mean macro F1 on dev, and the strength."""
-    models = [LinearClassifier(train, multi_label=config.multi_label, strength=strength) for strength in STRENGTHS]
+    features = Features(train, min_count=2)
+    models = [
+        LinearClassifier(train, multi_label=config.multi_label, strength=strength, features=features)
+        for strength in STRENGTHS
+    ]
     means = [
         np.mean([measure_set(p, model.scores(texts_of(p)), config, labels).figures["macro_f1"] for p in dev])
         for model in models

@@ -73,6 +73,7 @@ def train_classifier(
         sets = held_out_sets(data, options.name)
         train = labelled_texts(data.train, data.labels)
         config = own_config(data, options, files.train.name)
+        say("Fitting the linear baseline first ...")
         baseline = fit_baseline(train, sets, config)
         figures = baseline_figures(baseline, sets, config, num_texts=len(train))
         (made.run / BASELINES).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

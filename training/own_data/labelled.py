@@ -108,8 +108,10 @@ def read_splits(path: Path, dev: Path | None, test: Path | None, options: TableO
     """Read a file and those of dev and test, or split the first one where they are not given. Raises DataError."""
     table = read_labelled(path, options)
     multi_label = any(len(each.labels) != 1 for each in table.texts)
+    alike = _alike_text(sorted({label for each in table.texts for label in each.labels}))
+    notes = table.notes + ([f"{path.name}: {alike}"] if alike else [])
     texts, more = _checked_labels(path, table.texts, drop_rare=options.drop_rare_labels, multi_label=multi_label)
-    notes = table.notes + more + _contradictions(path, texts)
+    notes += more + _contradictions(path, texts)
     if multi_label:
         notes.append(_multi_label_text(texts))
     same_cells = replace(options, label_separator=table.separator or NO_SEPARATOR)
@@ -190,7 +192,21 @@ def _rare_text(texts: Sequence[Labelled], counts: Counter[str], rare: set[str]) 
     more = f"; {len(rare) - 3} other labels" if len(rare) > 3 else ""
     return (
         f"a label needs {FEWEST_EXAMPLES} examples at least, but {told}{more}. Add examples, merge labels, or leave "
-        "these out with --drop-rare-labels."
+        f"these out with --drop-rare-labels. {_alike_text(sorted(counts))}".rstrip()
+    )
+
+
+def _alike_text(labels: Sequence[str]) -> str:
+    """A sentence about labels that are the same word in other letters; empty if there are none."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        spellings[label.casefold()].append(label)
+    alike = [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
+    more = f", and {len(alike) - 2} others," if len(alike) > 2 else ""
+    return (
+        f"{'; '.join(alike[:2])}{more} differ in capitals only: write them alike if they are one label."
+        if alike
+        else ""
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.classifier.baselines import LinearSvm, best_linear, texts_of
+from training.classifier.baselines import Features, LinearSvm, best_linear, texts_of
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import HeldOutSets, TextSet
 from training.classifier.figures import measure_set
@@ -39,7 +39,8 @@ def fit_baseline(train: Sequence[LabelledText], sets: HeldOutSets, config: Class
 def _fit_svm(train: Sequence[LabelledText], sets: HeldOutSets) -> LinearBaseline:
     (dev,) = sets.dev
     gold = gold_of(dev).argmax(1)
-    models = [LinearSvm(train, strength=strength) for strength in STRENGTHS]
+    features = Features(train, min_count=1)
+    models = [LinearSvm(train, strength=strength, features=features) for strength in STRENGTHS]
     best = max(models, key=lambda model: (model.labels(texts_of(dev)) == gold).sum())
     rows = np.eye(len(train[0].target), dtype=bool)
     return LinearBaseline(name=SVM, decide=lambda texts: rows[best.labels(texts)])

@@ -93,6 +93,14 @@ def test_labels_with_few_examples_are_named_with_their_lines(tmp_path):
     assert "fewer than two labels have 5 examples" in refusal(tmp_path, rows(2), drop_rare_labels=True)
 
 
+def test_labels_that_differ_in_capitals_only_are_named(tmp_path):
+    said = "'GOOD' and 'good' differ in capitals only: write them alike if they are one label."
+    assert refusal(tmp_path, [*rows(), ("fine", "GOOD")]).endswith(said)
+    data = read(tmp_path, rows(40) + rows(10, ("GOOD",)))
+    assert f"train.tsv: {said}" in data.notes
+    assert not [note for note in read(tmp_path, rows()).notes if "capitals" in note]
+
+
 def test_a_column_of_as_many_labels_as_rows_is_no_label(tmp_path):
     content = [(f"text {i} of all", f"id{i}") for i in range(60)]
     assert "60 different labels in 60 rows, for example 'id0'" in refusal(tmp_path, content)
