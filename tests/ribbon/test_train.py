@@ -119,6 +119,7 @@ def test_texts_of_several_labels_make_a_classifier_that_gives_several(folder):
     output = trained("classifier", "cases.jsonl", *QUICK)
     assert "Several labels a text: 48 texts have more than one." in output
     assert re.search(r"network \d+\.\d % F1, TF-IDF, logistic regression \d+\.\d % F1", output)
+    assert re.search(r"Mean F1 of the labels: network \d+\.\d %, TF-IDF, logistic regression \d+\.\d %\.", output)
     bundle = load_bundle(folder / "models" / "cases")
     assert bundle.manifest.multi_label
     assert set(bundle.manifest.thresholds) == {"billing", "delivery", "technical"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from service.text.batch import Batch, pad
 from service.text.pipeline import TextEncoder
@@ -193,8 +194,8 @@ def write_own_classifier(
 
 
 def judge(bundle: Path, baseline: LinearBaseline, test: TextSet) -> Verdict:
-    """Compare the bundle's answers with the baseline's on the test set: accuracy, or F1 of all labels together where a
-    text may have several."""
+    """Compare the bundle's answers with the baseline's on the test set: accuracy, or where a text may have several
+    labels F1 of all of them together, with the mean of the labels' own F1 beside it."""
     model, texts = open_classifier(bundle), texts_of(test)
     scores, theirs, gold = classify_texts(model.classifier, texts), baseline.decide(texts), gold_of(test)
     thresholds = model.bundle.manifest.thresholds
@@ -203,7 +204,15 @@ def judge(bundle: Path, baseline: LinearBaseline, test: TextSet) -> Verdict:
         return compare(*(each.tolist() for each in right), name=baseline.name)
     ours = scores >= [thresholds[label] for label in model.classifier.labels]
     sets = ([set(np.flatnonzero(row).tolist()) for row in rows] for rows in (gold, ours, theirs))
-    return compare_spans(*sets, name=baseline.name)
+    verdict = compare_spans(*sets, name=baseline.name)
+    means = f"network {mean_f1(gold, ours):.1f} %, {baseline.name} {mean_f1(gold, theirs):.1f} %"
+    return replace(verdict, text=f"{verdict.text} Mean F1 of the labels: {means}.")
+
+
+def mean_f1(gold: npt.NDArray[np.bool_], decided: npt.NDArray[np.bool_]) -> float:
+    """The mean over labels of their F1 in percent, of decisions (text, label); 0 for a label that is never there."""
+    right = (gold & decided).sum(0)
+    return 100 * float(np.mean(2 * right / np.maximum(gold.sum(0) + decided.sum(0), 1)))
 
 
 def proof_batches(sets: HeldOutSets, vocabulary: Vocabulary) -> list[Batch]:
