@@ -81,9 +81,9 @@ class BackgroundHandler(logging.Handler):
 
     def _start(self) -> None:
         self._waiting: deque[logging.LogRecord] = deque()
-        self._is_awake = False  # whether the thread will look at the queue again without being told
+        self._is_awake: bool = False  # whether the thread will look at the queue again without being told
         self._is_writing = False
-        self._wanted = threading.Event()
+        self._wanted: threading.Event = threading.Event()
         self._counting = threading.Lock()
         threading.Thread(target=self._write_always, name="log", daemon=True).start()
 

@@ -50,7 +50,7 @@ class CompressionMiddleware:
             if is_whole and is_compressible(begun["headers"]):
                 num_bytes = None
                 if is_wanted and len(body) >= MIN_BYTES:
-                    answer["body"] = body = await _compress(body)
+                    answer["body"] = body = await compress_aside(body)
                     num_bytes = len(body)
                 begun["headers"] = headers_of(begun["headers"], num_bytes=num_bytes)
             await send(begun)
@@ -64,7 +64,8 @@ def compress(body: bytes) -> bytes:
     return zlib.compress(body, LEVEL, _GZIP_WINDOW)
 
 
-async def _compress(body: bytes) -> bytes:
+async def compress_aside(body: bytes) -> bytes:
+    """Return the bytes as a gzip file; that of many is made beside the event loop."""
     return compress(body) if len(body) <= LARGE else await asyncio.to_thread(compress, body)
 
 

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 from litestar import MediaType, Request, post
@@ -14,9 +14,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.access import AccessPolicy
-from service.api.context import RequestContext, context_of, terms_of, trace_work, watching_for_disconnect
+from service.api.context import (
+    RequestContext,
+    context_of,
+    priority_of,
+    timeout_of,
+    trace_work,
+    watching_for_disconnect,
+)
 from service.api.problems import PROBLEMS
 from service.api.schemas import Reason
 from service.api.side_thread import LONG_TEXT, SideThread
@@ -59,6 +67,16 @@ ItemEncoding = TypeVar("ItemEncoding", bound=EncodedItem[Any])
 _encoder = msgspec.json.Encoder()
 CHARACTERS_PER_TOKEN = 8  # at most, as a rule: more than this is certain enough to refuse before it is encoded
 WORTH_A_CHECK = 500  # characters: fewer are encoded in the time that it takes
+
+
+class WholeAnswer(NamedTuple):
+    """Body of an answer that is sent at once, and its media type."""
+
+    body: bytes
+    media_type: str
+
+
+TaskAnswer = WholeAnswer | ASGIStreamingResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -181,10 +199,10 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         length = sum([item.length for item in items])
         return max(1, int(self.cost_factor(data) * length / CHARACTERS_PER_TOKEN))
 
-    async def answer(self, data: Data, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def answer(self, data: Data, context: RequestContext) -> TaskAnswer:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
-        admitted, done = await self.run(await self.admit(data, request), request)
-        context, work = context_of(request), self.answer_work(data, admitted)
+        admitted, done = await self.run(await self.admit(data, context), context)
+        work = self.answer_work(data, admitted)
         admitted.record(context, done)
         answered_at = time.monotonic()
         if work <= LONG_TEXT:
@@ -192,12 +210,12 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         else:
             written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
         context.trace.add("write", since=answered_at, until=time.monotonic())
-        return ASGIResponse(body=written, media_type=self.media_type(data))
+        return WholeAnswer(written, self.media_type(data))
 
     async def run(
         self,
         admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer],
-        request: Request[Any, Any, Any],
+        context: RequestContext,
         *,
         accepted: bool = False,
     ) -> tuple[AdmittedRequest[Model, ItemEncoding, Row, Answer], Done[Answer]]:
@@ -207,15 +225,13 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         job = scheduler.enqueue(
             admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=accepted
         )
-        with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
+        with watching_for_disconnect(context.receive, lambda: scheduler.withdraw(job)):
             return admitted, await job.done
 
-    async def admit(
-        self, data: Data, request: Request[Any, Any, Any]
-    ) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
+    async def admit(self, data: Data, context: RequestContext) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
         """Check a request and encode its items. Raises the errors that refuse it."""
-        services, context = self.services, context_of(request)
-        timeout, priority = terms_of(request.headers, default_timeout_ms=services.default_timeout_ms)
+        services, priority = self.services, priority_of(context.headers)
+        timeout = timeout_of(context.headers, default_timeout_ms=services.default_timeout_ms)
         deadline = context.started_at + timeout
         served = self.find(data)
         context.model = served.name
@@ -279,10 +295,15 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
 def task_route(
     endpoint: TaskEndpoint[Any, Any, Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
 ) -> HTTPRouteHandler:
-    """Make the route of an endpoint; ``more`` are options of Litestar's."""
+    """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
 
-    async def handle(data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
-        return await endpoint.answer(data, request)
+    async def handle(data: Any, request: Request[Any, Any, Any]) -> Any:
+        answer = await endpoint.answer(data, context_of(request))
+        return (
+            ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])
+            if isinstance(answer, tuple)
+            else answer
+        )
 
     handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
     handle.__annotations__["data"] = cast("Any", JSONBody)[endpoint.request]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request
-from litestar.response.base import ASGIResponse
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import TaggedItem, TagOptions, tag_results
-from service.api.endpoint import Refusal, TaskEndpoint
+from service.api.context import RequestContext
+from service.api.endpoint import Refusal, TaskAnswer, TaskEndpoint
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.tag_formats import (
     MEDIA_TYPES,
@@ -38,8 +37,8 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
     request = TagRequest
     response = TagResponse
 
-    async def answer(self, data: TagRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
-        return await super().answer(with_format(data, request), request)
+    async def answer(self, data: TagRequest, context: RequestContext) -> TaskAnswer:
+        return await super().answer(with_format(data, context.headers), context)
 
     def read(self, data: TagRequest, limits: Limits) -> list[InputItem]:
         return read_text_or_tokens(text=data.text, tokens=data.tokens, limits=limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from service.api.middleware import BEAT_SECONDS, EventLoopLag
+from service.api.loop_lag import BEAT_SECONDS, EventLoopLag
 from service.metrics import Metrics
 
 LATE_SECONDS = 0.05
