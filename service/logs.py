@@ -55,6 +55,9 @@ class BackgroundHandler(logging.Handler):
     own.
     """
 
+    _is_awake: bool  # whether the thread will look at the queue again without being told
+    _wanted: threading.Event
+
     def __init__(self, formatter: logging.Formatter, descriptor: int = STANDARD_ERROR) -> None:
         super().__init__()
         self.on_lost: Callable[[], None] = lambda: None
@@ -81,9 +84,9 @@ class BackgroundHandler(logging.Handler):
 
     def _start(self) -> None:
         self._waiting: deque[logging.LogRecord] = deque()
-        self._is_awake: bool = False  # whether the thread will look at the queue again without being told
+        self._is_awake = False
         self._is_writing = False
-        self._wanted: threading.Event = threading.Event()
+        self._wanted = threading.Event()
         self._counting = threading.Lock()
         threading.Thread(target=self._write_always, name="log", daemon=True).start()
 
