@@ -61,8 +61,7 @@ class App:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request; start and stop with the server."""
-        app = self.requests if scope["type"] == "http" else self.litestar
-        await app(scope, receive, send)
+        await self.requests(scope, receive, send)
 
 
 def create_app(

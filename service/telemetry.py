@@ -95,6 +95,11 @@ class Tracer:
         self._open_provider = open_provider  # in the process that serves: its thread would not survive a fork
         self._tracer: SpanTracer | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """Whether requests are traced."""
+        return self._tracer is not None
+
     def begin(self, headers: Headers) -> Trace:
         """Begin the trace of a request with these headers."""
         return NO_TRACE if self._tracer is None else SpanTrace(self._tracer, headers)

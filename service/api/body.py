@@ -15,7 +15,7 @@ import msgspec
 from litestar import Request
 from msgspec import inspect
 
-from service.api.body_budget import BodyBudget
+from service.api.body_budget import FREE_BYTES, BodyBudget
 from service.api.body_errors import STRING, explain
 from service.api.compression import content_size, decompress
 from service.api.context import RequestContext, context_of
@@ -54,10 +54,15 @@ class BodyReader:
 
     async def read_json(self, context: RequestContext, form: Any) -> Any:
         """Read a body that is declared as JSON into a type. Raises UnsupportedMediaTypeError and what ``read`` does."""
-        media_type = context.headers.get(b"content-type", JSON)
-        if media_type != JSON:
-            _check_media_type(media_type.decode("latin-1"))
-        return await self.read(context, form, partial(decode, max_values=self.max_values))
+        headers = context.headers
+        if headers.get(b"content-type", JSON) != JSON:
+            _check_media_type(headers[b"content-type"].decode("latin-1"))
+        if b"content-encoding" in headers or b"transfer-encoding" in headers:
+            return await self.read(context, form, self._decode)
+        body = await self._receive(context)
+        if len(body) <= LARGE:
+            return decode(body, form, self.max_values)
+        return await self._aside(self._decode, body, form)
 
     async def read(self, context: RequestContext, form: Any, decode_body: Decode) -> Any:
         """Read a body into a type. Raises UnsupportedEncodingError, MalformedRequestError, InvalidRequestError,
@@ -70,8 +75,13 @@ class BodyReader:
             self.budget.add(context, content)
             size = max(size, content)
             decode_body = partial(_decode_gzip, decode_body, self.max_bytes)
-        if size <= LARGE:
-            return decode_body(body, form)
+        return decode_body(body, form) if size <= LARGE else await self._aside(decode_body, body, form)
+
+    def _decode(self, body: bytes, form: Any) -> Any:
+        return decode(body, form, self.max_values)
+
+    async def _aside(self, decode_body: Decode, body: bytes, form: Any) -> Any:
+        """Decode a large body beside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, decode_body, body, form)
 
     async def _receive(self, context: RequestContext) -> bytes:
@@ -89,7 +99,8 @@ class BodyReader:
                         raise CallerLeftError("the connection closed before the body was complete")
                     chunk, is_whole = message.get("body", b""), not message.get("more_body")
                     context.request_bytes += len(chunk)
-                    self.budget.add(context, len(chunk))
+                    if context.request_bytes > FREE_BYTES:
+                        self.budget.add(context, context.request_bytes - context.held_bytes)
                     if context.request_bytes > self.max_bytes:
                         raise _too_large()
                     chunks.append(chunk)
@@ -126,7 +137,8 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
     is JSON of another form."""
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
-        _check_number(body, max_values)
+        if len(body) > LARGE:
+            _check_number(body, max_values)
         return decoder_of(form).decode(body)
     except _FAILURES as error:
         whole = _WHOLE_EXPECTED.fullmatch(str(error))
@@ -169,7 +181,7 @@ def _raw_fields(form: Any) -> msgspec.json.Decoder[Any]:
 def _check_number(body: bytes, max_values: int) -> None:
     """Raise InvalidRequestError if a body holds more texts, tokens and lists than a request within the limits may:
     decoded, they would take many times its size."""
-    if len(body) <= LARGE or body.count(b",") + body.count(b"[") <= max_values:
+    if body.count(b",") + body.count(b"[") <= max_values:
         return
     # Counted one by one: a search of all in one call would keep the interpreter's lock, and so stop the event loop.
     if sum(1 for _ in islice(_VALUE.finditer(body), max_values + 1)) > max_values:

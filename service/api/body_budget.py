@@ -21,7 +21,7 @@ class BodyBudget:
 
     def add(self, context: RequestContext, num_bytes: int) -> None:
         """Count more bytes of a request's body. Raises TooManyBodiesError if that is too much: they count until the
-        body is removed all the same, because they are still there."""
+        body is removed all the same, because they are still there. Only bodies of more than FREE_BYTES count."""
         before = context.held_bytes
         context.held_bytes = now = before + num_bytes
         if now <= FREE_BYTES:

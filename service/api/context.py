@@ -29,7 +29,7 @@ from service.telemetry import NO_TRACE, Trace, Tracer
 
 PRIORITY_HEADER = "X-Priority"
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
-_PRIORITY, _TIMEOUT = PRIORITY_HEADER.lower().encode(), TIMEOUT_HEADER.lower().encode()
+PRIORITY, TIMEOUT = PRIORITY_HEADER.lower().encode(), TIMEOUT_HEADER.lower().encode()
 MAX_TIMEOUT_MS = 3_600_000
 WATCH_AFTER_SECONDS = 0.05  # a watch costs a task; most answers are there before it would be worth one
 _NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")  # as in JSON
@@ -122,17 +122,14 @@ def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> RequestContext
 
 def timeout_of(headers: Mapping[bytes, bytes], *, default_timeout_ms: int) -> float:
     """Return the seconds that the timeout header names, or the default without a header. Raises InvalidRequestError."""
-    value = headers.get(_TIMEOUT)
+    value = headers.get(TIMEOUT)
     return (default_timeout_ms if value is None else _milliseconds(value.decode("latin-1"))) / 1000
 
 
 def priority_of(headers: Mapping[bytes, bytes]) -> Priority:
     """Return the priority that a request's headers ask for. Raises InvalidRequestError."""
-    named = headers.get(_PRIORITY)
-    if named is None:
-        return Priority.INTERACTIVE
     try:
-        return Priority(named.decode("latin-1"))
+        return Priority(headers.get(PRIORITY, b"interactive").decode("latin-1"))
     except ValueError:
         message = f"must be {' or '.join(each.value for each in Priority)}"
         raise InvalidRequestError.at(f"headers.{PRIORITY_HEADER}", message) from None
@@ -184,12 +181,12 @@ class RequestLog:
         given = headers.get(b"x-request-id", b"")
         self._lifecycle.in_flight += 1
         return RequestContext(
-            request_id=given.decode("ascii") if _SANE_ID.fullmatch(given) else new_request_id(),
+            request_id=given.decode("ascii") if given and _SANE_ID.fullmatch(given) else new_request_id(),
             headers=headers,
             receive=receive,
             caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(pairs)),
             method=method if method in _METHODS else OTHER_METHOD,
-            trace=NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(pairs),
+            trace=self._tracer.begin(pairs) if self._tracer.is_on and scope["path"] not in _QUIET_ROUTES else NO_TRACE,
         )
 
     def end(self, context: RequestContext, route: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
-from litestar import MediaType, Request, post
+from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -18,6 +18,8 @@ from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.access import AccessPolicy
 from service.api.context import (
+    PRIORITY,
+    TIMEOUT,
     RequestContext,
     context_of,
     priority_of,
@@ -170,13 +172,9 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     def refuse(self, refusal: Refusal, data: Data) -> Any:
         """Make the result of an item that cannot be encoded."""
 
-    def write(self, data: Data, model: ModelName, results: Sequence[Any]) -> bytes:
-        """Write the body of the answer."""
-        return _encoder.encode(self.response(model, results))
-
-    def media_type(self, data: Data) -> str:
-        """Return the media type of the answer."""
-        return MediaType.JSON
+    def write(self, data: Data, model: ModelName, results: Sequence[Any]) -> WholeAnswer:
+        """Write the answer."""
+        return WholeAnswer(_encoder.encode(self.response(model, results)), "application/json")
 
     def find(self, data: Data) -> ServedModel[Model, Row, Answer]:
         """Return the model that will answer. Raises NotReadyError or UnknownModelError."""
@@ -209,8 +207,9 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             written = self._write(data, admitted, done.answers)
         else:
             written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
-        context.trace.add("write", since=answered_at, until=time.monotonic())
-        return WholeAnswer(written, self.media_type(data))
+        if context.trace is not NO_TRACE:
+            context.trace.add("write", since=answered_at, until=time.monotonic())
+        return written
 
     async def run(
         self,
@@ -230,13 +229,15 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
 
     async def admit(self, data: Data, context: RequestContext) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
         """Check a request and encode its items. Raises the errors that refuse it."""
-        services, priority = self.services, priority_of(context.headers)
-        timeout = timeout_of(context.headers, default_timeout_ms=services.default_timeout_ms)
+        services, headers = self.services, context.headers
+        priority = priority_of(headers) if PRIORITY in headers else Priority.INTERACTIVE
+        default_ms = services.default_timeout_ms
+        timeout = timeout_of(headers, default_timeout_ms=default_ms) if TIMEOUT in headers else default_ms / 1000
         deadline = context.started_at + timeout
         served = self.find(data)
         context.model = served.name
         items = self.read(data, services.limits)
-        length, cost_factor = sum([item.length for item in items]), self.cost_factor(data)
+        length = sum([item.length for item in items])
         if length > WORTH_A_CHECK or services.access is not None:  # requests that would be refused are not counted
             tokens = self.estimated_cost(data, items, served)
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
@@ -252,7 +253,8 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             encoded, refused = await services.side_thread(
                 work, self._encode_all, items, data, served.predictor, deadline
             )
-        context.trace.add("encode", since=began_at, until=time.monotonic())
+        if context.trace is not NO_TRACE:
+            context.trace.add("encode", since=began_at, until=time.monotonic())
         return AdmittedRequest(
             served=served,
             items=encoded,
@@ -260,7 +262,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             deadline=deadline,
             priority=priority,
             length=length - sum([items[place].length for place in refused]),
-            cost_factor=cost_factor,
+            cost_factor=self.cost_factor(data),
         )
 
     def _encode_all(
@@ -285,7 +287,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
 
     def _write(
         self, data: Data, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], answers: Sequence[Answer]
-    ) -> bytes:
+    ) -> WholeAnswer:
         results = self.decode(admitted.served, data, admitted.items, answers)
         for place, refusal in admitted.refused.items():  # in order
             results.insert(place, self.refuse(refusal, data))

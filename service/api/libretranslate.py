@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.api.access import KEY_IN_BODY, OPEN
 from service.api.body import BodyReader, requests_by
 from service.api.context import RequestContext
-from service.api.endpoint import TaskAnswer, task_route
+from service.api.endpoint import TaskAnswer, WholeAnswer, task_route
 from service.api.form import FormRequest
 from service.api.operations import read_route
 from service.api.problems import LIBRETRANSLATE, libretranslate_problems
@@ -130,19 +130,20 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         check_at_most(data.num_hypotheses, data.beam_size, "alternatives", "the beam")
         return read_texts(data.text, limits, path="q")
 
-    def write(self, data: TranslateRequest, model: ModelName, results: Sequence[TranslateResult]) -> bytes:
+    def write(self, data: TranslateRequest, model: ModelName, results: Sequence[TranslateResult]) -> WholeAnswer:
         assert isinstance(data, CompatibleRequest)  # noqa: S101  # no other reaches this endpoint
         detected = DetectedLanguage(data.source)
         texts = [result.translation or "" for result in results]
         others = [_alternatives(result) for result in results]
         is_list = not isinstance(data.text, str)
-        return msgspec.json.encode(
+        answer = msgspec.json.encode(
             LibreTranslateAnswer(
                 translated_text=texts if is_list else texts[0],
                 detected_language=UNSET if not data.is_auto else [detected] * len(texts) if is_list else detected,
                 alternatives=UNSET if data.num_hypotheses == 1 else others if is_list else others[0],
             )
         )
+        return WholeAnswer(answer, "application/json")
 
 
 def libretranslate_route(endpoint: LibreTranslateEndpoint, reader: BodyReader) -> HTTPRouteHandler:

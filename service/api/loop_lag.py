@@ -16,19 +16,17 @@ class EventLoopLag:
     def __init__(self, metrics: Metrics) -> None:
         self.is_beating = False
         self._metrics = metrics
-        self._is_needed = False
+        self.is_needed = False  # set by every request that comes
 
-    def watch(self) -> None:
-        """Keep observing, because a request came."""
-        self._is_needed = True
-        if not self.is_beating:
-            self._beat(None)
+    def start(self) -> None:
+        """Begin to observe, because a request came."""
+        self._beat(None)
 
     def _beat(self, due: float | None) -> None:
         """Observe a timer that was due then, and set the next one if a request has come meanwhile."""
         now = time.monotonic()
         if due is not None:
             self._metrics.loop_lag_seconds.observe(max(0.0, now - due))
-        self.is_beating, self._is_needed = self._is_needed, False
+        self.is_beating, self.is_needed = self.is_needed, False
         if self.is_beating:
             asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat, now + BEAT_SECONDS)

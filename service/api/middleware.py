@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils import normalize_path
 
-from service.api.body_budget import BodyBudget
+from service.api.body_budget import FREE_BYTES, BodyBudget
 from service.api.browsers import AllowedHosts
 from service.api.context import RequestContext, RequestLog
 from service.api.load_limits import LoadLimits
@@ -52,36 +53,46 @@ class ContextMiddleware:
         self._lag = EventLoopLag(request_log.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = cast("HTTPScope", scope)
-        method, path = request["method"], request["path"]
-        limits, lifecycle = self._load_limits, self._lifecycle
-        context, route = self._request_log.begin(request, receive), None
-        request["state"] = {"context": context}
+        if scope["type"] != ScopeType.HTTP:  # the server starts or stops
+            await self._app(scope, receive, send)
+            return
+        limits, tasks, lifecycle = self._load_limits, self._tasks, self._lifecycle
+        context, route = self._request_log.begin(scope, receive), self._task_route(scope)
+        scope["state"] = {"context": context}
         try:
-            refusal: ServiceError | None = self._hosts.refusal(path, context.headers.get(b"host"))
-            if limits is not None and method == "POST" and refusal is None:
-                if path not in limits.paths:  # ``//tag/`` is answered like ``/tag``
-                    path = normalize_path(path)
-                if path in limits.paths:
-                    route = path
-                    self._lag.watch()
-                    refusal = limits.refusal(path, context, lifecycle.in_flight - 1)
+            refusal: ServiceError | None = self._hosts.refusal(scope["path"], context.headers.get(b"host"))
+            if refusal is None and limits is not None and route is not None:
+                refusal = limits.refusal(route, context, lifecycle.in_flight - 1)
             if refusal is not None:
-                await self._refuse(refusal, request, context, send)
-            elif route and self._tasks is not None and (endpoint := self._tasks.find(route, context)) is not None:
-                await self._tasks.answer(endpoint, request, context, send)
+                await self._refuse(refusal, scope, context, send)
+            elif tasks is not None and route is not None and tasks.take(route, context):
+                await tasks.answer(route, scope, context, send)
             else:
-                await self._app(scope, receive, with_headers(send, context, method, lifecycle))
+                await self._app(scope, receive, with_headers(send, context, scope["method"], lifecycle))
         except asyncio.CancelledError:
             if not lifecycle.is_ending:
                 raise
             if not context.status:  # of an answer that has begun no other can be made
-                await self._refuse(NotReadyError(TOO_LATE, retry_after_seconds=1), request, context, send)
+                await self._refuse(NotReadyError(TOO_LATE, retry_after_seconds=1), scope, context, send)
         finally:
-            if context.held_bytes:
+            if context.held_bytes > FREE_BYTES:
                 self._bodies.remove(context)
-            route = route or cast("dict[str, Any]", scope).get("path_template") or UNKNOWN_ROUTE
-            self._request_log.end(context, route)
+            template = cast("dict[str, Any]", scope).get("path_template")
+            self._request_log.end(context, route or template or UNKNOWN_ROUTE)
+
+    def _task_route(self, request: HTTPScope) -> str | None:
+        """Return the path of the task that a request asks for, if it does. ``//tag/`` is answered like ``/tag``."""
+        if request["method"] != "POST" or self._load_limits is None:
+            return None
+        path = request["path"]
+        if path not in self._load_limits.paths:
+            path = normalize_path(path)
+        if path not in self._load_limits.paths:
+            return None
+        self._lag.is_needed = True
+        if not self._lag.is_beating:
+            self._lag.start()
+        return path
 
     async def _refuse(self, error: ServiceError, request: HTTPScope, context: RequestContext, send: Send) -> None:
         await send_problem(request, with_headers(send, context, request["method"], self._lifecycle), error)

@@ -30,7 +30,7 @@ def with_root_path(app: ASGIApp, root_path: str) -> ASGIApp:
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         request = cast("dict[str, Any]", scope)
-        if f"{request['path']}/".startswith(prefix):
+        if request["type"] == "http" and f"{request['path']}/".startswith(prefix):
             request["path"] = request["path"][len(root_path) :] or "/"
             request["raw_path"] = request["path"].encode()
         await app(scope, receive, send)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from litestar.types import Message, Send
 
-from service.api.browsers import ANSWER_HEADERS, security_headers
+from service.api.browsers import security_headers
 from service.api.context import RequestContext
 from service.lifecycle import Lifecycle
 
-CLOSE_CONNECTION = ((b"connection", b"close"),)  # the next request should go to another process
+CLOSE_CONNECTION = (b"connection", b"close")  # the next request should go to another process
 
 
 def with_headers(send: Send, context: RequestContext, method: str, lifecycle: Lifecycle) -> Send:
@@ -21,28 +20,10 @@ def with_headers(send: Send, context: RequestContext, method: str, lifecycle: Li
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             context.status, headers = message["status"], message["headers"]
-            closing = CLOSE_CONNECTION if lifecycle.is_ending else ()
+            closing = [CLOSE_CONNECTION] if lifecycle.is_ending else []
             message["headers"] = [*headers, *security_headers(method, headers), *context.answer_headers(), *closing]
         elif method != "HEAD":
             context.answer_bytes += len(cast("dict[str, Any]", message).get("body", b""))
         await send(message)
 
     return send_with_headers
-
-
-async def send_whole(
-    send: Send,
-    context: RequestContext,
-    status: int,
-    headers: Sequence[tuple[bytes, bytes]],
-    body: bytes,
-    *,
-    lifecycle: Lifecycle,
-) -> None:
-    """Send the whole answer to a POST, likewise."""
-    context.status = status
-    closing = CLOSE_CONNECTION if lifecycle.is_ending else ()
-    all_headers = [*headers, *ANSWER_HEADERS, *context.answer_headers(), *closing]
-    await send({"type": "http.response.start", "status": status, "headers": all_headers})
-    context.answer_bytes = len(body)
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -12,11 +12,12 @@ from litestar.types import HTTPScope, Send
 
 from service.api.access import AccessPolicy
 from service.api.body import BodyReader
-from service.api.compression import MIN_BYTES, compress_aside, headers_of, takes_gzip
+from service.api.browsers import ANSWER_HEADERS
+from service.api.compression import GZIP, MIN_BYTES, VARY, compress_aside, takes_gzip
 from service.api.context import RequestContext
 from service.api.endpoint import TaskEndpoint, WholeAnswer
 from service.api.problems import write_failure
-from service.api.sending import send_whole, with_headers
+from service.api.sending import CLOSE_CONNECTION, with_headers
 from service.lifecycle import Lifecycle
 
 AnyEndpoint = TaskEndpoint[Any, Any, Any, Any, Any]
@@ -44,15 +45,13 @@ class TaskRoutes:
         self._lifecycle = lifecycle
         self._allows_origins = allows_origins
 
-    def find(self, path: str, context: RequestContext) -> AnyEndpoint | None:
-        """Return the endpoint that answers a POST to a path; None if Litestar does."""
-        if self._allows_origins and b"origin" in context.headers:
-            return None
-        return self._endpoints.get(path)
+    def take(self, route: str, context: RequestContext) -> bool:
+        """Return whether a request is answered here, and not by Litestar."""
+        return route in self._endpoints and not (self._allows_origins and b"origin" in context.headers)
 
-    async def answer(self, endpoint: AnyEndpoint, scope: HTTPScope, context: RequestContext, send: Send) -> None:
-        """Read a request, answer it, and send the answer or the problem that prevents it."""
-        status = 200
+    async def answer(self, route: str, scope: HTTPScope, context: RequestContext, send: Send) -> None:
+        """Read a request to an endpoint, answer it, and send the answer or the problem that prevents it."""
+        endpoint, status = self._endpoints[route], 200
         more_headers: Sequence[tuple[bytes, bytes]] = ()
         try:
             if self._access is not None:
@@ -60,15 +59,26 @@ class TaskRoutes:
             data = await self._reader.read_json(context, endpoint.request)
             answer = await endpoint.answer(data, context)
         except Exception as error:
-            status, media_type, body, more_headers = write_failure(error, context, endpoint.path)
-            answer = WholeAnswer(body, media_type)
-        if not isinstance(answer, WholeAnswer):
-            await answer(scope, context.receive, with_headers(send, context, "POST", self._lifecycle))
-            return
-        body, num_bytes = answer.body, None
+            status, media_type, body, more_headers = write_failure(error, context, route)
+        else:
+            if not isinstance(answer, WholeAnswer):
+                await answer(scope, context.receive, with_headers(send, context, "POST", self._lifecycle))
+                return
+            body, media_type = answer
         if len(body) >= MIN_BYTES and b"accept-encoding" in context.headers and takes_gzip(scope["headers"]):
             body = await compress_aside(body)
-            num_bytes = len(body)
-        headers = [(b"content-type", answer.media_type.encode()), (b"content-length", b"%d" % len(answer.body))]
-        headers = headers_of([*headers, *more_headers], num_bytes=num_bytes)
-        await send_whole(send, context, status, headers, body, lifecycle=self._lifecycle)
+            more_headers = [*more_headers, GZIP]
+        context.status = status
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", b"%d" % len(body)),
+            VARY,
+            *more_headers,
+            *ANSWER_HEADERS,
+            *context.answer_headers(),
+        ]
+        if self._lifecycle.is_ending:
+            headers.append(CLOSE_CONNECTION)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        context.answer_bytes = len(body)
+        await send({"type": "http.response.body", "body": body, "more_body": False})
