@@ -11,6 +11,7 @@ with every one of them and those that come later stand behind what it has reache
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Generic, TypeVar
@@ -40,14 +41,12 @@ class VirtualClock:
         self.now += cost / (self.shares or 1.0)
 
 
+@dataclass(slots=True, eq=False)
 class TicketHeap:
     """Heap of tickets in which a cancelled one, whose row is None, stays until it comes up."""
 
-    __slots__ = ("_num_cancelled", "_tickets")
-
-    def __init__(self) -> None:
-        self._tickets: list[Ticket] = []
-        self._num_cancelled = 0
+    _tickets: list[Ticket] = field(default_factory=list)
+    _num_cancelled: int = 0
 
     def __len__(self) -> int:
         return len(self._tickets) - self._num_cancelled

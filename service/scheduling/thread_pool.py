@@ -190,7 +190,7 @@ class ThreadPool:
         self._length_mix.record(tokens, is_long=source.is_long, now=self._clock())
         if self._busy >= self.num_threads:
             self.is_wanted = self._is_thread_wanted()
-        elif sum([each.cells for each in self._ready()]) >= self._max_cells * (self.num_threads - self._busy):
+        elif self._ready_cells() >= self._max_cells * (self.num_threads - self._busy):
             self._fill()
         elif not self._is_scheduled:
             self._is_scheduled = True
@@ -224,7 +224,7 @@ class ThreadPool:
     def _next(self) -> WorkSource | None:
         """Return the source whose turn it is of all that may run now; if both kinds wait, one of the kind that did not
         start last."""
-        allowed = []
+        allowed: list[tuple[bool, tuple[float, int], WorkSource]] = []
         for source in list(self._waiting):
             if not source.num_waiting:  # its rows were dropped
                 del self._waiting[source]
@@ -236,9 +236,9 @@ class ThreadPool:
         """Whether some source could use a thread if a turn ended."""
         return any(source.needs_thread for source in self._waiting if not source.is_long or self._may_run_long())
 
-    def _ready(self) -> list[WorkSource]:
-        """Return the sources that have a row and may run one now."""
-        return [source for source in self._waiting if source.num_waiting and self._has_room(source)]
+    def _ready_cells(self) -> int:
+        """Return the tokens of the sources that have a row and may run one now."""
+        return sum([each.cells for each in self._waiting if each.num_waiting and self._has_room(each)])
 
     def _has_room(self, source: WorkSource) -> bool:
         """Whether a source may start a run now.
