@@ -21,6 +21,7 @@ GATHER_SECONDS = 0.01
 FLUSH_SECONDS = 1.0  # at the end of the process, for lines that still wait
 STANDARD_ERROR = 2
 _encoder = msgspec.json.Encoder(enc_hook=str)
+_REQUEST = vars(logging.LogRecord("", logging.INFO, __file__, 0, "request", (), None))  # of the line of a request
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -164,8 +165,8 @@ def name_worker(number: int) -> None:
 
 def log_request(log: logging.Logger, fields: Mapping[str, Any]) -> None:
     """Do what ``log.info("request", extra=fields)`` does, without its costly search for the calling line."""
-    record = logging.LogRecord(log.name, logging.INFO, __file__, 0, "request", (), None)
-    record.__dict__.update(fields)
+    record = object.__new__(logging.LogRecord)
+    record.__dict__ = {**_REQUEST, "name": log.name, "created": time.time(), **fields}
     log.handle(record)
 
 

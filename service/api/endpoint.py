@@ -262,7 +262,6 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             deadline=deadline,
             priority=priority,
             length=length - sum([items[place].length for place in refused]),
-            cost_factor=self.cost_factor(data),
         )
 
     def _encode_all(

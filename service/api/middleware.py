@@ -13,8 +13,7 @@ from litestar.utils import normalize_path
 from service.api.body_budget import FREE_BYTES, BodyBudget
 from service.api.browsers import AllowedHosts
 from service.api.context import RequestContext, RequestLog
-from service.api.load_limits import LoadLimits
-from service.api.loop_lag import EventLoopLag
+from service.api.load import EventLoopLag, LoadLimits
 from service.api.problems import send_problem
 from service.api.sending import with_headers
 from service.api.task_routes import TaskRoutes
@@ -91,7 +90,7 @@ class ContextMiddleware:
             return None
         self._lag.is_needed = True
         if not self._lag.is_beating:
-            self._lag.start()
+            self._lag.beat()
         return path
 
     async def _refuse(self, error: ServiceError, request: HTTPScope, context: RequestContext, send: Send) -> None:

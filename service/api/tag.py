@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import TaggedItem, TagOptions, tag_results
@@ -25,6 +26,8 @@ from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
 from service.text.tokenizer import Sentence, join_words, split_sentences
+
+_encoder = msgspec.json.Encoder()
 
 
 class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
@@ -76,8 +79,8 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         return refused_doc(result) if data.format == "spacy" else result
 
     def write(self, data: TagRequest, model: ModelName, results: Sequence[Any]) -> WholeAnswer:
-        if data.format is None or data.format == "json":
-            return super().write(data, model, results)
+        if data.format is None:  # as a rule
+            return WholeAnswer(_encoder.encode(TagResponse(model, list(results))), "application/json")
         return WholeAnswer(write_results(data.format, model, results), MEDIA_TYPES[data.format])
 
 

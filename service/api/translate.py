@@ -55,7 +55,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
 
     async def admit(self, data: TranslateRequest, context: RequestContext) -> AdmittedTexts:
         """Check a request and encode its items. Raises the errors that refuse it."""
-        admitted = await super().admit(data, context)
+        admitted = replace(await super().admit(data, context), cost_factor=self.cost_factor(data))
         if data.attention:
             _check_weights(admitted.items)
         return admitted

@@ -243,7 +243,9 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         except Exception as error:  # any bug of a model must end here, or its thread would never be free again
             loop.call_soon_threadsafe(self._fail, source, rows, error)
         else:
-            loop.call_soon_threadsafe(self._finish, source, rows, answers, batch.cells, began_at, self._clock())
+            loop.call_soon_threadsafe(
+                self._finish, source, rows, answers, len(rows) * batch.ids.shape[1], began_at, self._clock()
+            )
 
     def _finish(
         self,

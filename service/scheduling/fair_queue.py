@@ -36,10 +36,6 @@ class VirtualClock:
         """Make the ticket of a row that arrives now. Of two at the same time the first to come is first."""
         return [self.now + offset, next(self._numbers), row]
 
-    def serve(self, cost: float) -> None:
-        """Go on by the cost of rows that were begun; their requests still count as waiting."""
-        self.now += cost / (self.shares or 1.0)
-
 
 @dataclass(slots=True, eq=False)
 class TicketHeap:
@@ -138,7 +134,8 @@ class FairQueue(Generic[AnyRow]):
 
     def _serve(self, rows: Sequence[AnyRow]) -> None:
         """Let the clock go on by rows that were removed to be run."""
-        self._clock.serve(sum([row.cost for row in rows]))  # while those it is shared with still count as waiting
+        # The clock goes on while those that it is shared with still count as waiting.
+        self._clock.now += sum([row.cost for row in rows]) / (self._clock.shares or 1.0)
         for row in rows:
             self._count_off(row.job)
 

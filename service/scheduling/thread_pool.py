@@ -207,7 +207,8 @@ class ThreadPool:
     def _fill(self) -> None:
         self._is_scheduled = False
         while self._waiting and (source := self._next()) is not None:
-            taken = source.take(self._share(source), now=self._clock())
+            cells = self._max_cells if source.num_waiting < MIN_ROWS_TO_SPLIT else self._share(source)
+            taken = source.take(cells, now=self._clock())
             if not source.num_waiting:
                 self._waiting.pop(source, None)
             if taken:
@@ -224,6 +225,10 @@ class ThreadPool:
     def _next(self) -> WorkSource | None:
         """Return the source whose turn it is of all that may run now; if both kinds wait, one of the kind that did not
         start last."""
+        if len(self._waiting) == 1:  # as a rule
+            (source,) = self._waiting
+            if source.num_waiting and not source.takes_turns:
+                return source if self._has_room(source) else None
         allowed: list[tuple[bool, tuple[float, int], WorkSource]] = []
         for source in list(self._waiting):
             if not source.num_waiting:  # its rows were dropped

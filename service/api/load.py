@@ -1,14 +1,19 @@
-"""Limits of what may be asked of a busy service, checked before a body is read."""
+"""Load of the service: limits that refuse requests before their bodies are read, and the lag of the event loop."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
 from service.api.context import RequestContext, timeout_of
 from service.errors import InvalidRequestError, OverloadedError
+from service.metrics import Metrics
 from service.scheduling.scheduler import SHARE_OF_DEADLINE, retry_seconds
+
+BEAT_SECONDS = 0.01  # between two looks at the event loop's lag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,3 +48,21 @@ class LoadLimits:
                         retry_after_seconds=retry_seconds(wait - allowed),
                     )
         return None
+
+
+class EventLoopLag:
+    """Observes how late a timer of the event loop is. It runs only while there are requests: an idle service sleeps."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.is_beating = False
+        self._metrics = metrics
+        self.is_needed = False  # set by every request that comes
+
+    def beat(self, due: float | None = None) -> None:
+        """Observe a timer that was due then, or begin to, and set the next one if a request has come meanwhile."""
+        now = time.monotonic()
+        if due is not None:
+            self._metrics.loop_lag_seconds.observe(max(0.0, now - due))
+        self.is_beating, self.is_needed = self.is_needed, False
+        if self.is_beating:
+            asyncio.get_running_loop().call_later(BEAT_SECONDS, self.beat, now + BEAT_SECONDS)
