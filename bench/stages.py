@@ -3,7 +3,8 @@
 The service runs in this process with one worker, as ``python -m service`` would, and a client in another process keeps
 its connections busy with single sentences. After every millisecond of CPU time each thread's CPU clock is read, and the
 time since then is charged to the stage of the innermost frame of a file that is named in ``STAGES``. What belongs to no
-such frame is the event loop's own: callbacks, wake-ups and system calls of uvloop.
+such frame is uvloop's own, or a thread's that waits for work. A thread that has just computed a graph is found where it
+waits for the interpreter's lock or for the next batch, so that the model's stages are good for their sum only.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from types import FrameType
 
@@ -68,14 +70,14 @@ FUNCTIONS: Mapping[str, str] = {
     "TaskEndpoint.write": "answer",
 }
 PREDICTORS = "decoding"  # what else of service/predictors runs for a request
-REST = "event loop"
+REST = "waits, wake-ups, system calls"
 
 
 class StageSampler:
     """Signal handler that charges the CPU time of each thread to stages."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, Counter[str]] = defaultdict(Counter)  # of stages, by kind of thread
+        self.seconds: dict[str, dict[str, float]] = {}  # of stages, by kind of thread
         self._clocks: dict[int, int] = {}
         self._read: dict[int, float] = {}
 
@@ -100,7 +102,8 @@ class StageSampler:
             now = time.clock_gettime(clock)
             at = frame if thread is threading.main_thread() else frames[thread.ident]
             used = now - self._read.get(thread.ident, now)
-            self.seconds[kind_of(thread)][stage_of(at)] += used
+            stages = self.seconds.setdefault(kind_of(thread), defaultdict(float))
+            stages[stage_of(at)] += used
             self._read[thread.ident] = now
 
 
@@ -176,9 +179,9 @@ def print_stages(sampler: StageSampler, num_answers: int) -> None:
     print("| Thread | Stage | µs a request |")
     print("| --- | --- | ---: |")
     for kind, stages in sampler.seconds.items():
-        whole = 1e6 * stages.total() / num_answers
+        whole = 1e6 * sum(stages.values()) / num_answers
         total += whole
-        for stage, seconds in stages.most_common():
+        for stage, seconds in sorted(stages.items(), key=itemgetter(1), reverse=True):
             if (microseconds := 1e6 * seconds / num_answers) >= 1:
                 print(f"| {kind} | {stage} | {microseconds:.0f} |")
         print(f"| {kind} | together | {whole:.0f} |")

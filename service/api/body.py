@@ -53,38 +53,37 @@ class BodyReader:
     executor: Executor
 
     async def read_json(self, context: RequestContext, form: Any) -> Any:
-        """Read a body that is declared as JSON into a type. Raises UnsupportedMediaTypeError and what ``read`` does."""
+        """Read a body that is declared as JSON into a type. Raises what ``check_media_type``, ``receive`` and
+        ``decode`` do."""
         headers = context.headers
         if headers.get(b"content-type", JSON) != JSON:
-            _check_media_type(headers[b"content-type"].decode("latin-1"))
-        if b"content-encoding" in headers or b"transfer-encoding" in headers:
-            return await self.read(context, form, self._decode)
-        body = await self._receive(context)
-        if len(body) <= LARGE:
-            return decode(body, form, self.max_values)
-        return await self._aside(self._decode, body, form)
+            check_media_type(headers)
+        if b"content-encoding" not in headers and b"transfer-encoding" not in headers:  # as a rule
+            body = await self.receive(context)
+            if len(body) <= LARGE:
+                return decode(body, form, self.max_values)
+            return await self.decode(context, body, form, self.decode_json)
+        is_gzip(headers)  # for its errors
+        return await self.decode(context, await self.receive(context), form, self.decode_json)
 
-    async def read(self, context: RequestContext, form: Any, decode_body: Decode) -> Any:
-        """Read a body into a type. Raises UnsupportedEncodingError, MalformedRequestError, InvalidRequestError,
-        BodyTooLargeError, BodyTimeoutError, CallerLeftError or TooManyBodiesError."""
-        is_gzip = _is_gzip(context.headers)
-        body = await self._receive(context)
+    def decode_json(self, body: bytes, form: Any) -> Any:
+        """Decode JSON into a type. Raises what the function ``decode`` does."""
+        return decode(body, form, self.max_values)
+
+    async def decode(self, context: RequestContext, body: bytes, form: Any, decode_body: Decode) -> Any:
+        """Decode a body that was received, a large one beside the event loop. Raises UnsupportedEncodingError,
+        MalformedRequestError, InvalidRequestError, BodyTooLargeError or TooManyBodiesError."""
         size = len(body)
-        if is_gzip:
+        if is_gzip(context.headers):
             content = content_size(body, self.max_bytes)
             self.budget.add(context, content)
             size = max(size, content)
             decode_body = partial(_decode_gzip, decode_body, self.max_bytes)
-        return decode_body(body, form) if size <= LARGE else await self._aside(decode_body, body, form)
-
-    def _decode(self, body: bytes, form: Any) -> Any:
-        return decode(body, form, self.max_values)
-
-    async def _aside(self, decode_body: Decode, body: bytes, form: Any) -> Any:
-        """Decode a large body beside the event loop."""
+        if size <= LARGE:
+            return decode_body(body, form)
         return await asyncio.get_running_loop().run_in_executor(self.executor, decode_body, body, form)
 
-    async def _receive(self, context: RequestContext) -> bytes:
+    async def receive(self, context: RequestContext) -> bytes:
         """Receive a whole body. Raises MalformedRequestError if it is empty, BodyTimeoutError if it does not arrive in
         time, BodyTooLargeError, CallerLeftError or TooManyBodiesError."""
         if int(context.headers.get(b"content-length", b"0")) > self.max_bytes:
@@ -117,14 +116,24 @@ class JsonRequest(Request[Any, Any, Any]):
 
     reader: ClassVar[BodyReader]
 
-    async def json(self) -> Any:
-        """Decode the body. Raises what ``BodyReader.read_json`` does."""
-        field = self.route_handler.parsed_data_field
-        return await self.read(field.annotation if field else Any)
+    async def body(self) -> bytes:
+        """Return the body, which Litestar asks for twice. Raises what ``BodyReader.receive`` does."""
+        context = context_of(self)
+        if context.body is None:
+            context.body = await self.reader.receive(context)
+        return context.body
 
-    async def read(self, form: Any) -> Any:
-        """Read the body into a type."""
-        return await self.reader.read_json(context_of(self), form)
+    async def json(self) -> Any:
+        """Decode the body. Raises what ``check_media_type`` and ``BodyReader.decode`` do."""
+        field, decode_body = self.route_handler.parsed_data_field, self.decoder()
+        return await self.reader.decode(
+            context_of(self), await self.body(), field.annotation if field else Any, decode_body
+        )
+
+    def decoder(self) -> Decode:
+        """Return the function that decodes a body of this media type. Raises UnsupportedMediaTypeError."""
+        check_media_type(context_of(self).headers)
+        return self.reader.decode_json
 
 
 def requests_by(reader: BodyReader, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
@@ -208,7 +217,7 @@ def _decode_gzip(decode_body: Decode, max_bytes: int, body: bytes, form: Any) ->
     return decode_body(decompress(body, max_bytes), form)
 
 
-def _is_gzip(headers: Mapping[bytes, bytes]) -> bool:
+def is_gzip(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether the body is compressed. Raises UnsupportedEncodingError if it is so in another way."""
     if headers.get(b"transfer-encoding", CHUNKED).lower() != CHUNKED:
         raise UnsupportedEncodingError("the transfer is compressed; compress the body, with Content-Encoding: gzip")
@@ -221,8 +230,9 @@ def _is_gzip(headers: Mapping[bytes, bytes]) -> bool:
     return coding != IDENTITY
 
 
-def _check_media_type(declared: str) -> None:
+def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     """Raise UnsupportedMediaTypeError unless the body is declared as JSON; no declaration counts as JSON."""
+    declared = headers.get(b"content-type", b"").decode("latin-1")
     media_type, _, options = declared.partition(";")
     media_type, charset = media_type.strip().lower(), _CHARSET.search(f";{options}")
     is_json = media_type == "application/json" or media_type.endswith("+json") or not declared

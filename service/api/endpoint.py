@@ -298,7 +298,7 @@ def task_route(
 ) -> HTTPRouteHandler:
     """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
 
-    async def handle(data: Any, request: Request[Any, Any, Any]) -> Any:
+    async def handle(data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
         answer = await endpoint.answer(data, context_of(request))
         return (
             ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])

@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-from service.api.body import JsonRequest, fields_of
+from service.api.body import Decode, JsonRequest, fields_of
 from service.api.body_errors import explain
-from service.api.context import context_of
 from service.errors import MalformedRequestError
 
 FORM = "application/x-www-form-urlencoded"
@@ -24,10 +23,8 @@ _STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 class FormRequest(JsonRequest):
     """Request whose body is JSON or a form."""
 
-    async def read(self, form: Any) -> Any:
-        if self.content_type[0] == FORM:
-            return await self.reader.read(context_of(self), form, decode_form)
-        return await super().read(form)
+    def decoder(self) -> Decode:
+        return decode_form if self.content_type[0] == FORM else super().decoder()
 
 
 def decode_form(body: bytes, form: Any) -> Any:
