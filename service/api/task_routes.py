@@ -1,6 +1,6 @@
 """Routes of the tasks, answered straight from ASGI: Litestar describes them and answers everything else.
 
-Litestar's routing, request and response cost a short request more than reading it (ADR 31).
+Litestar's routing, request and response cost a short request more than reading it (ADR 18).
 """
 
 from __future__ import annotations
