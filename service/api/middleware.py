@@ -56,11 +56,11 @@ class ContextMiddleware:
             await self._app(scope, receive, send)
             return
         limits, tasks, lifecycle = self._load_limits, self._tasks, self._lifecycle
-        context, route = self._request_log.begin(scope, receive), self._task_route(scope)
-        scope["state"] = {"context": context}
+        context, route = self._request_log.begin(scope, receive), None
+        scope.setdefault("state", {})["context"] = context
         try:
             refusal: ServiceError | None = self._hosts.refusal(scope["path"], context.headers.get(b"host"))
-            if refusal is None and limits is not None and route is not None:
+            if refusal is None and limits is not None and (route := self._task_route(scope)) is not None:
                 refusal = limits.refusal(route, context, lifecycle.in_flight - 1)
             if refusal is not None:
                 await self._refuse(refusal, scope, context, send)
