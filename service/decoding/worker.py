@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from typing import ClassVar
 
 from service.decoding.queue import DecodeQueue, PendingSentence
@@ -145,9 +144,6 @@ class DecodeSource:
         for worker in workers:
             worker.is_running = True
         return workers
-
-    def run_seconds(self, taken: Sequence[DecodeWorker]) -> float:
-        return inf
 
     def _waiting(self) -> list[DecodeWorker]:
         """Return the paused workers, and an empty one if sentences wait that no worker is about to take."""

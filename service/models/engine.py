@@ -40,7 +40,7 @@ from service.predictors.predictor import Bounds, RowPredictor
 from service.predictors.translator import Translator
 from service.runtime.resources import available_cores, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
-from service.scheduling.thread_pool import LOOP_SECONDS, ThreadPool
+from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 
 # Nearly all objects of a request go by themselves. To look for the others as often as Python does by itself, with
@@ -270,13 +270,7 @@ def create_engine(
         registry=ModelRegistry(lifecycle),
         num_threads=num_threads,
         runs=runs,
-        thread_pool=ThreadPool(
-            runs,
-            num_threads=num_threads,
-            max_cells=settings.max_batch_cells,
-            # A worker that has no core for a second thread; another worker answers meanwhile.
-            loop_seconds=LOOP_SECONDS if settings.workers > 1 and num_threads == 1 and settings.device == "cpu" else 0,
-        ),
+        thread_pool=ThreadPool(runs, num_threads=num_threads, max_cells=settings.max_batch_cells),
         side_executor=ThreadPoolExecutor(1, thread_name_prefix="side"),
         reloading=asyncio.Lock(),
         preloaded=list(preloaded),

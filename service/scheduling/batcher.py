@@ -7,7 +7,6 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from math import inf
 from typing import ClassVar, Generic
 
 from service.errors import DeadlineExceededError
@@ -63,10 +62,6 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
             if row.job.deadline <= now:
                 row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
         return [row for row in rows if not row.job.done.done()]
-
-    def run_seconds(self, taken: Sequence[Row[Answer]]) -> float:
-        pace = self.throughput.pace
-        return pace * len(taken) * max([row.length for row in taken]) if pace else inf
 
     def take_batch(self, max_cells: int) -> list[Row[Answer]]:
         """Take at most ``max_cells`` padded cells, or one row that is longer; or no row if none waits."""

@@ -21,7 +21,6 @@ LONG_ROW_TOKENS = 128
 SHORT_SHARE_TO_KEEP_A_THREAD = 0.2
 HALF_LIFE_SECONDS = 1.0  # of arrivals, in the share of short rows
 SILENCE_SECONDS = 3.0  # after so long without a short row none is expected, whatever its share was
-LOOP_SECONDS = 0.01  # for which the event loop may be held up by a run
 MEMORY = 0.95  # weight that earlier runs keep at each new one, in the speed of a source
 
 
@@ -106,10 +105,6 @@ class WorkSource(Protocol):
         """Take the work of the next run; possibly none."""
         ...
 
-    def run_seconds(self, taken: Any) -> float:
-        """Estimate how long a run of what was taken holds its thread; infinite if that is not known."""
-        ...
-
 
 class ThreadPool:
     """Runs batches of all models on ``num_threads`` threads; an idle thread takes the row of least virtual time and its
@@ -123,9 +118,6 @@ class ThreadPool:
     Where rows wait beside sources that take turns, the two kinds start alternately, whatever their age: neither a long
     text that is translated nor a backlog of rows keeps the other from the threads.
 
-    A run that is expected to take ``loop_seconds`` at most is made on the event loop itself, after the callbacks that
-    are ready: on a thread it would wait for the interpreter's lock twice, and hold up the event loop all the same.
-
     All methods belong to the event loop's thread; ``num_idle`` and ``is_wanted`` may be read from any.
     """
 
@@ -135,7 +127,6 @@ class ThreadPool:
         *,
         num_threads: int,
         max_cells: int,
-        loop_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.num_threads = num_threads
@@ -143,7 +134,6 @@ class ThreadPool:
         self.clock = VirtualClock()  # of the rows of all sources
         self._executor = executor
         self._max_cells = max_cells
-        self._loop_seconds = loop_seconds
         self._clock = clock
         self._sources: set[WorkSource] = set()
         self._waiting: dict[WorkSource, None] = {}  # sources that have work waiting, and maybe some that have none left
@@ -215,11 +205,7 @@ class ThreadPool:
                 self._busy += 1
                 self._num_long += source.is_long
                 self._was_long, self._was_turn = source.is_long, source.takes_turns
-                loop = asyncio.get_running_loop()
-                if self._loop_seconds and source.run_seconds(taken) <= self._loop_seconds:
-                    loop.call_soon(source.work, source, taken, loop)
-                else:
-                    self._executor.submit(source.work, source, taken, loop)
+                self._executor.submit(source.work, source, taken, asyncio.get_running_loop())
         self.is_wanted = self._busy >= self.num_threads and self._is_thread_wanted()
 
     def _next(self) -> WorkSource | None:
@@ -256,8 +242,7 @@ class ThreadPool:
             return False
         if self._busy < self.num_threads:
             return True
-        is_staged = self._busy == self.num_threads and source.num_waiting >= MIN_ROWS_TO_STAGE
-        return is_staged and not self._loop_seconds and not self._is_turn_due()
+        return self._busy == self.num_threads and source.num_waiting >= MIN_ROWS_TO_STAGE and not self._is_turn_due()
 
     def _may_run_long(self) -> bool:
         if self.num_threads == 1 and self._is_short_waiting():

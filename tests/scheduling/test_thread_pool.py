@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from itertools import pairwise
 from typing import Any
 
@@ -369,27 +368,3 @@ def test_the_pace_follows_what_runs_take() -> None:
         for _ in range(200):
             throughput.learn(tokens=100, seconds=seconds)
         assert throughput.pace == pytest.approx(seconds / 100, rel=0.01)
-
-
-@pytest.mark.parametrize(("length", "is_on_loop"), [(SHORT, True), (8 * SHORT, False)])
-def test_a_run_that_is_expected_to_be_brief_is_made_on_the_event_loop(length: int, is_on_loop: bool) -> None:
-    """The first is not known to be; a longer one would hold the event loop up."""
-    threads: list[int] = []
-
-    def answer(batch: Batch) -> list[int]:
-        threads.append(threading.get_ident())
-        clock.now += 0.001 * batch.cells
-        return batch.ids[:, 0].tolist()
-
-    async def scenario(executor: Executor) -> None:
-        thread_pool = ThreadPool(executor, num_threads=1, max_cells=LONG, loop_seconds=0.001 * 2 * SHORT, clock=clock)
-        model = Batcher(answer, thread_pool=thread_pool, max_queued_cells=1000, metrics=Metrics(), clock=clock)
-        for size in (SHORT, length):
-            job = model.enqueue([np.ones(size, np.int32)], deadline=FOREVER)
-            assert (await asyncio.wait_for(job.done, 20)).answers == [1]
-
-    clock = FakeClock()
-    with ThreadPoolExecutor(1) as executor:
-        asyncio.run(scenario(executor))
-    here = threading.get_ident()
-    assert [thread == here for thread in threads] == [False, is_on_loop]
