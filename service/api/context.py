@@ -193,6 +193,7 @@ class RequestLog:
     def end(self, context: RequestContext, route: str) -> None:
         """Record a request that has been answered or given up."""
         self._lifecycle.in_flight -= 1
+        context.receive = receive_nothing  # which would hold the connection's request, and that the context
         metrics, total = self.metrics, time.monotonic() - context.started_at
         answers = self._answers.get((route, context.status))
         if answers is None:
