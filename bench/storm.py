@@ -12,7 +12,7 @@ from __future__ import annotations
 import select
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -20,12 +20,13 @@ from bench.client import Address, Connection
 from bench.open_loop import Arrival
 
 PATIENCE_SECONDS = 60.0
+LOST = 0  # in place of a status
 MAX_CONNECTIONS = 900  # ``select`` takes no file descriptor above 1,023
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The outcome of one request."""
+    """The outcome of one request; its status is LOST where the service closed the connection before the answer."""
 
     arrival: Arrival
     status: int
@@ -48,6 +49,11 @@ class Storm:
         return sum(reply.was_held for reply in self.replies)
 
     @property
+    def num_lost(self) -> int:
+        """Requests whose connection was closed or reset before they were answered."""
+        return sum(reply.status == LOST for reply in self.replies)
+
+    @property
     def lags(self) -> list[float]:
         """Milliseconds by which the client itself sent the others late."""
         return [1e3 * reply.sent_after for reply in self.replies if not reply.was_held]
@@ -59,15 +65,20 @@ class Storm:
 
 
 def storm(address: Address, arrivals: Sequence[Arrival], *, num_connections: int) -> Storm:
-    """Send every arrival (by time) when it is due, and wait for all answers.
+    """Send every arrival (by time) when it is due, and wait for all answers. A connection that the service closes in
+    mid-answer is one lost request, and is replaced.
 
-    Raises TimeoutError if no answer comes for a minute.
+    Raises TimeoutError if no answer comes for a minute, and OSError if the service accepts no connection.
     """
     with ExitStack() as stack:
-        connections = [stack.enter_context(Connection(address)) for _ in range(min(num_connections, MAX_CONNECTIONS))]
-        for connection in connections:
+
+        def connect() -> Connection:
+            connection = stack.enter_context(Connection(address))
             connection.socket.settimeout(None)
-        return _Weather(deque(connections), deque(arrivals)).rage()
+            return connection
+
+        connections = [connect() for _ in range(min(num_connections, MAX_CONNECTIONS))]
+        return _OpenLoop(deque(connections), deque(arrivals), connect).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +93,11 @@ class _Sent:
         return Reply(self.arrival, status, now - self.arrival.at, self.after, self.was_held)
 
 
-class _Weather:
-    """A storm under way. The connection that was idle last is used first, so that few are in use in calm weather."""
+class _OpenLoop:
+    """An open loop under way. The connection that was idle last is used first, so that few are in use at low load."""
 
-    def __init__(self, idle: deque[Connection], todo: deque[Arrival]) -> None:
-        self._idle, self._todo = idle, todo
+    def __init__(self, idle: deque[Connection], todo: deque[Arrival], connect: Callable[[], Connection]) -> None:
+        self._idle, self._todo, self._connect = idle, todo, connect
         self._busy: dict[Connection, _Sent] = {}
         self._storm = Storm()
         self._is_held = False  # the next arrival was due before there was a connection for it
@@ -96,13 +107,18 @@ class _Weather:
     def _now(self) -> float:
         return time.perf_counter() - self._started
 
-    def rage(self) -> Storm:
+    def run(self) -> Storm:
         cpu_started = time.process_time()
         while self._todo or self._busy:
             self._send_due()
             for connection in self._ready():
-                if connection.receive():
-                    self._note(connection)
+                try:
+                    is_whole = connection.receive()
+                except ConnectionError:
+                    self._lose(connection)
+                else:
+                    if is_whole:
+                        self._note(connection)
         self._storm.seconds = self._now
         self._storm.client_cpu_seconds = time.process_time() - cpu_started
         return self._storm
@@ -113,8 +129,11 @@ class _Weather:
                 self._is_held = True
                 return
             arrival, connection = self._todo.popleft(), self._idle.pop()
-            connection.send(arrival.request)
             self._busy[connection] = _Sent(arrival, now - arrival.at, self._is_held)
+            try:
+                connection.send(arrival.request)
+            except ConnectionError:
+                self._lose(connection)
         self._is_held = False
 
     def _ready(self) -> list[Connection]:
@@ -125,6 +144,12 @@ class _Weather:
         if not ready and not can_send:
             raise TimeoutError(f"no answer within {PATIENCE_SECONDS:.0f} s")
         return ready
+
+    def _lose(self, connection: Connection) -> None:
+        """Note that a request will not be answered, and replace its connection."""
+        self._storm.replies.append(self._busy.pop(connection).answered(LOST, now=self._now))
+        connection.socket.close()
+        self._idle.append(self._connect())
 
     def _note(self, connection: Connection) -> None:
         sent = self._busy.pop(connection)

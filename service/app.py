@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyRules, requests_by
+from service.api.body import BodyReader, requests_by
 from service.api.body_budget import BodyBudget
 from service.api.browsers import AllowedHosts, cross_origin
 from service.api.classify import ClassifyEndpoint
@@ -21,14 +21,17 @@ from service.api.context import RequestLog
 from service.api.endpoint import Services, task_route
 from service.api.generate import GenerateEndpoint
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
-from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
+from service.api.load import LoadLimits
+from service.api.middleware import ContextMiddleware
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes
 from service.api.problems import HANDLERS
+from service.api.proxies import with_plain_addresses, with_root_path
 from service.api.score import ScoreEndpoint
 from service.api.side_thread import MemoryReturn, SideThread
 from service.api.tag import TagEndpoint
+from service.api.task_routes import AnyEndpoint, TaskRoutes
 from service.api.translate import TranslateEndpoint
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
@@ -58,8 +61,7 @@ class App:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request; start and stop with the server."""
-        app = self.requests if scope["type"] == "http" else self.litestar
-        await app(scope, receive, send)
+        await self.requests(scope, receive, send)
 
 
 def create_app(
@@ -84,17 +86,18 @@ def create_app(
     access = AccessPolicy.of(settings)
     engine = create_engine(settings, open_session, preloaded, worker_metrics or Metrics(), access.reread_keys)
     engine.metrics.device.labels(device).set(1)
-    request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer)
+    request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer, lifecycle=engine.lifecycle)
     limits = request_limits(settings)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
-    rules = BodyRules(
+    reader = BodyReader(
         timeout_seconds=settings.body_timeout_seconds,
         max_bytes=settings.max_body_bytes,
         max_values=limits.max_values,
         budget=bodies,
         executor=engine.side_executor,
     )
-    tasks = task_routes(engine, access, rules)
+    endpoints = task_endpoints(engine, access)
+    tasks = [*map(task_route, endpoints), libretranslate_route(LibreTranslateEndpoint(endpoints[0].services), reader)]
     app = Litestar(
         route_handlers=[
             *tasks,
@@ -107,17 +110,29 @@ def create_app(
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
         before_request=access if access.is_needed else None,
         cors_config=cross_origin(settings.cors_origins),
-        request_class=requests_by(rules),
+        request_class=requests_by(reader),
         request_max_body_size=settings.max_body_bytes,
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
-    load_limits = load_limits_of(engine, tasks, needs_key=access.keys is not None)
+    middleware = ContextMiddleware(
+        CompressionMiddleware(app),
+        request_log=request_log,
+        lifecycle=engine.lifecycle,
+        bodies=bodies,
+        hosts=AllowedHosts.of(settings, settings.host),
+        load_limits=load_limits_of(engine, tasks, needs_key=access.keys is not None),
+        tasks=TaskRoutes(
+            endpoints,
+            reader=reader,
+            access=access if access.is_needed else None,
+            lifecycle=engine.lifecycle,
+            allows_origins=bool(settings.cors_origins),
+        ),
+    )
     return App(
         litestar=app,
-        requests=in_middlewares(
-            app, engine, request_log, AllowedHosts.of(settings, settings.host), bodies, load_limits
-        ),
+        requests=behind_proxies(middleware, settings),
         engine=engine,
         request_log=request_log,
     )
@@ -135,41 +150,34 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
         openapi_config=describe_api(request_limits(settings), needs_key=False),
         logging_config=None,
     )
+    middleware = ContextMiddleware(
+        CompressionMiddleware(admin),
+        request_log=app.request_log,
+        lifecycle=engine.lifecycle,
+        bodies=bodies,
+        hosts=hosts,
+    )
     return App(
         litestar=admin,
-        requests=in_middlewares(admin, engine, app.request_log, hosts, bodies),
+        requests=behind_proxies(middleware, settings),
         engine=engine,
         request_log=app.request_log,
     )
 
 
-def in_middlewares(
-    app: ASGIApp,
-    engine: Engine,
-    request_log: RequestLog,
-    hosts: AllowedHosts,
-    bodies: BodyBudget,
-    load_limits: LoadLimits | None = None,
-) -> ASGIApp:
-    """Wrap an application in what every request passes, from the inside to the outside."""
-    wrapped: Any = ContextMiddleware(
-        CompressionMiddleware(app),
-        request_log=request_log,
-        lifecycle=engine.lifecycle,
-        bodies=bodies,
-        hosts=hosts,
-        load_limits=load_limits,
-    )
-    if root_path := engine.settings.root_path:
-        wrapped = with_root_path(wrapped, root_path)
-    if trusted := engine.settings.trusted_proxies:
+def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Wrap an application in what the settings say of proxies before it, from the inside to the outside."""
+    wrapped: Any = app
+    if settings.root_path:
+        wrapped = with_root_path(wrapped, settings.root_path)
+    if trusted := settings.trusted_proxies:
         inner: Any = with_plain_addresses(wrapped)
         wrapped = ProxyHeadersMiddleware(inner, trusted_hosts=[str(network) for network in trusted])
     return cast("ASGIApp", wrapped)
 
 
-def task_routes(engine: Engine, access: AccessPolicy, rules: BodyRules) -> list[HTTPRouteHandler]:
-    """Make the routes that models answer."""
+def task_endpoints(engine: Engine, access: AccessPolicy) -> list[AnyEndpoint]:
+    """Make the endpoints that models answer."""
     settings = engine.settings
     services = Services(
         registry=engine.registry,
@@ -179,12 +187,11 @@ def task_routes(engine: Engine, access: AccessPolicy, rules: BodyRules) -> list[
         access=access if access.is_needed else None,
     )
     return [
-        task_route(TagEndpoint(services)),
-        task_route(ClassifyEndpoint(services)),
-        task_route(TranslateEndpoint(services)),
-        task_route(GenerateEndpoint(services)),
-        task_route(ScoreEndpoint(services)),
-        libretranslate_route(LibreTranslateEndpoint(services), rules),
+        TagEndpoint(services),
+        ClassifyEndpoint(services),
+        TranslateEndpoint(services),
+        GenerateEndpoint(services),
+        ScoreEndpoint(services),
     ]
 
 

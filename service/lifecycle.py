@@ -28,14 +28,11 @@ class Lifecycle:
 
     def __init__(self) -> None:
         self.phase = Phase.STARTING
+        self.is_accepting = False
+        self.is_ending = False  # callers had better go to another instance
         self.in_flight = 0
         self.is_live: Callable[[], bool] = lambda: True  # of several workers: whether all are, as far as is known
         self._decided = asyncio.Event()
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether callers had better go to another instance."""
-        return self.phase in _ENDING
 
     def open(self) -> None:
         """Become ready, after loading. A service that was asked to stop while it loaded stays closed."""
@@ -49,14 +46,14 @@ class Lifecycle:
         """Stop reporting that the service is ready, but still accept requests; a service that is still starting
         closes."""
         if self.phase is Phase.READY:
-            self.phase = Phase.LEAVING
+            self._enter(Phase.LEAVING)
         elif self.phase is Phase.STARTING:
             self.close()
 
     def close(self) -> None:
         """Accept no more requests, for good; those in flight may finish."""
         if self.phase is not Phase.FAILED:
-            self.phase = Phase.DRAINING
+            self._enter(Phase.DRAINING)
         self._decided.set()
 
     async def decided(self) -> Phase:
@@ -66,7 +63,7 @@ class Lifecycle:
 
     def check(self) -> None:
         """Raise NotReadyError unless requests are accepted."""
-        if self.phase not in _ACCEPTING:
+        if not self.is_accepting:
             raise self._not_ready()
 
     def check_live(self) -> None:
@@ -81,8 +78,12 @@ class Lifecycle:
 
     def _decide(self, phase: Phase) -> None:
         if self.phase is Phase.STARTING:
-            self.phase = phase
+            self._enter(phase)
         self._decided.set()
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.is_accepting, self.is_ending = phase in _ACCEPTING, phase in _ENDING
 
     def _not_ready(self) -> NotReadyError:
         return NotReadyError(f"the service is {self.phase.value}", retry_after_seconds=1)

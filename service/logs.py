@@ -6,20 +6,22 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from logging.handlers import QueueHandler, QueueListener
-from queue import Full, Queue
 from traceback import extract_tb
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 
 MAX_WAITING_LINES = 4096  # some MB
+MAX_LINES_AT_ONCE = 256  # in one write
+GATHER_SECONDS = 0.01
 FLUSH_SECONDS = 1.0  # at the end of the process, for lines that still wait
 STANDARD_ERROR = 2
 _encoder = msgspec.json.Encoder(enc_hook=str)
+_REQUEST = vars(logging.LogRecord("", logging.INFO, __file__, 0, "request", (), None))  # of the line of a request
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -45,15 +47,20 @@ class TextFormatter(logging.Formatter):
         return " ".join([time, record.levelname.lower(), record.getMessage(), *words])
 
 
-class BackgroundHandler(QueueHandler):
-    """Queues records for a thread that writes them to standard error, so that a pipe that nobody reads stops nothing.
+class BackgroundHandler(logging.Handler):
+    """Hands records to a thread that writes them to standard error, so that a pipe that nobody reads stops nothing.
 
-    A record that finds the queue full is lost: it is counted by ``on_lost``, and the log says how many were lost as
-    soon as lines can be written again. A forked process gets a queue and a thread of its own.
+    The thread gathers the lines of a few milliseconds and writes them together: to wake it for each would cost the
+    event loop more than the line. A record that finds the queue full is lost: it is counted by ``on_lost``, and the log
+    says how many were lost as soon as lines can be written again. A forked process gets a queue and a thread of its
+    own.
     """
 
+    _is_awake: bool  # whether the thread will look at the queue again without being told
+    _wanted: threading.Event
+
     def __init__(self, formatter: logging.Formatter, descriptor: int = STANDARD_ERROR) -> None:
-        super().__init__(Queue(MAX_WAITING_LINES))
+        super().__init__()
         self.on_lost: Callable[[], None] = lambda: None
         self._lines = formatter
         self._descriptor = descriptor
@@ -61,56 +68,60 @@ class BackgroundHandler(QueueHandler):
         self._start()
         os.register_at_fork(after_in_child=self._start)
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Return the record as it is: it stays in this process."""
-        return record
-
-    def enqueue(self, record: logging.LogRecord) -> None:
-        with suppress(Full):
-            self.queue.put_nowait(record)
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self._waiting) >= MAX_WAITING_LINES:
+            self._lose(1)
             return
-        self._lose()
+        self._waiting.append(record)
+        if not self._is_awake:
+            self._is_awake = True
+            self._wanted.set()
 
     def flush(self) -> None:
         """Wait a moment until all lines are written; called at the end of the process."""
-        queue = cast("Queue[Any]", self.queue)
-        with queue.all_tasks_done:
-            queue.all_tasks_done.wait_for(lambda: not queue.unfinished_tasks, FLUSH_SECONDS)
+        latest = time.monotonic() + FLUSH_SECONDS
+        while (self._is_awake or self._is_writing) and time.monotonic() < latest:
+            time.sleep(GATHER_SECONDS / 4)
 
     def _start(self) -> None:
-        self.queue = Queue(MAX_WAITING_LINES)
+        self._waiting: deque[logging.LogRecord] = deque()
+        self._is_awake = False
+        self._is_writing = False
+        self._wanted = threading.Event()
         self._counting = threading.Lock()
-        _Listener(self.queue, self._write).start()
+        threading.Thread(target=self._write_always, name="log", daemon=True).start()
 
-    def _lose(self) -> None:
+    def _lose(self, number: int) -> None:
         with self._counting:
-            self._num_lost += 1
-        self.on_lost()
+            self._num_lost += number
+        for _ in range(number):
+            self.on_lost()
 
-    def _write(self, record: logging.LogRecord) -> None:
-        """Write a record, on the thread; and how many were lost before it."""
+    def _write_always(self) -> None:
+        """Write the records that wait, whenever there are any, on the thread."""
+        while self._wanted.wait():
+            self._wanted.clear()
+            time.sleep(GATHER_SECONDS)
+            self._is_writing = True
+            self._is_awake = False  # from here on a record that is not seen below sets the event again
+            while self._waiting:
+                self._write([self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_LINES_AT_ONCE))])
+            self._is_writing = False
+
+    def _write(self, records: Sequence[logging.LogRecord]) -> None:
+        """Write records, and how many were lost before them."""
         try:
-            write_whole(self._descriptor, f"{self._lines.format(record)}\n".encode("utf-8", "backslashreplace"))
+            lines = "".join([f"{self._lines.format(record)}\n" for record in records])
+            write_whole(self._descriptor, lines.encode("utf-8", "backslashreplace"))
         except Exception:  # the reader has gone, the disk is full: whatever it is, the thread goes on
-            self._lose()
+            self._lose(len(records))
             return
         with self._counting:
             lost, self._num_lost = self._num_lost, 0
         if lost:
             said = logging.LogRecord(__name__, logging.WARNING, __file__, 0, "lines of this log were lost", (), None)
             said.lines = lost
-            self._write(said)
-
-
-class _Listener(QueueListener):
-    """Thread that passes the records of a queue to a function."""
-
-    def __init__(self, queue: Queue[Any], write: Callable[[logging.LogRecord], None]) -> None:
-        super().__init__(queue)
-        self._write = write
-
-    def handle(self, record: logging.LogRecord) -> None:
-        self._write(record)
+            self._write([said])
 
 
 def write_whole(descriptor: int, content: bytes) -> None:
@@ -154,8 +165,8 @@ def name_worker(number: int) -> None:
 
 def log_request(log: logging.Logger, fields: Mapping[str, Any]) -> None:
     """Do what ``log.info("request", extra=fields)`` does, without its costly search for the calling line."""
-    record = logging.LogRecord(log.name, logging.INFO, __file__, 0, "request", (), None)
-    record.__dict__.update(fields)
+    record = object.__new__(logging.LogRecord)
+    record.__dict__ = {**_REQUEST, "name": log.name, "created": time.time(), **fields}
     log.handle(record)
 
 

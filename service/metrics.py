@@ -49,6 +49,7 @@ class Metrics:
         self._plain_gauge = partial(Gauge, registry=registry)
         self._queues: list[QueueGauge] = []
         self._decoders: list[DecoderGauge] = []
+        self.num_in_flight: Callable[[], int] = lambda: 0  # the lifecycle knows
         self._declare_requests()
         self._declare_runs()
         self._declare_queues()
@@ -88,9 +89,7 @@ class Metrics:
         self.errors = self._counter("ribbon_errors", "Problems by kind.", ["kind"])
         self.lost_log_lines = count_lost_log_lines(self.registry)
         self.key_items = self._counter("ribbon_key_items", "Items answered by key.", ["key"])
-        self.in_flight = self._plain_gauge(
-            "ribbon_requests_in_flight", "Requests being answered.", multiprocess_mode="livesum"
-        )
+        self._gauge("ribbon_requests_in_flight", "Requests being answered.", lambda: float(self.num_in_flight()))
         stages = self._histogram(
             "ribbon_stage_seconds",
             "Time of one answered request in a stage: queue, model, total.",

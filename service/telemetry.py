@@ -94,6 +94,7 @@ class Tracer:
     def __init__(self, open_provider: Callable[[], TracerProvider] | None = None) -> None:
         self._open_provider = open_provider  # in the process that serves: its thread would not survive a fork
         self._tracer: SpanTracer | None = None
+        self.is_on = False  # whether requests are traced
 
     def begin(self, headers: Headers) -> Trace:
         """Begin the trace of a request with these headers."""
@@ -107,7 +108,7 @@ class Tracer:
             yield
             return
         provider = self._open_provider()
-        self._tracer = provider.get_tracer(NAME)
+        self._tracer, self.is_on = provider.get_tracer(NAME), True
         try:
             yield
         finally:

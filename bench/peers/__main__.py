@@ -28,7 +28,7 @@ from bench.open_loop import poisson
 from bench.peers.pipeline import BUNDLES
 from bench.peers.servers import PEERS, Running, Server, install_packages, ribbon
 from bench.process import ROOT
-from bench.storm import storm
+from bench.storm import LOST, storm
 from bench.workload import requests_of, sentences_for
 
 CONNECTIONS = {"one": 64, "many": 32, "idle": 1}
@@ -53,6 +53,7 @@ class Figures:
     late: float = 0.0  # share of the answers that came after it
     p99_ms: float = 0.0  # of the answers
     refused_p99_ms: float = 0.0
+    lost: int = 0  # requests there whose connection was closed before they were answered
 
 
 COLUMNS = {
@@ -66,6 +67,7 @@ COLUMNS = {
     "late": ("late", ".1%"),
     "p99_ms": ("p99 there, ms", ".0f"),
     "refused_p99_ms": ("p99 of refusals, ms", ".1f"),
+    "lost": ("lost there", ".0f"),
 }
 
 
@@ -116,13 +118,14 @@ def overload(running: Running, plan: Plan) -> Mapping[str, float]:
         if each.arrival.at >= WARM_UP_SECONDS
     ]
     answered = sorted(each.seconds for each in replies if each.status == 200)
-    refused = sorted(each.seconds - each.sent_after for each in replies if each.status != 200)
+    refused = sorted(each.seconds - each.sent_after for each in replies if each.status not in (200, LOST))
     good = sum(seconds <= DEADLINE_MS / 1000 for seconds in answered)
     return {
         "good_rps": good / plan.seconds,
         "late": 1 - good / max(1, len(answered)),
         "p99_ms": 1e3 * p99(answered),
         "refused_p99_ms": 1e3 * p99(refused),
+        "lost": sum(each.status == LOST for each in replies),
     }
 
 

@@ -113,8 +113,7 @@ def _check_wait(standing: Standing, items: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccessPolicy:
-    """Checks a request's key and rate limit; Litestar calls it before the handler, so before anything reads the
-    body."""
+    """Checks a request's key and rate limit before anything reads the body; Litestar calls it before a handler."""
 
     keys: ApiKeys | None  # none where nobody needs one
     items_per_second: float | None  # of callers whose key has no rate of its own; none where they have no limit
@@ -136,22 +135,24 @@ class AccessPolicy:
 
     async def __call__(self, request: Request[Any, Any, Any]) -> None:
         """Let a request pass. Raises UnauthorizedError or RateLimitedError."""
-        method, context = request.scope["method"], context_of(request)
-        is_open = method == "OPTIONS" or "open" in request.route_handler.opt
+        method = request.scope["method"]
+        self.check(context_of(request), method, is_open=method == "OPTIONS" or "open" in request.route_handler.opt)
+
+    def check(self, context: RequestContext, method: str, *, is_open: bool = False) -> None:
+        """Let a request pass. Raises UnauthorizedError or RateLimitedError."""
         if self.keys is not None and context.caller.key is None and not is_open:
-            raise _unauthorized(request)
+            raise _unauthorized(context)
         if method == "POST" and (allowance := self.allowance(context.caller.key)) is not None:
             self.limiter.check(context.caller.bucket, allowance)
 
-    def identify(self, request: Request[Any, Any, Any], key: str | None) -> None:
+    def identify(self, context: RequestContext, key: str | None) -> None:
         """Take a caller without a known key in the headers for the one whose key came in the body. Raises
         UnauthorizedError."""
-        context = context_of(request)
         if self.keys is None or context.caller.key is not None:
             return
         found = self.keys.find(key.encode()) if key is not None else None
         if found is None:
-            raise _unauthorized(request)
+            raise _unauthorized(context)
         context.caller = replace(context.caller, key=found)
 
     def take(self, context: RequestContext, items: int) -> None:
@@ -181,7 +182,7 @@ class AccessPolicy:
         return self.keys is not None or self.items_per_second is not None
 
 
-def _unauthorized(request: Request[Any, Any, Any]) -> UnauthorizedError:
-    sent = {"authorization", "x-api-key"} & request.headers.keys()
+def _unauthorized(context: RequestContext) -> UnauthorizedError:
+    sent = {b"authorization", b"x-api-key"} & context.headers.keys()
     what = "the key is not one that is let in" if sent else "this needs a key"
     return UnauthorizedError(f"{what}; send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`")

@@ -62,15 +62,19 @@ def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], options:
 
 
 def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) -> TagResult:
-    table = offset_table(item.text, options.unit)
+    table = None if options.unit == "codepoint" else offset_table(item.text, options.unit)
     sentences: list[SentenceAnswer] = []
     entities: list[EntityAnswer] = []
+    absent = repeat(UNSET)
     for encoding, row in zip(item.encodings, rows, strict=False):  # in this order: no row is read for nothing
         sentence = encoding.sentence
         starts, ends = sentence.starts, sentence.ends
         if table is not None:  # another unit than code points
             starts, ends = table[starts].tolist(), table[ends].tolist()
-        sentences.append(_sentence(sentence.words, starts, ends, row, options))
+        upos, xpos = (row.upos, row.xpos) if options.pos else (absent, absent)
+        # Columns are zipped by ``map``: a Python loop over tokens would be felt at a million tokens a minute.
+        columns = (sentence.words, starts, ends, upos, xpos, row.entity if options.ner else absent)
+        sentences.append(SentenceAnswer(starts[0], ends[-1], list(map(TokenAnswer, *columns))))
         if options.ner and row.spans:
             entities += _entities(item.text, sentence, starts, ends, row)
     return TagResult(
@@ -79,17 +83,6 @@ def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) ->
         item.truncated if options.truncated else UNSET,
         UNSET if sentences else "no_words",
     )
-
-
-def _sentence(
-    words: Sequence[str], starts: list[int], ends: list[int], row: TaggedRow, options: TagOptions
-) -> SentenceAnswer:
-    """Make a sentence's answer. Columns are zipped by ``map``: a Python loop over tokens would be felt at a million
-    tokens a minute."""
-    absent = repeat(UNSET)
-    upos, xpos = (row.upos, row.xpos) if options.pos else (absent, absent)
-    entity = row.entity if options.ner else absent
-    return SentenceAnswer(starts[0], ends[-1], list(map(TokenAnswer, words, starts, ends, upos, xpos, entity)))
 
 
 def _entities(

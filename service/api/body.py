@@ -13,15 +13,15 @@ from typing import Any, ClassVar
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import InternalServerException
 from msgspec import inspect
 
-from service.api.body_budget import BodyBudget
+from service.api.body_budget import FREE_BYTES, BodyBudget
 from service.api.body_errors import STRING, explain
 from service.api.compression import content_size, decompress
-from service.api.context import context_of
+from service.api.context import RequestContext, context_of
 from service.errors import (
     BodyTimeoutError,
+    BodyTooLargeError,
     CallerLeftError,
     InvalidRequestError,
     MalformedRequestError,
@@ -35,66 +35,110 @@ _FAILURES = (msgspec.MsgspecError, RecursionError, ValueError, InvalidRequestErr
 _WHOLE_EXPECTED = re.compile(r"Expected `int(?: \| null)?`, got `float` - at `\$\.(\w+)`")
 _FLOAT = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _VALUE = re.compile(STRING + rb"|\[")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BodyRules:
-    """Limits of reading a body, the budget of all bodies, and the executor that works on large ones."""
-
-    timeout_seconds: float
-    max_bytes: int  # of a compressed one, once it is decompressed
-    max_values: int  # texts, tokens and lists of them
-    budget: BodyBudget
-    executor: Executor
+_CHARSET = re.compile(r";\s*charset=\"?([^\s\";]*)", re.IGNORECASE)
+JSON, CHUNKED, IDENTITY = b"application/json", b"chunked", b"identity"
 
 
 Decode = Callable[[bytes, Any], Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BodyReader:
+    """Reads request bodies within limits and a budget of all bodies; large ones are decoded on the executor."""
+
+    timeout_seconds: float
+    max_bytes: int  # of a body as it came, and of a compressed one once it is decompressed
+    max_values: int  # texts, tokens and lists of them
+    budget: BodyBudget
+    executor: Executor
+
+    async def read_json(self, context: RequestContext, form: Any) -> Any:
+        """Read a body that is declared as JSON into a type. Raises what ``check_media_type``, ``receive`` and
+        ``decode`` do."""
+        headers = context.headers
+        if headers.get(b"content-type", JSON) != JSON:
+            check_media_type(headers)
+        if b"content-encoding" not in headers and b"transfer-encoding" not in headers:  # as a rule
+            body = await self.receive(context)
+            if len(body) <= LARGE:
+                return decode(body, form, self.max_values)
+            return await self.decode(context, body, form, self.decode_json)
+        is_gzip(headers)  # for its errors
+        return await self.decode(context, await self.receive(context), form, self.decode_json)
+
+    def decode_json(self, body: bytes, form: Any) -> Any:
+        """Decode JSON into a type. Raises what the function ``decode`` does."""
+        return decode(body, form, self.max_values)
+
+    async def decode(self, context: RequestContext, body: bytes, form: Any, decode_body: Decode) -> Any:
+        """Decode a body that was received, a large one beside the event loop. Raises UnsupportedEncodingError,
+        MalformedRequestError, InvalidRequestError, BodyTooLargeError or TooManyBodiesError."""
+        size = len(body)
+        if is_gzip(context.headers):
+            content = content_size(body, self.max_bytes)
+            self.budget.add(context, content)
+            size = max(size, content)
+            decode_body = partial(_decode_gzip, decode_body, self.max_bytes)
+        if size <= LARGE:
+            return decode_body(body, form)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, decode_body, body, form)
+
+    async def receive(self, context: RequestContext) -> bytes:
+        """Receive a whole body. Raises MalformedRequestError if it is empty, BodyTimeoutError if it does not arrive in
+        time, BodyTooLargeError, CallerLeftError or TooManyBodiesError."""
+        if int(context.headers.get(b"content-length", b"0")) > self.max_bytes:
+            raise _too_large()
+        chunks: list[bytes] = []
+        try:
+            async with asyncio.timeout(self.timeout_seconds):
+                is_whole = False
+                while not is_whole:
+                    message: Any = await context.receive()
+                    if message["type"] == "http.disconnect":
+                        raise CallerLeftError("the connection closed before the body was complete")
+                    chunk, is_whole = message.get("body", b""), not message.get("more_body")
+                    context.request_bytes += len(chunk)
+                    if context.request_bytes > FREE_BYTES:
+                        self.budget.add(context, context.request_bytes - context.held_bytes)
+                    if context.request_bytes > self.max_bytes:
+                        raise _too_large()
+                    chunks.append(chunk)
+        except TimeoutError as error:
+            seconds = self.timeout_seconds
+            raise BodyTimeoutError(f"the body was not complete {seconds:g} s after its headers") from error
+        if not context.request_bytes:
+            raise MalformedRequestError("the body is empty")
+        return b"".join(chunks)
+
+
 class JsonRequest(Request[Any, Any, Any]):
     """Litestar's request, whose ``json`` is already of the type that the endpoint's ``data`` asks for."""
 
-    rules: ClassVar[BodyRules]
+    reader: ClassVar[BodyReader]
 
     async def body(self) -> bytes:
-        """Read the whole body. Raises MalformedRequestError if it is empty although the endpoint reads one, and
-        BodyTimeoutError if it does not arrive in time."""
-        try:
-            async with asyncio.timeout(self.rules.timeout_seconds):
-                body = await super().body()
-        except TimeoutError as error:
-            seconds = self.rules.timeout_seconds
-            raise BodyTimeoutError(f"the body was not complete {seconds:g} s after its headers") from error
-        except InternalServerException as error:  # what Litestar raises when the caller hangs up while sending
-            raise CallerLeftError("the connection closed before the body was complete") from error
-        if not body and self.route_handler.parsed_data_field:
-            raise MalformedRequestError("the body is empty")
-        return body
+        """Return the body, which Litestar asks for twice. Raises what ``BodyReader.receive`` does."""
+        context = context_of(self)
+        if context.body is None:
+            context.body = await self.reader.receive(context)
+        return context.body
 
     async def json(self) -> Any:
-        """Decode the body. Raises UnsupportedMediaTypeError, UnsupportedEncodingError, MalformedRequestError,
-        InvalidRequestError, BodyTooLargeError or TooManyBodiesError."""
-        is_gzip, decode_body = _is_gzip(self), self.decoder()
-        body, field, rules = await self.body(), self.route_handler.parsed_data_field, self.rules
-        form, size = field.annotation if field else Any, len(body)
-        if is_gzip:
-            content = content_size(body, rules.max_bytes)
-            rules.budget.add(context_of(self), content)
-            size = max(size, content)
-            decode_body = partial(_decode_gzip, decode_body, rules.max_bytes)
-        if size <= LARGE:
-            return decode_body(body, form)
-        return await asyncio.get_running_loop().run_in_executor(rules.executor, decode_body, body, form)
+        """Decode the body. Raises what ``check_media_type`` and ``BodyReader.decode`` do."""
+        field, decode_body = self.route_handler.parsed_data_field, self.decoder()
+        return await self.reader.decode(
+            context_of(self), await self.body(), field.annotation if field else Any, decode_body
+        )
 
     def decoder(self) -> Decode:
         """Return the function that decodes a body of this media type. Raises UnsupportedMediaTypeError."""
-        _check_media_type(self)
-        return partial(decode, max_values=self.rules.max_values)
+        check_media_type(context_of(self).headers)
+        return self.reader.decode_json
 
 
-def requests_by(rules: BodyRules, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
-    """Make a request class of this kind that reads bodies by these rules."""
-    return type(kind.__name__, (kind,), {"__slots__": (), "rules": rules})
+def requests_by(reader: BodyReader, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
+    """Make a request class of this kind whose bodies this reader reads."""
+    return type(kind.__name__, (kind,), {"__slots__": (), "reader": reader})
 
 
 def decode(body: bytes, form: Any, max_values: int) -> Any:
@@ -102,7 +146,8 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
     is JSON of another form."""
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
-        _check_number(body, max_values)
+        if len(body) > LARGE:
+            _check_number(body, max_values)
         return decoder_of(form).decode(body)
     except _FAILURES as error:
         whole = _WHOLE_EXPECTED.fullmatch(str(error))
@@ -147,7 +192,7 @@ def _raw_fields(form: Any) -> msgspec.json.Decoder[Any]:
 def _check_number(body: bytes, max_values: int) -> None:
     """Raise InvalidRequestError if a body holds more texts, tokens and lists than a request within the limits may:
     decoded, they would take many times its size."""
-    if len(body) <= LARGE or body.count(b",") + body.count(b"[") <= max_values:
+    if body.count(b",") + body.count(b"[") <= max_values:
         return
     # Counted one by one: a search of all in one call would keep the interpreter's lock, and so stop the event loop.
     if sum(1 for _ in islice(_VALUE.finditer(body), max_values + 1)) > max_values:
@@ -174,22 +219,28 @@ def _decode_gzip(decode_body: Decode, max_bytes: int, body: bytes, form: Any) ->
     return decode_body(decompress(body, max_bytes), form)
 
 
-def _is_gzip(request: JsonRequest) -> bool:
+def is_gzip(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether the body is compressed. Raises UnsupportedEncodingError if it is so in another way."""
-    if request.headers.get("transfer-encoding", "chunked").lower() != "chunked":
+    if headers.get(b"transfer-encoding", CHUNKED).lower() != CHUNKED:
         raise UnsupportedEncodingError("the transfer is compressed; compress the body, with Content-Encoding: gzip")
-    coding = request.headers.get("content-encoding", "identity").lower()
-    if coding not in ("identity", "gzip", "x-gzip"):
+    coding = headers.get(b"content-encoding", IDENTITY)
+    if coding == IDENTITY:
+        return False
+    coding = coding.lower()
+    if coding not in (IDENTITY, b"gzip", b"x-gzip"):
         raise UnsupportedEncodingError("send the body as it is, or compressed with gzip, once")
-    return coding != "identity"
+    return coding != IDENTITY
 
 
-def _check_media_type(request: JsonRequest) -> None:
+def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     """Raise UnsupportedMediaTypeError unless the body is declared as JSON; no declaration counts as JSON."""
-    media_type, options = request.content_type
-    charset = options.get("charset", "utf-8").lower()
-    is_json = (
-        media_type == "application/json" or media_type.endswith("+json") or not request.headers.get("content-type")
-    )
-    if not is_json or charset not in ("utf-8", "utf8"):
+    declared = headers.get(b"content-type", b"").decode("latin-1")
+    media_type, _, options = declared.partition(";")
+    media_type, charset = media_type.strip().lower(), _CHARSET.search(f";{options}")
+    is_json = media_type == "application/json" or media_type.endswith("+json") or not declared
+    if not is_json or (charset and charset[1].lower() not in ("utf-8", "utf8")):
         raise UnsupportedMediaTypeError("send application/json in UTF-8")
+
+
+def _too_large() -> BodyTooLargeError:
+    return BodyTooLargeError("the body has more bytes than the service reads")

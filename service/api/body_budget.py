@@ -21,11 +21,13 @@ class BodyBudget:
 
     def add(self, context: RequestContext, num_bytes: int) -> None:
         """Count more bytes of a request's body. Raises TooManyBodiesError if that is too much: they count until the
-        body is removed all the same, because they are still there."""
-        self.held -= _counted(context.held_bytes)
-        context.held_bytes += num_bytes
-        self.held += _counted(context.held_bytes)
-        if context.held_bytes > FREE_BYTES and self.held > self._max_bytes:
+        body is removed all the same, because they are still there. Only bodies of more than FREE_BYTES count."""
+        before = context.held_bytes
+        context.held_bytes = now = before + num_bytes
+        if now <= FREE_BYTES:
+            return
+        self.held += now - max(before, FREE_BYTES)
+        if self.held > self._max_bytes:
             raise TooManyBodiesError(
                 f"the bodies of requests take {self._max_bytes} bytes already; send it again later, or less at once",
                 retry_after_seconds=1,
@@ -33,10 +35,6 @@ class BodyBudget:
 
     def remove(self, context: RequestContext) -> None:
         """Forget the body of a request that has ended, whatever became of it."""
-        self.held -= _counted(context.held_bytes)
+        self.held -= max(0, context.held_bytes - FREE_BYTES)
         if context.held_bytes > RETURNED_BYTES:
             self._memory_return.soon()
-
-
-def _counted(size: int) -> int:
-    return max(0, size - FREE_BYTES)

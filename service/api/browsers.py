@@ -30,7 +30,7 @@ _HOST = re.compile(r"(\[(?P<address>[^\]]+)\]|(?P<name>[^:\[\]]+))(:\d*)?")
 _ALL = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 # Data is not meant to be seen as a page; if it is, it may load and do nothing.
 _DATA = [*_ALL, (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")]
-_ANSWER = [*_DATA, (b"cache-control", b"no-store")]
+ANSWER_HEADERS = [*_DATA, (b"cache-control", b"no-store")]
 # A page has its scripts from here alone, and none written into it; the schema's writes its own styles.
 _PAGE_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -61,16 +61,15 @@ class AllowedHosts:
         """Return whether a Host header names an address, which no page can be bound to anew, or an allowed name."""
         return _is_allowed(host, self.names)
 
-    def refusal(self, path: str, headers: Headers) -> UnknownHostError | None:
+    def refusal(self, path: str, host: bytes | None) -> UnknownHostError | None:
         """Return the error that refuses a request addressed to a host that is not allowed. One without a Host header
         comes from no browser."""
-        for name, value in headers:
-            if name == b"host" and not _is_allowed(value.decode("latin-1"), self.names) and self.guards(path):
-                return UnknownHostError(
-                    "this service is not known under the host that the request names: ask it by its address, or let "
-                    "RIBBON_ALLOWED_HOSTS have the name"
-                )
-        return None
+        if host is None or _is_allowed(host.decode("latin-1"), self.names) or not self.guards(path):
+            return None
+        return UnknownHostError(
+            "this service is not known under the host that the request names: ask it by its address, or let "
+            "RIBBON_ALLOWED_HOSTS have the name"
+        )
 
     def guards(self, path: str) -> bool:
         """Return whether a path is answered for allowed hosts only."""
@@ -108,7 +107,7 @@ def security_headers(method: str, headers: Headers) -> Headers:
     """Return the headers that an answer gets in addition to its own; a page with a content security policy keeps
     that."""
     if method == "POST":
-        return _ANSWER
+        return ANSWER_HEADERS
     given = dict(headers)
     if b"content-security-policy" in given:
         return _ALL

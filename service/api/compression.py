@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, cast
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import BodyTooLargeError, MalformedRequestError
@@ -23,6 +24,8 @@ _GZIP_WINDOW = zlib.MAX_WBITS | 16  # which says that the format is gzip
 _COMPRESSIBLE = re.compile(rb"(text/(?!event-stream)|application/([\w.+-]+\+)?(json|yaml|javascript)|image/svg\+xml).*")
 _QUALITY = re.compile(r"q=(0(\.\d{0,3})?|1(\.0{0,3})?)")
 
+VARY, GZIP = (b"vary", b"Accept-Encoding"), (b"content-encoding", b"gzip")
+
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -33,6 +36,9 @@ class CompressionMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
         is_wanted = cast("Any", scope)["method"] != "HEAD" and takes_gzip(scope["headers"])
         start: Any = None
 
@@ -50,7 +56,7 @@ class CompressionMiddleware:
             if is_whole and is_compressible(begun["headers"]):
                 num_bytes = None
                 if is_wanted and len(body) >= MIN_BYTES:
-                    answer["body"] = body = await _compress(body)
+                    answer["body"] = body = await compress_aside(body)
                     num_bytes = len(body)
                 begun["headers"] = headers_of(begun["headers"], num_bytes=num_bytes)
             await send(begun)
@@ -64,7 +70,8 @@ def compress(body: bytes) -> bytes:
     return zlib.compress(body, LEVEL, _GZIP_WINDOW)
 
 
-async def _compress(body: bytes) -> bytes:
+async def compress_aside(body: bytes) -> bytes:
+    """Return the bytes as a gzip file; that of many is made beside the event loop."""
     return compress(body) if len(body) <= LARGE else await asyncio.to_thread(compress, body)
 
 
@@ -100,11 +107,11 @@ def headers_of(headers: Headers, *, num_bytes: int | None) -> list[tuple[bytes, 
 
     An entity tag becomes a weak one: the bytes are others (RFC 9110, section 8.8.3).
     """
-    varying = [*headers, (b"vary", b"Accept-Encoding")]
+    varying = [*headers, VARY]
     if num_bytes is None:
         return varying
     kept = [(name, weak(value) if name == b"etag" else value) for name, value in varying if name != b"content-length"]
-    return [*kept, (b"content-encoding", b"gzip"), (b"content-length", b"%d" % num_bytes)]
+    return [*kept, GZIP, (b"content-length", b"%d" % num_bytes)]
 
 
 def weak(etag: bytes) -> bytes:

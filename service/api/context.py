@@ -20,6 +20,7 @@ from litestar.types import Receive
 
 from service.errors import InvalidRequestError
 from service.keys import ApiKey, ApiKeys
+from service.lifecycle import Lifecycle
 from service.logs import log_request
 from service.metrics import Metrics
 from service.models.cards import ModelName
@@ -28,6 +29,7 @@ from service.telemetry import NO_TRACE, Trace, Tracer
 
 PRIORITY_HEADER = "X-Priority"
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
+PRIORITY, TIMEOUT = PRIORITY_HEADER.lower().encode(), TIMEOUT_HEADER.lower().encode()
 MAX_TIMEOUT_MS = 3_600_000
 WATCH_AFTER_SECONDS = 0.05  # a watch costs a task; most answers are there before it would be worth one
 _NUMBER = re.compile(r"[0-9]{1,16}(\.[0-9]{1,32})?([eE][+-]?[0-9]{1,3})?")  # as in JSON
@@ -71,11 +73,18 @@ def network_of(text: str) -> str:
     return str(address.ipv4_mapped or ip_network((int(address), NETWORK_BITS), strict=False))
 
 
+async def receive_nothing() -> Any:
+    """Receive from a connection that has closed."""
+    return {"type": "http.disconnect"}
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class RequestContext:
     """State of one request beside its body, filled in while it is answered."""
 
     request_id: str
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)  # of the request, the first of each name
+    receive: Receive = receive_nothing
     caller: Caller = NOBODY
     method: str = OTHER_METHOD
     trace: Trace = NO_TRACE
@@ -87,12 +96,13 @@ class RequestContext:
     items: int = 0
     tokens: int = 0
     more_headers: Sequence[tuple[bytes, bytes]] = ()
+    body: bytes | None = None  # where Litestar reads it
     request_bytes: int = 0  # of the body, as far as it was read
     held_bytes: int = 0  # of the body as it came and as it was decompressed, that the budget of bodies counts
     answer_bytes: int = 0  # as far as they were sent
     model: ModelName | None = None  # that was found for it
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
+    def answer_headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers of the answer that tell the request's id and where its time went."""
         timing = (
             f"queue;dur={1000 * self.queue_seconds:.2f}, model;dur={1000 * self.model_seconds:.2f}, "
@@ -111,18 +121,16 @@ def context_of(connection: ASGIConnection[Any, Any, Any, Any]) -> RequestContext
     return cast("RequestContext", connection.scope["state"]["context"])
 
 
-def timeout_of(value: str | None, *, default_timeout_ms: int) -> float:
+def timeout_of(headers: Mapping[bytes, bytes], *, default_timeout_ms: int) -> float:
     """Return the seconds that the timeout header names, or the default without a header. Raises InvalidRequestError."""
-    return (default_timeout_ms if value is None else _milliseconds(value)) / 1000
+    value = headers.get(TIMEOUT)
+    return (default_timeout_ms if value is None else _milliseconds(value.decode("latin-1"))) / 1000
 
 
-def terms_of(headers: Mapping[str, str], *, default_timeout_ms: int) -> tuple[float, Priority]:
-    """Return the seconds that a caller waits and the priority of the request, as its headers say. Raises
-    InvalidRequestError."""
-    timeout = timeout_of(headers.get(TIMEOUT_HEADER), default_timeout_ms=default_timeout_ms)
-    named = headers.get(PRIORITY_HEADER, Priority.INTERACTIVE.value)
+def priority_of(headers: Mapping[bytes, bytes]) -> Priority:
+    """Return the priority that a request's headers ask for. Raises InvalidRequestError."""
     try:
-        return timeout, Priority(named)
+        return Priority(headers.get(PRIORITY, b"interactive").decode("latin-1"))
     except ValueError:
         message = f"must be {' or '.join(each.value for each in Priority)}"
         raise InvalidRequestError.at(f"headers.{PRIORITY_HEADER}", message) from None
@@ -160,30 +168,38 @@ async def _wait_for_disconnect(receive: Receive, on_left: Callable[[], None]) ->
 class RequestLog:
     """Begins request contexts, and records their outcome."""
 
-    def __init__(self, *, metrics: Metrics, keys: ApiKeys | None, tracer: Tracer) -> None:
+    def __init__(self, *, metrics: Metrics, keys: ApiKeys | None, tracer: Tracer, lifecycle: Lifecycle) -> None:
         self.metrics = metrics
         self._keys = keys
         self._tracer = tracer
+        self._lifecycle = lifecycle
+        self._answers: dict[tuple[str, int], Any] = {}  # the counter of each route and status
 
-    def begin(self, scope: Any) -> RequestContext:
-        """Make the context of an ASGI scope, or of the parts that are known: method, path, headers, client."""
-        headers, method, client = scope["headers"], scope["method"], scope.get("client")
-        request_id = None
-        for name, value in headers:
-            if name == b"x-request-id" and _SANE_ID.fullmatch(value):
-                request_id = value.decode("ascii")
-                break
+    def begin(self, scope: Any, receive: Receive) -> RequestContext:
+        """Make the context of an ASGI scope; the request is in flight from now on."""
+        pairs, method, client = scope["headers"], scope["method"], scope.get("client")
+        headers: dict[bytes, bytes] = dict(reversed(pairs))
+        given = headers.get(b"x-request-id", b"")
+        self._lifecycle.in_flight += 1
         return RequestContext(
-            request_id=request_id or new_request_id(),
-            caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(headers)),
+            request_id=given.decode("ascii") if given and _SANE_ID.fullmatch(given) else new_request_id(),
+            headers=headers,
+            receive=receive,
+            caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(pairs)),
             method=method if method in _METHODS else OTHER_METHOD,
-            trace=NO_TRACE if scope["path"] in _QUIET_ROUTES else self._tracer.begin(headers),
+            trace=self._tracer.begin(pairs) if self._tracer.is_on and scope["path"] not in _QUIET_ROUTES else NO_TRACE,
         )
 
-    def record(self, context: RequestContext, route: str) -> None:
+    def end(self, context: RequestContext, route: str) -> None:
         """Record a request that has been answered or given up."""
+        self._lifecycle.in_flight -= 1
+        context.receive = receive_nothing  # which would hold the connection's request, and that the context
         metrics, total = self.metrics, time.monotonic() - context.started_at
-        metrics.requests.labels(route, str(context.status)).inc()
+        answers = self._answers.get((route, context.status))
+        if answers is None:
+            answers = metrics.requests.labels(route, str(context.status))
+            self._answers[route, context.status] = answers
+        answers.inc()
         if context.kind is not None:
             metrics.errors.labels(context.kind).inc()
         elif context.items:

@@ -6,17 +6,27 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
-from litestar import MediaType, Request, post
+from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
+from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.access import AccessPolicy
-from service.api.context import RequestContext, context_of, terms_of, trace_work, watching_for_disconnect
+from service.api.context import (
+    PRIORITY,
+    TIMEOUT,
+    RequestContext,
+    context_of,
+    priority_of,
+    timeout_of,
+    trace_work,
+    watching_for_disconnect,
+)
 from service.api.problems import PROBLEMS
 from service.api.schemas import Reason
 from service.api.side_thread import LONG_TEXT, SideThread
@@ -59,6 +69,16 @@ ItemEncoding = TypeVar("ItemEncoding", bound=EncodedItem[Any])
 _encoder = msgspec.json.Encoder()
 CHARACTERS_PER_TOKEN = 8  # at most, as a rule: more than this is certain enough to refuse before it is encoded
 WORTH_A_CHECK = 500  # characters: fewer are encoded in the time that it takes
+
+
+class WholeAnswer(NamedTuple):
+    """Body of an answer that is sent at once, and its media type."""
+
+    body: bytes
+    media_type: str
+
+
+TaskAnswer = WholeAnswer | ASGIStreamingResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,13 +172,9 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
     def refuse(self, refusal: Refusal, data: Data) -> Any:
         """Make the result of an item that cannot be encoded."""
 
-    def write(self, data: Data, model: ModelName, results: Sequence[Any]) -> bytes:
-        """Write the body of the answer."""
-        return _encoder.encode(self.response(model, results))
-
-    def media_type(self, data: Data) -> str:
-        """Return the media type of the answer."""
-        return MediaType.JSON
+    def write(self, data: Data, model: ModelName, results: Sequence[Any]) -> WholeAnswer:
+        """Write the answer."""
+        return WholeAnswer(_encoder.encode(self.response(model, results)), "application/json")
 
     def find(self, data: Data) -> ServedModel[Model, Row, Answer]:
         """Return the model that will answer. Raises NotReadyError or UnknownModelError."""
@@ -181,23 +197,24 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         length = sum([item.length for item in items])
         return max(1, int(self.cost_factor(data) * length / CHARACTERS_PER_TOKEN))
 
-    async def answer(self, data: Data, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def answer(self, data: Data, context: RequestContext) -> TaskAnswer:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
-        admitted, done = await self.run(await self.admit(data, request), request)
-        context, work = context_of(request), self.answer_work(data, admitted)
+        admitted, done = await self.run(await self.admit(data, context), context)
+        work = self.answer_work(data, admitted)
         admitted.record(context, done)
         answered_at = time.monotonic()
         if work <= LONG_TEXT:
             written = self._write(data, admitted, done.answers)
         else:
             written = await self.services.side_thread(work, self._write, data, admitted, done.answers)
-        context.trace.add("write", since=answered_at, until=time.monotonic())
-        return ASGIResponse(body=written, media_type=self.media_type(data))
+        if context.trace is not NO_TRACE:
+            context.trace.add("write", since=answered_at, until=time.monotonic())
+        return written
 
     async def run(
         self,
         admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer],
-        request: Request[Any, Any, Any],
+        context: RequestContext,
         *,
         accepted: bool = False,
     ) -> tuple[AdmittedRequest[Model, ItemEncoding, Row, Answer], Done[Answer]]:
@@ -207,20 +224,20 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         job = scheduler.enqueue(
             admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=accepted
         )
-        with watching_for_disconnect(request.receive, lambda: scheduler.withdraw(job)):
+        with watching_for_disconnect(context.receive, lambda: scheduler.withdraw(job)):
             return admitted, await job.done
 
-    async def admit(
-        self, data: Data, request: Request[Any, Any, Any]
-    ) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
+    async def admit(self, data: Data, context: RequestContext) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
         """Check a request and encode its items. Raises the errors that refuse it."""
-        services, context = self.services, context_of(request)
-        timeout, priority = terms_of(request.headers, default_timeout_ms=services.default_timeout_ms)
+        services, headers = self.services, context.headers
+        priority = priority_of(headers) if PRIORITY in headers else Priority.INTERACTIVE
+        default_ms = services.default_timeout_ms
+        timeout = timeout_of(headers, default_timeout_ms=default_ms) if TIMEOUT in headers else default_ms / 1000
         deadline = context.started_at + timeout
         served = self.find(data)
         context.model = served.name
         items = self.read(data, services.limits)
-        length, cost_factor = sum([item.length for item in items]), self.cost_factor(data)
+        length = sum([item.length for item in items])
         if length > WORTH_A_CHECK or services.access is not None:  # requests that would be refused are not counted
             tokens = self.estimated_cost(data, items, served)
             served.scheduler.check(deadline=deadline, tokens=tokens, priority=priority)
@@ -236,7 +253,8 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             encoded, refused = await services.side_thread(
                 work, self._encode_all, items, data, served.predictor, deadline
             )
-        context.trace.add("encode", since=began_at, until=time.monotonic())
+        if context.trace is not NO_TRACE:
+            context.trace.add("encode", since=began_at, until=time.monotonic())
         return AdmittedRequest(
             served=served,
             items=encoded,
@@ -244,7 +262,6 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             deadline=deadline,
             priority=priority,
             length=length - sum([items[place].length for place in refused]),
-            cost_factor=cost_factor,
         )
 
     def _encode_all(
@@ -269,7 +286,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
 
     def _write(
         self, data: Data, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], answers: Sequence[Answer]
-    ) -> bytes:
+    ) -> WholeAnswer:
         results = self.decode(admitted.served, data, admitted.items, answers)
         for place, refusal in admitted.refused.items():  # in order
             results.insert(place, self.refuse(refusal, data))
@@ -279,10 +296,15 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
 def task_route(
     endpoint: TaskEndpoint[Any, Any, Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
 ) -> HTTPRouteHandler:
-    """Make the route of an endpoint; ``more`` are options of Litestar's."""
+    """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
 
     async def handle(data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
-        return await endpoint.answer(data, request)
+        answer = await endpoint.answer(data, context_of(request))
+        return (
+            ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])
+            if isinstance(answer, tuple)
+            else answer
+        )
 
     handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
     handle.__annotations__["data"] = cast("Any", JSONBody)[endpoint.request]

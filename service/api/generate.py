@@ -6,16 +6,14 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import msgspec
-from litestar import Request
-from litestar.response.base import ASGIResponse
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import EVENT_STREAM, SCORE_DIGITS, event_stream
-from service.api.context import context_of
-from service.api.endpoint import AdmittedRequest, Refusal, TaskEndpoint
+from service.api.context import RequestContext
+from service.api.endpoint import AdmittedRequest, Refusal, TaskAnswer, TaskEndpoint
 from service.api.language_schemas import (
     DEFAULT_MAX_TOKENS,
     MAX_SEED,
@@ -103,13 +101,13 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
     def refuse(self, refusal: Refusal, data: GenerateRequest) -> GenerateResult:
         return GenerateResult(samples=[], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
-    async def answer(self, data: GenerateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def answer(self, data: GenerateRequest, context: RequestContext) -> TaskAnswer:
         """Answer at once or with a stream of events, before the first of which errors that refuse the request are
         raised."""
         if not data.stream:
-            return await super().answer(data, request)
-        stream = SampleStream.start(await self.admit(data, request), data)
-        return event_stream(stream.events(request))
+            return await super().answer(data, context)
+        stream = SampleStream.start(await self.admit(data, context), data)
+        return event_stream(stream.events(context))
 
 
 def _answer_tokens(data: GenerateRequest) -> int:
@@ -192,7 +190,7 @@ class SampleStream:
         stream.job.done.add_done_callback(stream._end)
         return stream
 
-    async def events(self, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    async def events(self, context: RequestContext) -> AsyncIterator[bytes]:
         """Yield the events, and withdraw the job if the caller disconnects, which cancels this generator."""
         try:
             for place, refusal in self.admitted.refused.items():
@@ -202,13 +200,13 @@ class SampleStream:
                     yield event
             if isinstance(arrived, Exception):
                 raise arrived
-            self.admitted.record(context_of(request), cast("Done[Samples]", arrived))
+            self.admitted.record(context, cast("Done[Samples]", arrived))
             yield _event("done", DoneEvent(self.admitted.served.name))
         except Exception as error:  # the status is sent: all that can be done is to say it
-            yield b"event: error\ndata: %b\n\n" % problem_event(error, context_of(request))
+            yield b"event: error\ndata: %b\n\n" % problem_event(error, context)
         finally:
             if not self.job.done.done():
-                context_of(request).kind = CallerLeftError.kind
+                context.kind = CallerLeftError.kind
                 self.admitted.served.scheduler.withdraw(self.job)
 
     def _end(self, done: asyncio.Future[Done[Samples]]) -> None:

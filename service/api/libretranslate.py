@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, post
+from litestar import post
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.access import KEY_IN_BODY, OPEN
-from service.api.body import BodyRules, requests_by
-from service.api.endpoint import task_route
+from service.api.body import BodyReader, requests_by
+from service.api.context import RequestContext
+from service.api.endpoint import TaskAnswer, WholeAnswer, task_route
 from service.api.form import FormRequest
 from service.api.operations import read_route
 from service.api.problems import LIBRETRANSLATE, libretranslate_problems
@@ -98,11 +98,11 @@ class LibreTranslateEndpoint(TranslateEndpoint):
     response = LibreTranslateAnswer
     answer_description = "The translations"
 
-    async def answer(self, data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def answer(self, data: Any, context: RequestContext) -> TaskAnswer:
         """Answer a LibreTranslateRequest."""
         if (access := self.services.access) is not None:
-            access.identify(request, data.api_key or None)
-        return await super().answer(self.translation_of(data), request)
+            access.identify(context, data.api_key or None)
+        return await super().answer(self.translation_of(data), context)
 
     def translation_of(self, data: LibreTranslateRequest) -> CompatibleRequest:
         """Return the same request in the words of /translate. A text without a translation fails it. Raises
@@ -130,28 +130,29 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         check_at_most(data.num_hypotheses, data.beam_size, "alternatives", "the beam")
         return read_texts(data.text, limits, path="q")
 
-    def write(self, data: TranslateRequest, model: ModelName, results: Sequence[TranslateResult]) -> bytes:
+    def write(self, data: TranslateRequest, model: ModelName, results: Sequence[TranslateResult]) -> WholeAnswer:
         assert isinstance(data, CompatibleRequest)  # noqa: S101  # no other reaches this endpoint
         detected = DetectedLanguage(data.source)
         texts = [result.translation or "" for result in results]
         others = [_alternatives(result) for result in results]
         is_list = not isinstance(data.text, str)
-        return msgspec.json.encode(
+        answer = msgspec.json.encode(
             LibreTranslateAnswer(
                 translated_text=texts if is_list else texts[0],
                 detected_language=UNSET if not data.is_auto else [detected] * len(texts) if is_list else detected,
                 alternatives=UNSET if data.num_hypotheses == 1 else others if is_list else others[0],
             )
         )
+        return WholeAnswer(answer, "application/json")
 
 
-def libretranslate_route(endpoint: LibreTranslateEndpoint, rules: BodyRules) -> HTTPRouteHandler:
+def libretranslate_route(endpoint: LibreTranslateEndpoint, reader: BodyReader) -> HTTPRouteHandler:
     """Make the route that translates."""
     return task_route(
         endpoint,
         problems=libretranslate_problems(),
         opt=KEY_IN_BODY,
-        request_class=requests_by(rules, FormRequest),
+        request_class=requests_by(reader, FormRequest),
         operation_id="CompatLibretranslateTranslateLibretranslate",
     )
 

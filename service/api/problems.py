@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ class Failure(NamedTuple):
     status: int
     media_type: str
     body: bytes
-    headers: dict[str, str]
+    headers: Sequence[tuple[bytes, bytes]]
 
 
 MEANINGS = {
@@ -97,9 +97,9 @@ PROBLEMS = problems(400, 401, 404, 408, 413, 415, 421, 422, 429, 431, 500, 503, 
 
 def on_exception(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer any failure of a handler, and what Litestar itself refuses: unknown paths, wrong methods, large bodies."""
-    failure = _write(error, context_of(request), request.scope["path"])
+    failure = write_failure(error, context_of(request), request.scope["path"])
     allowed = {"allow": _allowed(error)} if isinstance(error, MethodNotAllowedException) else {}
-    headers = failure.headers | allowed
+    headers = {name.decode(): value.decode() for name, value in failure.headers} | allowed
     return Response(failure.body, status_code=failure.status, media_type=failure.media_type, headers=headers)
 
 
@@ -109,16 +109,15 @@ HANDLERS: ExceptionHandlersMap = {Exception: on_exception}
 async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> None:
     """Send a problem where no handler of Litestar's can: before anything is read, or after the application has
     ended."""
-    failure = _write(error, scope["state"]["context"], scope["path"])
-    headers = {"content-type": failure.media_type, "content-length": str(len(failure.body)), **failure.headers}
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": failure.status, "headers": raw})
+    failure = write_failure(error, scope["state"]["context"], scope["path"])
+    own = [(b"content-type", failure.media_type.encode()), (b"content-length", b"%d" % len(failure.body))]
+    await send({"type": "http.response.start", "status": failure.status, "headers": [*own, *failure.headers]})
     await send({"type": "http.response.body", "body": failure.body, "more_body": False})
 
 
 def problem_event(error: Exception, context: RequestContext) -> bytes:
     """Return the problem that ends a stream which has begun, as JSON. Any error but a ServiceError is a bug."""
-    return _write(error, context).body
+    return write_failure(error, context).body
 
 
 LIBRETRANSLATE_MEANINGS = MEANINGS | {
@@ -161,13 +160,13 @@ def headers_of(error: ServiceError) -> dict[str, str]:
     return headers
 
 
-def _write(error: Exception, context: RequestContext, path: str = "") -> Failure:
+def write_failure(error: Exception, context: RequestContext, path: str = "") -> Failure:
     """Return what an exception is answered with, and record its kind in the context. The traceback is dropped: its
     frames hold the error and all of the request."""
     failure = _translate(error, context)
     error.with_traceback(None)
     context.kind = failure.kind
-    headers = headers_of(failure)
+    headers = [(name.lower().encode(), value.encode()) for name, value in headers_of(failure).items()]
     if path.startswith(LIBRETRANSLATE):
         status = LIBRETRANSLATE_STATUS.get(failure.status, failure.status)
         body = msgspec.json.encode(LibreTranslateError(_sendable(failure.detail)))

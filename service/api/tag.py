@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Request
-from litestar.response.base import ASGIResponse
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.api.answers import TaggedItem, TagOptions, tag_results
-from service.api.endpoint import Refusal, TaskEndpoint
+from service.api.context import RequestContext
+from service.api.endpoint import Refusal, TaskAnswer, TaskEndpoint, WholeAnswer
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
 from service.api.tag_formats import (
     MEDIA_TYPES,
@@ -20,12 +20,14 @@ from service.api.tag_formats import (
     with_format,
     write_results,
 )
-from service.api.validation import InputItem, read_text_or_tokens
+from service.api.validation import InputItem, read_texts, read_tokens
 from service.models.cards import Limits, ModelName
 from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
 from service.text.batch import Ids
 from service.text.tokenizer import Sentence, join_words, split_sentences
+
+_encoder = msgspec.json.Encoder()
 
 
 class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
@@ -38,17 +40,20 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
     request = TagRequest
     response = TagResponse
 
-    async def answer(self, data: TagRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
-        return await super().answer(with_format(data, request), request)
+    async def answer(self, data: TagRequest, context: RequestContext) -> TaskAnswer:
+        if data.format is not None or b"accept" in context.headers:
+            data = with_format(data, context.headers)
+        return await super().answer(data, context)
 
     def read(self, data: TagRequest, limits: Limits) -> list[InputItem]:
-        return read_text_or_tokens(text=data.text, tokens=data.tokens, limits=limits)
+        if data.tokens is None and data.text is not None:
+            return read_texts(data.text, limits)
+        return read_tokens(text=data.text, tokens=data.tokens, limits=limits)
 
     def encode(self, item: InputItem, data: TagRequest, model: Tagger) -> TaggedItem:
-        text, sentences = split(item)
+        text, sentences = (item.text, split_sentences(item.text)) if item.tokens is None else joined(item.tokens)
         kept = [model.shorten(sentence) for sentence in sentences] if data.truncate else sentences
-        encodings = [model.encode(sentence) for sentence in kept]
-        return TaggedItem.of(text, encodings, truncated=kept != sentences)
+        return TaggedItem.of(text, list(map(model.encode, kept)), truncated=kept != sentences)
 
     def decode(
         self,
@@ -73,18 +78,15 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         result = TagResult([], entities, reason=refusal.reason, detail=refusal.detail)
         return refused_doc(result) if data.format == "spacy" else result
 
-    def write(self, data: TagRequest, model: ModelName, results: Sequence[Any]) -> bytes:
-        return write_results(data.format, model, results)
+    def write(self, data: TagRequest, model: ModelName, results: Sequence[Any]) -> WholeAnswer:
+        if data.format is None:  # as a rule
+            return WholeAnswer(_encoder.encode(TagResponse(model, list(results))), "application/json")
+        return WholeAnswer(write_results(data.format, model, results), MEDIA_TYPES[data.format])
 
-    def media_type(self, data: TagRequest) -> str:
-        return MEDIA_TYPES[data.format or "json"]
 
-
-def split(item: InputItem) -> tuple[str, list[Sentence]]:
-    """Return the text that offsets index, and its sentences."""
-    if item.tokens is None:
-        return item.text, split_sentences(item.text)
-    if not item.tokens:
+def joined(tokens: Sequence[str]) -> tuple[str, list[Sentence]]:
+    """Return the text that the offsets of tokens index, and its sentences: one, or none without tokens."""
+    if not tokens:
         return "", []
-    text, sentence = join_words(item.tokens)
+    text, sentence = join_words(tokens)
     return text, [sentence]

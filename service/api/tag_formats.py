@@ -9,13 +9,14 @@ those that Stanza reads and writes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request
+from litestar import MediaType
 from litestar.datastructures.headers import Accept
 from msgspec import UNSET, Struct, UnsetType
 
@@ -33,7 +34,9 @@ from service.errors import InvalidRequestError
 from service.models.cards import ModelName
 
 CONLLU, SPACY_JSON = "text/x-conllu", "application/x-spacy+json"
-MEDIA_TYPES: Mapping[TagFormat, str] = {"json": MediaType.JSON, "conllu": CONLLU, "spacy": SPACY_JSON}
+FORMATS: Mapping[str, TagFormat] = {MediaType.JSON: "json", CONLLU: "conllu", SPACY_JSON: "spacy"}
+MEDIA_TYPES = {"json": MediaType.JSON.value, "conllu": f"{CONLLU}; charset=utf-8", "spacy": SPACY_JSON}
+_ASKS_FOR_FORMAT = re.compile(f"{re.escape(CONLLU)}|{re.escape(SPACY_JSON)}".encode())
 EMPTY = "_"  # a column of CoNLL-U without a value
 SPACE_TAG, SPACE_POS = "_SP", "SPACE"  # of spaCy's tokens that are white space
 
@@ -82,12 +85,12 @@ class SpacyResponse(Struct, frozen=True):
     results: list[SpacyDoc]
 
 
-def with_format(data: TagRequest, request: Request[Any, Any, Any]) -> TagRequest:
+def with_format(data: TagRequest, headers: Mapping[bytes, bytes]) -> TagRequest:
     """Return the request with the format that its Accept header asks for, if it names none itself. Raises
     InvalidRequestError if the format counts in code points and the request asks for another unit."""
-    accept = request.headers.get("accept", "")
-    if data.format is None and (CONLLU in accept or SPACY_JSON in accept):  # most name neither and are not parsed
-        data = msgspec.structs.replace(data, format=_accepted(accept))
+    accept = headers.get(b"accept")
+    if data.format is None and accept is not None and _ASKS_FOR_FORMAT.search(accept):
+        data = msgspec.structs.replace(data, format=_accepted(accept.decode("latin-1")))
     if data.format in ("conllu", "spacy") and data.offset_unit != "codepoint":
         raise InvalidRequestError.at("offset_unit", f"must be codepoint with the format {data.format}")
     return data
@@ -149,8 +152,8 @@ def spacy_entities(result: TagResult) -> list[SpacyEntity] | UnsetType:
 def _accepted(header: str) -> TagFormat:
     """Return the format that an Accept header prefers."""
     with suppress(OverflowError):  # which Litestar raises for q=inf
-        best = Accept(header).best_match(list(MEDIA_TYPES.values()))
-        return next((form for form, media_type in MEDIA_TYPES.items() if media_type == best), "json")
+        best = Accept(header).best_match(list(FORMATS))
+        return FORMATS.get(best or "", "json")
     return "json"
 
 

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from litestar import Request
-from litestar.response.base import ASGIResponse
-
 from service.api.answers import EVENT_STREAM, event_stream
-from service.api.endpoint import Refusal, TaskEndpoint
+from service.api.context import RequestContext
+from service.api.endpoint import Refusal, TaskAnswer, TaskEndpoint
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, degraded, to_search_again, translate_results
@@ -55,9 +53,9 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         check_at_most(data.num_hypotheses, data.beam_size, "num_hypotheses", "beam_size")
         return read_texts(data.text, limits)
 
-    async def admit(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> AdmittedTexts:
+    async def admit(self, data: TranslateRequest, context: RequestContext) -> AdmittedTexts:
         """Check a request and encode its items. Raises the errors that refuse it."""
-        admitted = await super().admit(data, request)
+        admitted = replace(await super().admit(data, context), cost_factor=self.cost_factor(data))
         if data.attention:
             _check_weights(admitted.items)
         return admitted
@@ -67,18 +65,18 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         return TranslatedItem.of(passage, [model.encode(each, options) for each in passage.sentences], data.offset_unit)
 
     async def run(
-        self, admitted: AdmittedTexts, request: Request[Any, Any, Any], *, accepted: bool = False
+        self, admitted: AdmittedTexts, context: RequestContext, *, accepted: bool = False
     ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
         """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
         that, or it fails, the first results are answered and say so."""
         translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
-        _, done = await super().run(admitted, request)
+        _, done = await super().run(admitted, context)
         first = await self.services.side_thread(work, answered, admitted.items, done.answers, translator)
         second = replace(admitted, items=await self.services.side_thread(work, to_search_again, first, translator))
         items = first
         if second.rows:
             try:
-                _, more = await super().run(second, request, accepted=True)
+                _, more = await super().run(second, context, accepted=True)
             except (CapacityError, ModelFailedError):
                 items = degraded(first, second.items)
             else:
@@ -98,13 +96,13 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     def refuse(self, refusal: Refusal, data: TranslateRequest) -> TranslateResult:
         return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
-    async def answer(self, data: TranslateRequest, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def answer(self, data: TranslateRequest, context: RequestContext) -> TaskAnswer:
         """Answer at once or with a stream of events, before the first of which errors that refuse the request are
         raised."""
         if not data.stream:
-            return await super().answer(data, request)
-        stream = SentenceStream.start(await self.admit(data, request), self.services.side_thread)
-        return event_stream(stream.events(request))
+            return await super().answer(data, context)
+        stream = SentenceStream.start(await self.admit(data, context), self.services.side_thread)
+        return event_stream(stream.events(context))
 
 
 def _check_weights(items: Sequence[TranslatedItem]) -> None:

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-from typing import Any, ParamSpec, Self, TypeVar, cast
+from typing import ParamSpec, Self, TypeVar, cast
 
 import msgspec
-from litestar import Request
 
-from service.api.context import RequestContext, context_of
+from service.api.context import RequestContext
 from service.api.endpoint import AdmittedRequest
 from service.api.problems import problem_event
 from service.api.schemas import DoneEvent, RefusedEvent
@@ -95,7 +94,7 @@ class SentenceStream:
         stream.num_open = len(pending)
         return stream
 
-    async def events(self, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    async def events(self, context: RequestContext) -> AsyncIterator[bytes]:
         """Yield the events, and withdraw the jobs if the caller disconnects, which cancels this generator."""
         try:
             for event in chain(self._refused(), self._copied()):
@@ -104,12 +103,12 @@ class SentenceStream:
                 async for event in self._finished(await self._ended.get()):
                     self.num_open -= 1
                     yield event
-            self._record(context_of(request))
+            self._record(context)
             yield _event("done", DoneEvent(self.admitted.served.name))
         except Exception as error:  # the status is sent: all that can be done is to say it
-            yield b"event: error\ndata: %b\n\n" % problem_event(error, context_of(request))
+            yield b"event: error\ndata: %b\n\n" % problem_event(error, context)
         finally:
-            self._withdraw(request)
+            self._withdraw(context)
 
     def _enqueue(self, pending: Sequence[_Pending], *, accepted: bool = False) -> Job[Hypotheses]:
         """Queue these sentences' searches. Raises OverloadedError or DeadlineExceededError."""
@@ -207,10 +206,10 @@ class SentenceStream:
                 done = done.joined(job.done.result())
         admitted.record(context, done)
 
-    def _withdraw(self, request: Request[Any, Any, Any]) -> None:
+    def _withdraw(self, context: RequestContext) -> None:
         for job in self._jobs:
             if not job.done.done():
-                context_of(request).kind = CallerLeftError.kind
+                context.kind = CallerLeftError.kind
                 self.admitted.served.scheduler.withdraw(job)
 
 

@@ -28,6 +28,8 @@ def read_texts(text: str | list[str], limits: Limits, *, path: str = "text") -> 
     InputTooLongError, naming each item that is wrong."""
     if isinstance(text, str):
         items = [InputItem(path=path, text=text, length=len(text))]
+        if len(text) <= min(limits.max_text_length, limits.max_request_length) and NUL not in text:
+            return items
     else:
         check_count(len(text), path, limits)
         items = [InputItem(path=f"{path}[{i}]", text=each, length=len(each)) for i, each in enumerate(text)]
@@ -42,31 +44,11 @@ def read_texts(text: str | list[str], limits: Limits, *, path: str = "text") -> 
     return items
 
 
-def read_text_or_tokens(
-    *, text: str | list[str] | None, tokens: list[list[str]] | None, limits: Limits
-) -> list[InputItem]:
-    """Return the items of a request that has either text or tokens. Raises InvalidRequestError or InputTooLongError,
+def read_tokens(*, text: str | list[str] | None, tokens: list[list[str]] | None, limits: Limits) -> list[InputItem]:
+    """Return the items of a request that has tokens and no text. Raises InvalidRequestError or InputTooLongError,
     naming each item that is wrong."""
-    if text is not None and tokens is None:
-        return read_texts(text, limits)
-    if text is None and tokens is not None:
-        return _read_tokens(tokens, limits)
-    raise InvalidRequestError.at("text", "send either text or tokens")
-
-
-def check_at_most(value: int | None, most: int, path: str, limit: str) -> None:
-    """Raise InvalidRequestError if a field's value is above a limit."""
-    if value is not None and value > most:
-        raise InvalidRequestError.at(path, f"is {value}, more than {limit} of {most}")
-
-
-def check_count(count: int, path: str, limits: Limits) -> None:
-    """Raise InvalidRequestError if a request has no item or too many."""
-    if not 1 <= count <= limits.max_items:
-        raise InvalidRequestError.at(path, f"must hold 1 to {limits.max_items} items, got {count}")
-
-
-def _read_tokens(tokens: list[list[str]], limits: Limits) -> list[InputItem]:
+    if text is not None or tokens is None:
+        raise InvalidRequestError.at("text", "send either text or tokens")
     check_count(len(tokens), "tokens", limits)
     items = [
         InputItem(path=f"tokens[{i}]", tokens=words, length=sum(map(len, words)) + max(0, len(words) - 1))
@@ -83,6 +65,18 @@ def _read_tokens(tokens: list[list[str]], limits: Limits) -> list[InputItem]:
     if found := list(islice(problems, MAX_REPORTED)):
         raise InvalidRequestError.of(found)
     return items
+
+
+def check_at_most(value: int | None, most: int, path: str, limit: str) -> None:
+    """Raise InvalidRequestError if a field's value is above a limit."""
+    if value is not None and value > most:
+        raise InvalidRequestError.at(path, f"is {value}, more than {limit} of {most}")
+
+
+def check_count(count: int, path: str, limits: Limits) -> None:
+    """Raise InvalidRequestError if a request has no item or too many."""
+    if not 1 <= count <= limits.max_items:
+        raise InvalidRequestError.at(path, f"must hold 1 to {limits.max_items} items, got {count}")
 
 
 def check_lengths(items: Sequence[InputItem], limits: Limits, *, total: int | None = None) -> None:

@@ -258,6 +258,7 @@ def create_engine(
 ) -> Engine:
     """Make an engine that has loaded nothing yet, and its threads."""
     lifecycle = Lifecycle()
+    metrics.num_in_flight = lambda: lifecycle.in_flight
     num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
     runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run")
     return Engine(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from service.bundle import Task
@@ -55,16 +55,16 @@ class ServedModel(Generic[Model, Row, Answer]):
     predictor: Model
     scheduler: Scheduler[Row, Answer]
     scorer: ServedModel[Model, Any, Any] | None = None  # of a language model: the same model as it scores texts
+    name: ModelName = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", ModelName(self.card.name, self.card.version))
 
     def close(self) -> None:
         """Stop serving the model once the last request is answered."""
         self.scheduler.close()
         if self.scorer is not None:
             self.scorer.close()
-
-    @property
-    def name(self) -> ModelName:
-        return ModelName(self.card.name, self.card.version)
 
     @property
     def full_name(self) -> str:
@@ -123,6 +123,9 @@ class ModelRegistry:
 
     def find(self, task: Task, name: str | None) -> ServedModel[Any, Any, Any]:
         """Return the named model, or the task's default. Raises NotReadyError or UnknownModelError."""
+        found = self._snapshot.by_task.get(task) if self._lifecycle.is_accepting else None
+        if found is not None and name is None:
+            return found.ranked[0]
         return self.candidates(task, name)[0]
 
     def candidates(self, task: Task, name: str | None) -> Sequence[ServedModel[Any, Any, Any]]:

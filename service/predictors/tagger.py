@@ -88,7 +88,7 @@ class Tagger:
 
     def encode(self, sentence: Sentence) -> Encoding:
         """Encode one sentence. Raises InputTooLongError."""
-        if len(sentence) > self._max_tokens:
+        if len(sentence.words) > self._max_tokens:
             raise InputTooLongError(
                 f"a sentence of {len(sentence)} tokens; this model reads at most {self._max_tokens}"
             )

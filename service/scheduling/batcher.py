@@ -183,13 +183,17 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
             job.done.set_result(Done(answers=()))
             return job
         lengths = list(map(len, rows))
-        each_row = enumerate(zip(rows, lengths, offsets(lengths, priority), strict=True))
+        total = sum(lengths)
+        starts = (0.0,) if len(rows) == 1 and priority is Priority.INTERACTIVE else offsets(lengths, priority)
+        each_row = enumerate(zip(rows, lengths, starts, strict=True))
         all_rows = [Row(job, index, ids, length, length, offset) for index, (ids, length, offset) in each_row]
-        parts = self._parts(all_rows, lengths)
-        if sum(lengths) > LONG_ROW_TOKENS:
+        parts: Sequence[tuple[RowSource[Answer], Sequence[Row[Answer]], int]] = ((self._short, all_rows, total),)
+        if total > LONG_ROW_TOKENS:
+            parts = self._parts(all_rows, lengths)
             self._expects_long = parts[-1][0].is_long
+        is_anybody_waiting = self._thread_pool.clock.shares > 0
         for source, part, cells in parts:
-            seconds = self._seconds_before(source, part[-1].offset, priority)
+            seconds = self._seconds_before(source, part[-1].offset, priority) if is_anybody_waiting else 0.0
             self._check(source.cells, cells=cells, seconds=seconds, deadline=deadline, accepted=accepted)
         self._admit(all_rows, job)
         for source, part, _ in parts:
@@ -234,7 +238,9 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         except Exception as error:  # any bug of a model must end here, or its thread would never be free again
             loop.call_soon_threadsafe(self._fail, source, rows, error)
         else:
-            loop.call_soon_threadsafe(self._finish, source, rows, answers, batch.cells, began_at, self._clock())
+            loop.call_soon_threadsafe(
+                self._finish, source, rows, answers, len(rows) * batch.ids.shape[1], began_at, self._clock()
+            )
 
     def _finish(
         self,

@@ -11,6 +11,7 @@ with every one of them and those that come later stand behind what it has reache
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Generic, TypeVar
@@ -35,19 +36,13 @@ class VirtualClock:
         """Make the ticket of a row that arrives now. Of two at the same time the first to come is first."""
         return [self.now + offset, next(self._numbers), row]
 
-    def serve(self, cost: float) -> None:
-        """Go on by the cost of rows that were begun; their requests still count as waiting."""
-        self.now += cost / (self.shares or 1.0)
 
-
+@dataclass(slots=True, eq=False)
 class TicketHeap:
     """Heap of tickets in which a cancelled one, whose row is None, stays until it comes up."""
 
-    __slots__ = ("_num_cancelled", "_tickets")
-
-    def __init__(self) -> None:
-        self._tickets: list[Ticket] = []
-        self._num_cancelled = 0
+    _tickets: list[Ticket] = field(default_factory=list)
+    _num_cancelled: int = 0
 
     def __len__(self) -> int:
         return len(self._tickets) - self._num_cancelled
@@ -139,7 +134,8 @@ class FairQueue(Generic[AnyRow]):
 
     def _serve(self, rows: Sequence[AnyRow]) -> None:
         """Let the clock go on by rows that were removed to be run."""
-        self._clock.serve(sum([row.cost for row in rows]))  # while those it is shared with still count as waiting
+        # The clock goes on while those that it is shared with still count as waiting.
+        self._clock.now += sum([row.cost for row in rows]) / (self._clock.shares or 1.0)
         for row in rows:
             self._count_off(row.job)
 

@@ -94,12 +94,6 @@ class Job(Generic[Answer]):
     answers: list[Answer | None] = field(default_factory=list)
     work: list[ModelWork] = field(default_factory=list)
 
-    def start(self, rows: Sequence[Row[Answer]]) -> None:
-        """Set the job's rows, in order."""
-        self.rows = rows
-        self.remaining = len(rows)
-        self.answers = [None] * len(rows)
-
     @property
     def is_open(self) -> bool:
         """Whether the answer is still wanted."""
@@ -116,7 +110,7 @@ class Job(Generic[Answer]):
             self.work.append(work)
         self.remaining -= 1
         if self.remaining == 0 and not self.done.done():
-            began_at = min([each.began_at for each in self.work])
+            began_at = work.began_at if len(self.work) == 1 else min([each.began_at for each in self.work])
             self.done.set_result(
                 Done(
                     answers=self.answers,  # type: ignore[arg-type]  # every place is filled

@@ -121,7 +121,8 @@ class BaseScheduler(ABC, Generic[Answer]):
 
     def _admit(self, rows: Sequence[Row[Answer]], job: Job[Answer]) -> None:
         """Count a job, before any of its rows is queued."""
-        job.start(rows)
+        job.rows, job.remaining = rows, len(rows)
+        job.answers = [None] * len(rows)
         job.done.add_done_callback(partial(self._end, job))
         self._num_open += 1
         if not self._is_registered:

@@ -180,7 +180,7 @@ class ThreadPool:
         self._length_mix.record(tokens, is_long=source.is_long, now=self._clock())
         if self._busy >= self.num_threads:
             self.is_wanted = self._is_thread_wanted()
-        elif sum([each.cells for each in self._ready()]) >= self._max_cells * (self.num_threads - self._busy):
+        elif self._ready_cells() >= self._max_cells * (self.num_threads - self._busy):
             self._fill()
         elif not self._is_scheduled:
             self._is_scheduled = True
@@ -197,7 +197,8 @@ class ThreadPool:
     def _fill(self) -> None:
         self._is_scheduled = False
         while self._waiting and (source := self._next()) is not None:
-            taken = source.take(self._share(source), now=self._clock())
+            cells = self._max_cells if source.num_waiting < MIN_ROWS_TO_SPLIT else self._share(source)
+            taken = source.take(cells, now=self._clock())
             if not source.num_waiting:
                 self._waiting.pop(source, None)
             if taken:
@@ -210,7 +211,11 @@ class ThreadPool:
     def _next(self) -> WorkSource | None:
         """Return the source whose turn it is of all that may run now; if both kinds wait, one of the kind that did not
         start last."""
-        allowed = []
+        if len(self._waiting) == 1:  # as a rule
+            (source,) = self._waiting
+            if source.num_waiting and not source.takes_turns:
+                return source if self._has_room(source) else None
+        allowed: list[tuple[bool, tuple[float, int], WorkSource]] = []
         for source in list(self._waiting):
             if not source.num_waiting:  # its rows were dropped
                 del self._waiting[source]
@@ -222,9 +227,9 @@ class ThreadPool:
         """Whether some source could use a thread if a turn ended."""
         return any(source.needs_thread for source in self._waiting if not source.is_long or self._may_run_long())
 
-    def _ready(self) -> list[WorkSource]:
-        """Return the sources that have a row and may run one now."""
-        return [source for source in self._waiting if source.num_waiting and self._has_room(source)]
+    def _ready_cells(self) -> int:
+        """Return the tokens of the sources that have a row and may run one now."""
+        return sum([each.cells for each in self._waiting if each.num_waiting and self._has_room(each)])
 
     def _has_room(self, source: WorkSource) -> bool:
         """Whether a source may start a run now.

@@ -134,14 +134,15 @@ class Connection(HttpToolsProtocol):
         if self._num_unparsed > MAX_HEAD_BYTES and self._head_size() > MAX_HEAD_BYTES:
             raise head_too_large()
         self._num_unparsed, self._head_since = 0, None
-        if self._is_offer():
+        if self.parser.should_upgrade() and self._is_offer():
             return
         version, method = self.parser.get_http_version(), self.parser.get_method()
         check_head(version=version, method=method, target=self.url, headers=self.headers)
         self._in_body = True
         self._unset_keepalive_if_required()
         super().on_headers_complete()
-        self.scope["path"] = path_of(self.scope["raw_path"])
+        if b"%" in self.scope["raw_path"]:
+            self.scope["path"] = path_of(self.scope["raw_path"])
         self.cycle.transport = cast("asyncio.Transport", self)  # so that it is closed by ``close``
         if self.expect_100_continue or self.parser.should_upgrade():
             # A caller who was not told to go on may send the body or not: bytes that follow could not be told apart.
@@ -166,7 +167,8 @@ class Connection(HttpToolsProtocol):
             super().on_response_complete()
             if self._in_body and self.cycle.response_complete:
                 self._drop()
-            if not (self.owes or self.transport.is_closing()):
+            is_last = self._refusal is not None or self._has_ended
+            if is_last and not (self.owes or self.transport.is_closing()):
                 self._finish()
 
     def _finish(self) -> None:

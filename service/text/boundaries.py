@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 # The kinds of feature, in the order in which `keys_at` gives their keys.
@@ -54,8 +55,11 @@ def shape_of(word: str) -> str:
 
     The middle of a very long word is left out: a sentence's first word is read for each place where it could end.
     """
-    if len(word) > _LONG_WORD:
-        word = word[: _LONG_WORD // 2] + word[-_LONG_WORD // 2 :]
+    return _shape_of(word if len(word) <= _LONG_WORD else word[: _LONG_WORD // 2] + word[-_LONG_WORD // 2 :])
+
+
+@lru_cache(maxsize=1 << 14)
+def _shape_of(word: str) -> str:
     if word.isalpha():
         if word.islower():
             return "x"

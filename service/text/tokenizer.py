@@ -104,10 +104,6 @@ class Words:
     candidates: list[int] = field(default_factory=list)
     breaks: set[int] = field(default_factory=set)
 
-    def is_spaced(self, place: int) -> bool:
-        """Is there white space before this word, the first one aside?"""
-        return self.starts[place] > self.ends[place - 1]
-
 
 def scan_words(text: str) -> Words:
     """Cut the whole text into words. The one loop that every word goes through, so it is kept plain."""
@@ -118,7 +114,7 @@ def scan_words(text: str) -> Words:
     wrapped = wrapped_ends(text) if "\n" in text or "\r" in text else frozenset[int]()
     for gap, stretch in _stretches(text):
         start = end + len(gap)
-        if gap != " ":
+        if gap != " " and gap:
             if _ends_line(gap, end - line_start, is_wrapped=end in wrapped):
                 found.breaks.add(len(words))
             if "\n" in gap or "\r" in gap:
@@ -177,16 +173,16 @@ def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:
     bounds: list[int] = []
     start = 0
     for place in sorted(found.breaks.union(found.candidates) - {0}):
-        if place in found.breaks or _is_boundary(found, model, place, start):
+        is_boundary: bool | None = place in found.breaks
+        if not is_boundary:
+            spaced = found.starts[place] > found.ends[place - 1]
+            is_boundary = known_boundary(found.words, place, start) if spaced else None
+            if is_boundary is None:
+                is_boundary = model.score(found.words, place, start, spaced) > 0.0
+        if is_boundary:
             bounds.append(place)
             start = place
     return bounds
-
-
-def _is_boundary(found: Words, model: BoundaryModel, place: int, start: int) -> bool:
-    spaced = found.is_spaced(place)
-    known = known_boundary(found.words, place, start) if spaced else None
-    return model.score(found.words, place, start, spaced) > 0.0 if known is None else known
 
 
 def _sentence_between(found: Words, start: int, end: int) -> Sentence:
@@ -200,7 +196,7 @@ def _sentence_between(found: Words, start: int, end: int) -> Sentence:
 
 def _cut_last_stop(sentence: Sentence) -> None:
     """The stop of an abbreviation that ends a sentence ends them both, and is a word of its own."""
-    last = len(sentence) - 1
+    last = len(sentence.words) - 1
     while last > 0 and sentence.words[last] in _CLOSERS:
         last -= 1
     word = sentence.words[last]

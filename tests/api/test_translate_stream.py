@@ -210,7 +210,6 @@ class Scene:
     scheduler: RecordingScheduler
     stream: SentenceStream
     context: RequestContext
-    request: Any
     side_thread: RecordingSideThread
 
     @classmethod
@@ -224,10 +223,9 @@ class Scene:
         card: Any = SimpleNamespace(name="tiny", version="1")
         served: ServedTranslator = registry.ServedModel(card=card, predictor=translator, scheduler=scheduler)
         context = RequestContext(request_id="x")
-        request: Any = SimpleNamespace(scope={"state": {"context": context}})
         admitted: AdmittedTexts = AdmittedRequest(served=served, items=[item], deadline=7.0, length=1)
         side_thread = RecordingSideThread()
-        return cls(scheduler, SentenceStream.start(admitted, cast("Any", side_thread)), context, request, side_thread)
+        return cls(scheduler, SentenceStream.start(admitted, cast("Any", side_thread)), context, side_thread)
 
     def tell(self, job: int, *texts: str) -> None:
         """The searches of a job are finished, and so is the job."""
@@ -248,7 +246,7 @@ class Scene:
 def test_a_caller_who_leaves_a_stream_ends_its_work(tmp_path: Path) -> None:
     async def scenario() -> None:
         scene = Scene.of(tmp_path, "😀\n\nMe too.")
-        events = scene.stream.events(scene.request)
+        events = scene.stream.events(scene.context)
         assert "😀" in (await anext(events)).decode()
         await scene.leave(events)
         assert scene.scheduler.withdrawn == scene.scheduler.jobs
@@ -260,7 +258,7 @@ def test_a_caller_who_leaves_a_stream_ends_its_work(tmp_path: Path) -> None:
 def test_a_caller_who_leaves_while_a_sentence_is_searched_again_ends_that_too(tmp_path: Path) -> None:
     async def scenario() -> None:
         scene = Scene.of(tmp_path, LOOPING)
-        events = scene.stream.events(scene.request)
+        events = scene.stream.events(scene.context)
         scene.tell(0, "va bi va bi va bi va bi")
         await scene.leave(events)
         first, second = scene.scheduler.jobs
@@ -276,7 +274,7 @@ def test_the_better_one_of_two_searches_is_sent(tmp_path: Path) -> None:
     async def scenario(*second: str) -> str:
         scene = Scene.of(tmp_path / second[0], LOOPING)
         scene.tell(0, "va bi va bi va bi va bi")
-        waiting = asyncio.ensure_future(anext(scene.stream.events(scene.request)))  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(anext(scene.stream.events(scene.context)))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         scene.tell(1, *second)
         found: str = json.loads((await waiting).split(b"data: ")[1])["translation"]
@@ -292,7 +290,7 @@ def test_the_hypotheses_of_a_long_sentence_are_restored_beside_the_event_loop(tm
         scene = Scene.of(tmp_path, "and we have {0} or 5 of them, " * 200)
         scene.tell(0, *["va bi"] * len(scene.scheduler.jobs[0].rows))
         scene.scheduler.error = OverloadedError("busy")
-        await anext(scene.stream.events(scene.request))
+        await anext(scene.stream.events(scene.context))
         assert {"answered", "halved", "_sentence"} == set(scene.side_thread.lengths)
         assert min(scene.side_thread.lengths.values()) > LONG_TEXT
 
@@ -304,7 +302,7 @@ def test_without_time_for_a_second_search_the_first_one_is_sent(tmp_path: Path) 
         scene = Scene.of(tmp_path / type(error).__name__, LOOPING)
         scene.tell(0, "va bi va bi va bi va bi")
         scene.scheduler.error = error
-        events = [event.decode() async for event in scene.stream.events(scene.request)]
+        events = [event.decode() async for event in scene.stream.events(scene.context)]
         assert [event.split("\n")[0] for event in events] == ["event: sentence", "event: done"]
         assert "va bi" in events[0]
         assert json.loads(events[0].split("data: ")[1])["degraded"] is True
@@ -328,9 +326,9 @@ def test_a_caller_who_leaves_a_plain_answer_ends_its_second_search(tmp_path: Pat
             job.done.set_exception(CallerLeftError("gone"))
 
         scene.scheduler.withdraw = withdraw  # type: ignore[method-assign]
-        scene.request.receive = receive
+        scene.context.receive = receive
         endpoint = TranslateEndpoint(cast("Any", SimpleNamespace(side_thread=scene.side_thread)))
-        running = asyncio.ensure_future(endpoint.run(scene.stream.admitted, scene.request))
+        running = asyncio.ensure_future(endpoint.run(scene.stream.admitted, scene.context))
         await asyncio.sleep(0)
         _, first = scene.scheduler.jobs
         work = ModelWork(stage="decode", began_at=0.0, ended_at=1.0, sizes={})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import struct
+import threading
+
 from bench.client import Address, Request, encode_request, text_request
 from bench.open_loop import Arrival
-from bench.storm import storm
+from bench.storm import LOST, storm
 from tests.bench.conftest import Serve
 
 TAG = text_request("/tag", ["a text"], num_words=2)
@@ -44,3 +48,28 @@ def test_every_reply_has_its_arrival_and_its_status(address: Address) -> None:
     done = storm(address, arrivals, num_connections=1)
     assert [reply.arrival for reply in done.replies] == arrivals
     assert [reply.status for reply in done.replies] == [200, 200, 429]
+
+
+def test_a_connection_that_is_closed_in_mid_answer_is_one_lost_request() -> None:
+    """The first connection is reset after the head of its answer; the others are answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        closing = threading.Thread(target=answer_all_but_the_first, args=(listening, 3))
+        closing.start()
+        address = Address(host="127.0.0.1", port=listening.getsockname()[1])
+        done = storm(address, arrivals_at(0.0, 0.01, 0.02), num_connections=1)
+        closing.join()
+    assert [reply.status for reply in done.replies] == [LOST, 200, 200]
+    assert done.num_lost == 1
+
+
+def answer_all_but_the_first(listening: socket.socket, number: int) -> None:
+    lost, _ = listening.accept()
+    lost.recv(65536)
+    lost.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n")
+    lost.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    lost.close()
+    connection, _ = listening.accept()
+    with connection:
+        for _ in range(number - 1):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")

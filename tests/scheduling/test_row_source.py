@@ -26,7 +26,8 @@ def job_of(lengths: Sequence[int], priority: Priority = Priority.INTERACTIVE) ->
     finally:
         loop.close()
     each_row = enumerate(zip(ids, lengths, offsets(lengths, priority), strict=True))
-    job.start([Row(job, index, row, length, length, offset) for index, (row, length, offset) in each_row])
+    rows = [Row(job, index, row, length, length, offset) for index, (row, length, offset) in each_row]
+    job.rows, job.remaining, job.answers = rows, len(rows), [None] * len(rows)
     return job
 
 

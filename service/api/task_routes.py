@@ -1,0 +1,84 @@
+"""Routes of the tasks, answered straight from ASGI: Litestar describes them and answers everything else.
+
+Litestar's routing, request and response cost a short request more than reading it (ADR 18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from litestar.types import HTTPScope, Send
+
+from service.api.access import AccessPolicy
+from service.api.body import BodyReader
+from service.api.browsers import ANSWER_HEADERS
+from service.api.compression import GZIP, MIN_BYTES, VARY, compress_aside, takes_gzip
+from service.api.context import RequestContext
+from service.api.endpoint import TaskEndpoint, WholeAnswer
+from service.api.problems import write_failure
+from service.api.sending import CLOSE_CONNECTION, with_headers
+from service.lifecycle import Lifecycle
+
+AnyEndpoint = TaskEndpoint[Any, Any, Any, Any, Any]
+
+
+class TaskRoutes:
+    """Answers requests to the paths of these endpoints.
+
+    Litestar answers those from pages of other origins, where such pages are allowed (``allows_origins``): it has the
+    headers for them.
+    """
+
+    def __init__(
+        self,
+        endpoints: Iterable[AnyEndpoint],
+        *,
+        reader: BodyReader,
+        access: AccessPolicy | None,
+        lifecycle: Lifecycle,
+        allows_origins: bool,
+    ) -> None:
+        self._endpoints = {each.path: each for each in endpoints}
+        self._reader = reader
+        self._access = access
+        self._lifecycle = lifecycle
+        self._allows_origins = allows_origins
+
+    def take(self, route: str, context: RequestContext) -> bool:
+        """Return whether a request is answered here, and not by Litestar."""
+        return route in self._endpoints and not (self._allows_origins and b"origin" in context.headers)
+
+    async def answer(self, route: str, scope: HTTPScope, context: RequestContext, send: Send) -> None:
+        """Read a request to an endpoint, answer it, and send the answer or the problem that prevents it."""
+        endpoint, status = self._endpoints[route], 200
+        more_headers: Sequence[tuple[bytes, bytes]] = ()
+        try:
+            if self._access is not None:
+                self._access.check(context, "POST")
+            data = await self._reader.read_json(context, endpoint.request)
+            answer = await endpoint.answer(data, context)
+        except Exception as error:
+            status, media_type, body, more_headers = write_failure(error, context, route)
+        else:
+            if not isinstance(answer, WholeAnswer):
+                await answer(scope, context.receive, with_headers(send, context, "POST", self._lifecycle))
+                return
+            body, media_type = answer
+        if len(body) >= MIN_BYTES and b"accept-encoding" in context.headers and takes_gzip(scope["headers"]):
+            body = await compress_aside(body)
+            more_headers = [*more_headers, GZIP]
+        context.status = status
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-length", b"%d" % len(body)),
+            VARY,
+            *more_headers,
+            *ANSWER_HEADERS,
+            *context.answer_headers(),
+        ]
+        if self._lifecycle.is_ending:
+            headers.append(CLOSE_CONNECTION)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        context.answer_bytes = len(body)
+        await send({"type": "http.response.body", "body": body, "more_body": False})
