@@ -355,7 +355,7 @@ def ask_by_requests(url: str, body: bytes) -> tuple[int, bytes]:
 def ask_by_curl(url: str, body: bytes, *options: str) -> tuple[int, bytes]:
     """As it is called by people: it waits a moment for 100 Continue."""
     command = ["curl", "--silent", "--show-error", "--write-out", "%{stderr}%{http_code}", *options]
-    command += ["--data-binary", "@-", url]
+    command += ["--header", "Content-Type: application/json", "--data-binary", "@-", url]
     done = subprocess.run(command, input=body, capture_output=True, timeout=PATIENCE_SECONDS, check=True)
     return int(done.stderr), done.stdout
 
