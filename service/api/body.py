@@ -35,7 +35,7 @@ _FAILURES = (msgspec.MsgspecError, RecursionError, ValueError, InvalidRequestErr
 _WHOLE_EXPECTED = re.compile(r"Expected `int(?: \| null)?`, got `float` - at `\$\.(\w+)`")
 _FLOAT = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _VALUE = re.compile(STRING + rb"|\[")
-_CHARSET = re.compile(r";\s*charset=\"?([^\s\";]*)", re.IGNORECASE)
+_CHARSET = re.compile(r";\s*charset=\"?([a-z0-9._-]+)", re.IGNORECASE | re.ASCII)
 JSON, CHUNKED, IDENTITY = b"application/json", b"chunked", b"identity"
 
 
