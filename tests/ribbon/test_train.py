@@ -192,7 +192,8 @@ def test_a_translator_of_one_s_own_translates(folder):
         f"A dog runs {n} times.\tEin Hund rennt {n} mal." for n in range(120)
     ]
     (folder / "pairs.tsv").write_text("en\tde\n" + "\n".join(pairs) + "\n", encoding="utf-8")
-    output = trained("translator", "pairs.tsv", *QUICK)
+    # With less, a busy machine leaves the network so little that int8 agrees with it on no example.
+    output = trained("translator", "pairs.tsv", *QUICK, "--minutes", "0.12")
     assert "pairs.tsv: en-de, the first column is the source" in output
     assert "translation memory" in output
     bundle = load_bundle(folder / "models" / "pairs")
