@@ -87,15 +87,10 @@ def create_app(
     engine = create_engine(settings, open_session, preloaded, worker_metrics or Metrics(), access.reread_keys)
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer, lifecycle=engine.lifecycle)
+    checks = access if access.is_needed else None
     limits = request_limits(settings)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
-    reader = BodyReader(
-        timeout_seconds=settings.body_timeout_seconds,
-        max_bytes=settings.max_body_bytes,
-        max_values=limits.max_values,
-        budget=bodies,
-        executor=engine.side_executor,
-    )
+    reader = body_reader(engine, bodies)
     endpoints = task_endpoints(engine, access)
     tasks = [*map(task_route, endpoints), libretranslate_route(LibreTranslateEndpoint(endpoints[0].services), reader)]
     app = Litestar(
@@ -108,12 +103,15 @@ def create_app(
         ],
         exception_handlers=HANDLERS,
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
-        before_request=access if access.is_needed else None,
+        before_request=checks,
         cors_config=cross_origin(settings.cors_origins),
         request_class=requests_by(reader),
         request_max_body_size=settings.max_body_bytes,
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
+    )
+    straight = TaskRoutes(
+        endpoints, reader=reader, access=checks, lifecycle=engine.lifecycle, allows_origins=bool(settings.cors_origins)
     )
     middleware = ContextMiddleware(
         CompressionMiddleware(app),
@@ -122,19 +120,21 @@ def create_app(
         bodies=bodies,
         hosts=AllowedHosts.of(settings, settings.host),
         load_limits=load_limits_of(engine, tasks, needs_key=access.keys is not None),
-        tasks=TaskRoutes(
-            endpoints,
-            reader=reader,
-            access=access if access.is_needed else None,
-            lifecycle=engine.lifecycle,
-            allows_origins=bool(settings.cors_origins),
-        ),
+        tasks=straight,
     )
-    return App(
-        litestar=app,
-        requests=behind_proxies(middleware, settings),
-        engine=engine,
-        request_log=request_log,
+    requests = behind_proxies(middleware, settings)
+    return App(litestar=app, requests=requests, engine=engine, request_log=request_log)
+
+
+def body_reader(engine: Engine, budget: BodyBudget) -> BodyReader:
+    """Make the reader of request bodies."""
+    settings = engine.settings
+    return BodyReader(
+        timeout_seconds=settings.body_timeout_seconds,
+        max_bytes=settings.max_body_bytes,
+        max_values=request_limits(settings).max_values,
+        budget=budget,
+        executor=engine.side_executor,
     )
 
 

@@ -23,6 +23,7 @@ from service.serving.sockets import bind, listen
 from tests.fakes import FakeSession, OpenFake, settings_for
 
 PATIENCE_SECONDS = 20
+POST = b"POST /tag HTTP/1.1\r\nHost: x\r\n"  # the beginning of a head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,18 @@ def everything(caller: socket.socket) -> bytes:
     except ConnectionResetError:
         pass
     return received
+
+
+def problem_in(received: bytes, status: int, kind: str) -> Any:
+    """Return the problem document that ends a connection, after a look at its head."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status), received
+    assert b"\r\nconnection: close" in head.lower()
+    assert b"application/problem+json" in head
+    document = json.loads(body)
+    assert (document["status"], document["kind"]) == (status, kind)
+    assert document["request_id"].encode() in head
+    return document
 
 
 def request(path: str, **fields: Any) -> bytes:

@@ -5,43 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
 import socket
-import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-import requests
 
 from service.keys import line_for
-from service.serving import protocol
 from service.serving.limits import MAX_CONNECTIONS, MAX_HEAD_BYTES, PIECE_BYTES, ConnectionLimits
 from service.settings import Settings
 from tests.api.conftest import wait_until
-from tests.api.listening import PATIENCE_SECONDS, Run, Running, everything, read_answer, request
+from tests.api.listening import PATIENCE_SECONDS, POST, Run, Running, everything, problem_in, read_answer, request
 
 SHORT = 0.3
-POST = b"POST /tag HTTP/1.1\r\nHost: x\r\n"
 GOOD_BODY = b'{"text": "a"}'
 GOOD = POST + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY)
-
-
-def problem_in(received: bytes, status: int, kind: str) -> Any:
-    head, _, body = received.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 %d " % status), received
-    assert b"\r\nconnection: close" in head.lower()
-    assert b"application/problem+json" in head
-    document = json.loads(body)
-    assert (document["status"], document["kind"]) == (status, kind)
-    assert document["request_id"].encode() in head
-    return document
 
 
 def test_a_body_that_does_not_come_is_answered_408(run: Run) -> None:
@@ -163,33 +142,6 @@ def test_what_is_not_http_is_told_so(run: Run, sent: bytes) -> None:
     with run().call(sent) as caller:
         caller.shutdown(socket.SHUT_WR)
         problem_in(everything(caller), 400, "malformed_http")
-
-
-def test_a_body_over_the_limit_is_refused_unread(run: Run) -> None:
-    running = run()
-    with running.call(POST + b"Expect: 100-continue\r\nContent-Length: 999999999\r\n\r\n") as caller:
-        problem_in(everything(caller), 413, "body_too_large")  # nobody says 100 Continue first
-
-
-def test_a_chunked_body_is_cut_at_the_limit(run: Run) -> None:
-    running = run(max_request_length=256, max_text_length=256, max_body_bytes=1024)
-    with running.call(POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"400\r\n%b\r\n" % (b" " * 1024) * 2) as caller:
-        assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
-
-
-def is_cut_off(caller: socket.socket, size: int = 100) -> bool:
-    try:
-        caller.sendall(b" " * size)
-    except ConnectionError:
-        return True
-    return False
-
-
-def test_one_who_goes_on_sending_after_the_answer_is_cut_off(run: Run) -> None:
-    running = run(ConnectionLimits(request_seconds=SHORT))
-    with running.call(POST + b"Content-Length: 999999999\r\n\r\n") as caller:
-        assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
-        wait_until(lambda: is_cut_off(caller))
 
 
 def test_one_who_asks_to_go_on_is_told_so_and_the_connection_ends_after(run: Run) -> None:
@@ -322,73 +274,6 @@ def test_no_connection_is_left_behind(run: Run) -> None:
 def test_the_most_connections_leave_files_for_others() -> None:
     assert 1 <= ConnectionLimits.of(Settings()).max_connections <= MAX_CONNECTIONS
     assert ConnectionLimits.of(Settings(max_connections=7)).max_connections == 7
-
-
-def too_large() -> bytes:
-    """Far more than the system takes in on both sides before anybody reads it."""
-    return b'{"text": "%b"}' % (b"a " * 3_000_000)
-
-
-def ask_by_urllib(url: str, body: bytes) -> tuple[int, bytes]:
-    """It sends the head and all of the body before it reads, and asks for the connection to be closed."""
-    asked = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
-    try:
-        with urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
-
-
-def ask_by_httpx(url: str, body: bytes) -> tuple[int, bytes]:
-    answer = httpx.post(url, content=body, trust_env=False, timeout=PATIENCE_SECONDS)
-    return answer.status_code, answer.content
-
-
-def ask_by_requests(url: str, body: bytes) -> tuple[int, bytes]:
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.post(url, data=body, timeout=PATIENCE_SECONDS)
-        return answer.status_code, answer.content
-
-
-def ask_by_curl(url: str, body: bytes, *options: str) -> tuple[int, bytes]:
-    """As it is called by people: it waits a moment for 100 Continue."""
-    command = ["curl", "--silent", "--show-error", "--write-out", "%{stderr}%{http_code}", *options]
-    command += ["--header", "Content-Type: application/json", "--data-binary", "@-", url]
-    done = subprocess.run(command, input=body, capture_output=True, timeout=PATIENCE_SECONDS, check=True)
-    return int(done.stderr), done.stdout
-
-
-def ask_by_curl_at_once(url: str, body: bytes) -> tuple[int, bytes]:
-    return ask_by_curl(url, body, "--header", "Expect:", "--header", "Connection: close")
-
-
-no_curl = pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
-CLIENTS = [
-    ask_by_urllib,
-    ask_by_httpx,
-    ask_by_requests,
-    pytest.param(ask_by_curl, marks=no_curl),
-    pytest.param(ask_by_curl_at_once, marks=no_curl),
-]
-
-
-@pytest.mark.parametrize("ask", CLIENTS)
-def test_every_client_reads_why_its_body_is_refused(run: Run, ask: Callable[[str, bytes], tuple[int, bytes]]) -> None:
-    running = run()
-    for _ in range(3):
-        status, body = ask(f"http://127.0.0.1:{running.port}/tag", too_large())
-        assert (status, json.loads(body)["kind"]) == (413, "body_too_large")
-    wait_until(lambda: not running.connections)
-
-
-def test_no_more_than_so_much_of_a_refused_body_is_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "MAX_DROPPED_BYTES", 1_000_000)
-    head = POST + b"Connection: close\r\nContent-Length: 999999999\r\n\r\n"
-    with run().call(head) as caller:
-        assert caller.recv(65536).startswith(b"HTTP/1.1 413 ")
-        wait_until(lambda: is_cut_off(caller, 100_000))
 
 
 OFFER = GOOD.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUPGRADE: h2c")
