@@ -51,17 +51,17 @@ class Sentences:
         targets: dict[str, list[str]] = {}
         target_words: dict[str, Counter[str]] = {}
         for pair in pairs:
-            target = " ".join(words_of(pair.target))
+            target = " ".join(lower_words(pair.target))
             for word in WORD.findall(pair.target):
                 target_words.setdefault(word.lower(), Counter())[word] += 1
-            for word in dict.fromkeys(words_of(pair.source)):
+            for word in dict.fromkeys(lower_words(pair.source)):
                 found = targets.setdefault(word, [])
                 if len(found) < MOST_SENTENCES:
                     found.append(f" {target} ")
         return cls(targets=targets, target_words=target_words)
 
 
-def words_of(text: str) -> list[str]:
+def lower_words(text: str) -> list[str]:
     """Return the words of a text in lower case."""
     return WORD.findall(text.lower())
 
