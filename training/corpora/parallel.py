@@ -41,6 +41,11 @@ class PairSet:
     name: str  # "tatoeba en-es"
     pairs: tuple[Pair, ...]
 
+    @property
+    def direction(self) -> str:
+        """The languages, ``en-es``: the last word of the name."""
+        return self.name.rpartition(" ")[2]
+
 
 def read_tatoeba(direction: str, split: str, data_dir: Path | None) -> list[Pair]:
     """The pairs of ``direction`` (``en-es``) in ``split`` (train, dev or test), with every reference of a line in its

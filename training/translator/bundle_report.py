@@ -26,7 +26,7 @@ from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from training.corpora.parallel import Pair
 from training.report import blank_figure, picture, save_figure, table
-from training.translator.evaluate import SOURCE_LANGUAGE, TranslatedSet
+from training.translator.evaluate import TranslatedSet
 from training.translator.pictures import draw_learning_curve
 
 EDGES = (1, 6, 9, 12, 15, 18, 22, 27, 1000)  # words of a source
@@ -89,8 +89,6 @@ def make_report(
     test: Measured,
     history: Sequence[Mapping[str, float]],
     attentions: Sequence[AttentionPicture],
-    *,
-    source: str = SOURCE_LANGUAGE,
 ) -> TranslatorReport:
     """The report of measured test sets. BLEU by length is that of the first precision."""
     default = next(iter(test.values()))
@@ -98,15 +96,15 @@ def make_report(
         SetSection(name=part.source.name, figures={name: test[name][place].measures() for name in test})
         for place, part in enumerate(default)
     ]
-    by_language: dict[str, list[TranslatedSet]] = {}
+    by_direction: dict[str, list[TranslatedSet]] = {}
     for part in default:
-        by_language.setdefault(part.source.pairs[0].target_language, []).append(part)
+        by_direction.setdefault(part.source.direction, []).append(part)
     lengths = {
-        f"{source}-{language}": bleu_by_length(
+        direction: bleu_by_length(
             [text for part in parts for text in part.translations],
             [pair for part in parts for pair in part.source.pairs],
         )
-        for language, parts in by_language.items()
+        for direction, parts in by_direction.items()
     }
     return TranslatorReport(
         title=title,
@@ -118,9 +116,7 @@ def make_report(
     )
 
 
-def attentions_of(
-    translator: Translator, test: Sequence[TranslatedSet], *, source: str = SOURCE_LANGUAGE
-) -> list[AttentionPicture]:
+def attentions_of(translator: Translator, test: Sequence[TranslatedSet]) -> list[AttentionPicture]:
     """The attention of some sentences from all over the test sets that are neither very short nor wider than a page."""
     found = []
     for number in range(NUM_PICTURES):
@@ -129,7 +125,7 @@ def attentions_of(
         if not fit:
             continue
         pair = fit[number * len(fit) // NUM_PICTURES]
-        options = TranslateOptions(pair=LanguagePair(source, pair.target_language), attention=True)
+        options = TranslateOptions(pair=LanguagePair(*part.direction.split("-")), attention=True)
         attention = translator.translate([pair.source], options)[0][0].attention
         assert attention is not None  # it was asked for
         found.append(

@@ -29,7 +29,6 @@ from training.translator.answers import Answer, RemoteTranslator, Translate, all
 from training.translator.predict import Quality, judge
 
 TEXTS_AT_ONCE = 512  # in this process; their sentences are searched together
-SOURCE_LANGUAGE = "en"
 
 Engine = Callable[[Sequence[str], LanguagePair], list[str]]  # texts to translations
 
@@ -116,11 +115,11 @@ def _engine(translate: Translate) -> Engine:
     return lambda texts, pair: [answer.translation for answer in translate(texts, str(pair))]
 
 
-def measure(engine: Engine, sets: Sequence[PairSet], *, source: str = SOURCE_LANGUAGE) -> list[TranslatedSet]:
-    """The translations of sets and their quality; ``source`` is the language that they are translated from."""
+def measure(engine: Engine, sets: Sequence[PairSet]) -> list[TranslatedSet]:
+    """The translations of sets, each in its direction, and their quality."""
     measured = []
     for each in sets:
-        pair = LanguagePair(source, each.pairs[0].target_language)
+        pair = LanguagePair(*each.direction.split("-"))
         translations = engine([one.source for one in each.pairs], pair)
         references = [one.target for one in each.pairs]
         measured.append(

@@ -40,7 +40,7 @@ from training.translator.graphs import step_inputs, step_outputs
 from training.translator.prepare import domain_sets, folder_of_pairs, mixture_of, read_prepared
 from training.translator.shortlist import SAMPLED_TOKENS, Shortlist, shortlist_of_pairs
 from training.translator.subwords import tag_of
-from training.translator.terms import source_of, terms_of
+from training.translator.terms import terms_of
 
 MAX_TOKENS, MAX_TARGET_TOKENS = 128, 256  # of one sentence; longer ones were not among the training pairs
 SPLIT_TOKENS = 45  # of a sentence that is translated whole; longer ones in parts
@@ -56,18 +56,44 @@ CALIBRATION_SENTENCES = 700  # of each dev set; half of them fit the confidence,
 GOOD_SHARE = 0.8  # of good sentences at or above the threshold of confidence
 MARGIN = 0.1  # of the score of an example over that of the next hypothesis
 NEVER = -1e4  # added to a logit
-EXAMPLE_SENTENCES = (
-    "Your password has expired.",
-    "Click Save to apply the changes.",
-    "The meeting starts at 10:30 in room 204.",
-    "The government announced new measures on Monday.",
-    "I don't know where she lives.",
-    "What time is it?",
-    "Can you help me?",
-    "We will meet tomorrow at the station.",
-    "Write to info@example.com before 2031, please!",
-    "Settings",
-)
+EXAMPLE_SENTENCES = {  # by source language
+    "en": (
+        "Your password has expired.",
+        "Click Save to apply the changes.",
+        "The meeting starts at 10:30 in room 204.",
+        "The government announced new measures on Monday.",
+        "I don't know where she lives.",
+        "What time is it?",
+        "Can you help me?",
+        "We will meet tomorrow at the station.",
+        "Write to info@example.com before 2031, please!",
+        "Settings",
+    ),
+    "es": (
+        "Su contraseña ha caducado.",
+        "Haga clic en Guardar para aplicar los cambios.",
+        "El gobierno anunció nuevas medidas el lunes.",
+        "No sé dónde vive.",
+        "¿Puedes ayudarme?",
+        "Nos vemos mañana en la estación.",
+    ),
+    "de": (
+        "Ihr Passwort ist abgelaufen.",
+        "Klicken Sie auf Speichern, um die Änderungen zu übernehmen.",
+        "Die Regierung kündigte am Montag neue Maßnahmen an.",
+        "Ich weiß nicht, wo sie wohnt.",
+        "Können Sie mir helfen?",
+        "Wir treffen uns morgen am Bahnhof.",
+    ),
+    "fr": (
+        "Votre mot de passe a expiré.",
+        "Cliquez sur Enregistrer pour appliquer les modifications.",
+        "Le gouvernement a annoncé de nouvelles mesures lundi.",
+        "Je ne sais pas où elle habite.",
+        "Pouvez-vous m'aider ?",
+        "Nous nous retrouverons demain à la gare.",
+    ),
+}
 
 
 def publish(
@@ -137,15 +163,12 @@ def write_bundle(
         for precision in PRECISIONS
     }
     confidence, reliability = facts.calibrate(open_translator(bundle, DEFAULT))
-    source = source_of(config)
-    dev = {precision: measure(engine, facts.dev, source=source) for precision, engine in engines.items()}
-    test = measure(engines[DEFAULT], facts.test, source=source)
+    dev = {precision: measure(engine, facts.dev) for precision, engine in engines.items()}
+    test = measure(engines[DEFAULT], facts.test)
     figures = figures_of(test)
     title = f"{config.name} {config.version}, test"
-    attentions = attentions_of(open_translator(bundle, DEFAULT), test, source=source)
-    write_translator_report(
-        make_report(title, {DEFAULT: test}, history_of_training(report.parent), attentions, source=source), report
-    )
+    attentions = attentions_of(open_translator(bundle, DEFAULT), test)
+    write_translator_report(make_report(title, {DEFAULT: test}, history_of_training(report.parent), attentions), report)
 
     difference = write_answering(network, subwords, config, folder, facts=facts, precisions=(DEFAULT,))
     measured = {DEFAULT: figures_of(dev[DEFAULT])}
@@ -267,7 +290,8 @@ def examples_of(translator: Predictor) -> list[TranslateExample]:
     """
     found: list[tuple[float, TranslateExample]] = []
     for pair in translator.pairs:
-        texts = [text for text in EXAMPLE_SENTENCES if not scan(text)]
+        sentences = EXAMPLE_SENTENCES.get(pair.source, EXAMPLE_SENTENCES["en"])
+        texts = [text for text in sentences if not scan(text)]
         answers = translator.translate(texts, TranslateOptions(pair=pair, num_hypotheses=BEAM_SIZE))
         for text, translations in zip(texts, answers, strict=True):
             best, *others = translations

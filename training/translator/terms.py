@@ -8,12 +8,6 @@ from training.corpora.open_parallel import sources_of
 from training.translator.config import TranslatorRun
 
 
-def source_of(config: TranslatorRun) -> str:
-    """The source language of all directions. Raises ValueError if they differ in it."""
-    (source,) = {direction.partition("-")[0] for direction in config.directions}
-    return source
-
-
 def terms_of(config: TranslatorRun) -> Terms:
     """The corpora of a run and the terms of its model."""
     return Terms(corpora=corpora_of(config), licence=licence_of(config), commercial_use=allows_commercial_use(config))
