@@ -28,11 +28,12 @@ from service.api.validation import InputItem, check_at_most, read_texts
 from service.errors import InvalidRequestError, UnknownPathError
 from service.models.cards import Limits, ModelName
 from service.models.registry import ModelRegistry
-from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair
+from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair, match_language
 from service.settings import MAX_BEAM_SIZE
+from service.text.function_words import likeliest_language
 
 AUTO = "auto"
-NO_DETECTION = "languages are not detected here; name the source in /translate"
+NO_DETECTION = "languages are not detected here; name the source, or auto, in a translation"
 LANGUAGE_NAMES: Mapping[str, str] = {  # of others the code is the name
     "de": "German",
     "en": "English",
@@ -49,7 +50,7 @@ class LibreTranslateRequest(Struct, kw_only=True, frozen=True):
 
     q: Annotated[str | list[str], Meta(description="One text or several", examples=["I love this book."])]
     source: Annotated[
-        str, Meta(description="The language it is in; auto where there is one source language alone", examples=["en"])
+        str, Meta(description="The language it is in; auto: the likeliest that the target has", examples=["en"])
     ]
     target: Annotated[str, Meta(description="The language it is wanted in", examples=["es"])]
     format: Annotated[Literal["text", "html"] | None, Meta(description="What the text is written in")] = None
@@ -60,7 +61,7 @@ class LibreTranslateRequest(Struct, kw_only=True, frozen=True):
 
 
 class DetectedLanguage(Struct, frozen=True):
-    """Language that ``auto`` stands for. Nothing is detected, which a confidence of 0 says."""
+    """Language that ``auto`` stands for; the confidence, in percent, is 0 where there was no choice."""
 
     language: str
     confidence: float = 0.0
@@ -85,7 +86,7 @@ class LibreTranslateLanguage(Struct, frozen=True):
 class CompatibleRequest(TranslateRequest, kw_only=True, frozen=True):
     """Request to /translate that was made of one to LibreTranslate's route."""
 
-    is_auto: bool = False
+    detected: DetectedLanguage | None = None  # with ``auto`` as the source
 
 
 class LibreTranslateEndpoint(TranslateEndpoint):
@@ -108,23 +109,30 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         """Return the same request in the words of /translate. A text without a translation fails it. Raises
         InvalidRequestError."""
         num_hypotheses = 1 + data.alternatives
+        detected = self.detected(data) if data.source == AUTO else None
         return CompatibleRequest(
             text=data.q,
-            source=self.only_source() if data.source == AUTO else data.source,
+            source=detected.language if detected else data.source,
             target=data.target,
             format=data.format or "text",
             num_hypotheses=num_hypotheses,
             beam_size=max(EXAMPLE_BEAM_SIZE, num_hypotheses),
             strict=True,
-            is_auto=data.source == AUTO,
+            detected=detected,
         )
 
-    def only_source(self) -> str:
-        """Return the one language that is translated from. Raises InvalidRequestError if there are several."""
-        sources = sorted({pair.source for pair in pairs_of(self.services.registry)})
-        if len(sources) != 1:
-            raise InvalidRequestError.at("source", f"{NO_DETECTION}; there are {', '.join(sources)}")
-        return sources[0]
+    def detected(self, data: LibreTranslateRequest) -> DetectedLanguage:
+        """Return the source of the target's pairs; of several the likeliest by the function words of all texts, or the
+        target itself if the texts are in it. Raises InvalidRequestError if nothing is translated to the target."""
+        pairs = [pair for pair in pairs_of(self.services.registry) if match_language(data.target, {pair.target})]
+        if not pairs:
+            raise InvalidRequestError.at("target", f"nothing here translates to {data.target!r}")
+        sources = list(dict.fromkeys(pair.source for pair in pairs))
+        if len(sources) == 1:
+            return DetectedLanguage(sources[0])
+        text = data.q if isinstance(data.q, str) else "\n".join(data.q)
+        language, share = likeliest_language(text, [*sources, pairs[0].target])
+        return DetectedLanguage(language, round(100 * share, 1))
 
     def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
         check_at_most(data.num_hypotheses, data.beam_size, "alternatives", "the beam")
@@ -132,14 +140,14 @@ class LibreTranslateEndpoint(TranslateEndpoint):
 
     def write(self, data: TranslateRequest, model: ModelName, results: Sequence[TranslateResult]) -> WholeAnswer:
         assert isinstance(data, CompatibleRequest)  # noqa: S101  # no other reaches this endpoint
-        detected = DetectedLanguage(data.source)
+        detected = data.detected
         texts = [result.translation or "" for result in results]
         others = [_alternatives(result) for result in results]
         is_list = not isinstance(data.text, str)
         answer = msgspec.json.encode(
             LibreTranslateAnswer(
                 translated_text=texts if is_list else texts[0],
-                detected_language=UNSET if not data.is_auto else [detected] * len(texts) if is_list else detected,
+                detected_language=UNSET if detected is None else [detected] * len(texts) if is_list else detected,
                 alternatives=UNSET if data.num_hypotheses == 1 else others if is_list else others[0],
             )
         )

@@ -22,8 +22,9 @@ from service.api.form import MAX_FIELDS, decode_form
 from service.api.libretranslate import LibreTranslateRequest
 from service.errors import InvalidRequestError, MalformedRequestError
 from service.keys import line_for
-from tests.api.conftest import Run, Serve, Served
+from tests.api.conftest import Run, Serve, Served, write_one_each
 from tests.api.listening import Running
+from tests.fakes import write_translator
 
 PATH = "/compat/libretranslate/translate"
 KEY = "a-key-that-is-long-enough"
@@ -108,6 +109,22 @@ def test_auto_is_the_one_source_there_is_and_claims_no_detection(served: Served)
     assert ask(served, source="auto").json()["detectedLanguage"] == detected
     assert ask(served, source="auto", q=["a", "b"]).json()["detectedLanguage"] == [detected, detected]
     assert "detectedLanguage" not in ask(served).json()
+
+
+def test_auto_is_the_likeliest_source_where_there_are_several(serve: Serve, tmp_path: Path) -> None:
+    write_one_each(tmp_path / "models")
+    write_translator(tmp_path / "models", name="xx-es", sources=("fr", "en"), targets=("es",))
+    served = serve()
+
+    def detected(text: str | list[str]) -> Any:
+        return ask(served, source="auto", q=text).json()["detectedLanguage"]
+
+    assert detected("the cat is on it") == {"language": "en", "confidence": 80.0}
+    assert detected("le chat est sur la table")["language"] == "fr"
+    assert [each["language"] for each in detected(["xyz", "le chat est sur la table"])] == ["fr", "fr"]
+    assert detected("xyz") == {"language": "en", "confidence": 0.0}
+    assert "from 'es' to 'es'" in ask(served, source="auto", q="el gato está en la mesa").json()["error"]
+    assert ask(served, source="auto", target="xx").json()["error"].startswith("target: nothing here translates")
 
 
 def test_alternatives_are_the_further_hypotheses(served: Served) -> None:

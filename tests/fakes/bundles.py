@@ -92,6 +92,7 @@ def write_translator(
     version: str = VERSION,
     folder: str | None = None,
     default: bool = False,
+    sources: Sequence[str] = ("en",),
     targets: Sequence[str] = tuple(letters.LANGUAGES),
 ) -> Path:
     """A complete bundle of the network of letters; its folder, called after the model unless it is said."""
@@ -101,10 +102,12 @@ def write_translator(
     for graph in (ENCODER, STEP):
         (path / graph).write_bytes(NO_GRAPH)
     examples = [
-        translated(text, target=target) for target in targets for text in ("Me too.", "See http://a.b and 1984")
+        translated(text, target=target) | {"source": sources[0]}
+        for target in targets
+        for text in ("Me too.", "See http://a.b and 1984")
     ]
     chosen = {"version": version, "default": default}
-    return _complete(path, translator_manifest(name, targets=targets) | chosen, examples)
+    return _complete(path, translator_manifest(name, sources=sources, targets=targets) | chosen, examples)
 
 
 def write_language_model(
@@ -228,13 +231,17 @@ def multi_label_manifest() -> dict[str, Any]:
     }
 
 
-def translator_manifest(name: str, *, targets: Sequence[str] = tuple(letters.LANGUAGES)) -> dict[str, Any]:
+def translator_manifest(
+    name: str, *, sources: Sequence[str] = ("en",), targets: Sequence[str] = tuple(letters.LANGUAGES)
+) -> dict[str, Any]:
     """Of the network of letters, without its files."""
     return {
         **_common(name),
         "task": "translate",
-        "languages": ["en", *targets],
-        "pairs": [{"source": "en", "target": target, "tag": f"<2{target}>"} for target in targets],
+        "languages": [*sources, *targets],
+        "pairs": [
+            {"source": source, "target": target, "tag": f"<2{target}>"} for source in sources for target in targets
+        ],
         "features": {},
         "labels": {},
         "limits": {"max_tokens": MAX_SOURCE_TOKENS, "max_target_tokens": MAX_TARGET_TOKENS},
