@@ -57,6 +57,10 @@ class GraphBuilder:
         self._nodes = inner
         return name
 
+    def matrix(self, value: Tensor, *, half: bool | None = None) -> str:
+        """Add a constant that is multiplied, as :meth:`weight` does."""
+        return self.weight(value, half=half)
+
     @contextmanager
     def subgraph(self) -> Iterator[Subgraph]:
         """Collect the nodes that are added meanwhile as the body of a loop, which may use every value from before."""
@@ -105,7 +109,7 @@ class GraphBuilder:
         return self.node("Unsqueeze", is_real, self.integers(2))
 
     def linear(self, layer: nn.Linear, value: str) -> str:
-        product = self.node("MatMul", value, self.weight(layer.weight.T))
+        product = self.node("MatMul", value, self.matrix(layer.weight.T))
         return self.node("Add", product, self.weight(layer.bias))
 
     def layer_norm(self, norm: nn.LayerNorm, value: str) -> str:
@@ -137,7 +141,8 @@ class GraphBuilder:
         half = None if encoder.cell in QUANTIZED_CELLS else True
         for i in range(len(encoder.forwards)):
             layers = [encoder.forwards[i], *encoder.backwards[i : i + 1]]
-            weights = [self.weight(value, half=half) for value in recurrent_weights(layers, encoder.cell)]
+            inputs, states, biases = recurrent_weights(layers, encoder.cell)
+            weights = [*(self.matrix(each, half=half) for each in (inputs, states)), self.weight(biases, half=half)]
             output = self.node(encoder.cell.upper(), rows, *weights, lengths, **attributes)
             rows = self.node("Transpose", output, perm=[0, 2, 1, 3])  # from (time, direction, batch, hidden)
             rows = self.node("Reshape", rows, self.integers(0, 0, size))
@@ -162,6 +167,17 @@ class GraphBuilder:
         )
         onnx.checker.check_model(model, full_check=True)
         return model
+
+
+class ByteMatrixBuilder(GraphBuilder):
+    """A builder that stores matrices in int8 with one scale a row (:func:`quantize_rows`).
+
+    They become float32 once, when the graph is loaded, and are multiplied in it.
+    """
+
+    def matrix(self, value: Tensor, *, half: bool | None = None) -> str:
+        values, scales = (self.store(part.numpy()) for part in quantize_rows(value.detach().cpu()))
+        return self.node("Mul", self.node("Cast", values, to=TensorProto.FLOAT), scales)
 
 
 class Subgraph:
@@ -216,11 +232,11 @@ def recurrent_state(
 
 
 def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:
-    """The table's int8 values and float32 scales (row, 1), whose products are the rounded table.
+    """The int8 values of a table (..., row, number) and float32 scales (..., row, 1).
 
-    A scale has eight significant bits, so that every product is exact in float32 and rounding a rounded table changes
-    nothing.
+    Their products are the rounded table. A scale has eight significant bits, so that every product is exact in float32
+    and rounding a rounded table changes nothing.
     """
-    scales = (table.abs().amax(1, keepdim=True) / 127).bfloat16().float()
+    scales = (table.abs().amax(-1, keepdim=True) / 127).bfloat16().float()
     scales[scales == 0] = 1.0
     return (table / scales).round().to(torch.int8), scales
