@@ -18,7 +18,7 @@ PieceType = proto.ModelProto.SentencePiece.Type
 
 
 def count_pieces(texts: Iterable[str], subwords: Subwords) -> Ids:
-    """How often each piece (vocabulary,) occurs in the texts."""
+    """Count the pieces (vocabulary,) of the texts."""
     counts = np.zeros(len(subwords), np.int32)
     for text in texts:
         np.add.at(counts, subwords.encode(text), 1)
