@@ -20,6 +20,7 @@ from training.networks.layers import CharacterConvolution, RecurrentEncoder
 
 OPSET, IR_VERSION = 17, 9
 MICROSOFT = "com.microsoft"  # onnxruntime's own operators
+GROUP_SIZE = 32  # numbers of a row of a matrix that have one scale
 QUANTIZED_CELLS = ("lstm",)  # with an int8 kernel in onnxruntime
 # torch keeps the gates in the order i f g o (LSTM) and r z n (GRU); ONNX wants i o f c and z r h.
 GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
@@ -170,14 +171,15 @@ class GraphBuilder:
 
 
 class ByteMatrixBuilder(GraphBuilder):
-    """A builder that stores matrices in int8 with one scale a row (:func:`quantize_rows`).
+    """A builder that stores matrices in int8 with scales (:func:`quantize_groups`).
 
     They become float32 once, when the graph is loaded, and are multiplied in it.
     """
 
     def matrix(self, value: Tensor, *, half: bool | None = None) -> str:
-        values, scales = (self.store(part.numpy()) for part in quantize_rows(value.detach().cpu()))
-        return self.node("Mul", self.node("Cast", values, to=TensorProto.FLOAT), scales)
+        parts = (self.store(part.numpy()) for part in quantize_groups(value.detach().cpu()))
+        values, scales = (self.node("Cast", part, to=TensorProto.FLOAT) for part in parts)
+        return self.node("Reshape", self.node("Mul", values, scales), self.integers(*value.shape))
 
 
 class Subgraph:
@@ -229,6 +231,17 @@ def recurrent_state(
             f"encoder.{name}.{layer}.bias_hh_l0": gates(of_state),
         }
     return state
+
+
+def quantize_groups(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The int8 values of a matrix (..., row, group, number) and float16 scales (..., row, group, 1).
+
+    A group is GROUP_SIZE numbers of a row, or the whole row if that is no multiple of it. Their products in float32 are
+    the rounded matrix.
+    """
+    size = matrix.shape[-1]
+    values, scales = quantize_rows(matrix.reshape(*matrix.shape[:-1], -1, size if size % GROUP_SIZE else GROUP_SIZE))
+    return values, scales.half()
 
 
 def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:

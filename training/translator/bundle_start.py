@@ -51,11 +51,12 @@ def state_of_bundle(folder: Path) -> State:
 
 
 def _multiplied(constants: Iterable[Tensor]) -> list[Tensor]:
-    """The constants, those of bytes multiplied by the scales (..., row, 1) that follow them."""
+    """The constants, those of bytes multiplied by the scales behind them: one a row, or one a group of a row."""
     found: list[Tensor] = []
     for each in constants:
         if each.ndim > 1 and each.shape[-1] == 1:
-            found[-1] = found[-1] * each
+            product = found[-1] * each
+            found[-1] = product if product.ndim == 2 else product.flatten(-2)
         else:
             found.append(each)
     return found

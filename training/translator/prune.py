@@ -25,7 +25,7 @@ from service.bundle import CARD, EXAMPLES, MANIFEST, SUBWORDS, Bundle, load_bund
 from service.text.batch import Ids
 from service.text.subwords import PAD_ID, Subwords
 from training.export import save_graph, share_weights
-from training.onnx_graph import quantize_rows
+from training.onnx_graph import quantize_groups
 from training.publish import finish_bundle, write_draft
 from training.translator.evaluate import open_translator
 from training.translator.prepare import MOST_TOKENS, read_prepared
@@ -103,12 +103,21 @@ def pruned_graph(graph: onnx.ModelProto, kept: Ids, vocabulary_size: int) -> onn
     changed = {name: array[kept] for name, array in arrays.items() if array.shape[:1] == (vocabulary_size,)}
     if lists:
         changed |= dict(zip(lists, pruned_lists([arrays[name] for name in lists], kept), strict=True))
+        if arrays[lists[0]].dtype != np.int8:
+            _cast_gathered(graph.graph, lists[0])
     sizes = [name for name, array in arrays.items() if array.shape == () and array == vocabulary_size]
     changed |= {name: np.array(len(kept), arrays[name].dtype) for name in sizes}
     for name, array in changed.items():
         constants[name].CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), name))
     onnx.checker.check_model(graph, full_check=True)
     return graph
+
+
+def _cast_gathered(graph: onnx.GraphProto, constant: str) -> None:
+    """Cast what is gathered of a constant to int64, so that the constant may be of another type."""
+    place, node = next((place, node) for place, node in enumerate(graph.node) if constant in node.input)
+    output, node.output[0] = node.output[0], f"{node.output[0]}_small"
+    graph.node.insert(place + 1, helper.make_node("Cast", [node.output[0]], [output], to=TensorProto.INT64))
 
 
 def with_byte_matrices(graph: onnx.ModelProto) -> onnx.ModelProto:
@@ -128,12 +137,23 @@ def with_byte_matrices(graph: onnx.ModelProto) -> onnx.ModelProto:
         constant = constants.get(node.input[0])
         if node.output[0] not in multiplied or constant is None or constant.data_type != TensorProto.FLOAT16:
             continue
-        table, scales = quantize_rows(torch.from_numpy(numpy_helper.to_array(constant).astype(np.float32)))
-        scale = numpy_helper.from_array(scales.numpy(), f"{constant.name}_scales")
-        graph.graph.initializer.insert(list(constants).index(constant.name) + 1, scale)
-        constant.CopyFrom(numpy_helper.from_array(table.numpy(), constant.name))
-        whole, node.output[0] = node.output[0], f"{node.output[0]}_bytes"
-        nodes.insert(place + 1, helper.make_node("Mul", [node.output[0], scale.name], [whole]))
+        matrix = torch.from_numpy(numpy_helper.to_array(constant).astype(np.float32))
+        values, scales = quantize_groups(matrix)
+        added = {"scales": scales.numpy(), "shape": np.array(matrix.shape, np.int64)}
+        names = {name: f"{constant.name}_{name}" for name in added}
+        for offset, (name, array) in enumerate(added.items(), 1):
+            tensor = numpy_helper.from_array(array, names[name])
+            graph.graph.initializer.insert(list(constants).index(constant.name) + offset, tensor)
+        constant.CopyFrom(numpy_helper.from_array(values.numpy(), constant.name))
+        whole, parts = node.output[0], [f"{node.output[0]}_{part}" for part in ("values", "scales", "product")]
+        node.output[0] = parts[0]
+        following = [
+            helper.make_node("Cast", [names["scales"]], [parts[1]], to=TensorProto.FLOAT),
+            helper.make_node("Mul", parts[:2], [parts[2]]),
+            helper.make_node("Reshape", [parts[2], names["shape"]], [whole]),
+        ]
+        for each in reversed(following):
+            nodes.insert(place + 1, each)
     onnx.checker.check_model(graph, full_check=True)
     return graph
 
@@ -151,7 +171,7 @@ def pruned_lists(arrays: list[np.ndarray], kept: Ids) -> list[np.ndarray]:
     if used[0] != 0:  # row 0 is that of subwords without translations
         used, new_rows = np.insert(used, 0, 0), new_rows + 1
     return [
-        languages[kept],
+        languages[kept].astype(np.int8),
         new_rows.ravel().astype(rows.dtype),
         new_ids[translations[used]],
         weights,

@@ -20,7 +20,7 @@ from training.card import Terms
 from training.export import round_weights, save_graph
 from training.loop import FitConfig
 from training.matmul_variants import ByteProducts
-from training.onnx_graph import GraphBuilder
+from training.onnx_graph import GraphBuilder, quantize_groups
 from training.translator.bundle_start import state_of_bundle
 from training.translator.config import TranslatorRun
 from training.translator.evaluate import open_translator
@@ -131,6 +131,14 @@ def walked(sessions, ids):
     encoded = dict(sessions.encoder.run({"ids": ids, "lengths": lengths}))
     first = dict(tokens=np.array([BOS_ID], np.int32), state=encoded["state"], sources=np.zeros(1, np.int32))
     return encoded[SHORTLIST][0].tolist(), run_step(sessions.step, encoded, lengths, **first)
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((6, 64), 2), ((2, 6, 96), 3), ((6, 20), 1)])
+def test_a_matrix_has_a_scale_for_each_group_of_a_row(shape, groups):
+    matrix = torch.randn(shape)
+    values, scales = quantize_groups(matrix)
+    assert scales.shape == (*shape[:-1], groups, 1)
+    assert (values * scales.float()).reshape(shape).numpy() == pytest.approx(matrix.numpy(), abs=0.02)
 
 
 class OldProducts(ByteProducts):
