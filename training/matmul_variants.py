@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from training.onnx_graph import MICROSOFT, GraphBuilder, quantize_rows
+from training.onnx_graph import MICROSOFT, ByteMatrixBuilder, GraphBuilder, quantize_rows
 
 LEVELS = 127.0  # of a byte for either sign
 
@@ -88,6 +88,7 @@ class FloatProducts:
     """Products in float32 of weights kept in float16."""
 
     Table = FloatTable
+    EncoderBuilder = GraphBuilder
 
     def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder
@@ -123,6 +124,7 @@ class ByteProducts:
     """
 
     Table = ByteTable
+    EncoderBuilder = ByteMatrixBuilder
 
     def __init__(self, builder: GraphBuilder, embedding: nn.Embedding, norm: nn.LayerNorm) -> None:
         self._builder = builder

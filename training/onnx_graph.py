@@ -20,6 +20,7 @@ from training.networks.layers import CharacterConvolution, RecurrentEncoder
 
 OPSET, IR_VERSION = 17, 9
 MICROSOFT = "com.microsoft"  # onnxruntime's own operators
+GROUP_SIZE = 32  # numbers of a row of a matrix that have one scale
 QUANTIZED_CELLS = ("lstm",)  # with an int8 kernel in onnxruntime
 # torch keeps the gates in the order i f g o (LSTM) and r z n (GRU); ONNX wants i o f c and z r h.
 GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
@@ -56,6 +57,10 @@ class GraphBuilder:
         name = self.node("Cast", name, to=TensorProto.FLOAT) if half else name
         self._nodes = inner
         return name
+
+    def matrix(self, value: Tensor, *, half: bool | None = None) -> str:
+        """Add a constant that is multiplied, as :meth:`weight` does."""
+        return self.weight(value, half=half)
 
     @contextmanager
     def subgraph(self) -> Iterator[Subgraph]:
@@ -105,7 +110,7 @@ class GraphBuilder:
         return self.node("Unsqueeze", is_real, self.integers(2))
 
     def linear(self, layer: nn.Linear, value: str) -> str:
-        product = self.node("MatMul", value, self.weight(layer.weight.T))
+        product = self.node("MatMul", value, self.matrix(layer.weight.T))
         return self.node("Add", product, self.weight(layer.bias))
 
     def layer_norm(self, norm: nn.LayerNorm, value: str) -> str:
@@ -137,7 +142,8 @@ class GraphBuilder:
         half = None if encoder.cell in QUANTIZED_CELLS else True
         for i in range(len(encoder.forwards)):
             layers = [encoder.forwards[i], *encoder.backwards[i : i + 1]]
-            weights = [self.weight(value, half=half) for value in recurrent_weights(layers, encoder.cell)]
+            inputs, states, biases = recurrent_weights(layers, encoder.cell)
+            weights = [*(self.matrix(each, half=half) for each in (inputs, states)), self.weight(biases, half=half)]
             output = self.node(encoder.cell.upper(), rows, *weights, lengths, **attributes)
             rows = self.node("Transpose", output, perm=[0, 2, 1, 3])  # from (time, direction, batch, hidden)
             rows = self.node("Reshape", rows, self.integers(0, 0, size))
@@ -162,6 +168,18 @@ class GraphBuilder:
         )
         onnx.checker.check_model(model, full_check=True)
         return model
+
+
+class ByteMatrixBuilder(GraphBuilder):
+    """A builder that stores matrices in int8 with scales (:func:`quantize_groups`).
+
+    They become float32 once, when the graph is loaded, and are multiplied in it.
+    """
+
+    def matrix(self, value: Tensor, *, half: bool | None = None) -> str:
+        parts = (self.store(part.numpy()) for part in quantize_groups(value.detach().cpu()))
+        values, scales = (self.node("Cast", part, to=TensorProto.FLOAT) for part in parts)
+        return self.node("Reshape", self.node("Mul", values, scales), self.integers(*value.shape))
 
 
 class Subgraph:
@@ -215,12 +233,23 @@ def recurrent_state(
     return state
 
 
-def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:
-    """The table's int8 values and float32 scales (row, 1), whose products are the rounded table.
+def quantize_groups(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The int8 values of a matrix (..., row, group, number) and float16 scales (..., row, group, 1).
 
-    A scale has eight significant bits, so that every product is exact in float32 and rounding a rounded table changes
-    nothing.
+    A group is GROUP_SIZE numbers of a row, or the whole row if that is no multiple of it. Their products in float32 are
+    the rounded matrix.
     """
-    scales = (table.abs().amax(1, keepdim=True) / 127).bfloat16().float()
+    size = matrix.shape[-1]
+    values, scales = quantize_rows(matrix.reshape(*matrix.shape[:-1], -1, size if size % GROUP_SIZE else GROUP_SIZE))
+    return values, scales.half()
+
+
+def quantize_rows(table: Tensor) -> tuple[Tensor, Tensor]:
+    """The int8 values of a table (..., row, number) and float32 scales (..., row, 1).
+
+    Their products are the rounded table. A scale has eight significant bits, so that every product is exact in float32
+    and rounding a rounded table changes nothing.
+    """
+    scales = (table.abs().amax(-1, keepdim=True) / 127).bfloat16().float()
     scales[scales == 0] = 1.0
     return (table / scales).round().to(torch.int8), scales

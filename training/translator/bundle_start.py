@@ -9,7 +9,7 @@ that ships can be trained further on other pairs. The precision lost to int8 is 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +46,28 @@ def state_of_bundle(folder: Path) -> State:
     Reads the constants of the int8 graphs in the order in which ``training.translator.graphs`` stores them, those of a
     shortlist left out. Raises ValueError if a graph holds others.
     """
-    state = _encoder_state(stored_weights(folder / ENCODERS["int8"], without=SHORTLIST_PREFIX))
+    state = _encoder_state(_multiplied(stored_weights(folder / ENCODERS["int8"], without=SHORTLIST_PREFIX)))
     return state | _decoder_state(stored_weights(folder / GRAPHS["int8"], without=SHORTLIST_PREFIX))
 
 
+def _multiplied(constants: Iterable[Tensor]) -> list[Tensor]:
+    """The constants, those of bytes multiplied by the scales behind them: one a row, or one a group of a row."""
+    found: list[Tensor] = []
+    for each in constants:
+        if each.ndim > 1 and each.shape[-1] == 1:
+            product = found[-1] * each
+            found[-1] = product if product.ndim == 2 else product.flatten(-2)
+        else:
+            found.append(each)
+    return found
+
+
 def _encoder_state(constants: list[Tensor]) -> State:
-    if len(constants) != 10:
-        raise ValueError(f"an encoder of one layer has 10 constants, this one {len(constants)}")
-    table, scales, norm_weight, norm_bias, tag, inputs, states, biases, initial_weight, initial_bias = constants
+    if len(constants) != 9:
+        raise ValueError(f"an encoder of one layer has 9 weights, this one {len(constants)}")
+    table, norm_weight, norm_bias, tag, inputs, states, biases, initial_weight, initial_bias = constants
     state = {
-        "embedding.weight": table * scales,
+        "embedding.weight": table,
         "source_norm.weight": norm_weight,
         "source_norm.bias": norm_bias,
         "tag.weight": tag.T.contiguous(),

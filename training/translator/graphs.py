@@ -30,14 +30,15 @@ NEXT_STATE = "next_state"  # the output of a step; it needs another name than th
 def encoder_graph(network: Translator, kind: Kind, shortlist: Shortlist | None = None) -> onnx.ModelProto:
     """The graph from ``ids`` (batch, time) and ``lengths`` (batch,) to the first ``state`` and the decoder's memory.
 
-    It multiplies in float32; ``kind`` says which table of subwords it reads, which is that of the step. With a
+    It multiplies in float32; ``kind`` says how weights are stored. Its table of subwords is that of the step. With a
     shortlist the memory has the list of each source and the output layer's columns of it.
     """
-    builder = GraphBuilder(half=True)
+    builder = kind.EncoderBuilder(half=True)
     ids = builder.node("Transpose", "ids", perm=[1, 0])
     lengths = builder.node("Cast", "lengths", to=TensorProto.INT64)
     table = kind.Table(builder, network.embedding)
     rows = builder.layer_norm(network.source_norm, table.rows(ids))
+    # The tag's matrix moves every row, so that it stays in float16.
     tag = builder.node("MatMul", builder.slice(rows, 0, 1, 0), builder.weight(network.tag.weight.T))
     rows = builder.node("Add", rows, tag)
     for place, encoder in enumerate(network.encoders):

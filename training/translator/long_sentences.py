@@ -1,19 +1,31 @@
 """Count probable omissions and repetitions in translations of long sentences, and print all of them for reading.
 
-    python -m training.translator.long_sentences --url http://127.0.0.1:8123
+    python -m training.translator.long_sentences --url http://127.0.0.1:8123 --output runs/translators/evaluation
+    python -m training.translator.long_sentences --url http://127.0.0.1:8123 --verdicts FOLDER/long_sentences.tsv
 
 The 50 sentences of 30 to 60 words are in ``evaluation/long_sentences.toml``. The counts are hints: a part may also be
-translated by words that are not listed, so the translations are printed with the signs found in them.
+translated by words that are not listed, or by wrong ones. So the translations are printed with the signs found in them
+and written to ``long_sentences.tsv``, in which a reader says what is missing and repeated (``long_verdicts.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean
 
 from training.report import table
 from training.translator.answers import Answer
+from training.translator.long_verdicts import (
+    FILE,
+    Extent,
+    ReadTranslation,
+    Verdict,
+    Verdicts,
+    read_verdicts,
+    write_verdicts,
+)
 from training.translator.omissions import LongSentence, Signs, read_long_sentences, signs_of
 from training.translator.options import (
     LANGUAGE_NAMES,
@@ -21,6 +33,7 @@ from training.translator.options import (
     finish,
     measurement_parser,
     open_system,
+    output_folder,
     shortened,
 )
 
@@ -34,6 +47,16 @@ class Inspected:
     translation: str
     confidence: float | None
     signs: Signs
+    verdict: Verdict | None  # a reader's
+
+    @property
+    def suspect(self) -> bool:
+        """Whether there is a sign of either error."""
+        return self.signs.omission or self.signs.repetition
+
+    def has(self, extent: Extent) -> bool:
+        """Whether a reader found so much missing or repeated."""
+        return self.verdict is not None and self.verdict.has(extent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +72,10 @@ class LanguageLength:
     parts_missing: int  # of all parts of all sentences
     parts: int
     length_ratio: float  # mean
+    read: int  # sentences with a reader's verdict
+    clauses: int  # of these, those with a clause that is missing or repeated
+    words: int  # others, with some words of a clause that are missing or repeated
+    agreed: int  # of ``clauses``, those with signs
     inspected: Sequence[Inspected]
 
 
@@ -60,14 +87,18 @@ class LongFigures:
     languages: Sequence[LanguageLength]
 
 
-def measure(system: System, languages: Sequence[str], sentences: Sequence[LongSentence]) -> LongFigures:
-    """Translate the sentences and look for omissions and repetitions."""
+def measure(
+    system: System, languages: Sequence[str], sentences: Sequence[LongSentence], verdicts: Verdicts
+) -> LongFigures:
+    """Translate the sentences, look for omissions and repetitions, and join them with a reader's verdicts."""
     texts = [each.text for each in sentences]
-    found = [of_language(language, sentences, system.answers(texts, language)) for language in languages]
+    found = [of_language(language, sentences, system.answers(texts, language), verdicts) for language in languages]
     return LongFigures(model=system.title, languages=found)
 
 
-def of_language(language: str, sentences: Sequence[LongSentence], answers: Sequence[Answer]) -> LanguageLength:
+def of_language(
+    language: str, sentences: Sequence[LongSentence], answers: Sequence[Answer], verdicts: Verdicts
+) -> LanguageLength:
     """Return the figures of answers in one language."""
     inspected = [
         Inspected(
@@ -76,11 +107,13 @@ def of_language(language: str, sentences: Sequence[LongSentence], answers: Seque
             translation=answer.translation,
             confidence=answer.confidence,
             signs=signs_of(sentence, answer.translation, language, complete=answer.complete),
+            verdict=verdicts.get((language, answer.translation)),
         )
         for sentence, answer in zip(sentences, answers, strict=True)
     ]
     signs = [each.signs for each in inspected]
-    suspects = [each for each in signs if each.omission or each.repetition]
+    suspects = [each.signs for each in inspected if each.suspect]
+    faulty = [each for each in inspected if each.has(Extent.CLAUSE)]
     return LanguageLength(
         language=language,
         sentences=len(sentences),
@@ -91,6 +124,10 @@ def of_language(language: str, sentences: Sequence[LongSentence], answers: Seque
         parts_missing=sum(len(each.missing_parts) for each in signs),
         parts=sum(len(sentence.parts[language]) for sentence in sentences),
         length_ratio=round(fmean(each.length_ratio for each in signs), 2),
+        read=sum(each.verdict is not None for each in inspected),
+        clauses=len(faulty),
+        words=sum(each.has(Extent.WORDS) and not each.has(Extent.CLAUSE) for each in inspected),
+        agreed=sum(each.suspect for each in faulty),
         inspected=inspected,
     )
 
@@ -107,11 +144,27 @@ def as_markdown(figures: LongFigures) -> list[str]:
             str(each.untold),
             f"{each.parts_missing} of {each.parts}",
             f"{each.length_ratio:.2f}",
+            f"{each.clauses} of {each.read}",
+            str(each.words),
+            str(each.agreed),
         ]
         for each in figures.languages
     ]
-    header = ["language", "sentences", "omissions", "repetitions", "either", "not told", "parts missing", "length"]
-    return table(header, rows)
+    signs = ["omissions", "repetitions", "either", "not told", "parts missing", "length"]
+    return table(["language", "sentences", *signs, "read: a clause", "read: words", "clause and signs"], rows)
+
+
+def to_judge(figures: LongFigures) -> Iterator[ReadTranslation]:
+    """Yield the translations for a reader's verdicts."""
+    for part in figures.languages:
+        for number, each in enumerate(part.inspected, 1):
+            yield ReadTranslation(
+                language=part.language,
+                number=number,
+                source=each.source,
+                translation=each.translation,
+                verdict=each.verdict,
+            )
 
 
 def to_read(figures: LongFigures) -> list[str]:
@@ -129,9 +182,10 @@ def noticed(each: Inspected) -> str:
     """Return the signs found in a translation in words."""
     verdict = [name for name in ("omission", "repetition") if getattr(each.signs, name)] or ["nothing"]
     told = {name: value for name, value in asdict(each.signs).items() if value}
+    read = "" if each.verdict is None else f"; read: missing {each.verdict.missing}, repeated {each.verdict.repeated}"
     confidence = "" if each.confidence is None else f"; confidence {each.confidence:.2f}"
     details = "; ".join(f"{name.replace('_', ' ')}: {_listed(value)}" for name, value in told.items())
-    return f"**{', '.join(verdict)}**; {details}{confidence}"
+    return f"**{', '.join(verdict)}**; {details}{confidence}{read}"
 
 
 def _listed(value: object) -> str:
@@ -139,9 +193,13 @@ def _listed(value: object) -> str:
 
 
 def main() -> None:
-    arguments = measurement_parser(__doc__).parse_args()
+    parser = measurement_parser(__doc__)
+    parser.add_argument("--verdicts", type=Path, help=f"a filled-in {FILE}")
+    arguments = parser.parse_args()
     system = open_system(arguments)
-    figures = measure(system, arguments.languages, shortened(read_long_sentences(), arguments.limit))
+    sentences = shortened(read_long_sentences(), arguments.limit)
+    figures = measure(system, arguments.languages, sentences, read_verdicts(arguments.verdicts))
+    write_verdicts(to_judge(figures), output_folder(arguments, system) / FILE)
     lines = [*to_read(figures), *as_markdown(figures)]
     finish("long_sentences", figures, lines, arguments=arguments, system=system)
 

@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from training.report import picture, table
-from training.translator import cases, casing, domains, examples, long_sentences, protected, short_strings, usable
+from training.translator import (
+    cases,
+    casing,
+    domains,
+    examples,
+    long_sentences,
+    long_verdicts,
+    protected,
+    short_strings,
+    usable,
+)
 from training.translator.cases import CaseFigures
 from training.translator.casing import CasingFigures
 from training.translator.domains import DomainFigures
@@ -39,8 +49,10 @@ and detokenised, on the first reference. Each part can be measured alone with a 
 """
 LONG = """
 Omissions: two parts of a sentence or a number are missing, or the translation is much too short. Repetitions: a run of
-words recurs that does not in the source. Both are signs, not proofs; every translation is in
-[examples.md](examples.md). "Not told": the answer does not say that it is incomplete.
+words recurs that does not in the source. Both are signs, not proofs: a wrong word looks like a missing part. "Not
+told": the answer does not say that it is incomplete. "Read" is a reader's verdict, with the source before them: in so
+many a clause, in so many others some words of one, are missing or repeated, whatever else is wrong
+([long_sentences.tsv](long_sentences.tsv)). "Clause and signs": how many of the former the signs found.
 """
 JUDGED = """
 A reader judges translations, with the source before them: usable as it is, or after a change of a word. 60 sentences
@@ -83,7 +95,12 @@ def measure_all(system: System, arguments: argparse.Namespace) -> TranslatorFigu
         casing=_told("casing", lambda: casing.measure(system, languages, shortened(casing.read_sentences(), limit))),
         long_sentences=_told(
             "long sentences",
-            lambda: long_sentences.measure(system, languages, shortened(read_long_sentences(), limit)),
+            lambda: long_sentences.measure(
+                system,
+                languages,
+                shortened(read_long_sentences(), limit),
+                long_verdicts.read_verdicts(arguments.verdicts),
+            ),
         ),
         usable=_told(
             "usable",
@@ -181,6 +198,9 @@ def main() -> None:
     parser = measurement_parser(__doc__)
     domains.add_domain_flags(parser, split="test")
     parser.add_argument("--judgements", type=Path, help="a filled-in usable.tsv of training.translator.usable")
+    parser.add_argument(
+        "--verdicts", type=Path, help="a filled-in long_sentences.tsv of training.translator.long_sentences"
+    )
     parser.add_argument("--runs", type=Path, nargs="*", default=[], help="run folders, in the order of training")
     arguments = parser.parse_args()
     system = open_system(arguments)
@@ -188,6 +208,7 @@ def main() -> None:
     figures = measure_all(system, arguments)
     write_report(figures, folder)
     usable.write_judgements(figures.usable, folder / "usable.tsv")
+    long_verdicts.write_verdicts(long_sentences.to_judge(figures.long_sentences), folder / long_verdicts.FILE)
     print("\n".join([*table(["figure", *_directions(figures)], summary_rows(figures)), f"written: {folder}"]))
 
 

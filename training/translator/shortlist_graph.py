@@ -24,7 +24,8 @@ def add_lists(builder: GraphBuilder, shortlist: Shortlist, ids: str) -> str:
         return builder.store(array, name=PREFIX)
 
     tokens = node("Cast", ids, to=TensorProto.INT64)
-    languages = node("Gather", store(shortlist.languages.astype(np.int64)), builder.slice(tokens, 0, 1, 1))
+    languages = node("Gather", store(shortlist.languages.astype(np.int8)), builder.slice(tokens, 0, 1, 1))
+    languages = node("Cast", languages, to=TensorProto.INT64)
     rows = node("Add", tokens, node("Mul", languages, builder.scalar(vocabulary_size, np.int64)))
     rows = node("Cast", node("Gather", store(shortlist.rows.ravel().astype(kind)), rows), to=TensorProto.INT64)
     found = node("Cast", node("Gather", store(shortlist.translations.astype(kind)), rows), to=TensorProto.INT64)

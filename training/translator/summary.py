@@ -38,6 +38,10 @@ def _other_rows(figures: TranslatorFigures) -> list[list[str]]:
             *(f"{each.either} of {each.sentences}" for each in figures.long_sentences.languages),
         ],
         [
+            "long sentences with a clause missing or repeated, by a reader",
+            *(f"{each.clauses} of {each.read}" for each in figures.long_sentences.languages),
+        ],
+        [
             "usable, of any confidence",
             *(f"{each.usable} of {each.judged}" if each.judged else "not judged" for each in figures.usable.languages),
         ],

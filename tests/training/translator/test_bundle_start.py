@@ -81,7 +81,7 @@ def test_what_is_exported_again_is_the_same_but_for_rounding(published, tmp_path
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"num_layers": 2}, "encoder of one layer has 10 constants"),
+        ({"num_layers": 2}, "encoder of one layer has 9 weights"),
         ({"attention": "none"}, "has 37 constants"),
     ],
 )

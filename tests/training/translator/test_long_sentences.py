@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("sacrebleu")
 
 from tests.training.translator.answering import LANGUAGES, system
-from training.translator.long_sentences import as_markdown, measure, to_read
+from training.translator.long_sentences import as_markdown, measure, to_judge, to_read
+from training.translator.long_verdicts import read_verdicts, write_verdicts
 from training.translator.omissions import LongSentence, read_long_sentences, repeated_runs, signs_of
 
 SENTENCE = LongSentence(
@@ -20,6 +21,8 @@ WHOLE = (
     "El perro dormía en la casa de Anna Keller, el gato estaba en el tejado y el pájaro cantaba 12 canciones "
     "en el árbol."
 )
+
+JUDGED = ("clause\twords", "no\tno", "\t", "words\tno")  # missing, repeated
 
 
 def test_there_are_fifty_sentences_of_thirty_to_sixty_words():
@@ -83,12 +86,41 @@ def test_a_repeated_part_makes_a_translation_too_long():
 
 def test_suspects_are_counted_and_all_translations_are_there_to_read():
     sentences = read_long_sentences()
-    figures = measure(system(lambda text, _: text[:40], confidence=0.3, complete=True), ("de",), sentences)
+    figures = measure(system(lambda text, _: text[:40], confidence=0.3, complete=True), ("de",), sentences, {})
     (german,) = figures.languages
     assert (german.omissions, german.repetitions, german.either, german.untold) == (50, 0, 50, 50)
-    told = measure(system(lambda text, _: text[:40], complete=False), ("de",), sentences).languages[0]
+    told = measure(system(lambda text, _: text[:40], complete=False), ("de",), sentences, {}).languages[0]
     assert told.untold == 0
     lines = to_read(figures)
     assert sum("**omission**" in line for line in lines) == 50
     assert "confidence 0.30" in "\n".join(lines)
     assert as_markdown(figures)[2].startswith("| German | 50 | 50 | 0 |")
+
+
+def test_a_readers_verdicts_stand_beside_the_signs_while_the_translation_stays(tmp_path):
+    path = tmp_path / "long_sentences.tsv"
+    write_verdicts(to_judge(shortened_to(40, {})), path)
+    assert read_verdicts(path) == {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    filled = [line.replace("\t\t\t", f"\t{each}\t") for line, each in zip(lines, JUDGED, strict=True)]
+    path.write_text("\n".join(filled), encoding="utf-8")
+    verdicts = read_verdicts(path)
+    figures = shortened_to(40, verdicts)
+    (german,) = figures.languages
+    assert (german.read, german.clauses, german.words, german.agreed) == (3, 1, 1, 1)
+    assert "read: missing clause, repeated words" in "\n".join(to_read(figures))
+    write_verdicts(to_judge(figures), path)
+    assert read_verdicts(path) == verdicts
+    assert shortened_to(41, verdicts).languages[0].read == 0
+
+
+def shortened_to(length, verdicts):
+    """The figures of translations that are the beginnings of four sources."""
+    return measure(system(lambda text, _: text[:length]), ("de",), read_long_sentences()[:4], verdicts)
+
+
+def test_a_verdict_is_one_of_three_words(tmp_path):
+    path = tmp_path / "long_sentences.tsv"
+    path.write_text("de\t1\tmuch\tno\tOne.\tEins.\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 1: 'much'"):
+        read_verdicts(path)

@@ -33,7 +33,7 @@ def test_the_report_is_written_whole(data_dir, tmp_path, monkeypatch, capsys):  
     folder = tmp_path / "report"
     monkeypatch.setattr("sys.argv", ["main", *arguments, "--output", str(folder), "--runs", "runs/a", "--limit", "9"])
     report.main()
-    names = {"report.md", "examples.md", "figures.json", "usable.tsv"}
+    names = {"report.md", "examples.md", "figures.json", "usable.tsv", "long_sentences.tsv"}
     pictures = {"by-domain.png", "by-length.png", "learning-curve.png"}
     assert {path.name for path in folder.iterdir()} == names | pictures
     text = (folder / "report.md").read_text(encoding="utf-8")
