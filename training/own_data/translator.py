@@ -32,7 +32,7 @@ from training.translator.evaluate import TranslatedSet
 from training.translator.evaluate_confidence import calibrate_on
 from training.translator.predict import judge as quality_of
 from training.translator.prepare import common_characters, is_usable, learn_from, write
-from training.translator.publish import GOOD_SHARE, Facts, write_bundle
+from training.translator.publish import Facts, write_bundle
 from training.translator.scores import sentence_chrf
 from training.translator.subwords import SubwordPairEncoder
 from training.translator.train import Epochs, fit_translator
@@ -175,7 +175,7 @@ def write_own_translator(
             terms=origin.terms,
             dev=[dev],
             test=[PairSet(name=name, pairs=tuple(data.test))],
-            calibrate=lambda translator: calibrated(translator, dev, data.direction),
+            calibrate=lambda translator: calibrated(translator, dev, data.direction, config.good_share),
             recipe=recipe,
         ),
         folder=made.bundle,
@@ -201,13 +201,13 @@ def prepare_pairs(data: PairData, config: TranslatorRun, folder: Path, subwords:
 
 
 def calibrated(
-    translator: Any, dev: PairSet, direction: str
+    translator: Any, dev: PairSet, direction: str, good_share: float
 ) -> tuple[dict[str, Any] | None, Mapping[str, Reliability]]:
     """The confidence of the manifest and its reliability; None and nothing where dev is too small for it."""
     if len(dev.pairs) < FEWEST_CALIBRATED:
         return None, {}
     try:
-        return calibrate_on(translator, {direction: [dev]}, precision=GOOD_SHARE)
+        return calibrate_on(translator, {direction: [dev]}, precision=good_share)
     except ValueError:  # all translations are good, or all are bad
         return None, {}
 

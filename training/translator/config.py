@@ -45,6 +45,7 @@ class TranslatorRun:
     max_tokens: int = 80  # of one side in training; longer pairs are left out
     scheduled_sampling: float = 0.0  # share of target inputs that are the network's own predictions
     dev_beam_size: int = 1  # of the search that scores an epoch
+    good_share: float = 0.8  # of the dev sentences at or above the threshold of confidence
     variation: VariationConfig = field(default_factory=VariationConfig)
     network: TranslatorConfig = field(default_factory=TranslatorConfig)
     fit: FitConfig

@@ -53,7 +53,6 @@ PRECISIONS = (DEFAULT, "fp32")  # measured; only the default ships
 BEAM_SIZE = 4
 CARD_SENTENCES = 200  # of each dev set of broad sources, in both precisions
 CALIBRATION_SENTENCES = 700  # of each dev set; half of them fit the confidence, the others measure it
-GOOD_SHARE = 0.8  # of good sentences at or above the threshold of confidence
 MARGIN = 0.1  # of the score of an example over that of the next hypothesis
 NEVER = -1e4  # added to a logit
 EXAMPLE_SENTENCES = {  # by source language
@@ -114,7 +113,7 @@ def publish(
             direction: limited(domain_sets(direction, split="dev", data_dir=data_dir), CALIBRATION_SENTENCES)
             for direction in config.directions
         }
-        return calibrate_on(translator, sets, precision=GOOD_SHARE)
+        return calibrate_on(translator, sets, precision=config.good_share)
 
     facts = Facts(
         terms=terms_of(config),
