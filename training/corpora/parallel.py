@@ -38,13 +38,13 @@ class Pair:
 class PairSet:
     """A dev or test set of one pair of languages."""
 
-    name: str  # "tatoeba en-es"
+    name: str  # "tatoeba en-es", "multi30k en-de test_2016"
     pairs: tuple[Pair, ...]
 
     @property
     def direction(self) -> str:
-        """The languages, ``en-es``: the last word of the name."""
-        return self.name.rpartition(" ")[2]
+        """The languages, ``en-es``: the second word of the name."""
+        return self.name.split()[1]
 
 
 def read_tatoeba(direction: str, split: str, data_dir: Path | None) -> list[Pair]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -100,3 +101,18 @@ def test_a_run_folder_is_written(published, tmp_path, monkeypatch, capsys):
     }
     assert (tmp_path / "run" / SUBWORDS).read_bytes() == (folder / SUBWORDS).read_bytes()
     assert f"{sum(value.numel() for value in state.values()):,} weights" in capsys.readouterr().out
+
+
+def test_several_bundles_give_the_mean_of_their_weights(published, tmp_path, monkeypatch):
+    folder, other = published[1], tmp_path / "other"
+    shutil.copytree(folder, other)
+    exported(other, seed=3)
+    write_manifest(other, {k: v for k, v in json.loads((other / MANIFEST).read_text("utf-8")).items() if k != "files"})
+    run(main, monkeypatch, folder, other, "--run-dir", tmp_path / "run")
+    found = torch.load(tmp_path / "run/best.pt", weights_only=True)["network"]
+    one, two = state_of_bundle(folder), state_of_bundle(other)
+    assert all(torch.equal(found[name], torch.stack([one[name], two[name]]).mean(0)) for name in one)
+    (other / SUBWORDS).write_bytes(b"others")
+    write_manifest(other, {k: v for k, v in json.loads((other / MANIFEST).read_text("utf-8")).items() if k != "files"})
+    with pytest.raises(SystemExit, match="different subwords"):
+        run(main, monkeypatch, folder, other, "--run-dir", tmp_path / "run")
