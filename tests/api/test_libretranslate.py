@@ -22,8 +22,8 @@ from service.api.form import MAX_FIELDS, decode_form
 from service.api.libretranslate import LibreTranslateRequest
 from service.errors import InvalidRequestError, MalformedRequestError
 from service.keys import line_for
-from tests.api.conftest import Run, Serve, Served
-from tests.api.listening import Running
+from tests.application import Serve, Served
+from tests.listening import Run, Running
 
 PATH = "/compat/libretranslate/translate"
 KEY = "a-key-that-is-long-enough"
