@@ -12,8 +12,7 @@ from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyReader, requests_by
-from service.api.body_budget import BodyBudget
+from service.api.body import BodyBudget, BodyReader, requests_by
 from service.api.browsers import AllowedHosts, cross_origin
 from service.api.classify import ClassifyEndpoint
 from service.api.compression import CompressionMiddleware
@@ -22,12 +21,11 @@ from service.api.endpoint import Services, task_route
 from service.api.generate import GenerateEndpoint
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
 from service.api.load import LoadLimits
-from service.api.middleware import ContextMiddleware
+from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes
 from service.api.problems import HANDLERS
-from service.api.proxies import with_plain_addresses, with_root_path
 from service.api.score import ScoreEndpoint
 from service.api.side_thread import MemoryReturn, SideThread
 from service.api.tag import TagEndpoint

@@ -11,9 +11,8 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.runtime.session import Arrays
-from tests.api.conftest import Client, is_ready, wait_until
-from tests.api.test_bad_input import problem_of
-from tests.fakes import GRAPH, NAME, UPOS, FakeSession, OpenFake, damage, settings_for, write_bundle, write_classifier
+from tests.application import Client, is_ready, problem_of, wait_until
+from tests.fakes import GRAPH, NAME, UPOS, FakeSession, OpenFake, settings_for, write_bundle, write_classifier
 
 
 @pytest.fixture
@@ -45,20 +44,6 @@ def test_not_ready_until_the_examples_were_replayed(models: Path) -> None:
         assert client.post("/tag", json={"text": "a"}).status_code == 200
 
 
-def test_draining_refuses_new_work(models: Path) -> None:
-    app = create_app(settings_for(models), open_session=OpenFake(FakeSession()))
-    with TestClient(app) as client:
-        wait_until(lambda: is_ready(client))
-        app.lifecycle.close()
-        problem_of(client.get("/health/ready"), 503, "not_ready")
-        problem_of(client.post("/tag", json={"text": "a"}), 503, "not_ready")
-        assert client.get("/health/live").status_code == 200
-
-
-def break_graph(folder: Path) -> None:
-    damage(folder / GRAPH)
-
-
 def remove_graph(folder: Path) -> None:
     (folder / GRAPH).unlink()
 
@@ -69,7 +54,7 @@ def break_manifest(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "name"),
-    [(break_graph, GRAPH), (remove_graph, GRAPH), (break_manifest, "manifest.json")],
+    [(remove_graph, GRAPH), (break_manifest, "manifest.json")],
 )
 def test_a_damaged_bundle_is_named_and_never_ready(
     models: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], None], name: str
@@ -129,15 +114,6 @@ def test_what_cannot_work_is_refused_at_the_start(
     with TestClient(create_app(settings_for(models, **choices), open_session=OpenFake(session))) as client:
         wait_until(lambda: has_failed(client))
     assert message in caplog.text
-
-
-def test_two_bundles_of_one_name_are_refused(models: Path, caplog: pytest.LogCaptureFixture) -> None:
-    [folder] = models.iterdir()
-    folder.rename(models / "renamed")
-    write_bundle(models)
-    with TestClient(create_app(settings_for(models), open_session=OpenFake(FakeSession()))) as client:
-        wait_until(lambda: has_failed(client))
-    assert "renamed" in caplog.text
 
 
 def test_two_defaults_of_one_task_are_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -36,9 +36,10 @@ def test_it_says_one_line_when_ready_answers_and_ends_with_zero_when_told_to(mod
         assert "Alice" not in json.dumps(rest)
 
 
-def test_a_corrupt_bundle_stops_the_start_with_a_message_that_names_the_file(models: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_corrupt_bundle_stops_the_start_with_one_message_that_names_the_file(models: Path, workers: str) -> None:
     path = damage(next(models.iterdir()) / GRAPH)
-    ended = start_that_fails(models)
+    ended = start_that_fails(models, RIBBON_WORKERS=workers)
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()
     assert str(path) in json.loads(line)["message"]
@@ -56,7 +57,6 @@ def test_a_graph_that_is_none_is_named_without_a_traceback(tmp_path: Path) -> No
     ("variable", "value", "message"),
     [
         ("RIBBON_WORKRES", "2", "did you mean RIBBON_WORKERS?"),
-        ("RIBBON_PORT", "http", "RIBBON_PORT=http"),
         ("RIBBON_HOST", "192.0.2.1", "192.0.2.1:0: cannot assign requested address"),
         ("RIBBON_HOST", "x" * 64, f"{'x' * 64}: not a name that an address can have"),
     ],

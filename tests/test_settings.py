@@ -130,6 +130,8 @@ def test_a_setting_that_needs_another_says_so() -> None:
         "RIBBON_DEFAULT_TAGGER=a needs RIBBON_THREADS: it is a test; set RIBBON_THREADS too, or leave "
         "RIBBON_DEFAULT_TAGGER out"
     )
+    with pytest.raises(SettingsError, match=r"RIBBON_ADMIN_HOST=127\.0\.0\.1 needs RIBBON_ADMIN_PORT"):
+        Settings.from_environment({"RIBBON_ADMIN_HOST": "127.0.0.1"})
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,7 @@ def test_an_origin_that_browsers_send_is_taken(origin: str) -> None:
         ("RIBBON_DRAIN_TIMEOUT_SECONDS", "1e300"),
         ("RIBBON_RATE_LIMIT_ITEMS", "1e-320"),
         ("RIBBON_RATE_LIMIT_ITEMS", "1e300"),
+        ("RIBBON_ADMIN_PORT", "65536"),
     ],
 )
 def test_a_number_that_nothing_can_be_done_with_is_refused(name: str, value: str) -> None:

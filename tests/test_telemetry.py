@@ -22,7 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from service.app import create_app
 from service.logs import JsonFormatter
 from service.telemetry import NO_TRACE, Tracer, choose_tracer
-from tests.api.conftest import NEEDED, Client, is_ready, wait_until
+from tests.application import NEEDED, Client, is_ready, wait_until
 from tests.fakes import (
     CLASSIFIER,
     NAME,

@@ -1,4 +1,4 @@
-"""Request bodies: JSON in UTF-8, decoded straight into the endpoint's type."""
+"""Request bodies: JSON in UTF-8, decoded straight into the endpoint's type, within a budget of memory for all."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ import msgspec
 from litestar import Request
 from msgspec import inspect
 
-from service.api.body_budget import FREE_BYTES, BodyBudget
 from service.api.body_errors import STRING, explain
 from service.api.compression import content_size, decompress
 from service.api.context import RequestContext, context_of
+from service.api.side_thread import MemoryReturn
 from service.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
     CallerLeftError,
     InvalidRequestError,
     MalformedRequestError,
+    TooManyBodiesError,
     UnsupportedEncodingError,
     UnsupportedMediaTypeError,
 )
@@ -37,9 +38,40 @@ _FLOAT = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _VALUE = re.compile(STRING + rb"|\[")
 _CHARSET = re.compile(r";\s*charset=\"?([a-z0-9._-]+)", re.IGNORECASE | re.ASCII)
 JSON, CHUNKED, IDENTITY = b"application/json", b"chunked", b"identity"
-
+FREE_BYTES = 16_384  # of each body, that are not counted: callers who hold large bodies never keep out small ones
+RETURNED_BYTES = 65_536  # a body of more leaves pages that the allocator would keep
 
 Decode = Callable[[bytes, Any], Any]
+
+
+class BodyBudget:
+    """Counts the bytes of all bodies that are being read or answered, and refuses those beyond the limit. A compressed
+    body counts as it came and once it is decompressed."""
+
+    def __init__(self, max_bytes: int, memory_return: MemoryReturn) -> None:
+        self.held = 0  # bytes, without the first ones of each body
+        self._max_bytes = max_bytes
+        self._memory_return = memory_return
+
+    def add(self, context: RequestContext, num_bytes: int) -> None:
+        """Count more bytes of a request's body. Raises TooManyBodiesError if that is too much: they count until the
+        body is removed all the same, because they are still there. Only bodies of more than FREE_BYTES count."""
+        before = context.held_bytes
+        context.held_bytes = now = before + num_bytes
+        if now <= FREE_BYTES:
+            return
+        self.held += now - max(before, FREE_BYTES)
+        if self.held > self._max_bytes:
+            raise TooManyBodiesError(
+                f"the bodies of requests take {self._max_bytes} bytes already; send it again later, or less at once",
+                retry_after_seconds=1,
+            )
+
+    def remove(self, context: RequestContext) -> None:
+        """Forget the body of a request that has ended, whatever became of it."""
+        self.held -= max(0, context.held_bytes - FREE_BYTES)
+        if context.held_bytes > RETURNED_BYTES:
+            self._memory_return.soon()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,16 +1,17 @@
-"""Outermost middleware: every request's context, the limits that are checked before anything is read, the headers of
-every answer, and what is recorded about it."""
+"""Outermost middlewares: where a request behind a proxy comes from, its context, the limits that are checked before
+anything is read, the headers of every answer, and what is recorded about it."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, cast
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from litestar.utils import normalize_path
 
-from service.api.body_budget import FREE_BYTES, BodyBudget
+from service.api.body import FREE_BYTES, BodyBudget
 from service.api.browsers import AllowedHosts
 from service.api.context import RequestContext, RequestLog
 from service.api.load import EventLoopLag, LoadLimits
@@ -21,6 +22,8 @@ from service.errors import NotReadyError, ServiceError
 from service.lifecycle import Lifecycle
 
 UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
+UNKNOWN_ADDRESS = "unknown"
+_ADDRESS = re.compile(r"[0-9a-fA-F.:]{2,45}(%\w{1,16})?")
 TOO_LATE = "the service is stopping and could not finish this in time"
 
 
@@ -95,3 +98,30 @@ class ContextMiddleware:
 
     async def _refuse(self, error: ServiceError, request: HTTPScope, context: RequestContext, send: Send) -> None:
         await send_problem(request, with_headers(send, context, request["method"], self._lifecycle), error)
+
+
+def with_plain_addresses(app: ASGIApp) -> ASGIApp:
+    """Wrap an application behind uvicorn's ProxyHeadersMiddleware, which takes any text of X-Forwarded-For for the
+    caller's address: what is no address becomes ``unknown``, so that no text of a caller's is logged."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
+        if client and not _ADDRESS.fullmatch(client[0]):
+            scope["client"] = (UNKNOWN_ADDRESS, 0)
+        await app(scope, receive, send)
+
+    return call
+
+
+def with_root_path(app: ASGIApp, root_path: str) -> ASGIApp:
+    """Wrap an application behind a proxy that has it under a prefix: paths with and without the prefix are the same."""
+    prefix = root_path + "/"
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        request = cast("dict[str, Any]", scope)
+        if request["type"] == "http" and f"{request['path']}/".startswith(prefix):
+            request["path"] = request["path"][len(root_path) :] or "/"
+            request["raw_path"] = request["path"].encode()
+        await app(scope, receive, send)
+
+    return call

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from service.keys import line_for
 from service.logs import JsonFormatter
-from tests.api.conftest import Serve, Served
+from tests.application import KEY, Serve, Served
 from tests.fakes import CLASSIFIER, NAME, TRANSLATOR, VERSION
 
 ALWAYS = {
@@ -97,14 +96,11 @@ def test_a_refusal_has_its_kind_and_nothing_of_what_was_sent(
 
 
 def test_a_caller_with_a_key_is_known_by_its_name_and_one_without_by_the_address(
-    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    serve: Serve, keys: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "service.requests")
-    keys = tmp_path / "keys"
-    keys.write_text(line_for("shop", "rbn_secret"))
-    keys.chmod(0o600)
     served = serve(api_keys_file=keys)
-    served.post("/tag", text="a", headers={"X-API-Key": "rbn_secret"})
+    served.post("/tag", text="a", headers={"X-API-Key": KEY})
     served.post("/tag", text="a", headers={"X-API-Key": "rbn_guessed"})
     known, unknown = [json.loads(JsonFormatter().format(each)) for each in caplog.records[-2:]]
     assert set(known) == {*ALWAYS, "model", "key"}

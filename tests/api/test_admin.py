@@ -18,7 +18,6 @@ from service.api.operations import reload_by_supervisor
 from service.app import Engine, create_admin_app, create_app
 from service.errors import ReloadFailedError
 from service.lifecycle import Lifecycle
-from tests.api.reloading import caller_of, run
 from tests.fakes import (
     CLASSIFIER,
     GRAPH,
@@ -31,6 +30,9 @@ from tests.fakes import (
     write_bundle,
     write_classifier,
 )
+from tests.models.reloading import caller_of, run
+
+REBOUND = "rebound.example"  # a name that a page has bound to this machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,3 +206,21 @@ def test_a_supervisor_that_died_is_not_told() -> None:
             await reload_by_supervisor(os.getpid(), Lifecycle())()
 
     run(test)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_a_page_that_is_bound_to_the_machine_cannot_have_models_reloaded(tmp_path: Path, host: str) -> None:
+    forged = {"host": f"{REBOUND}:9100", "origin": f"http://{REBOUND}:9100"}
+
+    async def check() -> None:
+        async with service(tmp_path / "models", host=host, allowed_hosts=None) as both:
+            for path in ("/admin/reload", "/admin//reload/"):
+                refused = await both.admin.post(path, headers=forged)
+                assert (refused.status_code, refused.json()["kind"]) == (421, "unknown_host")
+            for own in ("localhost:9100", "10.0.0.7:9100"):
+                assert (await both.admin.post("/admin/reload", headers={"host": own})).status_code == 200
+            by_name = (await both.admin.get("/metrics", headers={"host": "ribbon:9100"})).status_code
+            assert by_name == (421 if host == "127.0.0.1" else 200)
+
+    write_bundle(tmp_path / "models")
+    run(check)

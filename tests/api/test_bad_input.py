@@ -9,31 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import NEEDED, Serve, Served
+from tests.application import JSON, NEEDED, Serve, Served, every_route, problem_of
 from tests.fakes import CLASSIFIER, MAX_TOKENS, NAME, TRANSLATOR, VERSION
-
-JSON = {"content-type": "application/json"}
-
-
-def problem_of(response: Any, status: int, kind: str) -> Any:
-    """The document, checked for form."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    document = response.json()
-    assert document["type"] == f"urn:ribbon:problem:{kind}"
-    assert (document["status"], document["kind"]) == (status, kind)
-    assert document["title"]
-    assert document["detail"]
-    assert document["request_id"] == response.headers["x-request-id"]
-    assert document.get("errors", [1]) != []
-    return document
-
-
-def post(served: Served, body: bytes | str, path: str = "/tag") -> Any:
-    return served.client.post(path, content=body, headers=JSON)
-
-
-every_route = pytest.mark.parametrize("route", list(NEEDED))
 
 
 @every_route
@@ -58,7 +35,7 @@ every_route = pytest.mark.parametrize("route", list(NEEDED))
     ],
 )
 def test_malformed_json(served: Served, route: str, body: bytes) -> None:
-    problem_of(post(served, body, route), 400, "malformed_json")
+    problem_of(served.send(body, route), 400, "malformed_json")
 
 
 ANYWHERE = [
@@ -146,7 +123,7 @@ def with_needed(route: str, body: str) -> str:
     ],
 )
 def test_a_wrong_field_is_named(served: Served, route: str, body: str, path: str, message: str) -> None:
-    document = problem_of(post(served, with_needed(route, body), route), 422, "invalid_request")
+    document = problem_of(served.send(with_needed(route, body), route), 422, "invalid_request")
     [error] = document["errors"]
     assert error["path"] == path
     assert message in error["message"]
@@ -154,7 +131,7 @@ def test_a_wrong_field_is_named(served: Served, route: str, body: str, path: str
 
 
 def test_a_pair_of_surrogates_is_a_character(served: Served) -> None:
-    assert post(served, '{"text": "\\ud83d\\ude00"}').json()["results"][0]["sentences"][0]["end"] == 1
+    assert served.send('{"text": "\\ud83d\\ude00"}').json()["results"][0]["sentences"][0]["end"] == 1
 
 
 @pytest.mark.parametrize(("route", "text"), [*((route, "\0") for route in NEEDED), ("/classify", "")])
@@ -192,22 +169,27 @@ def test_too_long_a_text_is_told_the_limit_and_its_length(
 
 def test_too_long_a_sentence_is_told_the_limit_and_its_length(served: Served) -> None:
     words = ["well"] * (MAX_TOKENS + 1)
-    document = problem_of(served.post("/tag", tokens=[["a"], words], strict=True), 422, "input_too_long")
-    assert document["errors"][0]["path"] == "tokens[1]"
-    assert str(MAX_TOKENS) in document["detail"]
-    assert str(MAX_TOKENS + 1) in document["detail"]
-    problem_of(served.post("/tag", text=" ".join(words), strict=True), 422, "input_too_long")
+    for route, field, items in (
+        ("/tag", "tokens", [["a"], words]),
+        ("/tag", "text", ["a", " ".join(words)]),
+        ("/classify", "text", ["a", " ".join(words)]),
+    ):
+        response = served.client.post(route, json={field: items, "strict": True})
+        [error] = problem_of(response, 422, "input_too_long")["errors"]
+        assert error["path"] == f"{field}[1]"
+        assert f" of {MAX_TOKENS + 1} tokens" in error["message"]
+        assert f"at most {MAX_TOKENS}" in error["message"]
+    assert served.session.shapes == []
     assert len(served.tag(tokens=[words[1:]])["results"]) == 1
 
 
-@every_route
-def test_too_large_a_body_announced_or_not(serve: Serve, route: str) -> None:
-    served = serve(max_body_bytes=2048)
+def test_too_large_a_body_announced_or_not(serve: Serve) -> None:
+    small, usual = serve(max_body_bytes=2048), serve()
     body = json.dumps({"text": "x" * 5000}).encode()
-    problem_of(post(served, body, route), 413, "body_too_large")
-    problem_of(served.client.post(route, content=iter([body]), headers=JSON), 413, "body_too_large")
-    five_megabytes = json.dumps({"text": "x" * 5_000_000}).encode()
-    problem_of(post(serve(), five_megabytes, route), 413, "body_too_large")
+    for route in NEEDED:
+        problem_of(small.send(body, route), 413, "body_too_large")
+        problem_of(small.client.post(route, content=iter([body]), headers=JSON), 413, "body_too_large")
+        problem_of(usual.send(body * 1000, route), 413, "body_too_large")
 
 
 @pytest.mark.parametrize(("route", "known"), [("/tag", NAME), ("/classify", CLASSIFIER), ("/translate", TRANSLATOR)])
@@ -250,19 +232,19 @@ def test_a_wrong_media_type(served: Served, route: str, media_type: str) -> None
     ],
 )
 def test_what_was_sent_is_not_sent_back_at_length(served: Served, body: str, status: int, kind: str) -> None:
-    response = post(served, body % ("x" * 100_000))
+    response = served.send(body % ("x" * 100_000))
     problem = problem_of(response, status, kind)
     assert len(response.content) < 5000
     assert "; known" in problem["detail"]
 
 
-@every_route
-def test_a_bug_is_a_problem_document_too(served: Served, caplog: pytest.LogCaptureFixture, route: str) -> None:
-    served.session.error = RuntimeError("a very private text")
-    document = problem_of(served.post(route, text="a"), 500, "model_failed")
-    assert "private" not in json.dumps(document) + caplog.text
-    served.session.error = None
-    assert served.ask(route, text="a")
+def test_a_bug_is_a_problem_document_too(fresh: Served, caplog: pytest.LogCaptureFixture) -> None:
+    for route in NEEDED:
+        fresh.session.error = RuntimeError("a very private text")
+        document = problem_of(fresh.post(route, text="a"), 500, "model_failed")
+        assert "private" not in json.dumps(document) + caplog.text
+        fresh.session.error = None
+        assert fresh.ask(route, text="a")
 
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -281,7 +263,7 @@ REQUESTS = st.dictionaries(FIELDS, JSON_VALUES, max_size=4).map(json.dumps).map(
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(BODIES | REQUESTS)
 def test_nothing_that_is_sent_is_a_bug(served: Served, route: str, body: bytes) -> None:
-    response = post(served, body, route)
+    response = served.send(body, route)
     assert response.status_code in {200, 400, 404, 422}, response.text
     if response.status_code != 200:
         problem_of(response, response.status_code, response.json()["kind"])

@@ -1,26 +1,39 @@
-"""Bodies that cannot be decoded are explained in bounded memory and time, beside the event loop if they are large."""
+"""Bodies that cannot be decoded are explained in bounded memory and time, beside the event loop if they are
+large; all bodies of a process share one budget of memory."""
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
 import threading
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.body import LARGE, decode
+from service.api.body import FREE_BYTES, LARGE, BodyBudget, decode
 from service.api.body_errors import MAX_KEY_LENGTH, MAX_LEVELS
+from service.api.context import RequestContext
 from service.api.schemas import TagRequest, TranslateRequest
-from service.errors import MAX_REPORTED, InvalidRequestError, MalformedRequestError, RequestError
+from service.api.side_thread import MemoryReturn
+from service.errors import (
+    MAX_REPORTED,
+    InvalidRequestError,
+    MalformedRequestError,
+    RequestError,
+    TooManyBodiesError,
+)
 from service.models.cards import request_limits
 from service.settings import Settings
-from tests.api.conftest import NEEDED, Serve, Served
-from tests.api.test_bad_input import JSON, JSON_VALUES, every_route, post, problem_of
+from tests.api.test_bad_input import JSON_VALUES
+from tests.application import JSON, NEEDED, Serve, Served, every_route, problem_of, wait_until
+from tests.listening import Run, read_answer, request
 
 SIZE = 1024 * 1024  # bytes
 SLACK = 8_000_000
@@ -134,52 +147,110 @@ def test_what_is_not_utf8_is_told_by_its_byte(size: int) -> None:
 @every_route
 def test_a_byte_order_mark_is_skipped(served: Served, route: str) -> None:
     body = json.dumps({"text": "a", **NEEDED[route]}).encode()
-    assert post(served, b"\xef\xbb\xbf" + body, route).json() == post(served, body, route).json()
-    problem_of(post(served, b"\xef\xbb\xbf{", route), 400, "malformed_json")
+    assert served.send(b"\xef\xbb\xbf" + body, route).json() == served.send(body, route).json()
+    problem_of(served.send(b"\xef\xbb\xbf{", route), 400, "malformed_json")
 
 
 @pytest.mark.parametrize(("first", "last"), [('{"text": "nobody", "text": "a"}', '{"text": "a"}')])
 def test_of_repeated_keys_the_last_counts(served: Served, first: str, last: str) -> None:
-    assert post(served, first).json() == post(served, last).json()
+    assert served.send(first).json() == served.send(last).json()
 
 
-@pytest.mark.parametrize(
-    ("written", "status"), [("4.0", 200), ("4e0", 200), ("40e-1", 200), ("4.5", 422), ("1e300", 422)]
-)
-def test_a_whole_number_may_be_written_with_a_point(served: Served, written: str, status: int) -> None:
-    body = f'{{"text": "a", "target": "es", "num_hypotheses": 1.0, "beam_size": {written}}}'
-    response = post(served, body, "/translate")
-    assert response.status_code == status
-    if status == 422:
-        assert problem_of(response, 422, "invalid_request")["errors"][0]["path"] == "beam_size"
+def test_a_whole_number_may_be_written_with_a_point(served: Served) -> None:
+    """Schema and service agree: 4.0 is one, 4.5 is not."""
+
+    def ask(beam_size: str) -> Any:
+        numbers = f'"num_hypotheses": 20e-1, "max_length": 7.0, "beam_size": {beam_size}'
+        return served.send(f'{{"text": "a b", "target": "es", {numbers}}}', "/translate")
+
+    wanted = served.translate(text="a b", beam_size=4, num_hypotheses=2, max_length=7)
+    for whole in ("4.0", "4e0", "40e-1"):
+        assert ask(whole).json() == wanted
+    for other in ("4.5", "1e300", "1e400"):
+        assert problem_of(ask(other), 422, "invalid_request")["errors"][0]["path"] == "beam_size"
 
 
 def test_more_values_than_any_request_may_have_are_refused_before_they_are_decoded(serve: Serve) -> None:
     served = serve(max_request_length=1000, max_items=10)
-    detail = problem_of(post(served, b'{"text": [%b]}' % repeated(b'"a"', 2 * LARGE)), 422, "invalid_request")["detail"]
+    detail = problem_of(served.send(b'{"text": [%b]}' % repeated(b'"a"', 2 * LARGE)), 422, "invalid_request")["detail"]
     assert detail.startswith("the body holds more than 536 texts, tokens and lists")
-    assert post(served, b'{"text": "%b"}' % (b",[" * LARGE)).json()["kind"] == "input_too_long"
+    assert served.send(b'{"text": "%b"}' % (b",[" * LARGE)).json()["kind"] == "input_too_long"
 
 
 @pytest.mark.parametrize("size", [LARGE - 100, LARGE + 100])
 def test_bodies_of_any_size_are_read_and_explained_alike(serve: Serve, size: int) -> None:
     served = serve(max_text_length=2 * LARGE, max_request_length=2 * LARGE)
     padding = " " * size
-    assert post(served, f'{{"text": "plays well"{padding}}}').status_code == 200
-    document = problem_of(post(served, f'{{"text": ["a", 5]{padding}}}'), 422, "invalid_request")
+    assert served.send(f'{{"text": "plays well"{padding}}}').status_code == 200
+    document = problem_of(served.send(f'{{"text": ["a", 5]{padding}}}'), 422, "invalid_request")
     assert document["errors"] == [{"path": "text[1]", "message": "Expected `str`, got `int`"}]
 
 
 def test_a_large_bad_body_does_not_hold_up_others(serve: Serve) -> None:
     """While the side thread is busy, a bad body that is large waits for it, and a small one is answered."""
     served, gate = serve(), threading.Event()
-    assert served.app is not None
     busy: Future[bool] = served.app.engine.side_executor.submit(gate.wait, 20)
     with ThreadPoolExecutor(1) as pool:
         large = pool.submit(served.client.post, "/tag", content=b"{" + b" " * LARGE, headers=JSON)
-        problem_of(post(served, b"{"), 400, "malformed_json")
+        problem_of(served.send(b"{"), 400, "malformed_json")
         assert served.client.get("/health/live").status_code == 200
         assert not large.done()
         gate.set()
         problem_of(large.result(), 400, "malformed_json")
     assert busy.result()
+
+
+HELD = 100_000  # bytes of a held body
+HOLDERS = 3
+HEAD = b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+
+
+def test_bodies_beyond_the_budget_are_refused_small_ones_never_and_all_is_given_back(run: Run) -> None:
+    running = run(max_text_length=8000, max_request_length=8000, max_body_bytes=HELD, max_bodies_bytes=2 * HELD)
+    budget = running.app.requests._bodies
+    assert budget.held == 0
+    with ExitStack() as stack:
+        for number in range(HOLDERS):
+            holder = stack.enter_context(running.call(HEAD % HELD + b" " * (HELD - 1)))
+            if number < 2:
+                wait_until(lambda held=number + 1: budget.held >= held * (HELD - FREE_BYTES - 1))
+        status, headers, document = read_answer(holder)
+        assert (status, document["kind"], headers["retry-after"]) == (503, "too_many_bodies", "1")
+        small = stack.enter_context(running.call(request("/tag", text="Alice")))
+        assert read_answer(small)[0] == 200
+    wait_until(lambda: budget.held == 0)
+    with running.call(request("/tag", text="Alice" + " " * (FREE_BYTES // 4))) as caller:
+        assert read_answer(caller)[0] == 200
+    assert running.errors("too_many_bodies") == 1
+
+
+def test_a_compressed_body_counts_as_large_as_it_becomes(run: Run) -> None:
+    running = run(max_text_length=8000, max_request_length=8000, max_body_bytes=HELD, max_bodies_bytes=HELD)
+    compressed = gzip.compress(b'{"text": "Alice"}'.ljust(HELD - FREE_BYTES))
+    sent = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n") % len(compressed) + compressed
+    with running.call(HEAD % HELD + b" " * (HELD - 1)), running.call(sent) as caller:
+        status, headers, document = read_answer(caller)
+        assert (status, document["kind"], headers["retry-after"]) == (503, "too_many_bodies", "1")
+    wait_until(lambda: running.app.requests._bodies.held == 0)
+    with running.call(sent) as caller:
+        assert read_answer(caller)[0] == 200
+    wait_until(lambda: running.app.requests._bodies.held == 0)
+
+
+@pytest.mark.parametrize("sizes", [[10], [FREE_BYTES], [FREE_BYTES + 1], [5, FREE_BYTES, 3 * FREE_BYTES]])
+def test_what_was_added_is_removed(sizes: list[int]) -> None:
+    async def scenario(executor: ThreadPoolExecutor) -> None:
+        budget, context, before = BodyBudget(1, MemoryReturn(executor)), RequestContext(request_id="1"), 0
+        for size in sizes:
+            if size > FREE_BYTES + 1:
+                with pytest.raises(TooManyBodiesError):
+                    budget.add(context, size - before)
+            else:
+                budget.add(context, size - before)
+            before = size
+        assert budget.held == max(0, before - FREE_BYTES)
+        budget.remove(context)
+        assert budget.held == 0
+
+    with ThreadPoolExecutor(1) as executor:
+        asyncio.run(scenario(executor))

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from service.api.answers import PARTS, apportion
 from service.bundle import write_manifest
-from tests.api.conftest import Serve, Served
-from tests.api.test_bad_input import problem_of
+from tests.application import Serve, Served, problem_of
 from tests.fakes import (
     CLASSIFIER,
     LABELS,
@@ -98,10 +97,10 @@ def test_an_item_that_cannot_be_classified_costs_its_neighbours_nothing(served: 
     assert set(served.session.shapes) == {(2, 1)}
 
 
-def test_a_request_of_refused_items_alone_is_answered_without_a_run(served: Served) -> None:
-    served.classify(text=["well " * MAX_TOKENS * 3] * 9)
-    assert served.metric("ribbon_tokens_total") == 0
-    assert served.session.shapes == []
+def test_a_request_of_refused_items_alone_is_answered_without_a_run(fresh: Served) -> None:
+    fresh.classify(text=["well " * MAX_TOKENS * 3] * 9)
+    assert fresh.metric("ribbon_tokens_total") == 0
+    assert fresh.session.shapes == []
 
 
 def test_every_item_that_cannot_be_classified_is_named_to_who_is_strict(served: Served) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from service.api import compression
 from service.api.compression import LARGE, MIN_BYTES, headers_of, takes_gzip
-from tests.api.conftest import Serve, Served
+from tests.application import Serve, Served
 
 WORDY = "plays well with others. " * 40
 JSON = {"content-type": "application/json"}

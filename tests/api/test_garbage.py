@@ -15,9 +15,8 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.api.context import RequestContext
 from service.scheduling.job import Job
-from tests.api.conftest import wait_until
-from tests.api.listening import Run, read_answer, request
-from tests.api.test_overload import FULL, full
+from tests.application import wait_until
+from tests.listening import FULL, Run, Running, read_answer, request
 
 KINDS = (RequestResponseCycle, RequestContext, Job, BaseException)
 OF_EACH = 10
@@ -63,9 +62,8 @@ def post(body: bytes, path: str = "/tag") -> bytes:
         (request("/tag", text="a", model="nobody"), 404),
     ],
 )
-def test_a_request_leaves_nothing(run: Run, sent: bytes, status: int) -> None:
-    running = run()
-    with running.call() as caller:
+def test_a_request_leaves_nothing(listening: Running, sent: bytes, status: int) -> None:
+    with listening.call() as caller:
         assert ask(caller, sent) == status
         with without_collections() as left:
             assert {ask(caller, sent) for _ in range(OF_EACH)} == {status}
@@ -74,7 +72,7 @@ def test_a_request_leaves_nothing(run: Run, sent: bytes, status: int) -> None:
 
 def test_a_refusal_leaves_nothing(run: Run) -> None:
     running = run(**FULL)
-    with full(running), running.call() as caller:
+    with running.full(), running.call() as caller:
         asked = request("/tag", text="a")
         assert ask(caller, asked) == 429
         with without_collections() as left:

@@ -15,8 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.bundle import MANIFEST, write_manifest
-from tests.api.conftest import Serve, Served
-from tests.api.test_bad_input import problem_of
+from tests.application import Serve, Served, problem_of
 from tests.fakes import (
     LANGUAGE_MODEL,
     LIKELIEST,
@@ -284,11 +283,11 @@ def test_an_answer_of_millions_of_tokens_is_refused(served: Served) -> None:
     assert "344064" in document["detail"]
 
 
-def test_what_is_written_counts(served: Served) -> None:
-    served.generate(prompt=["The", "The"], temperature=0)
-    assert served.metric("ribbon_requests_total", route="/generate", status="200") == 1
-    assert served.metric("ribbon_decoder_target_tokens_total") == 2 * 6
-    assert served.metric("ribbon_tokens_total") == 2
+def test_what_is_written_counts(fresh: Served) -> None:
+    fresh.generate(prompt=["The", "The"], temperature=0)
+    assert fresh.metric("ribbon_requests_total", route="/generate", status="200") == 1
+    assert fresh.metric("ribbon_decoder_target_tokens_total") == 2 * 6
+    assert fresh.metric("ribbon_tokens_total") == 2
 
 
 def test_what_takes_too_long_ends_with_its_deadline(serve: Serve) -> None:

@@ -8,23 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.api.conftest import Run, Served, wait_until
-from tests.api.listening import request as raw_request
-from tests.api.test_bad_input import problem_of
 from tests.api.test_generate import REQUESTS
-from tests.api.test_translate_stream import events_of
+from tests.application import Served, problem_of, wait_until
 from tests.fakes import LANGUAGE_MODEL, LIKELIEST, MAX_PROMPT_TOKENS, VERSION
-
-
-def streamed(served: Served, **request: Any) -> list[tuple[str, Any]]:
-    response = served.post("/generate", stream=True, **request)
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"].startswith("text/event-stream")
-    return list(events_of(response.text))
+from tests.listening import Run
+from tests.listening import request as raw_request
 
 
 def test_a_stream_has_an_event_for_each_token_one_for_the_sample_and_one_for_the_end(served: Served) -> None:
-    *tokens, (name, sample), (last, done) = streamed(served, prompt="The", temperature=0, logprobs=2)
+    *tokens, (name, sample), (last, done) = served.stream("/generate", prompt="The", temperature=0, logprobs=2)
     assert {name for name, _ in tokens} == {"token"}
     assert "".join(event["text"] for _, event in tokens) == LIKELIEST
     assert [len(event["top"]) for _, event in tokens] == [2] * 5
@@ -36,7 +28,7 @@ def test_a_stream_has_an_event_for_each_token_one_for_the_sample_and_one_for_the
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_a_stream_tells_what_an_answer_does(served: Served, request: dict[str, Any]) -> None:
     [result] = served.generate(**request, return_state=True)["results"]
-    events = streamed(served, **request, return_state=True)
+    events = served.stream("/generate", **request, return_state=True)
     for number, sample in enumerate(result["samples"]):
         mine = [(name, event) for name, event in events if event.get("sample") == number]
         assert "".join(event["text"] for name, event in mine if name == "token") == sample["text"]
@@ -46,36 +38,37 @@ def test_a_stream_tells_what_an_answer_does(served: Served, request: dict[str, A
 
 @pytest.mark.parametrize("stop", ["y no", " ready now.", "report", " r", "."])
 def test_nothing_of_a_stop_string_is_sent(served: Served, stop: str) -> None:
-    events = streamed(served, prompt="The", temperature=0, stop=[stop])
+    events = served.stream("/generate", prompt="The", temperature=0, stop=[stop])
     sent = "".join(event["text"] for name, event in events if name == "token")
     assert sent == LIKELIEST[: LIKELIEST.index(stop)]
 
 
 def test_every_event_holds_whole_characters(served: Served) -> None:
-    texts = [event["text"] for name, event in streamed(served, prompt="I smile", temperature=0) if name == "token"]
+    events = served.stream("/generate", prompt="I smile", temperature=0)
+    texts = [event["text"] for name, event in events if name == "token"]
     assert texts == ["", "", "", "😀", "."]
 
 
 def test_a_prompt_that_is_refused_is_an_event(served: Served) -> None:
-    events = streamed(served, prompt=["x " * MAX_PROMPT_TOKENS, "The"], temperature=0)
+    events = served.stream("/generate", prompt=["x " * MAX_PROMPT_TOKENS, "The"], temperature=0)
     name, refused = events[0]
     assert (name, refused["item"], refused["reason"]) == ("refused", 0, "input_too_long")
     assert {event["item"] for name, event in events if name == "token"} == {1}
 
 
-def test_what_is_refused_at_the_door_is_no_stream(served: Served) -> None:
-    problem_of(served.post("/generate", prompt="a", state="x", stream=True), 422, "invalid_request")
+def test_what_is_refused_at_the_door_is_no_stream(fresh: Served) -> None:
+    problem_of(fresh.post("/generate", prompt="a", state="x", stream=True), 422, "invalid_request")
     late = {"X-Request-Timeout-Ms": "0.0001"}
-    problem_of(served.post("/generate", prompt="a", stream=True, headers=late), 504, "deadline_exceeded")
+    problem_of(fresh.post("/generate", prompt="a", stream=True, headers=late), 504, "deadline_exceeded")
 
 
-def test_a_failure_after_the_start_is_an_event(served: Served) -> None:
-    served.session.error = RuntimeError("a very private text")
-    [(last, problem)] = streamed(served, prompt="The")
+def test_a_failure_after_the_start_is_an_event(fresh: Served) -> None:
+    fresh.session.error = RuntimeError("a very private text")
+    [(last, problem)] = fresh.stream("/generate", prompt="The")
     assert (last, problem["kind"], problem["status"]) == ("error", "model_failed", 500)
     assert "private" not in json.dumps(problem)
-    served.session.error = None
-    assert streamed(served, prompt="The")[-1][0] == "done"
+    fresh.session.error = None
+    assert fresh.stream("/generate", prompt="The")[-1][0] == "done"
 
 
 def test_a_reader_who_leaves_frees_its_rows(run: Run) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,7 @@ import pytest
 from service.api.browsers import AllowedHosts
 from service.errors import SettingsError
 from service.settings import Settings
-from tests.api.conftest import Serve
-from tests.api.reloading import run
-from tests.api.test_admin import service
-from tests.fakes import write_bundle
+from tests.application import Serve
 
 REBOUND = "rebound.example"
 OWN = ["127.0.0.1", "127.0.0.1:8000", "[::1]:8000", "[::1]", "10.1.2.3:80", "localhost", "LOCALHOST:8000", "localhost."]
@@ -104,21 +100,3 @@ def test_a_forged_host_is_told_so_and_counted(serve: Serve) -> None:
     assert served.client.get("/health/ready", headers={"host": REBOUND}).status_code == 200
     assert served.metric("ribbon_errors_total", kind="unknown_host") == 2
     assert served.tag(text="Alice")["results"]
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
-def test_a_page_that_is_bound_to_the_machine_cannot_have_models_reloaded(tmp_path: Path, host: str) -> None:
-    forged = {"host": f"{REBOUND}:9100", "origin": f"http://{REBOUND}:9100"}
-
-    async def check() -> None:
-        async with service(tmp_path / "models", host=host, allowed_hosts=None) as both:
-            for path in ("/admin/reload", "/admin//reload/"):
-                refused = await both.admin.post(path, headers=forged)
-                assert (refused.status_code, refused.json()["kind"]) == (421, "unknown_host")
-            for own in ("localhost:9100", "10.0.0.7:9100"):
-                assert (await both.admin.post("/admin/reload", headers={"host": own})).status_code == 200
-            by_name = (await both.admin.get("/metrics", headers={"host": "ribbon:9100"})).status_code
-            assert by_name == (421 if host == "127.0.0.1" else 200)
-
-    write_bundle(tmp_path / "models")
-    run(check)

@@ -22,9 +22,9 @@ from service.api.form import MAX_FIELDS, decode_form
 from service.api.libretranslate import LibreTranslateRequest
 from service.errors import InvalidRequestError, MalformedRequestError
 from service.keys import line_for
-from tests.api.conftest import Run, Serve, Served, write_one_each
-from tests.api.listening import Running
+from tests.application import Serve, Served, write_one_each
 from tests.fakes import write_translator
+from tests.listening import Run, Running
 
 PATH = "/compat/libretranslate/translate"
 KEY = "a-key-that-is-long-enough"

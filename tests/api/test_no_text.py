@@ -12,13 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from service.keys import line_for
 from service.logs import JsonFormatter, TextFormatter
-from tests.api.conftest import NEEDED, wait_until
-from tests.api.listening import Run, Running, everything, request
+from tests.application import KEY, NEEDED, wait_until
+from tests.listening import Run, Running, everything, request
 
 MARK = "quixotryzz"  # in no word of ours; lower case, as an address would have it
-KEY = "rbn_good"
 GOOD_KEY = b"X-API-Key: " + KEY.encode() + b"\r\n"
 
 
@@ -118,11 +116,7 @@ def send_all(running: Running, *, line: bytes) -> set[int]:
     return statuses
 
 
-def test_marked_text_is_in_no_log_line_and_no_metric(
-    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text(line_for("shop", KEY))
+def test_marked_text_is_in_no_log_line_and_no_metric(run: Run, keys: Path, caplog: pytest.LogCaptureFixture) -> None:
     running = run(
         api_keys_file=keys,
         cors_origins="https://app.example.com",

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from service.api.openapi_examples import EXAMPLES
 from service.errors import CallerLeftError, CrossOriginError, ReloadFailedError, ServiceError
-from tests.api.conftest import Serve, Served
+from tests.application import Serve, Served
 from tests.contract import EVENT_STREAM, Contract, events
 
 
@@ -151,3 +151,35 @@ def test_the_page_needs_nothing_from_elsewhere(served: Served) -> None:
     script = served.client.get("/schema/rapidoc-min.js")
     assert script.headers["content-type"].startswith("text/javascript")
     assert "rapi-doc" in script.text
+
+
+def test_the_schema_is_openapi_3_1_and_has_a_page(served: Served) -> None:
+    schema = served.client.get("/schema/openapi.json").json()
+    assert schema["openapi"].startswith("3.1")
+    assert set(schema["paths"]) == {
+        "/tag",
+        "/classify",
+        "/translate",
+        "/generate",
+        "/score",
+        "/compat/libretranslate/translate",
+        "/compat/libretranslate/languages",
+        "/models",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    }
+    for path in ("/tag", "/classify", "/translate", "/generate", "/score"):
+        responses = schema["paths"][path]["post"]["responses"]
+        assert set(responses) >= {"200", "400", "404", "413", "415", "422", "429", "503", "504"}
+        assert "application/problem+json" in responses["422"]["content"]
+    parts = schema["components"]["schemas"]
+    assert set(parts["TokenAnswer"]["required"]) == {"text", "start", "end"}
+    common = {"text", "model", "truncate", "strict"}
+    assert set(parts["TagRequest"]["properties"]) == {*common, "tokens", "tasks", "offset_unit", "format"}
+    assert set(parts["ClassifyRequest"]["properties"]) == common
+    assert parts["ClassifyRequest"]["required"] == ["text"]
+    assert set(parts["TranslateRequest"]["required"]) == {"text", "target"}
+    assert parts["TranslateRequest"]["properties"]["beam_size"]["maximum"] == 16
+    page = served.client.get("/schema")
+    assert page.headers["content-type"].startswith("text/html")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Served
-from tests.api.test_bad_input import problem_of
+from tests.application import Served, problem_of
 from tests.fakes import LANGUAGE_MODEL, MAX_PROMPT_TOKENS, VERSION, logprob_of_text
 
 
@@ -107,8 +106,8 @@ def test_texts_are_scored_in_batches(served: Served) -> None:
     assert sum(shape[0] for shape in served.session.shapes) == 4
 
 
-def test_scores_count_like_any_answer(served: Served) -> None:
-    served.score(text="The report is")
-    assert served.metric("ribbon_requests_total", route="/score", status="200") == 1
-    assert served.metric("ribbon_tokens_total") == 3
-    assert served.metric("ribbon_batch_rows_count") == 1
+def test_scores_count_like_any_answer(fresh: Served) -> None:
+    fresh.score(text="The report is")
+    assert fresh.metric("ribbon_requests_total", route="/score", status="200") == 1
+    assert fresh.metric("ribbon_tokens_total") == 3
+    assert fresh.metric("ribbon_batch_rows_count") == 1

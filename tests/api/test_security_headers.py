@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.keys import line_for
-from tests.api.conftest import Serve, Served
-from tests.api.test_bad_input import every_route, problem_of
-from tests.api.test_keys import KEY, bearer
+from tests.application import KEY, Serve, Served, bearer, every_route, problem_of
 
 PAGE = "https://app.example.com"
 GETS = ["/models", "/health/live", "/health/ready", "/metrics"]
@@ -57,11 +54,11 @@ def test_head_is_get_without_a_body(served: Served, path: str) -> None:
         assert head.headers["content-length"] == str(len(whole.content))
 
 
-def test_head_is_no_more_than_that(served: Served) -> None:
-    assert served.client.head("/nope").status_code == 404
-    refused = served.client.head("/tag")
+def test_head_is_no_more_than_that(fresh: Served) -> None:
+    assert fresh.client.head("/nope").status_code == 404
+    refused = fresh.client.head("/tag")
     assert (refused.status_code, refused.headers["allow"]) == (405, "OPTIONS, POST")
-    assert served.metric("ribbon_requests_total", route="unknown", status="405") == 1
+    assert fresh.metric("ribbon_requests_total", route="unknown", status="405") == 1
 
 
 def test_allow_names_head_where_it_works(served: Served) -> None:
@@ -99,9 +96,7 @@ def test_no_other_origin_is_let_in_by_default(served: Served) -> None:
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-def test_pages_of_origins_that_are_named_may_call(serve: Serve, tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text(line_for("shop", KEY))
+def test_pages_of_origins_that_are_named_may_call(serve: Serve, keys: Path) -> None:
     served = serve(cors_origins=f"{PAGE}, https://*.example.org", api_keys_file=keys)
     for origin in (PAGE, "https://a.example.org"):
         allowed = preflight(served, origin)

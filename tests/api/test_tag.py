@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import Serve, Served
+from tests.application import Serve, Served
 from tests.fakes import MAX_TOKENS, NAME, VERSION
 
 UNITS = {"codepoint": "utf-32-le", "utf16": "utf-16-le", "byte": "utf-8"}
@@ -108,21 +108,6 @@ def test_offsets_of_tokens_index_them_joined_by_spaces(served: Served, unit: str
     assert [cut(text, unit, e["start"], e["end"]) for e in result["entities"]] == ["Hong Kong"]
 
 
-@pytest.fixture(scope="module")
-def served_for_all(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from service.app import create_app
-    from tests.api.conftest import client_of, is_ready, wait_until
-    from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
-
-    models = tmp_path_factory.mktemp("models")
-    write_bundle(models)
-    session = FakeSession()
-    settings = settings_for(models)
-    with client_of(create_app(settings, open_session=OpenFake(session)), settings) as client:
-        wait_until(lambda: is_ready(client))
-        yield Served(client=client, session=session)
-
-
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=60)
 SPOKEN = st.lists(st.sampled_from(["Alice", "Hong", "Kong", "é", "😀", ".", "\n\n", "plays"]), max_size=12).map(
     " ".join
@@ -131,8 +116,8 @@ SPOKEN = st.lists(st.sampled_from(["Alice", "Hong", "Kong", "é", "😀", ".", "
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(TEXTS | SPOKEN, min_size=1, max_size=4), st.sampled_from(sorted(UNITS)))
-def test_offsets_slice_the_text_in_every_unit(served_for_all: Served, texts: list[str], unit: str) -> None:
-    for text, result in zip(texts, served_for_all.tag(text=texts, offset_unit=unit)["results"], strict=True):
+def test_offsets_slice_the_text_in_every_unit(served: Served, texts: list[str], unit: str) -> None:
+    for text, result in zip(texts, served.tag(text=texts, offset_unit=unit)["results"], strict=True):
         for part in [*tokens_of(result), *result["entities"]]:
             assert cut(text, unit, part["start"], part["end"]) == part["text"]
         for sentence in result["sentences"]:
@@ -179,12 +164,12 @@ def test_what_is_cut_is_said(served: Served) -> None:
     assert "truncated" not in served.tag(text="well")["results"][0]
 
 
-def test_an_item_with_too_long_a_sentence_costs_its_neighbours_nothing(served: Served) -> None:
+def test_an_item_with_too_long_a_sentence_costs_its_neighbours_nothing(fresh: Served) -> None:
     long = "plays " * (MAX_TOKENS + 1)
-    before, refused, after = served.tag(text=["Alice", f"Well.\n\n{long}", "Paris"])["results"]
+    before, refused, after = fresh.tag(text=["Alice", f"Well.\n\n{long}", "Paris"])["results"]
     detail = f"a sentence of {MAX_TOKENS + 1} tokens; this model reads at most {MAX_TOKENS}"
     assert refused == {"sentences": [], "entities": [], "reason": "input_too_long", "detail": detail}
-    assert [before, after] == served.tag(text=["Alice", "Paris"])["results"]
-    [refused] = served.tag(text=long, tasks=["pos"])["results"]
+    assert [before, after] == fresh.tag(text=["Alice", "Paris"])["results"]
+    [refused] = fresh.tag(text=long, tasks=["pos"])["results"]
     assert refused == {"sentences": [], "reason": "input_too_long", "detail": detail}
-    assert served.metric("ribbon_tokens_total") == 4
+    assert fresh.metric("ribbon_tokens_total") == 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import conllu
@@ -12,26 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.api.tag_formats import CONLLU, SPACY_JSON
-from tests.api.conftest import Served, client_of, is_ready, wait_until
-from tests.fakes import MAX_TOKENS, NAME, VERSION, FakeSession, OpenFake, settings_for, write_bundle
+from tests.application import Served
+from tests.fakes import MAX_TOKENS, NAME, VERSION
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=60) | st.lists(
     st.sampled_from(["Alice", "Hong", "Kong", "é", "😀", ".", "\n\n", " ", "plays"]), max_size=12
 ).map(" ".join)
 for_all = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(scope="module")
-def tagger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A service with a tagger alone, for all examples of a property."""
-    from service.app import create_app
-
-    models = tmp_path_factory.mktemp("models")
-    write_bundle(models)
-    session, chosen = FakeSession(), settings_for(models)
-    with client_of(create_app(chosen, open_session=OpenFake(session)), chosen) as client:
-        wait_until(lambda: is_ready(client))
-        yield Served(client=client, session=session)
 
 
 def as_conllu(served: Served, **request: Any) -> list[conllu.TokenList]:
@@ -160,9 +146,9 @@ def test_an_unknown_format_is_refused_with_those_that_are_known(served: Served) 
 
 @for_all
 @given(st.lists(TEXTS, min_size=1, max_size=3))
-def test_conllu_has_the_same_tokens_as_json(tagger: Served, texts: list[str]) -> None:
-    results = tagger.tag(text=texts)["results"]
-    documents = as_conllu(tagger, text=texts)
+def test_conllu_has_the_same_tokens_as_json(served: Served, texts: list[str]) -> None:
+    results = served.tag(text=texts)["results"]
+    documents = as_conllu(served, text=texts)
     read: dict[str, list[conllu.TokenList]] = {}
     for each in documents:
         read.setdefault(str(len(read)) if "newdoc id" in each.metadata else str(len(read) - 1), []).append(each)
@@ -182,9 +168,9 @@ def test_conllu_has_the_same_tokens_as_json(tagger: Served, texts: list[str]) ->
 
 @for_all
 @given(st.lists(TEXTS, min_size=1, max_size=3))
-def test_spacy_reads_its_own_shape(tagger: Served, spacy_doc: Any, texts: list[str]) -> None:
-    results = tagger.tag(text=texts)["results"]
-    for text, result, document in zip(texts, results, as_spacy(tagger, text=texts), strict=True):
+def test_spacy_reads_its_own_shape(served: Served, spacy_doc: Any, texts: list[str]) -> None:
+    results = served.tag(text=texts)["results"]
+    for text, result, document in zip(texts, results, as_spacy(served, text=texts), strict=True):
         document.pop("reason", None)
         doc = spacy_doc(document)
         assert doc.text == text

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from service.api.translate import MAX_WEIGHTS
 from service.bundle import EXAMPLES, write_manifest
-from tests.api.conftest import Serve, Served
-from tests.api.test_bad_input import problem_of
+from tests.application import Serve, Served, problem_of
 from tests.contract import events
 from tests.fakes import (
     MAX_SOURCE_TOKENS,
@@ -24,7 +23,7 @@ from tests.fakes import (
     translator_manifest,
     write_translator,
 )
-from tests.letters import SCORE, say
+from tests.fakes.letters import SCORE, say
 
 
 def translation_of(served: Served, text: str, **request: Any) -> Any:
@@ -150,10 +149,10 @@ def test_a_translation_may_be_capped(served: Served) -> None:
     assert translation_of(served, "Me too.", max_length=4, beam_size=1) == say("Me")
 
 
-def test_a_network_that_never_ends_is_stopped_by_the_cap(served: Served) -> None:
-    served.session.ends = False
+def test_a_network_that_never_ends_is_stopped_by_the_cap(fresh: Served) -> None:
+    fresh.session.ends = False
     for beam_size in (1, 4):
-        found = translation_of(served, "Me and you", beam_size=beam_size)
+        found = translation_of(fresh, "Me and you", beam_size=beam_size)
         assert found.startswith(say("Me and you"))
         assert len(found) <= 19 + 8
 
@@ -231,26 +230,26 @@ def test_attention_that_would_make_too_large_an_answer_is_refused(served: Served
 LOOPING = "We stayed at home, because it rained"
 
 
-def test_a_sentence_that_loops_is_translated_again_in_halves(served: Served) -> None:
-    served.session.loops_from = 30
+def test_a_sentence_that_loops_is_translated_again_in_halves(fresh: Served) -> None:
+    fresh.session.loops_from = 30
     texts = [LOOPING, "Me too.", "5", f"No! {LOOPING}"]
-    results = served.translate(text=texts, attention=True)["results"]
+    results = fresh.translate(text=texts, attention=True)["results"]
     assert [each["translation"] for each in results] == [say(text) for text in texts]
     [attention] = [each["attention"] for each in results[0]["sentences"]]
     assert attention["source_tokens"].count("</s>") == 2
     assert not any("degraded" in sentence for each in results for sentence in each["sentences"])
-    assert served.metric("ribbon_tokens_total") > 0
+    assert fresh.metric("ribbon_tokens_total") > 0
 
 
-def test_if_the_second_search_fails_the_first_one_is_answered(served: Served) -> None:
-    served.session.loops_from = 30
-    served.session.most_encoded = 1
-    [result] = served.translate(text=LOOPING)["results"]
+def test_if_the_second_search_fails_the_first_one_is_answered(fresh: Served) -> None:
+    fresh.session.loops_from = 30
+    fresh.session.most_encoded = 1
+    [result] = fresh.translate(text=LOOPING)["results"]
     assert result["translation"]
     assert result["translation"] != say(LOOPING)
     assert [sentence["degraded"] for sentence in result["sentences"]] == [True]
-    assert len([shape for shape in served.session.shapes if len(shape) == 2]) == 2
-    assert served.metric("ribbon_errors_total", kind="model_failed") == 0
+    assert len([shape for shape in fresh.session.shapes if len(shape) == 2]) == 2
+    assert fresh.metric("ribbon_errors_total", kind="model_failed") == 0
 
 
 CONFIDENCE = {
@@ -336,15 +335,3 @@ def test_the_shipped_limits_are_listed(served: Served) -> None:
     [card] = [card for card in served.client.get("/models").json()["models"] if card["task"] == "translate"]
     assert card["limits"]["max_tokens"] == MAX_SOURCE_TOKENS
     assert [f"{pair['source']}-{pair['target']}" for pair in card["pairs"]] == ["en-es", "en-de"]
-
-
-def test_to_json_a_whole_number_is_an_integer_however_it_is_written(served: Served) -> None:
-    """Schema and service agree: 2.0 is one, 2.5 is not."""
-    wanted = served.translate(text="a b", beam_size=3, num_hypotheses=2, max_length=7)
-    body = b'{"text": "a b", "target": "es", "beam_size": 3.0, "num_hypotheses": 20e-1, "max_length": 7.0}'
-    assert served.client.post("/translate", content=body).json() == wanted
-    for wrong in (b'"max_length": 7.5', b'"beam_size": 1e400'):
-        assert served.client.post("/translate", content=b'{"text": "a", "target": "es", %b}' % wrong).status_code in (
-            400,
-            422,
-        )

@@ -11,11 +11,9 @@ from hypothesis import HealthCheck, given, settings
 
 from service.text.placeholders.items import scan
 from service.text.placeholders.masking import compose
-from tests.api.conftest import Served
-from tests.api.test_bad_input import problem_of
 from tests.api.test_translate import translation_of
-from tests.api.test_translate_stream import streamed
-from tests.letters import say, subwords
+from tests.application import Served, problem_of
+from tests.fakes.letters import say, subwords
 from tests.text.markup import test_html, test_markdown
 
 HTML = (
@@ -73,7 +71,7 @@ def test_sentences_stand_where_they_say_and_a_stream_has_them_too(served: Served
     encoded = text.encode("utf-16-le")
     surfaces = [_surface(encoded, each["source"]) for each in result["sentences"]]
     assert surfaces[:2] == ["Good 😀 day", "Click <b>save</b> now." if text_format == "html" else "Click **save** now."]
-    events = streamed(served, text=text, format=text_format, offset_unit="utf16")
+    events = served.stream("/translate", text=text, format=text_format, offset_unit="utf16")
     found = {event["sentence"]: event["translation"] for name, event in events if name == "sentence"}
     assert [found[place] for place in sorted(found)] == [each["translation"] for each in result["sentences"]]
     assert all(each["translation"] in result["translation"] for each in result["sentences"])

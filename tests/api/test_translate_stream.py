@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +27,7 @@ from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.scheduling.job import Done, ModelWork, Priority
 from service.text.paragraphs import cut
-from tests.api.conftest import Serve, Served, wait_until
-from tests.api.test_bad_input import problem_of
+from tests.application import Served, problem_of, wait_until
 from tests.fakes import (
     TRANSLATOR,
     VERSION,
@@ -37,25 +35,12 @@ from tests.fakes import (
     OpenFake,
     write_translator,
 )
-from tests.letters import say, subwords
-
-
-def events_of(body: str) -> Iterator[tuple[str, Any]]:
-    for block in body.removesuffix("\n\n").split("\n\n"):
-        name, data = block.split("\n")
-        yield name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
-
-
-def streamed(served: Served, **request: Any) -> list[tuple[str, Any]]:
-    response = served.post("/translate", stream=True, **request)
-    assert response.status_code == 200, response.text
-    assert response.headers["content-type"].startswith("text/event-stream")
-    return list(events_of(response.text))
+from tests.fakes.letters import say, subwords
 
 
 def test_a_stream_has_an_event_for_each_sentence_and_one_for_the_end(served: Served) -> None:
     texts = ["Me too. No!", "😀", "", "It is a rather long one"]
-    *sentences, (last, done) = streamed(served, text=texts, attention=True)
+    *sentences, (last, done) = served.stream("/translate", text=texts, attention=True)
     assert (last, done) == ("done", {"model": {"name": TRANSLATOR, "version": VERSION}})
     assert {name for name, _ in sentences} == {"sentence"}
     found = {(event["item"], event["sentence"]): event for _, event in sentences}
@@ -69,62 +54,54 @@ def test_a_stream_has_an_event_for_each_sentence_and_one_for_the_end(served: Ser
 
 
 def test_short_sentences_of_a_stream_come_first(served: Served) -> None:
-    events = streamed(served, text=["It is a rather long sentence, this one", "No"])
+    events = served.stream("/translate", text=["It is a rather long sentence, this one", "No"])
     assert [event.get("item") for _, event in events] == [1, 0, None]
 
 
 def test_a_stream_of_nothing_ends_at_once(served: Served) -> None:
-    assert [name for name, _ in streamed(served, text="")] == ["done"]
+    assert [name for name, _ in served.stream("/translate", text="")] == ["done"]
 
 
-def test_a_stream_counts_like_any_answer(served: Served) -> None:
-    streamed(served, text="Me too.")
-    assert served.metric("ribbon_requests_total", route="/translate", status="200") == 1
-    assert served.metric("ribbon_stage_seconds_count", stage="total") == 1
-    assert served.metric("ribbon_tokens_total") == len("Me too.") + 3
+def test_a_stream_counts_like_any_answer(fresh: Served) -> None:
+    fresh.stream("/translate", text="Me too.")
+    assert fresh.metric("ribbon_requests_total", route="/translate", status="200") == 1
+    assert fresh.metric("ribbon_stage_seconds_count", stage="total") == 1
+    assert fresh.metric("ribbon_tokens_total") == len("Me too.") + 3
 
 
-def test_what_is_refused_at_the_door_is_no_stream(serve: Serve) -> None:
-    served = serve()
-    problem_of(served.post("/translate", text="a", target="xx", stream=True), 422, "invalid_request")
+def test_what_is_refused_at_the_door_is_no_stream(fresh: Served) -> None:
+    problem_of(fresh.post("/translate", text="a", target="xx", stream=True), 422, "invalid_request")
     late = {"X-Request-Timeout-Ms": "0.0001"}
-    problem_of(served.post("/translate", text="a", stream=True, headers=late), 504, "deadline_exceeded")
+    problem_of(fresh.post("/translate", text="a", stream=True, headers=late), 504, "deadline_exceeded")
 
 
-def test_a_failure_after_the_start_is_an_event(served: Served) -> None:
-    served.session.error = RuntimeError("a very private text")
-    [(name, first), (last, problem)] = streamed(served, text=["😀", "Me too."])
+def test_a_failure_after_the_start_is_an_event(fresh: Served) -> None:
+    fresh.session.error = RuntimeError("a very private text")
+    [(name, first), (last, problem)] = fresh.stream("/translate", text=["😀", "Me too."])
     assert (name, first["translation"]) == ("sentence", "😀")
     assert (last, problem["kind"], problem["status"]) == ("error", "model_failed", 500)
     assert "private" not in json.dumps(problem)
-    assert served.metric("ribbon_errors_total", kind="model_failed") == 1
-    served.session.error = None
-    assert served.translate(text="Me too.")["results"][0]["translation"] == say("Me too.")
+    assert fresh.metric("ribbon_errors_total", kind="model_failed") == 1
+    fresh.session.error = None
+    assert fresh.translate(text="Me too.")["results"][0]["translation"] == say("Me too.")
 
 
-def test_a_deadline_after_the_start_is_an_event(served: Served) -> None:
-    served.session.gate.clear()
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(served.tag, text="well")
-        wait_until(lambda: bool(served.session.shapes))
-        late = pool.submit(
-            served.post, "/translate", text="Me too.", stream=True, headers={"X-Request-Timeout-Ms": "100"}
-        )
-        wait_until(lambda: served.metric("ribbon_queue_rows") == 1)
-        wait_until(lambda: served.metric("ribbon_queue_oldest_age_seconds") > 0.1)
-        served.session.gate.set()
-        assert first.result()
-        [(name, problem)] = events_of(late.result().text)
+def test_a_deadline_after_the_start_is_an_event(fresh: Served) -> None:
+    with fresh.busy() as pool:
+        late = pool.submit(fresh.stream, "/translate", text="Me too.", headers={"X-Request-Timeout-Ms": "100"})
+        fresh.wait_for_queue(1)
+        wait_until(lambda: fresh.metric("ribbon_queue_oldest_age_seconds") > 0.1)
+    [(name, problem)] = late.result()
     assert (name, problem["kind"]) == ("error", "deadline_exceeded")
 
 
 LOOPING = "We stayed at home, because it rained"
 
 
-def test_a_sentence_that_loops_is_searched_again_before_its_event(served: Served) -> None:
-    served.session.loops_from = 30
+def test_a_sentence_that_loops_is_searched_again_before_its_event(fresh: Served) -> None:
+    fresh.session.loops_from = 30
     texts = [f"No! {LOOPING}", "5", LOOPING]
-    *sentences, (last, _) = streamed(served, text=texts)
+    *sentences, (last, _) = fresh.stream("/translate", text=texts)
     assert last == "done"
     found = {(event["item"], event["sentence"]): event["translation"] for _, event in sentences}
     assert found == {(0, 0): say("No!"), (0, 1): say(LOOPING), (1, 0): "5", (2, 0): say(LOOPING)}
@@ -132,10 +109,10 @@ def test_a_sentence_that_loops_is_searched_again_before_its_event(served: Served
     assert not any("degraded" in event for _, event in sentences)
 
 
-def test_if_the_second_search_fails_the_first_one_is_sent(served: Served) -> None:
-    served.session.loops_from = 30
-    served.session.most_encoded = 1
-    (name, event), (last, _) = streamed(served, text=LOOPING)
+def test_if_the_second_search_fails_the_first_one_is_sent(fresh: Served) -> None:
+    fresh.session.loops_from = 30
+    fresh.session.most_encoded = 1
+    (name, event), (last, _) = fresh.stream("/translate", text=LOOPING)
     assert (name, last) == ("sentence", "done")
     assert event["translation"]
     assert event["translation"] != say(LOOPING)
@@ -144,7 +121,7 @@ def test_if_the_second_search_fails_the_first_one_is_sent(served: Served) -> Non
 
 def test_a_long_sentence_is_one_event(served: Served) -> None:
     text = "we stayed at home, because it rained, and " * 10
-    (_, event), (last, _) = streamed(served, text=text, attention=True)
+    (_, event), (last, _) = served.stream("/translate", text=text, attention=True)
     assert (event["translation"], last) == (say(text.rstrip()), "done")
     assert (event["complete"], event["truncated"]) == (True, False)
     assert event["attention"]["source_tokens"].count("</s>") > 3

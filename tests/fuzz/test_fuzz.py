@@ -190,12 +190,6 @@ def test_good_chunks_are_read(target: Target) -> None:
     assert set(outcomes.values()) == {200}
 
 
-def test_an_offer_of_another_protocol_is_declined_and_the_request_answered(target: Target) -> None:
-    """Java's client makes it by default, with its first request."""
-    outcomes = target.send_all({name: HEADERS[name] for name in ("an upgrade", "an upgrade to a socket")})
-    assert set(outcomes.values()) == {200}
-
-
 PIECES = (
     HEAD,
     REQUEST,
@@ -231,7 +225,3 @@ def mutated(draw: st.DrawFn) -> bytes:
 @given(st.lists(mutated(), min_size=1, max_size=8))
 def test_requests_with_a_few_wrong_bytes_end(target: Target, requests: list[bytes]) -> None:
     target.send_all({str(place): request for place, request in enumerate(requests)})
-
-
-def test_it_goes_on_as_before(target: Target) -> None:
-    target.check_health()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.bundle import MANIFEST, Bundle, load_bundle
+from service.bundle import MANIFEST, Bundle, load_bundle, read_bundle
 from service.errors import InputTooLongError
 from service.predictors.classifier import Classifier
 from service.predictors.language_graphs import SCORED_TOGETHER
@@ -248,7 +248,7 @@ def test_the_examples_are_answered(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "precision"),
-    [(folder, precision) for folder in SHIPPED for precision in load_bundle(folder).manifest.precisions],
+    [(folder, precision) for folder in SHIPPED for precision in read_bundle(folder).manifest.precisions],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_the_examples_are_answered_in_every_precision_that_ships(folder: Path, precision: str) -> None:

@@ -31,7 +31,7 @@ from tests.fakes import (
     translator_manifest,
     write_translator,
 )
-from tests.letters import SCORE, say, subwords
+from tests.fakes.letters import SCORE, say, subwords
 
 WISH = TranslateOptions(pair=LanguagePair("en", "es"))
 LONG = (

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.bundle import EXAMPLES, MANIFEST, load_bundle
-from service.errors import BundleError
 from service.predictors.classifier import Classifier
 from service.predictors.predictor import replay
 from service.predictors.tagger import Tagger
@@ -87,32 +86,6 @@ def test_a_short_sentence_beside_the_longest_is_what_it_is_alone(shipped):
         alone = run(session, [row])
         for name in OUTPUTS:
             assert np.array_equal(together[name][i, : len(row)], alone[name][0]), (name, i)
-
-
-def test_the_order_of_a_batch_changes_nothing(shipped):
-    tagger, session = shipped
-    rows = rows_of(tagger, [["Yes"], "The staff was very friendly .".split(), ["Hong", "Kong"]])
-    for name, values in run(session, rows).items():
-        turned = run(session, rows[::-1])[name][::-1]
-        for one, other, row in zip(values, turned, rows, strict=True):
-            assert np.array_equal(one[: len(row)], other[: len(row)])
-
-
-class Shifted:
-    """A session whose tags are all off by one: a graph that belongs to other labels."""
-
-    def __init__(self, session: OnnxSession) -> None:
-        self.session = session
-
-    def run(self, inputs):
-        return {name: np.roll(values, 1, axis=2) for name, values in self.session.run(inputs).items()}
-
-
-def test_a_graph_of_other_labels_does_not_pass():
-    bundle = load_bundle(MODELS / "en-tagger")
-    tagger = Tagger(bundle, Shifted(OnnxSession(bundle.graph())))
-    with pytest.raises(BundleError, match=f"{EXAMPLES}: example 0 in a batch: upos is"):
-        replay(tagger, bundle, precision="fp32")
 
 
 @pytest.fixture(scope="module")

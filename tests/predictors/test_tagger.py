@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from service.bundle import MANIFEST, VOCABULARIES, load_bundle, write_manifest
-from service.errors import BundleError, InputTooLongError
+from service.errors import BundleError
 from service.predictors.tagger import ScoredSpan, Tagger, best_legal_path, decode_legal, score_spans
 from service.text.batch import pad
 from service.text.spans import bioes_tags, legal_transitions, spans_of, tags_of
 from service.text.tokenizer import join_words
-from tests.fakes import CONFIDENCE, MAX_TOKENS, NAME, FakeSession, manifest, write_bundle
+from tests.fakes import CONFIDENCE, NAME, FakeSession, manifest, write_bundle
 
 
 @pytest.fixture
@@ -47,13 +47,6 @@ def test_a_row_is_as_long_as_its_sentence_whatever_the_longest(tagger):
 def test_entities_are_legal_where_the_graph_s_favourites_are_not(tagger):
     for row in tag(tagger, "Hong", "Kong", "Kong Hong Alice", "Hong plays Kong"):
         assert all(tag not in ("B-LOC", "E-LOC") for tag in row.entity)
-
-
-def test_a_sentence_of_the_longest_length_passes_and_one_longer_does_not(tagger):
-    tag(tagger, "plays " * MAX_TOKENS)
-    with pytest.raises(InputTooLongError, match=f"{MAX_TOKENS + 1} tokens.*at most {MAX_TOKENS}"):
-        tag(tagger, "plays " * (MAX_TOKENS + 1))
-    assert tagger.max_tokens == MAX_TOKENS
 
 
 def test_a_span_s_score_is_the_mean_probability_of_its_tags():

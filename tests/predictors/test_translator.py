@@ -32,7 +32,7 @@ from tests.fakes import (
     translator_manifest,
     write_translator,
 )
-from tests.letters import SCORE, say, subwords
+from tests.fakes.letters import SCORE, say, subwords
 from tests.text.placeholders.test_restoration import in_order
 
 WISH = TranslateOptions(pair=LanguagePair("en", "es"))

@@ -13,8 +13,7 @@ from click.testing import CliRunner, Result
 from ribbon.__main__ import main
 from ribbon.client import Client
 from ribbon.local import open_local
-from tests.api.conftest import wait_until, write_one_each
-from tests.api.listening import Running, start
+from tests.application import write_one_each
 from tests.fakes import (
     FakeSession,
     OpenFake,
@@ -25,6 +24,7 @@ from tests.fakes import (
     write_classifier,
     write_language_model,
 )
+from tests.listening import Running, start
 
 Serve = Callable[..., Running]
 Invoke = Callable[..., Result]
@@ -37,26 +37,15 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
         def start_ready(**choices: Any) -> Running:
             write_one_each(tmp_path / "served")
-            running = start(stack, tmp_path / "served", **choices)
-            wait_until(lambda: running.get("/health/ready").status_code == 200)
-            return running
+            return start(stack, tmp_path / "served", **choices).ready()
 
         yield start_ready
 
 
-def url_of(running: Running) -> str:
-    return f"http://127.0.0.1:{running.port}"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def url(listening: Running) -> str:
     """The address of a service that the tests of a module share, because they change nothing of it."""
-    models = tmp_path_factory.mktemp("served")
-    write_one_each(models)
-    with ExitStack() as stack:
-        running = start(stack, models)
-        wait_until(lambda: running.get("/health/ready").status_code == 200)
-        yield url_of(running)
+    return listening.url
 
 
 @pytest.fixture

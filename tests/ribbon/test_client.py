@@ -24,9 +24,9 @@ from ribbon import (
 from ribbon.answers import RefusedEvent, SentenceEvent
 from ribbon.language_answers import SampleEvent, TokenEvent
 from service.keys import line_for, new_key
-from tests.api.conftest import wait_until
+from tests.application import wait_until
 from tests.fakes import LANGUAGE_MODEL, MAX_TOKENS, NAME
-from tests.ribbon.conftest import Serve, url_of
+from tests.ribbon.conftest import Serve
 from tests.running import client_of
 
 LONG = "plays " * (MAX_TOKENS + 1)
@@ -118,7 +118,7 @@ def test_a_stream_says_which_prompt_it_refuses(client: Client) -> None:
 
 def test_who_leaves_a_stream_ends_the_work(serve: Serve) -> None:
     running = serve()
-    with Client(url_of(running)) as client:
+    with Client(running.url) as client:
         events = client.generate_stream("The", temperature=0, max_tokens=80, model=LANGUAGE_MODEL)
         next(events)
         events.close()  # type: ignore[attr-defined]
@@ -129,7 +129,7 @@ def test_who_leaves_a_stream_ends_the_work(serve: Serve) -> None:
 def test_long_lists_go_in_as_many_requests_as_the_service_wants(serve: Serve) -> None:
     running = serve(max_items=3)
     texts = [f"plays {number}" for number in range(8)]
-    with Client(url_of(running)) as client:
+    with Client(running.url) as client:
         assert [doc.tokens[1].text for doc in client.tag_all(iter(texts))] == [str(number) for number in range(8)]
     answered = running.get("/metrics").text
     assert 'ribbon_requests_total{route="/tag",status="200"} 3.0' in answered
@@ -137,7 +137,7 @@ def test_long_lists_go_in_as_many_requests_as_the_service_wants(serve: Serve) ->
 
 def test_long_texts_go_in_requests_that_the_service_takes(serve: Serve) -> None:
     running = serve(max_text_length=50, max_request_length=100)
-    with Client(url_of(running)) as client:
+    with Client(running.url) as client:
         assert len(list(client.classify_all(["good " * 8] * 7))) == 7
 
 
@@ -156,7 +156,7 @@ def test_texts_are_read_no_further_than_their_batch(client: Client) -> None:
 def test_an_error_names_the_text_by_its_place_among_all(serve: Serve) -> None:
     running = serve(max_items=3)
     with (
-        Client(url_of(running)) as client,
+        Client(running.url) as client,
         pytest.raises(InvalidRequestError, match=r"text\[7\]: holds a NUL") as found,
     ):
         list(client.tag_all(["Alice"] * 7 + ["a\0"]))
@@ -193,7 +193,7 @@ def test_a_key_is_sent(serve: Serve, tmp_path: Path) -> None:
     keys, key = tmp_path / "keys", new_key()
     keys.write_text(line_for("alice", key))
     keys.chmod(0o600)
-    address = url_of(serve(api_keys_file=keys))
+    address = serve(api_keys_file=keys).url
     with Client(address) as client, pytest.raises(UnauthorizedError):
         client.tag("Alice")
     with Client(address, api_key=key) as client:
@@ -202,7 +202,7 @@ def test_a_key_is_sent(serve: Serve, tmp_path: Path) -> None:
 
 def test_a_deadline_holds_on_both_sides(serve: Serve) -> None:
     running = serve()
-    with Client(url_of(running)) as client:
+    with Client(running.url) as client:
         running.session.gate.clear()
         try:
             with pytest.raises(DeadlineExceededError):

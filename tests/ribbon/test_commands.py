@@ -12,8 +12,6 @@ import pytest
 from ribbon.console.output import Style
 from ribbon.console.texts import MAX_LINE_BYTES
 from service.bundle import EXAMPLES, write_manifest
-from tests.api.conftest import wait_until
-from tests.api.listening import start
 from tests.fakes import (
     CLASSIFIER,
     NAME,
@@ -23,7 +21,8 @@ from tests.fakes import (
     write_multi_label,
     write_translator,
 )
-from tests.ribbon.conftest import Invoke, Serve, url_of
+from tests.listening import start
+from tests.ribbon.conftest import Invoke, Serve
 
 SENTENCE = "Alice plays with Hong Kong.\n"
 
@@ -125,9 +124,8 @@ def test_a_text_without_a_translation_is_an_empty_line_and_said(invoke: Invoke, 
     (folder / EXAMPLES).write_text(json.dumps(examples), encoding="utf-8")
     write_manifest(folder, translator_manifest(TRANSLATOR) | {"limits": {"max_tokens": 3, "max_target_tokens": 9}})
     with ExitStack() as stack:
-        running = start(stack, models)
-        wait_until(lambda: running.get("/health/ready").status_code == 200)
-        result = invoke("translate", "--url", url_of(running), "-t", "es", stdin="5\nab\n6\n")
+        running = start(stack, models).ready()
+        result = invoke("translate", "--url", running.url, "-t", "es", stdin="5\nab\n6\n")
     assert result.exit_code == 0
     assert result.stdout == "5\n\n6\n"
     assert "no translation of 'ab' (input_too_long: " in result.stderr
@@ -171,7 +169,7 @@ def test_a_deadline_ends_the_command(invoke: Invoke, serve: Serve) -> None:
     running = serve()
     running.session.gate.clear()
     try:
-        result = invoke("tag", "--url", url_of(running), "--deadline", "0.3", "text")
+        result = invoke("tag", "--url", running.url, "--deadline", "0.3", "text")
     finally:
         running.session.gate.set()
     assert result.exit_code == 1

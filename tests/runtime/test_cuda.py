@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from service.bundle import MANIFEST, load_bundle
+from service.bundle import MANIFEST, read_bundle
 from service.decoding.encoder_memory import EncoderMemory
 from service.errors import BundleError, DeviceError
 from service.runtime.cuda import cut, next_power_of_two, next_time, padded, sizes_of
@@ -78,7 +78,7 @@ def test_an_output_is_cut_by_the_names_of_its_axes() -> None:
 MODELS = Path(__file__).parents[2] / "models"
 WIDTH, LISTED, OUTPUT_SIZE = 640, 1024, 320  # of a translator's annotations, shortlists and output layer
 # Language models run on the CPU alone.
-BUNDLES = [load_bundle(path.parent) for path in MODELS.glob(f"*/{MANIFEST}")]
+BUNDLES = [read_bundle(path.parent) for path in MODELS.glob(f"*/{MANIFEST}")]
 GRAPHS = sorted(
     path for bundle in BUNDLES if bundle.manifest.task != "generate" for path in bundle.folder.glob("*.onnx")
 )
@@ -121,7 +121,7 @@ def memories_of(chance: np.random.Generator, *, sources: int, time: int) -> Inpu
 def tolerance_of(path: Path) -> float:
     """fp32 may differ in its last bits where another size takes another kernel; int8 as its manifest says."""
     precision = "int8" if "int8" in path.name else "fp32"
-    return load_bundle(path.parent).manifest.precisions[precision].max_drift if precision == "int8" else 2e-6
+    return read_bundle(path.parent).manifest.precisions[precision].max_drift if precision == "int8" else 2e-6
 
 
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: f"{path.parent.name}-{path.stem}")

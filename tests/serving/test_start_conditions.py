@@ -61,11 +61,12 @@ def test_it_starts_and_answers(models: Path, command: Sequence[str]) -> None:
     "command",
     [
         pytest.param(["bash", "-c", f"ulimit -f 100; exec {' '.join(SERVICE)}"], id="small files alone"),
+        pytest.param(["env", "TMPDIR=/proc", *SERVICE], id="no folder can be written"),
         pytest.param(mounted("mount -t tmpfs -o size=64k none /mnt"), marks=needs_mounts, id="a full disk"),
     ],
 )
 def test_without_room_for_metrics_the_start_says_what_to_do(models: Path, tmp_path: Path, command: list[str]) -> None:
-    folder = str(tmp_path) if "ulimit" in command[-1] else "/mnt"
+    folder = "/mnt" if "/mnt" in command[-1] else str(tmp_path)
     environ = environment(models, RIBBON_WORKERS="2", TMPDIR=folder)
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1

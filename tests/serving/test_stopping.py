@@ -7,69 +7,23 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from service.app import create_app
-from service.lifecycle import Lifecycle, Phase
-from service.models.engine import Engine
-from service.serving.server import DRAIN_TICK_SECONDS, DrainTimeouts, Listener, Server
-from service.serving.signals import StopSignal
-from service.serving.sockets import bind, listen, url_of
-from tests.api.conftest import wait_until
-from tests.api.listening import everything, request
-from tests.fakes import FakeSession, OpenFake, settings_for, write_translator
+from service.lifecycle import Phase
+from service.serving.server import DRAIN_TICK_SECONDS, DrainTimeouts
+from tests.application import wait_until
+from tests.fakes import FakeSession
+from tests.listening import Run, everything, request, start
 from tests.running import PATIENCE_SECONDS, QUICKLY_SECONDS, client_of, get, heeds, running, say_hello
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class InThread:
-    """A server on a thread of this process, whose session is a fake."""
-
-    url: str
-    engine: Engine
-    lifecycle: Lifecycle
-    stop: StopSignal
-    session: FakeSession
-    status: Future[int]
-
-    def hold(self) -> None:
-        """Once it is ready: from now on no run ends until the gate is opened."""
-        wait_until(lambda: self.lifecycle.phase is Phase.READY)
-        self.session.gate.clear()
-        self.session.shapes.clear()
-
-
-@contextmanager
-def in_thread(
-    models: Path, session: FakeSession, *, lame_duck_seconds: float = 0.0, grace_seconds: float = PATIENCE_SECONDS
-) -> Iterator[InThread]:
-    sockets, stop = bind("127.0.0.1", 0), StopSignal()
-    app = create_app(settings_for(models), open_session=OpenFake(session))
-    listen(sockets)
-    server = Server(
-        [Listener(app=app, sockets=sockets)],
-        lifecycle=app.lifecycle,
-        drain_timeouts=DrainTimeouts(lame_duck_seconds=lame_duck_seconds, grace_seconds=grace_seconds),
-        stop=stop,
-    )
-    url = url_of(sockets)
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            status = pool.submit(server.run, lambda: None)
-            yield InThread(
-                url=url, engine=app.engine, lifecycle=app.lifecycle, stop=stop, session=session, status=status
-            )
-        finally:
-            session.gate.set()
-            stop.request()
+# By default there is time enough for everything that is inside.
+PATIENT = DrainTimeouts(lame_duck_seconds=0, grace_seconds=PATIENCE_SECONDS)
 
 
 def test_told_to_stop_it_says_so_and_answers_those_who_have_not_noticed(models: Path) -> None:
@@ -85,35 +39,32 @@ def test_told_to_stop_it_says_so_and_answers_those_who_have_not_noticed(models: 
         assert service.status() == 0
 
 
-def test_what_is_inside_when_it_is_told_to_stop_is_finished(models: Path) -> None:
-    session = FakeSession()
-    with in_thread(models, session) as server, ThreadPoolExecutor(1) as pool:
-        server.hold()
+def test_what_is_inside_when_it_is_told_to_stop_is_finished(run: Run) -> None:
+    server = run(drain_timeouts=PATIENT)
+    server.hold()
+    with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(say_hello, server.url)
-        wait_until(lambda: bool(session.shapes))
+        wait_until(lambda: bool(server.session.shapes))
         server.stop.request()
         wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         refused = say_hello(server.url)
-        assert refused.status_code == 503
+        assert (refused.status_code, refused.json()["kind"]) == (503, "not_ready")
         assert refused.headers["connection"] == "close"
         assert refused.headers["retry-after"] == "1"
-        session.gate.set()
+        server.session.gate.set()
         assert answer.result().status_code == 200
         assert server.status.result(PATIENCE_SECONDS) == 0
 
 
-def test_a_request_is_finished_although_half_of_the_next_has_come(models: Path) -> None:
-    session = FakeSession()
-    with in_thread(models, session) as server, socket.socket() as caller:
-        server.hold()
-        url = httpx.URL(server.url)
-        caller.connect((url.host, url.port))
-        caller.sendall(request("/tag", text="Alice") + request("/tag", text="Bob")[:-1])
-        wait_until(lambda: bool(session.shapes))
+def test_a_request_is_finished_although_half_of_the_next_has_come(run: Run) -> None:
+    server = run(drain_timeouts=PATIENT)
+    server.hold()
+    with server.call(request("/tag", text="Alice") + request("/tag", text="Bob")[:-1]) as caller:
+        wait_until(lambda: bool(server.session.shapes))
         server.stop.request()
         wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         time.sleep(2 * DRAIN_TICK_SECONDS)  # for it to think that nobody is inside
-        session.gate.set()
+        server.session.gate.set()
         answer = everything(caller)
         assert answer.startswith(b"HTTP/1.1 200 OK"), answer
         assert b'"Alice"' in answer
@@ -138,19 +89,19 @@ def test_requests_that_wait_to_be_accepted_when_it_is_told_to_stop_are_answered(
         assert service.status() == 0
 
 
-def test_streams_and_long_texts_that_were_accepted_are_finished(tmp_path: Path) -> None:
-    write_translator(tmp_path)
-    session = FakeSession()
-    with in_thread(tmp_path, session) as server, ThreadPoolExecutor(5) as pool:
-        server.hold()
+def test_streams_and_long_texts_that_were_accepted_are_finished(run: Run) -> None:
+    server = run(drain_timeouts=PATIENT)
+    server.hold()
+    with ThreadPoolExecutor(5) as pool:
         streams = [pool.submit(translate, server.url, "plays well. " * 20) for _ in range(3)]
-        wait_until(lambda: server.lifecycle.in_flight == 3 and bool(session.shapes))
-        server.engine.side_executor.submit(session.gate.wait)  # the next is still being read when it is told to stop
+        wait_until(lambda: server.lifecycle.in_flight == 3 and bool(server.session.shapes))
+        # The next is still being read when it is told to stop.
+        server.app.engine.side_executor.submit(server.session.gate.wait)
         long = pool.submit(translate, server.url, "plays well. " * 400)
         wait_until(lambda: server.lifecycle.in_flight == 4)
         server.stop.request()
         wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
-        session.gate.set()
+        server.session.gate.set()
         for each in (*streams, long):
             answer = each.result(PATIENCE_SECONDS)
             assert answer.status_code == 200, answer.text
@@ -165,19 +116,19 @@ def translate(url: str, text: str) -> httpx.Response:
         return client.post("/translate", json={"text": text, "target": "es", "stream": True}, headers=patience)
 
 
-def test_what_is_not_done_in_time_is_refused_and_no_bug(models: Path, caplog: pytest.LogCaptureFixture) -> None:
-    session = FakeSession()
-    with in_thread(models, session, grace_seconds=0.1) as server, ThreadPoolExecutor(1) as pool:
-        server.hold()
+def test_what_is_not_done_in_time_is_refused_and_no_bug(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    server = run(drain_timeouts=DrainTimeouts(lame_duck_seconds=0, grace_seconds=0.1))
+    server.hold()
+    with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(say_hello, server.url)
-        wait_until(lambda: bool(session.shapes))
+        wait_until(lambda: bool(server.session.shapes))
         server.stop.request()
         refused = answer.result(PATIENCE_SECONDS)
         assert (refused.status_code, refused.json()["kind"]) == (503, "not_ready")
         assert refused.headers["content-type"] == "application/problem+json"
         assert (refused.headers["retry-after"], refused.headers["connection"]) == ("1", "close")
         assert refused.headers["x-request-id"] == refused.json()["request_id"]
-        session.gate.set()
+        server.session.gate.set()
         assert server.status.result(PATIENCE_SECONDS) == 0
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
@@ -185,9 +136,11 @@ def test_what_is_not_done_in_time_is_refused_and_no_bug(models: Path, caplog: py
 def test_told_to_stop_while_it_loads_it_never_opens(models: Path) -> None:
     session = FakeSession()
     session.gate.clear()
-    with in_thread(models, session, lame_duck_seconds=PATIENCE_SECONDS) as server:
+    timeouts = DrainTimeouts(lame_duck_seconds=PATIENCE_SECONDS, grace_seconds=PATIENCE_SECONDS)
+    with ExitStack() as stack:
+        server = start(stack, models, session=session, drain_timeouts=timeouts)
         wait_until(lambda: bool(session.shapes))
-        assert get(server.url, "/health/live").status_code == 200
+        assert server.get("/health/live").status_code == 200
         server.stop.request()
         wait_until(lambda: server.lifecycle.phase is Phase.DRAINING)
         session.gate.set()
@@ -221,19 +174,16 @@ def test_a_second_signal_ends_it_at_once(models: Path) -> None:
         pytest.param(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", id="a request that was answered"),
     ],
 )
-def test_a_caller_who_is_idle_does_not_keep_it_from_ending(models: Path, sent: bytes) -> None:
-    with in_thread(models, FakeSession()) as server:
-        wait_until(lambda: server.lifecycle.phase is Phase.READY)
-        url = httpx.URL(server.url)
-        with socket.create_connection((url.host, url.port)) as caller:
-            caller.sendall(sent)
-            if sent.startswith(b"GET"):
-                assert b"".join(iter(partial(caller.recv, 1), b"}")).startswith(b"HTTP/1.1 200")
-            if sent.endswith(b"{"):
-                wait_until(lambda: server.lifecycle.in_flight == 1)
-            server.stop.request()
-            assert server.status.result(QUICKLY_SECONDS) == 0
-            assert caller.recv(1) == b""
+def test_a_caller_who_is_idle_does_not_keep_it_from_ending(run: Run, sent: bytes) -> None:
+    server = run(drain_timeouts=PATIENT)
+    with server.call(sent) as caller:
+        if sent.startswith(b"GET"):
+            assert b"".join(iter(partial(caller.recv, 1), b"}")).startswith(b"HTTP/1.1 200")
+        if sent.endswith(b"{"):
+            wait_until(lambda: server.lifecycle.in_flight == 1)
+        server.stop.request()
+        assert server.status.result(QUICKLY_SECONDS) == 0
+        assert caller.recv(1) == b""
 
 
 def test_an_answer_that_nobody_reads_is_waited_for_no_longer_than_the_grace_period(models: Path) -> None:

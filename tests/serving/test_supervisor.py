@@ -16,8 +16,7 @@ import httpx
 import pytest
 
 from service.serving.supervisor import LONGEST_DELAY_SECONDS, delay_after
-from tests.api.conftest import wait_until
-from tests.fakes import GRAPH, damage
+from tests.application import wait_until
 from tests.running import (
     PATIENCE_SECONDS,
     QUICKLY_SECONDS,
@@ -29,7 +28,6 @@ from tests.running import (
     metrics_of,
     running,
     say_hello,
-    start_that_fails,
 )
 
 REQUESTS = 'ribbon_requests_total{route="/tag",status="200"}'
@@ -190,14 +188,6 @@ def test_without_their_supervisor_they_end(models: Path, temporary: Path) -> Non
     assert list(temporary.iterdir()) == []
 
 
-def test_a_corrupt_bundle_is_named_once(models: Path) -> None:
-    path = damage(next(models.iterdir()) / GRAPH)
-    ended = start_that_fails(models, RIBBON_WORKERS="2")
-    assert ended.returncode == 1
-    [line] = ended.stderr.splitlines()
-    assert str(path) in json.loads(line)["message"]
-
-
 SCRIPT = """
 import os, signal, sys, time
 from service.logs import configure_logging
@@ -324,10 +314,3 @@ def test_one_that_was_ready_is_replaced_at_once_others_later_and_later() -> None
     assert delays[0] == 0
     assert delays == sorted(delays)
     assert 0 < delays[1] < delays[2] < delays[-1] == LONGEST_DELAY_SECONDS
-
-
-def test_where_no_folder_can_be_written_the_start_says_what_to_do(models: Path) -> None:
-    ended = start_that_fails(models, RIBBON_WORKERS="2", TMPDIR="/proc")
-    assert ended.returncode == 1
-    [line] = ended.stderr.splitlines()
-    assert "set TMPDIR" in json.loads(line)["message"]

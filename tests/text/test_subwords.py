@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.text.placeholders.masking import NAME_SYMBOLS, NUMBER_SYMBOLS, SYMBOLS
 from service.text.subwords import EOS_ID, SPACE, UNK_ID, Subwords
-from tests.letters import CHARACTERS, letters, subwords
+from tests.fakes.letters import CHARACTERS, letters, subwords
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 SPELLED = st.lists(st.text(CHARACTERS, min_size=1, max_size=8), max_size=8).map(" ".join)

@@ -1,4 +1,4 @@
-"""The application over HTTP, as in tests/api, and in a browser."""
+"""The playground in a browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.process import ROOT, ServiceProcess
-from tests.api.conftest import models, serve, served  # noqa: F401 (fixtures)
 
 if TYPE_CHECKING:  # it needs selenium
     from tests.web.browser import Page

@@ -16,10 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.keys import line_for
-from tests.api.conftest import wait_until, write_one_each
-from tests.api.listening import start
-from tests.api.test_keys import KEY
+from tests.application import KEY, write_one_each
+from tests.listening import start
 from tests.web.browser import PANES, PHONE, PICTURES, Keys, Page, axe_core, run_code
 
 pytestmark = pytest.mark.browser
@@ -131,12 +129,9 @@ def serious_violations(page: Page, **options: Any) -> list[Any]:
 
 
 @pytest.fixture
-def guarded(page: Page, tmp_path: Path) -> Iterator[Page]:
+def guarded(page: Page, tmp_path: Path, keys: Path) -> Iterator[Page]:
     """The browser on a service that asks for a key and limits rates, with tiny models."""
     write_one_each(tmp_path / "models")
-    keys = tmp_path / "keys"
-    keys.write_text(line_for("shop", KEY))
-    keys.chmod(0o600)
     with ExitStack() as stack:
         running = start(
             stack,
@@ -145,9 +140,8 @@ def guarded(page: Page, tmp_path: Path) -> Iterator[Page]:
             rate_limit_items=0.01,
             rate_limit_burst=3,
             max_items=3,
-        )
-        wait_until(lambda: running.get("/health/ready").status_code == 200)
-        page.url = f"http://127.0.0.1:{running.port}/"
+        ).ready()
+        page.url = f"{running.url}/"
         yield page
 
 

@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.api.playground import FOLDER
-from service.keys import line_for
-from tests.api.conftest import Serve, Served
-from tests.api.test_bad_input import problem_of
-from tests.api.test_keys import KEY
+from tests.application import Serve, Served, problem_of
 
 FILES = sorted(path.name for path in FOLDER.iterdir())
 SCRIPTS = [name for name in FILES if name.endswith(".js")]
@@ -97,9 +94,7 @@ def test_other_files_are_not_served(served: Served, name: str) -> None:
     problem_of(served.client.get(f"/playground/{name}"), 404, "not_found")
 
 
-def test_the_page_needs_no_key_and_the_models_do(serve: Serve, tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text(line_for("shop", KEY))
+def test_the_page_needs_no_key_and_the_models_do(serve: Serve, keys: Path) -> None:
     served = serve(api_keys_file=keys)
     for path in ("/", "/playground/app.js"):
         assert served.client.get(path).status_code == 200

@@ -12,7 +12,7 @@ from service.bundle import load_bundle
 from service.predictors.confidence import Features
 from service.predictors.translator import Translator
 from tests.fakes import FakeEncoder, FakeSession, FakeStep, write_translator
-from tests.letters import say
+from tests.fakes.letters import say
 from training.corpora.parallel import Pair, PairSet
 from training.translator.evaluate_confidence import confidence_rows, limited
 

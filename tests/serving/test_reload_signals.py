@@ -6,20 +6,15 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.process import free_port
-from tests.api.conftest import wait_until
+from tests.application import wait_until
 from tests.fakes import GRAPH, NAME, VERSION, damage, lexicon_graph, write_bundle
 from tests.running import (
-    Running,
-    client_of,
     environment,
     get,
     heeds,
@@ -93,7 +88,7 @@ def test_a_supervisor_loads_first_and_then_tells_the_workers(models: Path) -> No
         assert get(admin, "/health/ready").status_code == 200
 
         shutil.rmtree(models / "third")
-        os.kill(worker_of(process), signal.SIGKILL)
+        os.kill(process.workers[0], signal.SIGKILL)
         process.line("worker replaced")
         assert versions(url) == {"2.0.0"}  # of the one who took its place too
         process.terminate()
@@ -112,16 +107,6 @@ def test_workers_that_are_told_to_stop_do_not_say_that_models_will_be_reloaded(m
         assert "leaving" in refused.json()["detail"]
 
 
-def children(process: Running) -> Iterator[int]:
-    pid = process.popen.pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        yield from map(int, (task / "children").read_text().split())
-
-
-def worker_of(process: Running) -> int:
-    return next(children(process))
-
-
 def test_a_taken_admin_port_stops_the_start(models: Path) -> None:
     port = str(free_port())
     with running(models, RIBBON_PORT=port) as process:
@@ -130,36 +115,6 @@ def test_a_taken_admin_port_stops_the_start(models: Path) -> None:
     assert ended.returncode == 1
     assert f":{port}: address already in use" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("choices", "message"),
-    [
-        ({"RIBBON_ADMIN_HOST": "127.0.0.1"}, "RIBBON_ADMIN_HOST=127.0.0.1 needs RIBBON_ADMIN_PORT"),
-        ({"RIBBON_ADMIN_PORT": "65536"}, "RIBBON_ADMIN_PORT=65536"),
-    ],
-)
-def test_an_admin_port_that_cannot_be_stops_the_start(models: Path, choices: dict[str, str], message: str) -> None:
-    ended = start_that_fails(models, **choices)
-    assert ended.returncode == 1
-    assert message in ended.stderr
-
-
-def test_requests_under_way_during_a_reload_are_answered(models: Path) -> None:
-    with running(models, RIBBON_ADMIN_PORT="0") as process:
-        ready = process.line("ready")
-        with client_of(ready["url"]) as client:
-            seen: set[Any] = set()
-            for _ in range(3):
-                write_second(models)
-                process.popen.send_signal(signal.SIGHUP)
-                while "2.0.0" not in (answer := answer_of(client)):
-                    seen.add(answer)
-                shutil.rmtree(models / "second")
-                process.popen.send_signal(signal.SIGHUP)
-                while VERSION not in (answer := answer_of(client)):
-                    seen.add(answer)
-            assert seen <= {VERSION, "2.0.0"}
 
 
 def test_a_sighup_while_it_starts_is_a_reload_once_it_is_ready(models: Path) -> None:
@@ -186,9 +141,3 @@ def write_environment(folder: Path) -> None:
     python.write_text(f'#!/bin/sh\nkill -HUP $$\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     (folder / ".serve").touch()
-
-
-def answer_of(client: httpx.Client) -> str:
-    response = client.post("/tag", json={"text": "Alice plays"})
-    assert response.status_code == 200, response.text
-    return str(response.json()["model"]["version"])

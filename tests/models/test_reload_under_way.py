@@ -21,8 +21,7 @@ from service.models.loading import load_models
 from service.runtime.resources import Device
 from service.runtime.session import Session, open_session
 from service.text.tokenizer import split_sentences
-from tests.api.conftest import NEEDED
-from tests.api.reloading import LABELS, Service, is_gone, reloadable, run, until, write_second
+from tests.application import NEEDED
 from tests.fakes import (
     CLASSIFIER,
     NAME,
@@ -35,6 +34,7 @@ from tests.fakes import (
     write_bundle,
     write_classifier,
 )
+from tests.models.reloading import LABELS, Service, is_gone, reloadable, run, until, write_second
 
 
 def labels_are_of_the_version(answer: Any) -> bool:

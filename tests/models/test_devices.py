@@ -16,7 +16,7 @@ from service.bundle import write_manifest
 from service.errors import DeviceError
 from service.runtime.resources import Device, Obstacle
 from service.runtime.session import Session
-from tests.api.conftest import Client, is_ready, wait_until
+from tests.application import Client, is_ready, wait_until
 from tests.fakes import (
     CLASSIFIER,
     GRAPH,

@@ -1,11 +1,14 @@
-"""Where a request comes from: the peer, or what a proxy that is trusted says."""
+"""Behind a proxy: where a request comes from, the peer or what a proxy that is trusted says, and a prefix of its
+own."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from hypothesis import given
@@ -14,8 +17,7 @@ from litestar.testing import TestClient
 
 from service.api.context import Caller, network_of
 from service.app import create_app
-from tests.api.conftest import is_ready, wait_until
-from tests.api.test_rates import ComingFrom
+from tests.application import ComingFrom, Serve, is_ready, wait_until
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
 
 PROXY, OTHER_PROXY, CLIENT, INVENTED = "10.0.0.1", "10.0.0.2", "203.0.113.9", "198.51.100.1"
@@ -87,3 +89,29 @@ def test_any_address_has_a_bucket_of_bounded_size(text: str) -> None:
 def test_an_ipv6_network_is_one_caller(one: str, other: str, same: bool) -> None:
     assert (Caller(one).bucket == Caller(other).bucket) is same
     assert network_of("no address") == "no address"
+
+
+def test_every_path_is_answered_with_the_prefix_and_without_and_no_other(serve: Serve) -> None:
+    served = serve(root_path="/nlp")
+    for prefix in ("", "/nlp"):
+        assert served.client.get(f"{prefix}/health/ready").status_code == 200
+        assert served.client.post(f"{prefix}/tag", json={"text": "Alice"}).status_code == 200
+    assert served.metric("ribbon_requests_total", route="/tag", status="200") == 2
+    for path in ("/nlp2/tag", "/nl/tag", "/tag/nlp", "/nlp/nlp/tag"):
+        assert served.client.post(path, json={"text": "Alice"}).status_code == 404
+
+
+@pytest.mark.parametrize("prefix", ["", "/nlp", "/a/b"])
+def test_the_links_of_the_schema_page_lead_below_the_prefix(serve: Serve, prefix: str) -> None:
+    served = serve(root_path=prefix or None)
+    for address in (f"{prefix}/schema", f"{prefix}/schema/"):
+        links = re.findall(r'(?:src|href|spec-url)="([^"]+)"', served.client.get(address).text)
+        paths = {urljoin(address, link) for link in links if not link.startswith("data:")}
+        files = ("rapidoc-min.js", "openapi.json", "openapi.yaml")
+        assert paths == {f"{prefix}/schema/{name}" for name in files}
+        assert all(served.client.get(path).status_code == 200 for path in paths)
+
+
+def test_the_description_says_where_the_service_is(serve: Serve) -> None:
+    assert serve(root_path="/nlp").client.get("/nlp/schema/openapi.json").json()["servers"] == [{"url": "/nlp"}]
+    assert serve().client.get("/schema/openapi.json").json()["servers"] == [{"url": "/"}]

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.app import Engine, create_app
 from service.bundle import EXAMPLES, write_manifest
 from service.models.loading import OpenSession
-from tests.api.conftest import NEEDED
+from tests.application import NEEDED
 from tests.fakes import CLASSIFIER, VERSION, classified, classifier_manifest, settings_for, write_classifier
 
 # What a version's answers look like: each has labels of its own.

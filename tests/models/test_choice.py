@@ -1,4 +1,4 @@
-"""Several versions of one model side by side."""
+"""Which model answers: several of a task, several versions of one, and precisions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from service.bundle import write_manifest
 from service.errors import BundleError, SettingsError
 from service.models.loading import load_models
-from tests.api.conftest import Serve, Served
-from tests.api.test_bad_input import problem_of
+from tests.application import Serve, Served, problem_of
 from tests.fakes import (
     CLASSIFIER,
+    GRAPH,
     NAME,
     TRANSLATOR,
     FakeSession,
     OpenFake,
+    manifest,
     settings_for,
     write_bundle,
     write_classifier,
@@ -114,3 +116,41 @@ def test_a_default_of_an_unknown_version_is_refused_with_the_known(tmp_path: Pat
     write_bundle(tmp_path, version="1.0.0")
     with pytest.raises(SettingsError, match=rf"RIBBON_DEFAULT_TAGGER={NAME}@2: no such model.*known: {NAME}@1\.0\.0"):
         load_models(settings_for(tmp_path, default_tagger=f"{NAME}@2"), OpenFake(FakeSession()))
+
+
+@each_task
+def test_a_bundle_may_say_that_it_is_the_default_and_a_setting_may_overrule_it(
+    serve: Serve, tmp_path: Path, route: str, setting: str, write: Write, name: str
+) -> None:
+    write(tmp_path / "models", name="a-model")
+    write(tmp_path / "models", name="b-model", default=True)
+    assert serve().ask(route, text="x")["model"]["name"] == "b-model"
+    assert serve(**{setting: "a-model"}).ask(route, text="x")["model"]["name"] == "a-model"
+
+
+def test_a_precision_is_served_where_it_is_had(serve: Serve, tmp_path: Path) -> None:
+    folder = write_bundle(tmp_path / "models")
+    write_classifier(tmp_path / "models")
+    precisions = {name: {"file": GRAPH, "metrics": {}, "max_drift": 1e-5} for name in ("fp32", "int8")}
+    write_manifest(folder, manifest(NAME) | {"precisions": precisions})
+    models = serve(precision="int8").client.get("/models").json()["models"]
+    assert {model["name"]: model["precision"] for model in models} == {NAME: "int8", CLASSIFIER: "fp32"}
+
+
+@pytest.mark.parametrize(
+    ("write", "works", "lacks"),
+    [
+        (write_bundle, "/tag", "/classify"),
+        (write_classifier, "/classify", "/translate"),
+        (write_translator, "/translate", "/tag"),
+    ],
+)
+def test_a_task_without_models_is_told_from_a_wrong_name(
+    serve: Serve, tmp_path: Path, write: Write, works: str, lacks: str
+) -> None:
+    write(tmp_path / "models")
+    served = serve()
+    assert served.ask(works, text="x")
+    for request in ({}, {"model": NAME}):
+        document = problem_of(served.post(lacks, text="x", **request), 404, "unknown_model")
+        assert document["detail"].startswith(f"no model here answers {lacks}")

@@ -1,4 +1,5 @@
-"""No single piece of work of a request keeps the event loop for long, whatever its body holds.
+"""No single piece of work of a request keeps the event loop for long, whatever its body holds, and how late the loop
+is, is observed.
 
 The application is asked by ASGI in a loop that measures the processor time of each of its rounds: time in which a busy
 machine runs something else is not counted.
@@ -13,8 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from service.api.load import BEAT_SECONDS, EventLoopLag
 from service.app import App, create_app
-from tests.api.conftest import NEEDED, write_one_each
+from service.metrics import Metrics
+from tests.application import NEEDED, write_one_each
 from tests.fakes import FakeSession, OpenFake, settings_for
 
 LONGEST_SECONDS = 0.020
@@ -164,3 +167,25 @@ def test_no_page_keeps_the_loop_for_long(tmp_path: Path) -> None:
         finally:
             loop.close()
     assert [(path, min(spent[place])) for place, path in enumerate(PAGES) if min(spent[place]) > LONGEST_SECONDS] == []
+
+
+LATE_SECONDS = 0.05
+
+
+def test_a_loop_that_is_held_up_is_noticed_and_an_idle_one_sleeps() -> None:
+    async def scenario() -> None:
+        metrics = Metrics()
+        lag, sample = EventLoopLag(metrics), metrics.registry.get_sample_value
+        lag.is_needed = True
+        lag.beat()
+        time.sleep(BEAT_SECONDS + LATE_SECONDS)  # noqa: ASYNC251 (this holds the loop up)
+        for _ in range(1000):
+            await asyncio.sleep(BEAT_SECONDS)
+            if not lag.is_beating:
+                break
+        assert (sample("ribbon_loop_lag_seconds_sum") or 0) >= LATE_SECONDS
+        beats = sample("ribbon_loop_lag_seconds_count")
+        await asyncio.sleep(3 * BEAT_SECONDS)
+        assert sample("ribbon_loop_lag_seconds_count") == beats
+
+    asyncio.run(scenario())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,10 @@ from service.app import create_app
 from service.errors import ReloadFailedError, SettingsError
 from service.keys import ApiKeys, line_for, new_key
 from service.logs import JsonFormatter
-from tests.api.conftest import Client, Serve, Served, is_ready, wait_until
-from tests.api.test_bad_input import every_route, problem_of
+from tests.application import KEY, NEEDED, Client, Serve, Served, bearer, is_ready, problem_of, wait_until
 from tests.fakes import FakeSession, OpenFake, settings_for, write_bundle
 
-KEY, OTHER = "rbn_shop-key", "rbn_archive-key"
+OTHER = "rbn_archive-key"
 HASH = hashlib.sha256(KEY.encode()).hexdigest()
 Write = Callable[..., Path]
 
@@ -43,38 +42,34 @@ def guarded(serve: Serve, write: Write) -> Served:
     return serve(api_keys_file=write())
 
 
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
+def test_a_key_lets_in(guarded: Served) -> None:
+    for headers in (bearer(KEY), {"authorization": f"bearer  {KEY} "}, {"X-API-Key": OTHER}):
+        for route in NEEDED:
+            assert guarded.post(route, text="a", headers=headers).status_code == 200
 
 
-@every_route
-@pytest.mark.parametrize("headers", [bearer(KEY), {"authorization": f"bearer  {KEY} "}, {"X-API-Key": OTHER}])
-def test_a_key_lets_in(guarded: Served, route: str, headers: dict[str, str]) -> None:
-    assert guarded.post(route, text="a", headers=headers).status_code == 200
-
-
-@every_route
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        bearer("rbn_wrong"),
-        bearer(""),
-        bearer(HASH),
-        {"Authorization": f"Basic {KEY}"},
-        {"Authorization": KEY},
-        {"X-API-Key": ""},
-        {"X-API-Key": KEY[:-1]},
-        {"X-API-Key": f"{KEY} {OTHER}"},
-        {"X-API-Key": "é\xff"},
-    ],
+WRONG: Sequence[Mapping[str, str]] = (
+    {},
+    bearer("rbn_wrong"),
+    bearer(""),
+    bearer(HASH),
+    {"Authorization": f"Basic {KEY}"},
+    {"Authorization": KEY},
+    {"X-API-Key": ""},
+    {"X-API-Key": KEY[:-1]},
+    {"X-API-Key": f"{KEY} {OTHER}"},
+    {"X-API-Key": "é\xff"},
 )
-def test_nothing_else_does(guarded: Served, route: str, headers: dict[str, str]) -> None:
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
-    response = guarded.post(route, text="a", headers=encoded)
-    document = problem_of(response, 401, "unauthorized")
-    assert response.headers["www-authenticate"] == "Bearer"
-    assert KEY not in document["detail"]
+
+
+def test_nothing_else_does(guarded: Served) -> None:
+    for wrong in WRONG:
+        headers = {name: value.encode("latin-1") for name, value in wrong.items()}
+        for route in NEEDED:
+            response = guarded.post(route, text="a", headers=headers)
+            document = problem_of(response, 401, "unauthorized")
+            assert response.headers["www-authenticate"] == "Bearer"
+            assert KEY not in document["detail"]
 
 
 def test_it_is_asked_for_before_the_body_is_read(guarded: Served) -> None:

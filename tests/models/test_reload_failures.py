@@ -16,8 +16,7 @@ from service.errors import ReloadFailedError
 from service.models.loading import load_models
 from service.runtime.resources import Device
 from service.runtime.session import Arrays, Session
-from tests.api.conftest import NEEDED
-from tests.api.reloading import reloadable, run, write_second
+from tests.application import NEEDED
 from tests.fakes import (
     CLASSIFIER,
     GRAPH,
@@ -30,6 +29,7 @@ from tests.fakes import (
     write_bundle,
     write_classifier,
 )
+from tests.models.reloading import reloadable, run, write_second
 
 
 def corrupt(models: Path) -> Path:

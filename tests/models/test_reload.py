@@ -11,7 +11,6 @@ import pytest
 
 from service.app import create_app
 from service.errors import ReloadFailedError
-from tests.api.reloading import LABELS, reloadable, run, until, write_second
 from tests.fakes import (
     CLASSIFIER,
     LANGUAGE_MODEL,
@@ -23,6 +22,7 @@ from tests.fakes import (
     settings_for,
     write_bundle,
 )
+from tests.models.reloading import LABELS, reloadable, run, until, write_second
 
 
 def exchange(folder: Path, write: Callable[[Path], Path]) -> None:
