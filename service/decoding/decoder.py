@@ -13,7 +13,7 @@ from service.decoding.worker import TURN_SECONDS, DecodeSource, DecodeWorker, St
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.job import Done, Job, ModelWork, Priority
-from service.scheduling.scheduler import BaseScheduler, failure_of, new_job, no_run
+from service.scheduling.scheduler import BaseScheduler, failure_of, no_run
 from service.scheduling.thread_pool import ThreadPool, Throughput
 
 TYPICAL_ROW_STEPS = 96  # of a sentence: 24 steps of a beam of 4
@@ -84,7 +84,7 @@ class Decoder(BaseScheduler[Any]):
         sentences belong to a request that was ``accepted`` before; ``done`` raises DeadlineExceededError,
         ModelFailedError or CallerLeftError.
         """
-        job = new_job(self._clock(), deadline, priority)
+        job = Job[Any](submitted_at=self._clock(), deadline=deadline, priority=priority)
         if not searches:
             job.done.set_result(Done(answers=()))
             return job

@@ -86,7 +86,8 @@ class DecodeQueue(FairQueue[PendingSentence]):
     def push(self, rows: Iterable[PendingSentence]) -> None:
         """Queue the sentences of requests that arrive now, in the order of each request."""
         with self._lock:
-            super().push(rows)
+            for row in rows:
+                self.add(row)
 
     def drop(self, rows: Iterable[PendingSentence]) -> None:
         """Drop those of these sentences that still wait."""
@@ -120,8 +121,9 @@ class DecodeQueue(FairQueue[PendingSentence]):
                     break
         return AdmittedSentences(admitted=admitted, late=late)
 
-    def _add(self, row: PendingSentence) -> None:
-        super()._add(row)
+    def add(self, row: PendingSentence) -> None:
+        """Queue a sentence; the caller holds the lock."""
+        super().add(row)
         self.rows += row.search.num_rows
 
     def _remove(self, row: PendingSentence) -> None:

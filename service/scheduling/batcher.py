@@ -13,7 +13,7 @@ from service.errors import DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.fair_queue import FairQueue, TicketHeap, VirtualClock
 from service.scheduling.job import Answer, Done, Job, ModelWork, Priority, Row, offsets
-from service.scheduling.scheduler import SHARE_OF_DEADLINE, BaseScheduler, failure_of, new_job, no_run
+from service.scheduling.scheduler import SHARE_OF_DEADLINE, BaseScheduler, failure_of, no_run
 from service.scheduling.thread_pool import LONG_ROW_TOKENS, ThreadPool, Throughput
 from service.text.batch import Batch, Ids, pad
 
@@ -56,15 +56,8 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
         return self.cost * self.throughput.pace
 
     def take(self, max_cells: int, *, now: float) -> list[Row[Answer]]:
-        """Take the next batch without the rows that are too late, whose jobs fail; possibly none."""
-        rows = self.take_batch(max_cells)
-        for row in rows:
-            if row.job.deadline <= now:
-                row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
-        return [row for row in rows if not row.job.done.done()]
-
-    def take_batch(self, max_cells: int) -> list[Row[Answer]]:
-        """Take at most ``max_cells`` padded cells, or one row that is longer; or no row if none waits."""
+        """Take the next batch: at most ``max_cells`` padded cells, or one row that is longer. It is without the rows
+        that are too late, whose jobs fail, and has possibly none."""
         first = self.first()
         if first is None:
             return []
@@ -73,7 +66,10 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
         if self.num_waiting:
             self._fill(batch, max_cells)
         self._serve(batch)
-        return batch
+        for row in batch:
+            if row.job.deadline <= now:
+                row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
+        return [row for row in batch if not row.job.done.done()]
 
     def _fill(self, batch: list[Row[Answer]], max_cells: int) -> None:
         """Add rows of the nearest lengths as long as the run's cost a token falls."""
@@ -100,8 +96,9 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
             rows.append(row)
         return rows
 
-    def _add(self, row: Row[Answer]) -> None:
-        super()._add(row)
+    def add(self, row: Row[Answer]) -> None:
+        """Queue a row of a request that arrives now; the rows of a request come in their order."""
+        super().add(row)
         heap = self._by_length.get(row.length)
         if heap is None:
             heap = self._by_length[row.length] = TicketHeap()
@@ -178,7 +175,7 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         want of room in the queue if the rows belong to a request that was ``accepted`` before; ``done`` raises
         DeadlineExceededError, ModelFailedError or CallerLeftError.
         """
-        job = new_job(self._clock(), deadline, priority)
+        job = Job[Answer](submitted_at=self._clock(), deadline=deadline, priority=priority)
         if not rows:
             job.done.set_result(Done(answers=()))
             return job
@@ -197,7 +194,8 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
             self._check(source.cells, cells=cells, seconds=seconds, deadline=deadline, accepted=accepted)
         self._admit(all_rows, job)
         for source, part, _ in parts:
-            source.push(part)
+            for row in part:
+                source.add(row)
         for source, _, cells in parts:
             self._thread_pool.arrived(source, tokens=cells)
         return job

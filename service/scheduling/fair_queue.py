@@ -30,11 +30,7 @@ class VirtualClock:
     def __init__(self) -> None:
         self.now = 0.0
         self.shares = 0.0  # of all requests that wait
-        self._numbers = count()
-
-    def ticket(self, offset: float, row: object) -> Ticket:
-        """Make the ticket of a row that arrives now. Of two at the same time the first to come is first."""
-        return [self.now + offset, next(self._numbers), row]
+        self.numbers = count()  # of two rows at the same time the first to come is first
 
 
 @dataclass(slots=True, eq=False)
@@ -90,13 +86,21 @@ class FairQueue(Generic[AnyRow]):
         ticket = self._order.first()
         return None if ticket is None else (ticket[0], ticket[1])
 
-    def push(self, rows: Iterable[AnyRow]) -> None:
-        """Queue rows of requests that arrive now, in the order of each request."""
-        for row in rows:
-            self._add(row)
+    def add(self, row: AnyRow) -> None:
+        """Queue a row of a request that arrives now; the rows of a request come in their order."""
+        clock = self._clock
+        row.ticket = ticket = [clock.now + row.offset, next(clock.numbers), row]
+        self._order.push(ticket)
+        self.num_waiting += 1
+        self.cells += row.length
+        self.cost += row.cost
+        waiting = self._jobs.get(row.job, 0)
+        if not waiting:
+            clock.shares += row.job.priority.share
+        self._jobs[row.job] = waiting + 1
 
     def drop(self, rows: Iterable[AnyRow]) -> None:
-        """Drop those of these rows, which were pushed here, that still wait."""
+        """Drop those of these rows, which were queued here, that still wait."""
         for row in rows:
             if row.ticket is not None:
                 self._remove(row)
@@ -110,17 +114,6 @@ class FairQueue(Generic[AnyRow]):
     def oldest(self) -> Job[Any] | None:
         """Return the job that arrived first of those with a row waiting."""
         return next(iter(self._jobs), None)
-
-    def _add(self, row: AnyRow) -> None:
-        row.ticket = ticket = self._clock.ticket(row.offset, row)
-        self._order.push(ticket)
-        self.num_waiting += 1
-        self.cells += row.length
-        self.cost += row.cost
-        waiting = self._jobs.get(row.job, 0)
-        if not waiting:
-            self._clock.shares += row.job.priority.share
-        self._jobs[row.job] = waiting + 1
 
     def _remove(self, row: AnyRow) -> None:
         """Take a row out of the queue; its job counts as waiting until it is served or counted off."""

@@ -85,7 +85,7 @@ class Row(Generic[Answer]):
 class Job(Generic[Answer]):
     """Rows that are answered together. It belongs to the event loop's thread alone."""
 
-    done: asyncio.Future[Done[Answer]]
+    done: asyncio.Future[Done[Answer]] = field(default_factory=asyncio.Future)  # of the running event loop
     submitted_at: float
     deadline: float
     priority: Priority = Priority.INTERACTIVE

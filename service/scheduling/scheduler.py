@@ -18,7 +18,7 @@ from typing import Any, Generic
 from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, OverloadedError, ServiceError
 from service.metrics import Metrics
 from service.scheduling.fair_queue import FairQueue
-from service.scheduling.job import Answer, Done, Job, Priority, Row
+from service.scheduling.job import Answer, Done, Job, Row
 from service.scheduling.thread_pool import ThreadPool, WorkSource
 
 # A request is let in if the usual wait before its first row is at most this part of the time that it has left. Batches
@@ -156,12 +156,6 @@ class BaseScheduler(ABC, Generic[Answer]):
             self._thread_pool.remove(source)
             source.work = no_run
         self._metrics.unwatch(self)
-
-
-def new_job(submitted_at: float, deadline: float, priority: Priority) -> Job[Any]:
-    """Make a job without rows yet."""
-    done: asyncio.Future[Done[Any]] = asyncio.get_running_loop().create_future()
-    return Job(done=done, submitted_at=submitted_at, deadline=deadline, priority=priority)
 
 
 def retry_seconds(excess: float) -> int:

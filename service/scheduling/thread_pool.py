@@ -180,7 +180,9 @@ class ThreadPool:
         self._length_mix.record(tokens, is_long=source.is_long, now=self._clock())
         if self._busy >= self.num_threads:
             self.is_wanted = self._is_thread_wanted()
-        elif self._ready_cells() >= self._max_cells * (self.num_threads - self._busy):
+            return
+        ready = sum([each.cells for each in self._waiting if each.num_waiting and self._has_room(each)])
+        if ready >= self._max_cells * (self.num_threads - self._busy):
             self._fill()
         elif not self._is_scheduled:
             self._is_scheduled = True
@@ -226,10 +228,6 @@ class ThreadPool:
     def _is_thread_wanted(self) -> bool:
         """Whether some source could use a thread if a turn ended."""
         return any(source.needs_thread for source in self._waiting if not source.is_long or self._may_run_long())
-
-    def _ready_cells(self) -> int:
-        """Return the tokens of the sources that have a row and may run one now."""
-        return sum([each.cells for each in self._waiting if each.num_waiting and self._has_room(each)])
 
     def _has_room(self, source: WorkSource) -> bool:
         """Whether a source may start a run now.

@@ -87,21 +87,19 @@ class Connection(HttpToolsProtocol):
             self._head_since = self._received_at
         try:
             for begin in range(0, len(data), PIECE_BYTES):
-                self._receive(memoryview(data)[begin : begin + PIECE_BYTES])
+                piece = memoryview(data)[begin : begin + PIECE_BYTES]
+                self._num_unparsed += len(piece)
+                self._parse(piece)
+                if self._num_unparsed == len(piece):  # of a head that begins here
+                    check_first_line(piece)
+                if self._num_unparsed > MAX_HEAD_BYTES:  # a head, a chunk's extensions, or a chunked body's trailer
+                    raise head_too_large()
         except httptools.HttpParserError as error:
             cause = error.__context__  # what a callback of ours raised
             unknown = MalformedHttpError("this is not a request in HTTP/1.1")
             self._refuse(cause if isinstance(cause, ServiceError) else unknown)
         except ServiceError as error:
             self._refuse(error)
-
-    def _receive(self, piece: memoryview) -> None:
-        self._num_unparsed += len(piece)
-        self._parse(piece)
-        if self._num_unparsed == len(piece):  # of a head that begins here
-            check_first_line(piece)
-        if self._num_unparsed > MAX_HEAD_BYTES:  # a head, or a chunk's extensions or the trailer of a chunked body
-            raise head_too_large()
 
     def _parse(self, data: memoryview) -> None:
         """Parse bytes. The parser stops after a head that offers another protocol (RFC 9110, section 7.8), and would

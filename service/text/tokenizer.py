@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from service.text.boundaries import BoundaryModel, known_boundary, load_boundary_model
@@ -90,6 +91,7 @@ def cut_stretch(stretch: str) -> Cut:
     )
 
 
+_WORDS = itemgetter(0)  # of a cut
 # English repeats itself: most stretches of a text have been cut before.
 _cut_short_stretch = lru_cache(maxsize=1 << 14)(cut_stretch)
 
@@ -112,7 +114,10 @@ def scan_words(text: str) -> Words:
     end = line_start = 0
     may_end = False
     wrapped = wrapped_ends(text) if "\n" in text or "\r" in text else frozenset[int]()
-    for gap, stretch in _stretches(text):
+    parts = _SPACE.split(text)  # stretches, and the white space between them
+    for gap, stretch in zip(("", *parts[1::2]), parts[::2], strict=True):
+        if not stretch:  # of the text's white space at its begin or end
+            continue
         start = end + len(gap)
         if gap != " " and gap:
             if _ends_line(gap, end - line_start, is_wrapped=end in wrapped):
@@ -138,18 +143,6 @@ def scan_words(text: str) -> Words:
     return found
 
 
-def _stretches(text: str) -> zip[tuple[str, str]]:
-    """Each stretch without white space, after the white space before it."""
-    parts = _SPACE.split(text)
-    if parts[0]:
-        parts.insert(0, "")
-    else:
-        del parts[0]
-    if parts and not parts[-1]:
-        del parts[-2:]
-    return zip(parts[::2], parts[1::2], strict=True)
-
-
 def _ends_line(gap: str, width: int, *, is_wrapped: bool) -> bool:
     """A blank line always ends a sentence; the end of one line does if the line is short and not wrapped."""
     num_lines = max(gap.count("\n"), gap.count("\r"), 2 * gap.count("\u2029"))
@@ -164,8 +157,10 @@ def split_sentences(text: str) -> list[Sentence]:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of ``text`` in order, sentences left alone."""
-    return scan_words(text).words
+    """Return the words of a text in order: those of ``scan_words``, without looking where sentences end."""
+    stretches = text.split()
+    cut = _cut_short_stretch if max(map(len, stretches), default=0) <= _LONGEST_KEPT else cut_stretch
+    return list(chain.from_iterable(map(_WORDS, map(cut, stretches))))
 
 
 def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:
@@ -188,20 +183,16 @@ def choose_bounds(found: Words, model: BoundaryModel) -> list[int]:
 def _sentence_between(found: Words, start: int, end: int) -> Sentence:
     """A slice of the words; what only the end of a sentence or the next word can tell is cut here."""
     sentence = Sentence(found.words[start:end], found.starts[start:end], found.ends[start:end])
-    _cut_last_stop(sentence)
+    words = sentence.words
+    last = len(words) - 1
+    while last > 0 and words[last] in _CLOSERS:
+        last -= 1
+    if words[last][-1] == "." and words[last][0].isalnum():
+        # The stop of an abbreviation that ends a sentence ends them both, and is a word of its own.
+        _cut_word(sentence, last, len(words[last]) - 1)
     if "its" in sentence.words or "Its" in sentence.words:
         return _cut_its(sentence)
     return sentence
-
-
-def _cut_last_stop(sentence: Sentence) -> None:
-    """The stop of an abbreviation that ends a sentence ends them both, and is a word of its own."""
-    last = len(sentence.words) - 1
-    while last > 0 and sentence.words[last] in _CLOSERS:
-        last -= 1
-    word = sentence.words[last]
-    if word[-1] == "." and word[0].isalnum():
-        _cut_word(sentence, last, len(word) - 1)
 
 
 def _cut_its(sentence: Sentence) -> Sentence:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.scheduling.batcher import RowSource
 from service.scheduling.fair_queue import TicketHeap, VirtualClock
-from service.scheduling.job import Job, Priority, Row, offsets
+from service.scheduling.job import Job, Priority, Row, Ticket, offsets
 from service.scheduling.scheduler import no_run
 from tests.scheduling.test_row_source import job_of
 
@@ -34,11 +34,12 @@ class Service:
 
     def come(self, lengths: Sequence[int], priority: Priority = INTERACTIVE) -> Job[int]:
         job = job_of(lengths, priority)
-        self.queue.push(job.rows)
+        for row in job.rows:
+            self.queue.add(row)
         return job
 
     def serve(self) -> list[Row[int]]:
-        batch = self.queue.take_batch(MAX_CELLS)
+        batch = self.queue.take(MAX_CELLS, now=0.0)
         self.served += batch
         return batch
 
@@ -159,8 +160,8 @@ def test_offsets_rise_and_the_last_ends_when_its_share_says(costs: list[int], pr
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.booleans())))
 def test_places_come_out_in_order_without_those_that_are_gone(moments: list[tuple[int, bool]]) -> None:
-    clock, heap = VirtualClock(), TicketHeap()
-    made = [clock.ticket(moment, f"{number}") for number, (moment, _) in enumerate(moments)]
+    heap = TicketHeap()
+    made: list[Ticket] = [[moment, number, f"{number}"] for number, (moment, _) in enumerate(moments)]
     for ticket in made:
         heap.push(ticket)
     for ticket, (_, goes) in zip(made, moments, strict=True):

@@ -39,7 +39,8 @@ def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowSource[int], list[Job[int]
     queue: RowSource[int] = RowSource(VirtualClock(), is_long=False, work=no_run)
     made = [job_of(lengths) for lengths in jobs]
     for job in made:
-        queue.push(job.rows)
+        for row in job.rows:
+            queue.add(row)
     return queue, made
 
 
@@ -47,7 +48,7 @@ def filled(jobs: Sequence[Sequence[int]]) -> tuple[RowSource[int], list[Job[int]
 def test_every_row_comes_out_once_in_batches_within_the_limit(jobs: list[list[int]], max_cells: int) -> None:
     queue, made = filled(jobs)
     seen: list[Row[int]] = []
-    while batch := queue.take_batch(max_cells):
+    while batch := queue.take(max_cells, now=0.0):
         assert len(batch) == 1 or cells_of(batch) <= max_cells
         seen += batch
     assert len(seen) == len(set(seen)) == sum(map(len, jobs))
@@ -59,7 +60,7 @@ def test_every_row_comes_out_once_in_batches_within_the_limit(jobs: list[list[in
 def test_every_batch_begins_with_the_least_virtual_time(jobs: list[list[int]], max_cells: int) -> None:
     queue, made = filled(jobs)
     waiting = sorted((row for job in made for row in job.rows), key=lambda row: row.offset)  # it is stable
-    while batch := queue.take_batch(max_cells):
+    while batch := queue.take(max_cells, now=0.0):
         assert batch[0] is waiting[0]
         waiting = [row for row in waiting if row not in set(batch)]
 
@@ -69,7 +70,7 @@ def test_dropped_jobs_are_gone_and_the_counts_are_true(
     jobs: list[list[int]], max_cells: int, data: st.DataObject
 ) -> None:
     queue, made = filled(jobs)
-    taken = set(queue.take_batch(max_cells))
+    taken = set(queue.take(max_cells, now=0.0))
     dropped = data.draw(st.sets(st.sampled_from(range(len(made)))))
     for index in dropped:
         queue.drop(made[index].rows)
@@ -79,7 +80,7 @@ def test_dropped_jobs_are_gone_and_the_counts_are_true(
     assert queue.oldest() is (left[0].job if left else None)
     assert queue.cost == queue.cells
     rest: list[Row[int]] = []
-    while batch := queue.take_batch(max_cells):
+    while batch := queue.take(max_cells, now=0.0):
         rest += batch
     assert set(rest) == set(left)
 
@@ -90,20 +91,20 @@ def lengths_of(rows: Sequence[Row[int]]) -> list[int]:
 
 def test_a_long_row_among_short_ones_runs_apart() -> None:
     queue, _ = filled([[16] * 31 + [128]])
-    assert lengths_of(queue.take_batch(4096)) == [16] * 31
-    assert lengths_of(queue.take_batch(4096)) == [128]
+    assert lengths_of(queue.take(4096, now=0.0)) == [16] * 31
+    assert lengths_of(queue.take(4096, now=0.0)) == [128]
 
 
 def test_the_nearest_in_length_come_first() -> None:
     queue, _ = filled([[20, 40, 22, 19, 5, 21]])
-    assert lengths_of(queue.take_batch(4 * 22)) == [19, 20, 21, 22]
+    assert lengths_of(queue.take(4 * 22, now=0.0)) == [19, 20, 21, 22]
 
 
 def test_a_few_rows_share_a_run_even_if_they_differ() -> None:
     queue, _ = filled([[10, 18]])
-    assert lengths_of(queue.take_batch(100)) == [10, 18]
+    assert lengths_of(queue.take(100, now=0.0)) == [10, 18]
 
 
 def test_of_one_length_each_request_has_its_first_before_any_its_second() -> None:
     queue, made = filled([[7, 7], [7, 7]])
-    assert queue.take_batch(21) == [made[0].rows[0], made[1].rows[0], made[0].rows[1]]
+    assert queue.take(21, now=0.0) == [made[0].rows[0], made[1].rows[0], made[0].rows[1]]
