@@ -31,5 +31,9 @@ def test_without_a_hint_it_is_the_first_one() -> None:
     assert likeliest_language("12345 OK", ("pl", "de")) == ("pl", 0.0)
 
 
+def test_of_a_long_text_the_beginning_is_read() -> None:
+    assert likeliest_language("ich und du " * 1000 + "the cat is on it " * 10_000, ALL)[0] == "de"
+
+
 def test_only_the_languages_in_question_count() -> None:
     assert likeliest_language("The cat sat on the mat.", ("de", "fr"))[0] in {"de", "fr"}

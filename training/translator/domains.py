@@ -89,28 +89,17 @@ class DomainFigures:
 def read_domains(direction: str, *, split: str, data_dir: Path | None) -> list[PairSet]:
     """Return Tatoeba's split, FLORES, newstest and the slices of a direction. Raises CorpusError if there are none."""
     others = sorted(read_evaluation(direction, data_dir), key=lambda each: domain_of(each) not in GROUPS)
-    return [read_tatoeba(direction, split, data_dir), *others]
-
-
-def read_tatoeba(direction: str, split: str, data_dir: Path | None) -> PairSet:
-    """Return Tatoeba's pairs of a direction; into English, each first reference and its source."""
-    source, _, target = direction.partition("-")
-    if source == ENGLISH:
-        return read_sets((TATOEBA,), (direction,), split, data_dir)[0]
-    (there,) = read_sets((TATOEBA,), (f"{ENGLISH}-{source}",), split, data_dir)
-    back = (Pair(source=each.target, references=(each.source,), target_language=target) for each in there.pairs)
-    return PairSet(name=f"{TATOEBA} {direction}", pairs=tuple(back))
+    return [*read_sets((TATOEBA,), (direction,), split, data_dir), *others]
 
 
 def translate_domains(translate: Translate, sets: Sequence[PairSet], limit: int | None) -> Iterator[TranslatedDomain]:
     """Translate the first sources of each set, all without a limit, and print on standard error how long it took."""
     for each in sets:
         began_at = time.perf_counter()
-        domain, direction = domain_of(each), each.name.rpartition(" ")[2]
         pairs = each.pairs[:limit]
-        answers = translate([pair.source for pair in pairs], direction)
+        answers = translate([pair.source for pair in pairs], each.direction)
         print(f"{each.name}: {len(pairs)} texts, {time.perf_counter() - began_at:.1f} s", file=sys.stderr)
-        yield TranslatedDomain(domain=domain, direction=direction, pairs=pairs, answers=answers)
+        yield TranslatedDomain(domain=domain_of(each), direction=each.direction, pairs=pairs, answers=answers)
 
 
 def figures_of(translated: Sequence[TranslatedDomain], *, model: str, split: str) -> DomainFigures:
