@@ -111,8 +111,17 @@ def test_nothing_but_tests_imports_the_programs_that_measure() -> None:
     assert [str(found) for found in [*TRAINING, *imports_under("deploy")] if found.top in {"bench", "tests"}] == []
 
 
-def test_the_tests_hold_no_programs_that_measure_and_those_hold_no_tests() -> None:
+def test_the_programs_that_measure_never_import_the_tests() -> None:
+    assert [str(found) for found in imports_under("bench") if found.top in {"tests", "pytest"}] == []
+
+
+def test_the_tests_hold_no_programs_and_the_programs_no_tests() -> None:
     assert [str(path) for path in (ROOT / "bench").rglob("test_*.py")] == []
+    assert [
+        str(path)
+        for path in files_under("tests")
+        if path.name == "__main__.py" or re.search("^if __name__ == ", path.read_text("utf-8"), re.MULTILINE)
+    ] == []
     assert [
         str(path) for path in (ROOT / "tests/bench").rglob("*.py") if not path.name.startswith(("test_", "conftest"))
     ] == []
