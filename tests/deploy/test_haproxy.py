@@ -13,8 +13,8 @@ from urllib.parse import urljoin
 import pytest
 
 from bench.process import DEPLOY, Program, ask, free_port
+from tests.process import running
 from tests.programs import need
-from tests.running import running
 
 pytestmark = pytest.mark.tools
 

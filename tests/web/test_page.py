@@ -22,8 +22,8 @@ pytest.importorskip("selenium", reason="selenium is not installed: pip install '
 from bench.playground.browser import PANES, PATIENCE_SECONDS, PHONE, Keys, Page
 from bench.process import ROOT
 from tests.application import KEY, write_one_each
-from tests.listening import start
 from tests.programs import check, need
+from tests.server import start
 
 pytestmark = pytest.mark.browser
 PICTURES = ROOT / "build" / "playground"
