@@ -53,22 +53,22 @@ check: $(VENV)/.dev ## Lint, check the format and the types, ask whether weaknes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m tests.audit
+	$(BIN)/python -m deploy.audit
 
 # Programs that are not Python's come from Debian; INSTALL=--install fetches them (as root, for CI).
 check-deploy: $(VENV)/.dev $(VENV)/.deploy ## Hold deploy/ against the programs that read it: promtool, amtool, hadolint, kubectl, ...
-	$(BIN)/python -m tests.deploy.tools $(INSTALL)
+	$(BIN)/python -m bench.programs deploy $(INSTALL)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m '' tests/deploy $(ARGS)
 
 check-playground: $(VENV)/.dev $(VENV)/.browser ## Use the playground in Debian's Chromium as a person would; pictures go to build/playground
-	$(BIN)/python -m tests.web.tools $(INSTALL)
-	$(BIN)/python -m tests.web $(ARGS)
+	$(BIN)/python -m bench.programs playground $(INSTALL)
+	$(BIN)/python -m bench.playground $(ARGS)
 
 smoke-playground: $(VENV)/.dev $(VENV)/.browser ## From a fresh clone to an answer in each pane of the playground, by the clock; needs Chromium
-	$(BIN)/python -m tests.web.from_clone
+	$(BIN)/python -m bench.playground.from_clone
 
 smoke: $(VENV)/.dev $(VENV)/.deploy ## Start the stack from Debian's packages, kill an instance under load, watch its alert come and go
-	$(BIN)/python -m tests.deploy.smoke
+	$(BIN)/python -m bench.deployment.smoke
 
 # The variable silences a notice of the theme's makers about another program of theirs.
 docs: $(VENV)/.docs ## Build the documentation as a site into build/site
@@ -79,7 +79,7 @@ format: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 
 conformance: $(VENV)/.dev ## Schemathesis over the whole description, with all checks, for five minutes (ARGS="--seed 7")
-	$(BIN)/python -m tests.conformance --max-time 300 $(ARGS)
+	$(BIN)/python -m bench.conformance --max-time 300 $(ARGS)
 
 settings: $(VENV)/.serve ## Write the table of settings in docs/operations.md anew
 	$(BIN)/python -m service.settings docs/operations.md

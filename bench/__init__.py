@@ -1,1 +1,4 @@
-"""How fast, how soon and how large: the service over HTTP beside its own network run bare. ``make bench``."""
+"""Programs that measure the service and try it: benchmarks, load, chaos, attacks, fuzzing, the playground in a browser.
+
+``make bench`` measures the service over HTTP beside its own network run bare.
+"""

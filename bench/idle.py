@@ -121,7 +121,7 @@ def measure_memory(service: ServiceProcess, sentences: Sequence[str], rounds: in
 def ask(service: ServiceProcess, worst: Worst) -> float:
     """Seconds. Raises RuntimeError if it is refused."""
     started = time.monotonic()
-    url = f"http://{service.address.host}:{service.address.port}{worst.path}"
+    url = f"{service.url}{worst.path}"
     body = {"text": worst.text, **worst.wishes}
     response = httpx.post(url, json=body, headers=PATIENCE, timeout=PATIENCE_SECONDS, trust_env=False)
     if response.status_code != 200:

@@ -1,1 +1,1 @@
-"""The tests, room by room; the programs that measure are in ``bench``."""
+"""The tests, room by room. Programs that measure and try the service are in ``bench``."""

@@ -1,6 +1,6 @@
 """What every test shares: deterministic examples, the service in its three forms, and training's tests only where torch
 is installed. ``served`` is the application in this process, ``run`` starts it on a port of this machine, and
-``tests.running`` in a process of its own. Their modules import numpy, so only the fixtures import them."""
+``tests.process`` in a process of its own. Their modules import numpy, so only the fixtures import them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.application import Serve, Served
-    from tests.listening import Run, Running
+    from tests.server import Run, RunningServer
 
 # The workers of pytest-xdist share the cores: threads of their own would only wait for each other. Read when numpy and
 # torch are first imported, which no plugin does.
@@ -74,11 +74,11 @@ def served(shared: Served) -> Iterator[Served]:
 def run(tmp_path: Path) -> Iterator[Run]:
     """``run(max_connections=2)``: the same on a port; every task has a model. Gone after the test."""
     from tests.application import write_one_each
-    from tests.listening import start
+    from tests.server import start
 
     with ExitStack() as stack:
 
-        def start_ready(*limits: Any, **choices: Any) -> Running:
+        def start_ready(*limits: Any, **choices: Any) -> RunningServer:
             if not (tmp_path / "models").exists():
                 write_one_each(tmp_path / "models")
             return start(stack, tmp_path / "models", *limits, **choices).ready()
@@ -87,10 +87,10 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 @pytest.fixture(scope="module")
-def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """The same for the tests of a module, which leave it as it was."""
     from tests.application import write_one_each
-    from tests.listening import start
+    from tests.server import start
 
     models = tmp_path_factory.mktemp("listening")
     write_one_each(models)

@@ -30,9 +30,8 @@ def test_every_call_is_answered_as_its_document_says() -> None:
     assert len(examples) > 15
     wrong = []
     with ServiceProcess(models_dir=ROOT / "models", variables={"RIBBON_DEVICE": "cpu"}) as service:
-        url = f"http://{service.address.host}:{service.address.port}"
         for example in examples:
-            response = make_call(example.command, url)
+            response = make_call(example.command, service.url)
             found = f"status {response.status_code}: {response.text[:300]}" if response.status_code != 200 else ""
             if not found and example.answer is not None:
                 found = difference(example.answer, response.json(), values=example.path == README)
@@ -40,7 +39,7 @@ def test_every_call_is_answered_as_its_document_says() -> None:
                 wrong.append(f"{example.path.name}: {example.command}: {found}")
         for path in DOCUMENTS:
             for program in programs_of(path):
-                run_program(program.replace(ADDRESS, url))
+                run_program(program.replace(ADDRESS, service.url))
     assert wrong == []
 
 

@@ -61,6 +61,9 @@ MID_SENTENCE = frozenset(
 LEADING_WORD = re.compile(r"(\w+)")
 GLOSSARY_NAME = re.compile(r"`([\w.]+)`")
 
+# Stand-ins that all tests share, and the requests of a single test.
+TESTS_OWN_FOLDERS = {"fakes", "api/hostile"}
+
 Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -111,11 +114,25 @@ def test_nothing_but_tests_imports_the_programs_that_measure() -> None:
     assert [str(found) for found in [*TRAINING, *imports_under("deploy")] if found.top in {"bench", "tests"}] == []
 
 
-def test_the_tests_hold_no_programs_that_measure_and_those_hold_no_tests() -> None:
+def test_the_programs_that_measure_never_import_the_tests() -> None:
+    assert [str(found) for found in imports_under("bench") if found.top in {"tests", "pytest"}] == []
+
+
+def test_the_tests_hold_no_programs_and_the_programs_no_tests() -> None:
     assert [str(path) for path in (ROOT / "bench").rglob("test_*.py")] == []
+    assert [
+        str(path)
+        for path in files_under("tests")
+        if path.name == "__main__.py" or re.search("^if __name__ == ", path.read_text("utf-8"), re.MULTILINE)
+    ] == []
     assert [
         str(path) for path in (ROOT / "tests/bench").rglob("*.py") if not path.name.startswith(("test_", "conftest"))
     ] == []
+
+
+def test_the_folders_of_the_tests_are_those_of_what_they_test() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests").as_posix() for path in files_under("tests")} - TESTS_OWN_FOLDERS
+    assert [each for each in folders if not any((ROOT / room / each).is_dir() for room in (".", "service"))] == []
 
 
 def test_the_service_and_training_never_import_the_command_line() -> None:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from service.bundle import load_bundle
-from tests.running import client_of, running
+from tests.process import client_of, running
 
 MODELS = Path(__file__).parents[1] / "models"
 CLASSIFIERS = ("en-spam", "en-irony", "en-emotion", "en-intent")  # and the default

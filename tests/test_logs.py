@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from service.logs import MAX_WAITING_LINES, BackgroundHandler, JsonFormatter
-from tests.running import ROOT, metrics_of, running, say_hello
+from tests.process import ROOT, metrics_of, running, say_hello
 
 SMALL_PIPE = 4096
 NUM_REQUESTS = 60  # whose lines are several times as long as the pipe

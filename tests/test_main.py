@@ -14,7 +14,7 @@ import pytest
 from service.runtime.session import has_cuda
 from service.serving.sockets import bind, listen
 from tests.fakes import GRAPH, damage, write_bundle
-from tests.running import ROOT, client_of, environment, running, say_hello, start_that_fails, started
+from tests.process import ROOT, client_of, environment, running, say_hello, start_that_fails, started
 
 
 def test_it_says_one_line_when_ready_answers_and_ends_with_zero_when_told_to(models: Path) -> None:

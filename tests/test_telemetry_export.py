@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.running import client_of, running, start_that_fails
+from tests.process import client_of, running, start_that_fails
 
 
 @dataclass(slots=True)

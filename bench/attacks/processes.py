@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from types import MappingProxyType
 
 from bench.attacks.victim import JSON_TYPE, PATIENCE_SECONDS, Reply, Victim
 from bench.client import Address
-from bench.process import ROOT, family, free_port
+from bench.process import ROOT, SERVICE, family, free_port
 from service.bundle import MANIFEST
 
 NUM_WORKERS, NUM_REQUESTS = 2, 400  # whose lines in the log are twice as long as a pipe
@@ -59,8 +58,7 @@ def unread_workers(models_dir: Path) -> Iterator[Workers]:
 
 
 def start(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "service"]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(SERVICE, cwd=ROOT, env=environment, stderr=subprocess.PIPE, start_new_session=True)
 
 
 def environment_of(models_dir: Path, **variables: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from bench.chaos.clock import now
 from bench.chaos.log_pipe import LogPipe
 from bench.chaos.wire import BrokenError, ask_once, encode
 from bench.client import Address
-from bench.process import ROOT, family, free_port
+from bench.process import ROOT, SERVICE, family, free_port
 from service.settings import variables
 
 START_SECONDS = 300.0  # a second or two on an idle machine
@@ -73,7 +72,7 @@ class Instance:
         log = self._logs / f"{self.name}-{len(self.lives)}.log"
         pipe = LogPipe(log)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service"),
+            *SERVICE,
             cwd=ROOT,
             env=self._environment,
             stdout=pipe.writing,

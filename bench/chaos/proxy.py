@@ -7,21 +7,21 @@ import csv
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.client import Address
-from bench.process import ROOT, free_port
+from bench.process import DEPLOY, free_port
+from bench.programs import found, path_of
 
-CONFIGURATION = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
+CONFIGURATION = DEPLOY / "haproxy" / "haproxy.cfg"
 UP_SECONDS, POLL_SECONDS = 90.0, 0.1
 SERVERS = ("a", "b")
 
 
 def is_installed() -> bool:
-    return shutil.which("haproxy") is not None
+    return found("haproxy") is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Proxy:
     async def start(self) -> None:
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *("haproxy", "-db", "-f", str(CONFIGURATION), "-f", str(self._extra)),
+                *(path_of("haproxy"), "-db", "-f", str(CONFIGURATION), "-f", str(self._extra)),
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -91,7 +91,7 @@ def service(host: str | None) -> Iterator[str]:
         yield host
         return
     with ServiceProcess(models_dir=ROOT / "models") as started:
-        yield f"http://{started.address.host}:{started.address.port}"
+        yield started.url
 
 
 if __name__ == "__main__":

@@ -6,19 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.client import Address, Connection, Request
-from bench.process import ROOT, family, free_port, memory_of
+from bench.process import ROOT, Program, family, free_port, memory_of
 
 PACKAGES = ROOT / "runs" / "peers"  # what requirements.txt names, beside the service's own packages
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-START_SECONDS, STOP_SECONDS = 300.0, 20.0
+START_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +60,17 @@ def install_packages() -> None:
     stamp.write_text(REQUIREMENTS.read_text())
 
 
-class Running:
-    """A server's processes, answering inside of its context."""
+class Running(Program):
+    """A server's processes, answering a request of its task inside of its context."""
 
     def __init__(self, server: Server, task: str, models_dir: Path, request: Request, more: Mapping[str, str]) -> None:
         self.address = Address(host="127.0.0.1", port=free_port())
-        self._server = server
         self._request = request
         port, models = str(self.address.port), str(models_dir.resolve())
         path = os.pathsep.join([str(server.root), str(PACKAGES)])
         own = {"RIBBON_HOST": "127.0.0.1", "RIBBON_PORT": port, "RIBBON_MODELS_DIR": models}
         peer = {"PEER_PORT": port, "PEER_MODELS": models, "PEER_TASK": task, "PEER_WORKERS": str(os.cpu_count() or 1)}
-        self._environment = (
+        environment = (
             os.environ
             | own
             | peer
@@ -83,52 +80,33 @@ class Running:
                 "OMP_NUM_THREADS": "1",
             }
         )
-        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes every start slow
-        self._environment |= {**server.variables, **more}
-
-    def __enter__(self) -> Running:
-        self._log = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", self._server.module],
-            cwd=self._server.root,
-            env=self._environment,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it makes every start slow
+        super().__init__(
+            command=[sys.executable, "-m", server.module],
+            ready=f"http://{self.address}",
+            environment={**environment, **server.variables, **more},
+            cwd=server.root,
+            seconds=START_SECONDS,
         )
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def is_ready(self) -> bool:
+        """Whether it has answered the request."""
+        with suppress(OSError), Connection(self.address) as connection:
+            return connection.ask(self._request.content).status == 200
+        return False
+
+    def stop(self) -> None:
+        """End it, and the children that a peer may leave behind."""
         processes = self.processes
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for process in processes:  # a peer may leave children behind
+        super().stop()
+        for process in processes:
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
-        self._log.close()
-
-    def _wait_until_ready(self) -> None:
-        latest = time.perf_counter() + START_SECONDS
-        while self._process.poll() is None and time.perf_counter() < latest:
-            with suppress(OSError), Connection(self.address) as connection:
-                if connection.ask(self._request.content).status == 200:
-                    return
-            time.sleep(0.05)
-        self._log.seek(0)
-        raise RuntimeError(f"{self._server.name} did not start:\n{self._log.read().decode()}")
 
     @property
     def processes(self) -> list[int]:
         """Ids of the server's process and of all that it started."""
-        return family(self._process.pid)
+        return family(self.pid)
 
     @property
     def cpu_seconds(self) -> float:

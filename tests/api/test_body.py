@@ -33,7 +33,7 @@ from service.models.cards import request_limits
 from service.settings import Settings
 from tests.api.test_bad_input import JSON_VALUES
 from tests.application import JSON, NEEDED, Serve, Served, every_route, problem_of, wait_until
-from tests.listening import Run, read_answer, request
+from tests.server import Run, read_answer, request
 
 SIZE = 1024 * 1024  # bytes
 SLACK = 8_000_000

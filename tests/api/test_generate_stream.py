@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from tests.api.test_generate import REQUESTS
 from tests.application import Served, problem_of, wait_until
 from tests.fakes import LANGUAGE_MODEL, LIKELIEST, MAX_PROMPT_TOKENS, VERSION
-from tests.listening import Run
-from tests.listening import request as raw_request
+from tests.server import Run
+from tests.server import request as raw_request
 
 
 def test_a_stream_has_an_event_for_each_token_one_for_the_sample_and_one_for_the_end(served: Served) -> None:

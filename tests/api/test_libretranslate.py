@@ -24,7 +24,7 @@ from service.errors import InvalidRequestError, MalformedRequestError
 from service.keys import line_for
 from tests.application import Serve, Served, write_one_each
 from tests.fakes import write_translator
-from tests.listening import Run, Running
+from tests.server import Run, RunningServer
 
 PATH = "/compat/libretranslate/translate"
 KEY = "a-key-that-is-long-enough"
@@ -44,7 +44,7 @@ def translated(served: Served, text: str, **request: Any) -> str:
     return str(served.translate(text=text, **request)["results"][0]["translation"])
 
 
-def client_of(running: Running, key: str | None = None) -> LibreTranslateAPI:
+def client_of(running: RunningServer, key: str | None = None) -> LibreTranslateAPI:
     return LibreTranslateAPI(f"http://127.0.0.1:{running.port}/compat/libretranslate", key)
 
 

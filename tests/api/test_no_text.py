@@ -14,7 +14,7 @@ import pytest
 
 from service.logs import JsonFormatter, TextFormatter
 from tests.application import KEY, NEEDED, wait_until
-from tests.listening import Run, Running, everything, request
+from tests.server import Run, RunningServer, everything, request
 
 MARK = "quixotryzz"  # in no word of ours; lower case, as an address would have it
 GOOD_KEY = b"X-API-Key: " + KEY.encode() + b"\r\n"
@@ -106,7 +106,7 @@ def of_all() -> Iterator[bytes]:
     yield f"POST /tag HTTP/1.1\r\nX: {MARK * 10_000}".encode()
 
 
-def send_all(running: Running, *, line: bytes) -> set[int]:
+def send_all(running: RunningServer, *, line: bytes) -> set[int]:
     """Every request on a connection of its own, with one more header. The statuses that came back."""
     statuses = set()
     for sent in of_all():
@@ -152,6 +152,6 @@ def leak_in(written: str) -> str:
     return written[max(0, at - 500) : at + 200]
 
 
-def everything_of(running: Running, sent: bytes) -> str:
+def everything_of(running: RunningServer, sent: bytes) -> str:
     with running.call(sent) as caller:
         return everything(caller).decode()

@@ -11,7 +11,7 @@ import pytest
 from service.logs import JsonFormatter
 from service.scheduling.job import Priority
 from tests.application import KEY, Serve, Served, every_route, problem_of, wait_until
-from tests.listening import FULL, Run, read_answer, request, with_headers
+from tests.server import FULL, Run, read_answer, request, with_headers
 
 
 @every_route

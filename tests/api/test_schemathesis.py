@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
+from bench.conformance.__main__ import run
 from bench.process import ROOT
 from service.keys import line_for
-from tests.conformance.__main__ import run
-from tests.conformance.meaning import MEANT
 
 FEW = ("--max-examples", "5", "--generation-deterministic", "--seed", "1", "--request-timeout", "30")
 
@@ -28,27 +25,3 @@ def test_nor_does_it_where_keys_are_asked_for(tmp_path: Path) -> None:
     arguments = (*FEW, "--header", f"Authorization: Bearer {key}")
     ended = run(ROOT / "models", arguments, {"RIBBON_API_KEYS_FILE": str(keys)})
     assert ended.returncode == 0, ended.stdout + ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "meant"),
-    [
-        ("/tag", {"text": "a"}, {"text": "a"}),
-        (
-            "/tag",
-            {"text": "a", "format": "conllu", "offset_unit": "byte"},
-            {"text": "a", "format": "conllu", "offset_unit": "codepoint"},
-        ),
-        ("/classify", {"text": ["", "a"], "strict": True}, {"text": ["", "a"], "strict": False}),
-        ("/translate", {"text": "a", "target": "de"}, {"text": "a", "source": "en", "target": "de"}),
-        (
-            "/translate",
-            {"text": "a", "target": "", "source": "x", "beam_size": 2, "num_hypotheses": 3, "max_length": 99},
-            {"text": "a", "target": "es", "source": "en", "beam_size": 2, "num_hypotheses": 2, "max_length": 32},
-        ),
-        ("/generate", {"prompt": "a", "state": "x"}, {"prompt": "a", "max_tokens": 32}),
-        ("/score", {"text": "a_b", "choices": ["c"]}, {"text": ["ab___"], "choices": ["c"]}),
-    ],
-)
-def test_what_it_takes_for_good_is_given_a_meaning(path: str, body: dict[str, object], meant: object) -> None:
-    assert MEANT[path](body) == meant

@@ -15,7 +15,7 @@ from bench.translation_trace import Saturated
 from service.decoding.beam_search import search_all
 from service.decoding.strategy import NumberedSearch
 from service.errors import BundleError
-from tests.decoding.invented import InventedModel, search
+from tests.decoding.invented_model import InventedModel, search
 from tests.fakes import TRANSLATOR, FakeSession, OpenFake, write_bundle, write_translator
 
 QUICK = f"--model {TRANSLATOR} --slots 1 --max-rows 8 --rounds 1 --seconds 0.1 --beams 1".split()

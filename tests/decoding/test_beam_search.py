@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from service.decoding.beam_search import BeamSearch
 from service.decoding.encoder_memory import EncoderMemory
 from service.decoding.search import Hypotheses, Search, StepInputs, StepOutputs
-from tests.decoding import reference
-from tests.decoding.invented import LOOP, TIE, InventedModel, search
+from tests.decoding import reference_search
+from tests.decoding.invented_model import LOOP, TIE, InventedModel, search
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +69,7 @@ def assert_equal(found: Hypotheses, expected: Hypotheses) -> None:
 def assert_as_alone(model: InventedModel, callers: Sequence[Caller]) -> None:
     for each in callers:
         if each.leaves_at is None:
-            assert_equal(each.answers[0], reference.decode(model, each.search))
+            assert_equal(each.answers[0], reference_search.decode(model, each.search))
         assert len(each.answers) <= 1
 
 
@@ -145,7 +145,7 @@ def test_words_are_written_three_times_in_a_row_and_no_more(num_words: int) -> N
     one = search(LOOP, num_words, 5, max_tokens=4 * num_words)
     (found,) = answer_to(one, InventedModel(eos_bonus=-50.0))
     assert found.ids[: 3 * num_words] == 3 * found.ids[:num_words]
-    assert not reference.loops(found.ids)
+    assert not reference_search.loops(found.ids)
 
 
 def test_equals_are_taken_in_order() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from service.decoding.queue import DecodeQueue, PendingSentence, pending_sentences
 from service.decoding.search import Search
 from service.scheduling.job import Job
-from tests.decoding.invented import search
+from tests.decoding.invented_model import search
 from tests.scheduling.test_row_source import job_of
 
 

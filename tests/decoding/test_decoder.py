@@ -19,9 +19,9 @@ from service.decoding.worker import TURN_SECONDS
 from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, OverloadedError
 from service.metrics import Metrics
 from service.scheduling.thread_pool import ThreadPool
-from tests.decoding import reference
-from tests.decoding.invented import search
-from tests.decoding.paced import BROKEN, FOREVER, Bench, PacedModel, run
+from tests.decoding import reference_search
+from tests.decoding.invented_model import search
+from tests.decoding.paced_model import BROKEN, FOREVER, Bench, PacedModel, run
 from tests.decoding.test_beam_search import any_search, assert_equal
 
 SHORT = search(5, 6, max_tokens=3)
@@ -42,7 +42,7 @@ def test_every_sentence_of_every_request_gets_its_own_answer(seed: int, num_thre
             await asyncio.sleep(0.002 * pause)
         for searches, done in zip(requests, await asyncio.gather(*(job.done for job in jobs)), strict=True):
             for one, answer in zip(searches, done.answers, strict=True):
-                assert_equal(answer, reference.decode(each.model.model, one))
+                assert_equal(answer, reference_search.decode(each.model.model, one))
         assert max(each.model.rows, default=0) <= 20
         assert each.value("ribbon_decoder_admitted_total") == sum(map(len, requests))
         assert each.value("ribbon_decoder_steps_total") == len(each.model.rows)
@@ -169,7 +169,7 @@ def test_a_failing_step_fails_its_table_and_leaves_it_usable(caplog: pytest.LogC
             with pytest.raises(ModelFailedError):
                 await job.done
         (answer,) = (await each.decoder.enqueue([SHORT], deadline=FOREVER).done).answers
-        assert_equal(answer, reference.decode(each.model.model, SHORT))
+        assert_equal(answer, reference_search.decode(each.model.model, SHORT))
 
     run(scenario)
     assert "a model run failed" in caplog.text

@@ -7,7 +7,7 @@ from service.decoding.queue import DecodeQueue, PendingSentence
 from service.decoding.worker import DecodeSource, DecodeWorker, StepReport
 from service.metrics import Metrics
 from service.scheduling.scheduler import no_run
-from tests.decoding.invented import InventedModel, search
+from tests.decoding.invented_model import InventedModel, search
 from tests.decoding.test_decode_queue import pending
 from tests.fakes import FakeClock
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from bench.process import DEPLOY, ROOT
 from service.settings import Settings
-from tests.deploy.programs import DEPLOY, ROOT, check, need
+from tests.programs import check, need
 
 yaml = pytest.importorskip("yaml")
 FILES = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.programs import DEPLOY, ROOT
+from bench.process import DEPLOY, ROOT
 
 FOLDER = DEPLOY / "grafana" / "dashboards"
 DASHBOARDS = {path.name: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}

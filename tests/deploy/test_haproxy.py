@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,8 +12,9 @@ from urllib.parse import urljoin
 
 import pytest
 
-from tests.deploy.programs import DEPLOY, Program, ask, free_port, need
-from tests.running import running
+from bench.process import DEPLOY, Program, ask, free_port
+from tests.process import running
+from tests.programs import need
 
 pytestmark = pytest.mark.tools
 
@@ -49,13 +49,8 @@ def port(instance: str) -> Iterator[int]:
 
 
 def status(port: int, path: str) -> int:
-    """Of the path as it stands."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    """The status of the answer to a GET."""
+    return ask(f"http://127.0.0.1:{port}{path}")[0]
 
 
 FOR_OPERATORS = """

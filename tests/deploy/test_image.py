@@ -14,8 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bench.process import free_port
-from tests.deploy.programs import DEPLOY, ROOT, Program, ask, check, need
+from bench.process import DEPLOY, ROOT, Program, ask, free_port
+from tests.programs import check, need
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

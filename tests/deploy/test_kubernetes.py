@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from bench.process import DEPLOY
+from bench.programs import found
 from service.settings import Settings
-from tests.deploy.programs import DEPLOY, check, found, need
+from tests.programs import check, need
 
 yaml = pytest.importorskip("yaml")
 KUBERNETES = DEPLOY / "kubernetes"

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.deploy.programs import DEPLOY, Program, answers, ask, free_ports, need, wait_for
+from bench.process import DEPLOY, SERVICE, Program, answers, ask, free_ports, wait_for
+from tests.programs import need
 
 yaml = pytest.importorskip("yaml")
 pytestmark = pytest.mark.tools
@@ -132,7 +132,7 @@ def serving(port: int, *, workers: int) -> Iterator[None]:
     chosen = {"RIBBON_PORT": str(port), "RIBBON_WORKERS": str(workers), "RIBBON_THREADS": "1"}
     environment = {**os.environ, **chosen, "RIBBON_LOG_LEVEL": "warning", "RIBBON_DEVICE": "cpu"}
     listening = f"{base}/health/live"
-    with Program(command=[sys.executable, "-m", "service"], ready=listening, environment=environment):
+    with Program(command=SERVICE, ready=listening, environment=environment):
         early = ask(f"{base}/tag", LOAD[0][1])[0]
         assert early == 503 or workers > 1, "one process listens before its models are loaded"
         wait_for(lambda: answers(f"{base}/health/ready"), seconds=60, what="the service's readiness")

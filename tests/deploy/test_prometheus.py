@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.programs import DEPLOY, ROOT, check, need
+from bench.process import DEPLOY, ROOT
+from tests.programs import check, need
 
 yaml = pytest.importorskip("yaml")
 PROMETHEUS = DEPLOY / "prometheus"

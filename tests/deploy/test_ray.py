@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bench.process import DEPLOY
 from service.settings import variables
-from tests.deploy.programs import DEPLOY
 
 yaml = pytest.importorskip("yaml")
 RAY = DEPLOY / "ray"

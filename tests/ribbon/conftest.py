@@ -24,9 +24,9 @@ from tests.fakes import (
     write_classifier,
     write_language_model,
 )
-from tests.listening import Running, start
+from tests.server import RunningServer, start
 
-Serve = Callable[..., Running]
+Serve = Callable[..., RunningServer]
 Invoke = Callable[..., Result]
 
 
@@ -35,7 +35,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """``serve(max_items=3)``: a ready service on a port, with a model for every task; gone after the test."""
     with ExitStack() as stack:
 
-        def start_ready(**choices: Any) -> Running:
+        def start_ready(**choices: Any) -> RunningServer:
             write_one_each(tmp_path / "served")
             return start(stack, tmp_path / "served", **choices).ready()
 
@@ -43,7 +43,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def url(listening: Running) -> str:
+def url(listening: RunningServer) -> str:
     """The address of a service that the tests of a module share, because they change nothing of it."""
     return listening.url
 

@@ -26,8 +26,8 @@ from ribbon.language_answers import SampleEvent, TokenEvent
 from service.keys import line_for, new_key
 from tests.application import wait_until
 from tests.fakes import LANGUAGE_MODEL, MAX_TOKENS, NAME
+from tests.process import client_of
 from tests.ribbon.conftest import Serve
-from tests.running import client_of
 
 LONG = "plays " * (MAX_TOKENS + 1)
 

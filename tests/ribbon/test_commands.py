@@ -21,8 +21,8 @@ from tests.fakes import (
     write_multi_label,
     write_translator,
 )
-from tests.listening import start
 from tests.ribbon.conftest import Invoke, Serve
+from tests.server import start
 
 SENTENCE = "Alice plays with Hong Kong.\n"
 

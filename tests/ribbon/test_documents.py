@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ribbon.__main__ import main
-from tests.running import ROOT
+from tests.process import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.fakes import NAME
-from tests.running import PATIENCE_SECONDS, environment, get, started
+from tests.process import PATIENCE_SECONDS, environment, get, started
 
 COMMAND = [sys.executable, "-W", "error", "-m", "ribbon"]
 SENTENCE = "Alice plays with Hong Kong.\n"

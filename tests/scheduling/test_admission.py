@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from service.scheduling.job import Priority
-from tests.scheduling.simulated import DEADLINE, Asked, goodput, kept, mixture, poisson, sentence, simulate
+from tests.scheduling.simulated_service import DEADLINE, Asked, goodput, kept, mixture, poisson, sentence, simulate
 
 FIRST = Asked(0.0, (20,) * 4)  # from which the pace is known
 

@@ -10,7 +10,7 @@ import pytest
 from service.serving.limits import MAX_CONNECTIONS, ConnectionLimits
 from service.settings import Settings
 from tests.application import wait_until
-from tests.listening import GOOD, Run, everything, problem_in
+from tests.server import GOOD, Run, everything, problem_in
 
 
 def test_one_too_many_is_told_so_at_once_and_room_is_made_again(run: Run) -> None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.application import wait_until
-from tests.listening import Run, everything, kinds_in, request
+from tests.server import Run, everything, kinds_in, request
 
 FINAL = b"HTTP/1.1 200 "
 PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"

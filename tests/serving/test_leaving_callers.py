@@ -15,7 +15,7 @@ from bench.client import Address, Request, text_request
 from bench.departure import vanish
 from service.api.context import WATCH_AFTER_SECONDS, watching_for_disconnect
 from tests.application import wait_until
-from tests.listening import Run, read_answer, request
+from tests.server import Run, read_answer, request
 
 NUM_CALLERS = 200
 GAUGES = ("ribbon_queue_rows", "ribbon_queue_cells", "ribbon_decoder_live_rows", "ribbon_requests_in_flight")

@@ -14,10 +14,10 @@ import pytest
 import requests
 
 from tests.application import wait_until
-from tests.listening import PATIENCE_SECONDS, POST, Run, Running, everything, problem_in
+from tests.server import PATIENCE_SECONDS, POST, Run, RunningServer, everything, problem_in
 
 
-def test_a_body_over_the_limit_is_refused_unread(listening: Running) -> None:
+def test_a_body_over_the_limit_is_refused_unread(listening: RunningServer) -> None:
     with listening.call(POST + b"Expect: 100-continue\r\nContent-Length: 999999999\r\n\r\n") as caller:
         problem_in(everything(caller), 413, "body_too_large")  # nobody says 100 Continue first
 
@@ -80,7 +80,7 @@ CLIENTS = [
 
 @pytest.mark.parametrize("ask", CLIENTS)
 def test_every_client_reads_why_its_body_is_refused(
-    listening: Running, ask: Callable[[str, bytes], tuple[int, bytes]]
+    listening: RunningServer, ask: Callable[[str, bytes], tuple[int, bytes]]
 ) -> None:
     for _ in range(3):
         status, body = ask(f"{listening.url}/tag", too_large())

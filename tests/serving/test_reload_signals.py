@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench.process import free_port
 from tests.application import wait_until
 from tests.fakes import GRAPH, NAME, VERSION, damage, lexicon_graph, write_bundle
-from tests.running import (
+from tests.process import (
     environment,
     get,
     heeds,

@@ -13,7 +13,18 @@ import pytest
 from service.serving import protocol
 from service.serving.limits import ConnectionLimits
 from tests.application import wait_until
-from tests.listening import FULL, GOOD, PATIENCE_SECONDS, POST, Run, Running, everything, kinds_in, problem_in, request
+from tests.server import (
+    FULL,
+    GOOD,
+    PATIENCE_SECONDS,
+    POST,
+    Run,
+    RunningServer,
+    everything,
+    kinds_in,
+    problem_in,
+    request,
+)
 
 SHORT = 0.3
 
@@ -110,7 +121,7 @@ def test_no_more_than_so_much_of_a_refused_body_is_read(run: Run, monkeypatch: p
         wait_until(lambda: is_cut_off(caller, 100_000))
 
 
-def narrowed(running: Running) -> Running:
+def narrowed(running: RunningServer) -> RunningServer:
     """The kernel takes in only little of an answer that is not read."""
     running.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     return running

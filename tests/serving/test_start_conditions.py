@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT, environment, get, say_hello, started
+from tests.process import ROOT, environment, get, say_hello, started
 
 SERVICE = [sys.executable, "-m", "service"]
 

@@ -19,8 +19,8 @@ from service.lifecycle import Phase
 from service.serving.server import DRAIN_TICK_SECONDS, DrainTimeouts
 from tests.application import wait_until
 from tests.fakes import FakeSession
-from tests.listening import Run, everything, request, start
-from tests.running import PATIENCE_SECONDS, QUICKLY_SECONDS, client_of, get, heeds, running, say_hello
+from tests.process import PATIENCE_SECONDS, QUICKLY_SECONDS, client_of, get, heeds, running, say_hello
+from tests.server import Run, everything, request, start
 
 # By default there is time enough for everything that is inside.
 PATIENT = DrainTimeouts(lame_duck_seconds=0, grace_seconds=PATIENCE_SECONDS)

@@ -17,11 +17,11 @@ import pytest
 
 from service.serving.supervisor import LONGEST_DELAY_SECONDS, delay_after
 from tests.application import wait_until
-from tests.running import (
+from tests.process import (
     PATIENCE_SECONDS,
     QUICKLY_SECONDS,
     ROOT,
-    Running,
+    RunningProcess,
     client_of,
     get,
     heeds,
@@ -41,7 +41,7 @@ def temporary(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def two_workers(models: Path, temporary: Path, **choices: str) -> Iterator[tuple[Running, str]]:
+def two_workers(models: Path, temporary: Path, **choices: str) -> Iterator[tuple[RunningProcess, str]]:
     """Ready, and their address."""
     with running(models, RIBBON_WORKERS="2", TMPDIR=str(temporary), **choices) as service:
         ready = service.line("ready")
@@ -56,7 +56,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def ask_both(service: Running, url: str) -> int:
+def ask_both(service: RunningProcess, url: str) -> int:
     """Open connections and send a request on each until both workers have answered; how many requests."""
     heard: set[int] = set()
     with ExitStack() as stack:

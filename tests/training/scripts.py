@@ -1,4 +1,4 @@
-"""A script is run through its only door, the command line."""
+"""Scripts of training are run as from the command line, in the process of the test."""
 
 from __future__ import annotations
 

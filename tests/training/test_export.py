@@ -12,7 +12,7 @@ onnx = pytest.importorskip("onnx")
 import numpy as np
 
 from service.runtime.session import OnnxSession
-from tests.training.tiny import HEADS, NUM_CHARACTERS, SIZES, tagger
+from tests.training.tiny_tagger import HEADS, NUM_CHARACTERS, SIZES, tagger
 from training.export import (
     SHAPES,
     TOLERANCE,

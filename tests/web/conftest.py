@@ -10,23 +10,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.process import ROOT, ServiceProcess
+from bench.programs import BROWSER
+from tests.programs import need
 
 if TYPE_CHECKING:  # it needs selenium
-    from tests.web.browser import Page
+    from bench.playground.browser import Page
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Page]:
     """A browser for all tests, on the playground of a service with every model that ships: of one that runs already if
     PLAYGROUND_URL says where."""
-    from tests.web.browser import browser, need_browser
+    from bench.playground.browser import browser
 
-    need_browser()
+    for name in BROWSER:
+        need(name)
     with ExitStack() as stack:
         url = os.environ.get("PLAYGROUND_URL")
         if url is None:
-            service = stack.enter_context(ServiceProcess(models_dir=ROOT / "models"))
-            url = f"http://{service.address.host}:{service.address.port}/"
+            url = f"{stack.enter_context(ServiceProcess(models_dir=ROOT / 'models')).url}/"
         page = stack.enter_context(browser())
         page.url = url
         yield page

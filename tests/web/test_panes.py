@@ -8,7 +8,10 @@ from itertools import chain
 
 import pytest
 
-from tests.web.browser import Keys, Page, run_code
+pytest.importorskip("selenium", reason="selenium is not installed: pip install '.[browser]'")
+
+from bench.playground.browser import PATIENCE_SECONDS, Keys, Page
+from tests.programs import check
 
 pytestmark = pytest.mark.browser
 
@@ -105,7 +108,7 @@ def test_inside_shows_every_unit_of_every_gate(page: Page) -> None:
     page.until(lambda: page.text("#inside-readout").startswith("After “at”"))
     page.point_at(page.all("#inside-out .map i")[4])
     page.until(lambda: page.text("#inside-readout").startswith("RNN, hidden state: unit"))
-    output = run_code([sys.executable, "-c"], page.code("inside", "Python"))
+    output = check([sys.executable, "-c", page.code("inside", "Python")], timeout=PATIENCE_SECONDS)
     verdicts = dict(zip(("rnn", "gru", "lstm"), page.texts("#inside-out .verdict"), strict=True))
     for line in output.splitlines():
         name, _, probabilities = line.partition(" ")

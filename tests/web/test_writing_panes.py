@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.web.browser import Keys, Page
+pytest.importorskip("selenium", reason="selenium is not installed: pip install '.[browser]'")
+
+from bench.playground.browser import Keys, Page
 
 pytestmark = pytest.mark.browser
 

@@ -25,7 +25,7 @@ def published(tmp_path_factory, data_dir) -> Published:
     """By task, the run folder of one run of the script, in it the ``bundle``."""
     for package in ("torch", "onnx", "matplotlib", "vaderSentiment"):
         pytest.importorskip(package)
-    from tests.training.classifier.made_up import TAUGHT, write_task
+    from tests.training.classifier.small_tasks import TAUGHT, write_task
     from training.classifier import train
 
     @cache

@@ -8,7 +8,7 @@ import pytest
 for package in ("torch", "sklearn", "vaderSentiment", "onnx"):
     pytest.importorskip(package)
 
-from tests.training.classifier.made_up import config, labelled, several, write_task
+from tests.training.classifier.small_tasks import config, labelled, several, write_task
 from tests.training.scripts import run
 from training.classifier import baselines
 from training.classifier.baselines import LinearClassifier, best_linear, vader_scores, words_and_pairs

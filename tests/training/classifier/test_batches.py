@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary
-from tests.training.classifier.made_up import labelled
+from tests.training.classifier.small_tasks import labelled
 from training.classifier.batches import Mixture, TextExample, examples_of, text_batches, window
 
 ENCODER = TextEncoder(Vocabulary.of("good bad film very".split()))

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from tests.training.classifier.made_up import config
+from tests.training.classifier.small_tasks import config
 from training.classifier.card import OPEN, classifier_card, corpora_of, licence_of, recipe_text, terms_of
 from training.classifier.config import TeacherConfig
 from training.classifier.publish import groups_of, manifest_of

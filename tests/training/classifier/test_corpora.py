@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("vaderSentiment")
 
-from tests.training.classifier.made_up import TASKS, config, labelled, task_of
+from tests.training.classifier.small_tasks import TASKS, config, labelled, task_of
 from tests.training.corpora.made_up_texts import HELD_OUT, RATED, text_of, write, write_corpora
 from training.classifier.corpora import at_most, held_out_texts, labels_of, rated_words, read_sets, read_training
 from training.corpora.labelled_text import polarity_target

@@ -18,7 +18,7 @@ from tests.fakes import (
     write_classifier,
     write_multi_label,
 )
-from tests.training.classifier.made_up import config
+from tests.training.classifier.small_tasks import config
 from tests.training.corpora.made_up_texts import write
 from training.classifier.corpora import read_sets
 from training.classifier.evaluate import classify_texts, measure, open_classifier

@@ -6,7 +6,7 @@ import pytest
 for package in ("torch", "onnx", "vaderSentiment"):
     pytest.importorskip(package)
 
-from tests.training.classifier.made_up import labelled
+from tests.training.classifier.small_tasks import labelled
 from tests.training.scripts import run
 from training.classifier import evaluate_sentiment
 from training.classifier.evaluate_sentiment import macro_f1, sides, texts_of_source

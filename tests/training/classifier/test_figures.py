@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.training.classifier.made_up import config, labelled, several
+from tests.training.classifier.small_tasks import config, labelled, several
 from training.classifier.corpora import TextSet
 from training.classifier.figures import dev_figures, figures_by_source, measure_set, percent
 

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary
-from tests.training.classifier.made_up import config, several
+from tests.training.classifier.small_tasks import config, several
 from training.classifier.corpora import TextSet
 from training.classifier.predict import MAX_TOKENS, predict_logits, score_sets
 from training.networks.classifier import Classifier, ClassifierConfig

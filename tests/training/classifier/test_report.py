@@ -9,7 +9,7 @@ for package in ("torch", "onnx", "matplotlib"):
     pytest.importorskip(package)
 
 from tests.fakes import LABELS, sentiment_graph, write_classifier
-from tests.training.classifier.made_up import config, labelled, several
+from tests.training.classifier.small_tasks import config, labelled, several
 from training.classifier.corpora import TextSet
 from training.classifier.evaluate import open_classifier
 from training.classifier.figures import measure_set

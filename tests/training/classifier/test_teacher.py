@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 for package in ("transformers", "vaderSentiment"):
     pytest.importorskip(package)
 
-from tests.training.classifier.made_up import TEACHER, write_task
+from tests.training.classifier.small_tasks import TEACHER, write_task
 from tests.training.corpora.made_up_texts import write_corpora, write_encoder
 from tests.training.scripts import run
 from training.classifier import teacher

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.training.corpora.made_up import write_corpora
+from tests.training.corpora.made_up_tagging import write_corpora
 from training.corpora import open_entities
 from training.corpora.examples import TaggedSentence
 

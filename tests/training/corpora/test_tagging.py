@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.training.corpora.made_up import write_corpora
+from tests.training.corpora.made_up_tagging import write_corpora
 from training.corpora import tagging
 from training.corpora.entities import TAGS
 from training.corpora.examples import TaggedSentence

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import UNK_ID
-from tests.training.tiny import HEADS, SIZES, VOCABULARIES, config, random_ids, tagger
+from tests.training.tiny_tagger import HEADS, SIZES, VOCABULARIES, config, random_ids, tagger
 from training.networks.cloze import ClozeModel
 from training.networks.tagger import partial_label_loss
 from training.tagger.batches import TaggedBatch, TaggedExample, cloze_batches, collate

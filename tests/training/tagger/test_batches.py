@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import MASK_ID, UNK_ID
-from tests.training.tiny import NUM_CHARACTERS, VOCABULARIES
+from tests.training.tiny_tagger import NUM_CHARACTERS, VOCABULARIES
 from training.batches import pack
 from training.tagger.batches import (
     AugmentConfig,

@@ -17,7 +17,7 @@ from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession
 from service.text.batch import pad
 from service.text.tokenizer import split_sentences
-from tests.training.corpora.made_up import write_corpora
+from tests.training.corpora.made_up_tagging import write_corpora
 from tests.training.scripts import run
 from training.corpora import tagging
 from training.corpora.glove import DIMENSIONS

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("sacrebleu")
 
-from tests.training.translator.answering import system
+from tests.training.translator.dictionary_translator import system
 from training.corpora.parallel import Pair
 from training.corpora.parallel_files import is_business_slice, read_evaluation
 from training.corpora.sources import CorpusUnavailableError

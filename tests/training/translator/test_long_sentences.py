@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("sacrebleu")
 
-from tests.training.translator.answering import LANGUAGES, system
+from tests.training.translator.dictionary_translator import LANGUAGES, system
 from training.translator.long_sentences import as_markdown, measure, to_judge, to_read
 from training.translator.long_verdicts import read_verdicts, write_verdicts
 from training.translator.omissions import LongSentence, read_long_sentences, repeated_runs, signs_of

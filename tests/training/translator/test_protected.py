@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("sacrebleu")
 
-from tests.training.translator.answering import LANGUAGES, system
+from tests.training.translator.dictionary_translator import LANGUAGES, system
 from training.translator.answers import Answer
 from training.translator.protected import as_markdown, check, measure, of_language
 from training.translator.protected_items import (

@@ -9,7 +9,7 @@ import pytest
 for package in ("sacrebleu", "matplotlib"):
     pytest.importorskip(package)
 
-from tests.training.translator.answering import LANGUAGES, system
+from tests.training.translator.dictionary_translator import LANGUAGES, system
 from tests.training.translator.test_domains import data_dir  # noqa: F401
 from training.corpora.parallel import Pair
 from training.translator import report, usable

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("sacrebleu")
 
-from tests.training.translator.answering import LANGUAGES, system
+from tests.training.translator.dictionary_translator import LANGUAGES, system
 from training.translator import cases, casing, short_strings
 from training.translator.answers import Answer
 from training.translator.cases import Case, Expectation, complaints, read_cases

@@ -1,4 +1,4 @@
-"""``python -m tests.web.pictures [FOLDER]``: the pictures of the playground in docs/, each small enough for a page."""
+"""Pictures of the playground for docs/: ``python -m bench.playground.pictures [FOLDER]``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from bench.playground.browser import PANES, Page, browser
 from bench.process import ROOT, ServiceProcess
-from tests.web.browser import PANES, Page, browser
 
 FOLDER = ROOT / "docs" / "reports" / "playground"
 MOST_BYTES = 120_000
@@ -37,7 +37,7 @@ def shrink(path: Path) -> None:
 
 def main(folder: Path) -> None:
     with ServiceProcess(models_dir=ROOT / "models") as service, browser() as page:
-        page.url = f"http://{service.address.host}:{service.address.port}/"
+        page.url = f"{service.url}/"
         for pane in PANES:
             page.open(pane, size=SIZE, theme="dark" if pane in DARK else "light")
             page.settle(pane)

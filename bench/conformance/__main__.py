@@ -1,4 +1,4 @@
-"""``python -m tests.conformance --max-time 300``: what follows is passed on to ``st run``."""
+"""``python -m bench.conformance --max-time 300``: what follows is passed on to ``st run``."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from types import MappingProxyType
 
 from bench.process import ROOT, ServiceProcess
 
-EVERYTHING = ("--checks", "all")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
 def run(
     models_dir: Path, arguments: Sequence[str], variables: Mapping[str, str] = MappingProxyType({})
 ) -> subprocess.CompletedProcess[str]:
-    """Schemathesis' own exit status and what it printed: 0 and no failure, or all there are. ``variables`` are of the
-    service's environment."""
+    """Run Schemathesis against a service with these models; returns its exit status, 0 without a failure, and what it
+    printed. ``arguments`` are for ``st run``, ``variables`` for the service's environment."""
     with ServiceProcess(models_dir=models_dir, variables=variables) as service:
-        url = f"http://{service.address.host}:{service.address.port}/schema/openapi.json"
         command = [
             sys.executable,
             "-m",
@@ -29,8 +27,8 @@ def run(
             str(CONFIG),
             "--no-color",
             "run",
-            url,
-            *EVERYTHING,
+            f"{service.url}/schema/openapi.json",
+            *("--checks", "all"),
         ]
         return subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""What a good request needs that no schema can say: Schemathesis' good requests are given it, its bad ones left bad.
+"""The meaning of a good request, which no schema can say: Schemathesis' good ones are given it, its bad ones left bad.
 
 Which languages there are and how long a text may be is up to the models that are loaded; one field bounds another.
 """

@@ -17,7 +17,7 @@ from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
 from service.scheduling.thread_pool import ThreadPool
 from service.text.batch import Batch
-from tests.decoding.invented import BOS, EOS, InventedModel
+from tests.decoding.invented_model import BOS, EOS, InventedModel
 from tests.fakes import FakeClock
 
 FOREVER = 1e12

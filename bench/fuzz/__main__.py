@@ -1,6 +1,6 @@
-"""Coverage-guided fuzzing of one target of :mod:`tests.fuzz.targets`; the last line says how many inputs were run.
+"""Coverage-guided fuzzing of one target of :mod:`bench.fuzz.targets`; the last line says how many inputs were run.
 
-    python -m tests.fuzz sentences --seconds 300
+    python -m bench.fuzz sentences --seconds 300
 
 needs atheris (``pip install '.[fuzz]'``). An input that fails ends the run with status 77, its traceback and the file
 that holds it; it begins with the byte of its target, so that base64 of it is a line for ``corpus.txt``.
@@ -11,19 +11,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from base64 import b64decode
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from bench.fuzz.targets import FORMS, NAMES, corpus
 from bench.process import ROOT
 from service.bundle.manifest import Manifest
-from tests.fuzz.bodies import GOOD
-from tests.fuzz.targets import FORMS, NAMES
 
 FOLDER = ROOT / "build" / "fuzz"
-CORPUS = Path(__file__).with_name("corpus.txt")
 HARD_CASES = ROOT / "tests" / "text" / "hard_cases.tsv"
 MAX_INPUT_BYTES = 1200  # longer texts reach no further lines, and cost time
 MAX_MANIFEST_BYTES = 16_000
@@ -32,9 +29,9 @@ MAX_MANIFEST_BYTES = 16_000
 def seeds(target: str) -> Iterator[bytes]:
     """Yield the inputs that a run begins with: what earlier runs found, and real ones."""
     place = NAMES.index(target)
-    yield from (line for line in map(b64decode, CORPUS.read_text("ascii").split()) if line[0] % len(NAMES) == place)
+    yield from (found for found in corpus() if found[0] % len(NAMES) == place)
     real = {
-        "body": [GOOD],
+        "body": [b'{"text": "a", "target": "es"}'],
         "manifest": [path.read_bytes() for path in sorted((ROOT / "models").glob("*/manifest.json"))],
     }
     cases = HARD_CASES.read_text("utf-8").splitlines()
@@ -68,16 +65,16 @@ def fuzz(target: str, arguments: list[str]) -> None:
     atheris: Any = importlib.import_module("atheris")
     for name in [name for name in sys.modules if name.partition(".")[0] == "service"]:
         del sys.modules[name]
-    sys.modules.pop("tests.fuzz.targets")
+    sys.modules.pop("bench.fuzz.targets")
     with atheris.instrument_imports(include=["service"]):
-        check = importlib.import_module("tests.fuzz.targets").check
+        check = importlib.import_module("bench.fuzz.targets").check
     place = bytes([NAMES.index(target)])
     atheris.Setup(arguments, lambda data: check(place + data[1:]))
     atheris.Fuzz()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.fuzz", description=__doc__)
     parser.add_argument("target", choices=NAMES)
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where inputs are kept; default: build/fuzz")

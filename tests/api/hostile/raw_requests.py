@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.fuzz.bodies import GOOD
+from tests.api.hostile.bodies import GOOD
 
 HEAD = b"POST /tag HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 BODY = b'{"text": "a"}'

@@ -31,7 +31,7 @@ GOOD = POST + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class RunningServer:
     """A server on a port of this machine, on a thread of this process."""
 
     port: int
@@ -55,7 +55,7 @@ class Running:
         """Those that are open."""
         return [each for app_server in self.server._app_servers for each in app_server.connections]
 
-    def ready(self) -> Running:
+    def ready(self) -> RunningServer:
         """The same, once it is."""
         wait_until(lambda: self.lifecycle.phase is Phase.READY, seconds=START_SECONDS)
         return self
@@ -103,7 +103,7 @@ class Running:
         return sum(each.value for each in samples if each.name.endswith("_total") and each.labels["kind"] == kind)
 
 
-Run = Callable[..., Running]
+Run = Callable[..., RunningServer]
 FULL = {"max_queued_cells": 3, "threads": 1}
 
 
@@ -115,7 +115,7 @@ def start(
     session: FakeSession | None = None,
     drain_timeouts: DrainTimeouts = AT_ONCE,
     **choices: Any,
-) -> Running:
+) -> RunningServer:
     """Until the stack is closed. Without limits of their own connections have those of the settings."""
     settings, session = settings_for(models, **choices), session or FakeSession()
     app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), StopSignal()
@@ -132,7 +132,9 @@ def start(
     stack.callback(session.gate.set)
     [listener] = sockets
     port = listener.getsockname()[1]
-    return Running(port=port, app=app, listener=listener, server=server, session=session, stop=stop, status=status)
+    return RunningServer(
+        port=port, app=app, listener=listener, server=server, session=session, stop=stop, status=status
+    )
 
 
 def everything(caller: socket.socket) -> bytes:

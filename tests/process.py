@@ -1,4 +1,4 @@
-"""The service as a process of its own, as users run it: for tests of ports, signals and exit statuses."""
+"""A process of the service, as users run it: for tests of ports, signals and exit statuses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,9 +15,8 @@ from typing import Any
 
 import httpx
 
-from bench.process import family
+from bench.process import ROOT, SERVICE, family
 
-ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 60
 QUICKLY_SECONDS = 10  # far below the grace period
 
@@ -34,7 +32,7 @@ def environment(models: Path, **choices: str) -> dict[str, str]:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Running:
+class RunningProcess:
     """``python -m service`` and what it has logged."""
 
     popen: subprocess.Popen[str]
@@ -71,14 +69,14 @@ class Running:
 
 
 @contextmanager
-def running(models: Path, **choices: str) -> Iterator[Running]:
+def running(models: Path, **choices: str) -> Iterator[RunningProcess]:
     """Gone after the block, whatever happened in it."""
-    with started([sys.executable, "-m", "service"], environment(models, **choices)) as service:
+    with started(SERVICE, environment(models, **choices)) as service:
         yield service
 
 
 @contextmanager
-def started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Running]:
+def started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[RunningProcess]:
     """The same by a command of its own."""
     popen = subprocess.Popen(
         command,
@@ -89,7 +87,7 @@ def started(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[Runn
         start_new_session=True,
     )
     try:
-        yield Running(popen=popen)
+        yield RunningProcess(popen=popen)
     finally:
         with suppress(ProcessLookupError):  # all have ended
             os.killpg(popen.pid, signal.SIGKILL)
@@ -104,7 +102,7 @@ def heeds(pid: int, signum: signal.Signals) -> bool:
 
 def start_that_fails(models: Path, **choices: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "service"],
+        SERVICE,
         cwd=ROOT,
         env=environment(models, **choices),
         capture_output=True,

@@ -1,4 +1,4 @@
-"""``python -m tests.deploy.smoke``: the stack of docker-compose.yml from Debian's packages, and one instance killed.
+"""Smoke test of the stack of docker-compose.yml, from Debian's packages: ``python -m bench.deployment.smoke``.
 
 HAProxy, Prometheus and Alertmanager with the files of deploy/, addresses and intervals apart; two instances; callers
 who ask through HAProxy all the time. One instance is killed: its alert has to become pending, fire, reach Alertmanager
@@ -12,21 +12,21 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
-from http.client import HTTPException
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import yaml
 
-from tests.deploy.programs import DEPLOY, PACKAGES, Program, all_of, ask, found, free_ports, wait_for
+from bench.deployment.callers import Callers
+from bench.process import DEPLOY, SERVICE, Program, ask, free_ports, wait_for
+from bench.programs import PACKAGES, found, missing
 
 ALERT = "RibbonDown"
-CALLERS = 4
+NUM_CALLERS = 4
 PAUSE_SECONDS = 0.02  # of a caller between two requests: light load
 FOR = "10s"  # in place of the alert's own minute
 SCRAPE = "1s"
@@ -38,46 +38,9 @@ REQUESTS = [
 ]
 
 
-@dataclass(slots=True)
-class Callers:
-    """Ask all the time; what they were told is counted by moment."""
-
-    base: str
-    told: list[tuple[float, str]] = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
-
-    def __enter__(self) -> Callers:
-        self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(CALLERS)]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _call(self, number: int) -> None:
-        while not self._stop.wait(PAUSE_SECONDS):
-            path, body = REQUESTS[number % len(REQUESTS)]
-            try:
-                outcome = str(ask(f"{self.base}{path}", body, timeout=30)[0])
-            except (OSError, HTTPException) as error:
-                outcome = type(error).__name__
-            self.told.append((time.monotonic(), outcome))
-            number += 1
-
-    def outcomes(self) -> Counter[str]:
-        return Counter(outcome for _, outcome in self.told)
-
-    def failed(self) -> list[tuple[float, str]]:
-        return [(at, outcome) for at, outcome in self.told if outcome != "200"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """Its programs, and where they answer."""
+    """The stack's programs, and where they answer."""
 
     instances: tuple[Program, Program]
     proxy: Program
@@ -88,13 +51,13 @@ class Stack:
     told: str
 
     def alert(self) -> str:
-        """``inactive``, ``pending`` or ``firing``, as Prometheus sees it."""
+        """Return the state of the alert in Prometheus: ``inactive``, ``pending`` or ``firing``."""
         query = urlencode({"query": f'ALERTS{{alertname="{ALERT}"}}'})
         result = json.loads(ask(f"{self.watcher}/api/v1/query?{query}")[1])["data"]["result"]
         return result[0]["metric"]["alertstate"] if result else "inactive"
 
     def heard_of(self) -> bool:
-        """Does Alertmanager know?"""
+        """Whether Alertmanager knows."""
         alerts = json.loads(ask(f"{self.told}/api/v2/alerts?active=true")[1])
         return ALERT in [each["labels"]["alertname"] for each in alerts]
 
@@ -103,7 +66,7 @@ def instance(port: int, *, admin: int) -> Program:
     ports = {"RIBBON_PORT": str(port), "RIBBON_ADMIN_PORT": str(admin)}
     environment = {**os.environ, **ports, "RIBBON_DRAIN_SECONDS": "1", "RIBBON_LOG_LEVEL": "warning"}
     ready = f"http://127.0.0.1:{port}/health/ready"
-    return Program(command=[sys.executable, "-m", "service"], ready=ready, environment=environment)
+    return Program(command=SERVICE, ready=ready, environment=environment)
 
 
 def proxy(port: int, ports: tuple[int, int]) -> Program:
@@ -161,16 +124,16 @@ def stack(folder: Path) -> Stack:
     )
 
 
-def play(all_: Stack, callers: Callers, say: Any) -> float:
-    """Kill, watch the alert come, start again, watch it go. Returns when it was killed."""
+def play(all_: Stack, callers: Callers, say: Callable[[str], None]) -> float:
+    """Kill, watch the alert come, start again, watch it go. Returns the callers' second in which it was killed."""
     time.sleep(QUIET_SECONDS)
     wait_for(lambda: all_.alert() == "inactive", seconds=20, what="a quiet start")
     say(
-        f"{len(callers.told)} answers, all well so far" if not callers.failed() else "failures before anything was done"
+        "failures before anything was done" if callers.failed() else f"{len(callers.outcomes)} answers, all well so far"
     )
     killed = all_.instances[0]
+    at = callers.seconds
     killed.kill()
-    at = time.monotonic()
     say("one instance is killed")
     wait_for(lambda: all_.alert() == "pending", seconds=20, what=f"{ALERT} pending")
     say(f"{ALERT} is pending")
@@ -187,18 +150,18 @@ def play(all_: Stack, callers: Callers, say: Any) -> float:
 
 
 def judge(callers: Callers, killed_at: float) -> list[str]:
-    """What was not as it should be."""
+    """Say what was not as it should be."""
     failed = callers.failed()
     wrong = [f"{outcome} {at - killed_at:+.2f} s" for at, outcome in failed if not 0 <= at - killed_at < 1.0]
-    if len(failed) > CALLERS:
-        wrong.append(f"{len(failed)} failures of {CALLERS} callers: more than were on their way")
+    if len(failed) > NUM_CALLERS:
+        wrong.append(f"{len(failed)} failures of {NUM_CALLERS} callers: more than were on their way")
     return wrong
 
 
 def main() -> int:
-    missing = [name for name in ("haproxy", "prometheus", "prometheus-alertmanager") if found(name) is None]
-    if missing:
-        print("\n".join(f"not installed: {name} ({PACKAGES[name]})" for name in missing))
+    lacking = missing(("haproxy", "prometheus", "prometheus-alertmanager"))
+    if lacking:
+        print("\n".join(f"not installed: {name} ({PACKAGES[name]})" for name in lacking))
         return 1
     began = time.monotonic()
 
@@ -207,12 +170,14 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         whole = stack(Path(folder))
-        with all_of(*whole.instances, whole.proxy, whole.alertmanager, whole.prometheus):
+        with ExitStack() as running:
+            for program in (*whole.instances, whole.proxy, whole.alertmanager, whole.prometheus):
+                running.enter_context(program)
             say("two instances, HAProxy, Alertmanager and Prometheus are up")
-            with Callers(whole.address) as callers:
+            with Callers(whole.address, REQUESTS, number=NUM_CALLERS, pause=PAUSE_SECONDS) as callers:
                 killed_at = play(whole, callers, say)
     wrong = judge(callers, killed_at)
-    say(f"{len(callers.told)} requests: {dict(callers.outcomes())}")
+    say(f"{len(callers.outcomes)} requests: {dict(callers.counts())}")
     print("\n".join(["FAIL", *wrong]) if wrong else "PASS: nobody noticed but those who were on their way in it")
     return 1 if wrong else 0
 

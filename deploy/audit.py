@@ -1,4 +1,4 @@
-"""``python -m tests.audit``: are weaknesses known in what the service is made of? Part of ``make check``.
+"""``python -m deploy.audit``: are weaknesses known in what the service is made of? Part of ``make check``.
 
 pip-audit asks the Python Package Index about each package that serving needs, in the versions installed here. Where it
 cannot be asked that is said, and is no failure.

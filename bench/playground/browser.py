@@ -1,29 +1,24 @@
-"""Debian's Chromium, driven by Selenium, on the playground of a service; a plain skip where it is not installed."""
+"""Debian's Chromium, driven by Selenium, on the playground of a service."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import ActionChains, Keys
 
-from bench.process import ROOT
-from tests.deploy.programs import found
-from tests.web.tools import PROGRAMS
-
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install '.[browser]'")
-ActionChains, Keys = webdriver.ActionChains, webdriver.Keys
+from bench.programs import BROWSER, path_of
 
 PATIENCE_SECONDS = 60
 DESKTOP, PHONE = (1200, 900), (390, 844)
-PICTURES = ROOT / "build" / "playground"
 PANES = ("tag", "classify", "translate", "generate", "inside")
 OPTIONS = (
     "--headless=new",
@@ -39,15 +34,6 @@ OPTIONS = (
     "--lang=en",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-
-
-def need_browser() -> tuple[str, str]:
-    """Paths of browser and driver, or a skipped test that says what to install."""
-    paths = {name: found(name) for name in PROGRAMS}
-    for name, path in paths.items():
-        if path is None:
-            pytest.skip(f"{name} is not installed ({PROGRAMS[name]})")
-    return str(paths["chromium"]), str(paths["chromedriver"])
 
 
 @dataclass
@@ -137,7 +123,7 @@ class Page:
         self.click(f"{selector} option[value='{value}']")
 
     def script(self, code: str, *given: Any) -> Any:
-        """What a promise of the page comes to: the body of an async function."""
+        """Run the body of an async function in the page; returns what its promise comes to."""
         answer = self.driver.execute_async_script(
             f"const done = arguments[arguments.length - 1]; (async (...given) => {{{code}}})(...arguments)"
             ".then((value) => done({value}), (error) => done({error: String(error)}))",
@@ -148,13 +134,12 @@ class Page:
 
     def until(self, condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
         """The first true value, asked for again while the page changes under the question."""
-        stale = pytest.importorskip("selenium.common.exceptions").StaleElementReferenceException
         deadline = time.monotonic() + seconds
         while True:
             try:
                 if value := condition():
                     return value
-            except (stale, ValueError):
+            except (StaleElementReferenceException, ValueError):
                 pass
             assert time.monotonic() < deadline, f"it never came true; the page says: {self.text('main')[:2000]}"
             time.sleep(0.05)
@@ -196,8 +181,8 @@ class Page:
 
 @contextmanager
 def browser() -> Iterator[Page]:
-    """A headless Chromium."""
-    chromium, chromedriver = need_browser()
+    """Context manager of a headless Chromium. Raises NotInstalledError."""
+    chromium, chromedriver = map(path_of, BROWSER)
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -209,24 +194,3 @@ def browser() -> Iterator[Page]:
         yield Page(driver=driver)
     finally:
         driver.quit()
-
-
-def axe_core(folder: Path) -> str:
-    """The source of axe-core, fetched by npm, or a skipped test that says why it is not had."""
-    npm = found("npm")
-    if npm is None:
-        pytest.skip("npm is not installed (Debian package npm), so axe-core cannot be fetched")
-    command = [npm, "pack", "axe-core@4", "--silent"]
-    packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    if packed.returncode:
-        pytest.skip(f"npm cannot fetch axe-core: {packed.stderr.strip()[-200:]}")
-    [archive] = folder.glob("axe-core-*.tgz")
-    subprocess.run(["tar", "-xzf", archive, "package/axe.min.js"], cwd=folder, check=True)
-    return (folder / "package" / "axe.min.js").read_text("utf-8")
-
-
-def run_code(command: Sequence[str], code: str) -> str:
-    """The output of a program, which must end well."""
-    done = subprocess.run([*command, code], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.process import ROOT, ServiceProcess
+from tests.api.hostile.bodies import BOMB, CODINGS, FIELDS, GOOD, MEANT_MEDIA_TYPES, MEDIA_TYPES, VALUES, WHOLE
+from tests.api.hostile.raw_requests import CHUNK, CHUNKED, END, HEAD, HEADERS, LENGTHS, METHODS, NOT_HTTP, TARGETS
+from tests.api.hostile.raw_requests import WHOLE as REQUEST
+from tests.api.hostile.texts import ENDLESS, STRANGE
+from tests.api.hostile.wire import Reply, exchange
 from tests.contract import Contract
-from tests.fuzz.bodies import BOMB, CODINGS, FIELDS, GOOD, MEANT_MEDIA_TYPES, MEDIA_TYPES, VALUES, WHOLE
-from tests.fuzz.requests import CHUNK, CHUNKED, END, HEAD, HEADERS, LENGTHS, METHODS, NOT_HTTP, TARGETS
-from tests.fuzz.requests import WHOLE as REQUEST
-from tests.fuzz.texts import ENDLESS, STRANGE
-from tests.fuzz.wire import Reply, exchange
 
 SECONDS = 20  # within which there is an answer or an end, on a machine that is busy with other tests
 NEEDED: Mapping[str, Mapping[str, Any]] = {
@@ -83,16 +83,17 @@ class Target:
 def target() -> Iterator[Target]:
     variables = {"RIBBON_BODY_TIMEOUT_SECONDS": str(BODY_SECONDS), "RIBBON_THREADS": "1", "RIBBON_DEVICE": "cpu"}
     variables["RIBBON_ALLOWED_HOSTS"] = "*"
-    with ServiceProcess(models_dir=ROOT / "models", variables=variables) as service:
-        url = f"http://{service.address.host}:{service.address.port}"
-        with httpx.Client(base_url=url, trust_env=False, timeout=SECONDS) as client:
-            contract = Contract(client.get("/schema/openapi.json").json())
-            client.event_hooks["response"].append(contract.check)
-            resident = service.resident_megabytes
-            target = Target(service=service, client=client, contract=contract)
-            yield target
-            target.check_health()
-            assert service.resident_megabytes < GROWTH * resident
+    with (
+        ServiceProcess(models_dir=ROOT / "models", variables=variables) as service,
+        httpx.Client(base_url=service.url, trust_env=False, timeout=SECONDS) as client,
+    ):
+        contract = Contract(client.get("/schema/openapi.json").json())
+        client.event_hooks["response"].append(contract.check)
+        resident = service.resident_megabytes
+        target = Target(service=service, client=client, contract=contract)
+        yield target
+        target.check_health()
+        assert service.resident_megabytes < GROWTH * resident
 
 
 every_route = pytest.mark.parametrize("route", list(NEEDED))

@@ -1,4 +1,4 @@
-"""What reads bytes and texts of strangers, for a coverage-guided fuzzer (``python -m tests.fuzz``), and for a test that
+"""Readers of bytes and texts of strangers, for a coverage-guided fuzzer (``python -m bench.fuzz``), and for a test that
 replays what it found.
 
 The first byte of an input chooses the target: the body parser, the manifest reader, the sentence splitter, the
@@ -7,8 +7,10 @@ placeholder scanner, the cutting of text, HTML and Markdown, that of clauses, fo
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
@@ -68,7 +70,7 @@ def find_items(text: str) -> None:
 
 
 def cut_and_join(text: str) -> None:
-    """What is not translated is kept."""
+    """All that is not translated is kept."""
     passages: Sequence[Passage] = (cut(text), cut_format(text, "html"), cut_format(text, "markdown"))
     for passage in passages:
         same = [passage.restored(place, sentence) for place, sentence in enumerate(passage.sentences)]
@@ -110,6 +112,11 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = MappingProxyType(
     }
 )
 NAMES = tuple(TARGETS)
+
+
+def corpus() -> list[bytes]:
+    """The inputs that earlier runs of the fuzzer found to reach different code."""
+    return [b64decode(line) for line in Path(__file__).with_name("corpus.txt").read_text("ascii").split()]
 
 
 def check(data: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.audit import installed, verdict
+from deploy.audit import installed, verdict
 
 PACKAGES = {"idna": "3.4", "uvicorn": "0.54.0"}
 WEAKNESS = {"id": "PYSEC-2024-60", "fix_versions": ["3.7"], "aliases": [], "description": "slow"}

@@ -1,6 +1,8 @@
-"""``python -m tests.web``: the playground's tests in a browser, on one service for two browsers at a time.
+"""Run the playground's tests in a browser, on one service for two browsers at a time.
 
-What follows is passed on to pytest. Without Chromium the tests skip themselves and say so.
+    python -m bench.playground
+
+Further arguments are pytest's. Without Chromium the tests skip themselves and say so.
 """
 
 from __future__ import annotations
@@ -11,16 +13,17 @@ import sys
 from contextlib import ExitStack
 
 from bench.process import ROOT, ServiceProcess
-from tests.web.tools import missing
+from bench.programs import BROWSER, missing
 
 
 def main(arguments: list[str]) -> int:
+    """Returns pytest's exit status."""
     command = [sys.executable, "-m", "pytest", "-m", "browser", "tests/web", *arguments]
     with ExitStack() as stack:
         variables = {}
-        if not missing().keys() & {"chromium", "chromedriver"}:
+        if not missing(BROWSER):
             service = stack.enter_context(ServiceProcess(models_dir=ROOT / "models"))
-            variables["PLAYGROUND_URL"] = f"http://{service.address.host}:{service.address.port}/"
+            variables["PLAYGROUND_URL"] = f"{service.url}/"
             command += ["-n", "2"]
         return subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=False).returncode
 

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from service.api.context import RequestContext
 from service.scheduling.job import Job
 from tests.application import wait_until
-from tests.listening import FULL, Run, Running, read_answer, request
+from tests.server import FULL, Run, RunningServer, read_answer, request
 
 KINDS = (RequestResponseCycle, RequestContext, Job, BaseException)
 OF_EACH = 10
@@ -62,7 +62,7 @@ def post(body: bytes, path: str = "/tag") -> bytes:
         (request("/tag", text="a", model="nobody"), 404),
     ],
 )
-def test_a_request_leaves_nothing(listening: Running, sent: bytes, status: int) -> None:
+def test_a_request_leaves_nothing(listening: RunningServer, sent: bytes, status: int) -> None:
     with listening.call() as caller:
         assert ask(caller, sent) == status
         with without_collections() as left:

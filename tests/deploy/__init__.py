@@ -1,1 +1,0 @@
-"""The configuration of deploy/, held against the programs that will read it."""
