@@ -14,7 +14,9 @@ from service.text.batch import pad
 # and its bookkeeping for each of three buckets costs more than to look at some padding.
 SHORTEST = 64
 ENCODED_TOGETHER = 8  # sources are padded to a multiple of so many tokens, and those of one multiple share a run
-MAX_ENCODED_CELLS = 1024  # of one run
+# Sources and tokens of one run of the encoder. More at once are no faster for each, but take memory: of each source
+# the columns of its shortlist.
+MAX_ENCODED_SOURCES, MAX_ENCODED_CELLS = 8, 1024
 
 
 class BeamSearch(DecodeStrategy[T]):
@@ -57,7 +59,7 @@ class BeamSearch(DecodeStrategy[T]):
         return [bucket for bucket in self._buckets.values() if len(bucket)]
 
     def _encode_all(self, items: Sequence[T], length: int) -> float:
-        at_once = max(1, MAX_ENCODED_CELLS // length)
+        at_once = encoded_at_once(length)
         parts = (items[first : first + at_once] for first in range(0, len(items), at_once))
         return sum(self._encode(part, length) for part in parts)
 
@@ -76,6 +78,11 @@ class BeamSearch(DecodeStrategy[T]):
 def search_all(model: StepModel, searches: Sequence[Search], *, max_rows: int = MAX_ROWS) -> list[Hypotheses]:
     """Search on the calling thread and return the hypotheses of each search, in order."""
     return decode_all(BeamSearch[NumberedSearch](model, max_rows=max_rows), searches)
+
+
+def encoded_at_once(length: int) -> int:
+    """Return the most sources of a length that one run of the encoder may have."""
+    return max(1, min(MAX_ENCODED_SOURCES, MAX_ENCODED_CELLS // length))
 
 
 def _rounded(length: int) -> int:

@@ -126,6 +126,7 @@ class Engine:
             gc.collect()
             gc.freeze()  # loaded models nearly always stay: no collection need look at them again
             gc.set_threshold(*COLLECTIONS)
+            release_free_memory()  # of loading
             self.lifecycle.open()
 
     def _take_preloaded(self) -> list[LoadedModel]:

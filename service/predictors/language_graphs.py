@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from service.text.batch import Batch, Ids
 from service.text.subwords import EOS_ID
 from service.text.text_pieces import TextPieces
 
-SCORED_TOGETHER = 256  # tokens of a text, whose distributions over the vocabulary are in memory at once
+SCORED_TOGETHER = 256  # tokens of all texts of a run, whose distributions over the vocabulary are in memory at once
 _NO_POSITION, _NO_TARGET = np.zeros(0, np.int64), np.zeros(0, np.int32)
 STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from what comes out
 
@@ -50,18 +50,22 @@ class LanguageGraphs:
         return self._read(batch, state, positions=_NO_POSITION, targets=_NO_TARGET)[NEXT_STATE]
 
     def score(self, batch: Batch) -> list[Floats]:
-        """Return the log-probabilities (time,) of each text's tokens but the first, which precedes the text. Long texts
-        are read in stretches, whose memory is bounded."""
-        lengths = batch.lengths - 1
+        """Return the log-probabilities (time,) of each text's tokens but the first, which precedes the text. Many texts
+        are read a part at a time, and long ones in stretches, so that memory is bounded."""
+        parts = (slice(first, first + SCORED_TOGETHER) for first in range(0, len(batch.lengths), SCORED_TOGETHER))
+        return [row for part in parts for row in self._score_part(batch.ids[part], batch.lengths[part] - 1)]
+
+    def _score_part(self, ids: Ids, lengths: Ids) -> Iterator[Floats]:
         logprobs = np.zeros((len(lengths), int(lengths.max())), np.float32)
         rows, state = np.arange(len(lengths)), self.first_state(len(lengths))
-        for start in range(0, logprobs.shape[1], SCORED_TOGETHER):
+        longest = SCORED_TOGETHER // len(lengths)
+        for start in range(0, logprobs.shape[1], longest):
             is_left = lengths[rows] > start
             rows, state = rows[is_left], state[is_left]
-            stretch = batch.ids[rows, start : start + SCORED_TOGETHER + 1]
-            found, state = self._score(stretch, np.minimum(lengths[rows] - start, SCORED_TOGETHER), state)
+            stretch = ids[rows, start : start + longest + 1]
+            found, state = self._score(stretch, np.minimum(lengths[rows] - start, longest), state)
             logprobs[rows, start : start + found.shape[1]] = found
-        return [row[:length] for row, length in zip(logprobs, lengths.tolist(), strict=True)]
+        return (row[:length] for row, length in zip(logprobs, lengths.tolist(), strict=True))
 
     def _score(self, ids: Ids, lengths: Ids, state: Floats) -> tuple[Floats, Floats]:
         """Return the log-probabilities (row, time) of a stretch's tokens but the first, of which each row has so many,

@@ -69,11 +69,13 @@ class RowPredictor(Predictor[Example, Answer], Protocol[Example, Answer]):
 
 def largest_batches(*, cells: int, max_tokens: int, features: tuple[int, ...] = ()) -> Iterator[Batch]:
     """Yield the batches of a warm-up: many rows, and the longest one; all of them padding, (batch, time, *features)."""
-    for rows, length in ((max(1, cells // WARM_LENGTH), WARM_LENGTH), (1, max_tokens)):
-        yield Batch(
-            ids=np.zeros((rows, length, *features), np.int32),
-            lengths=np.full(rows, length, np.int32),
-        )
+    yield full_batch(max(1, cells // WARM_LENGTH), WARM_LENGTH, *features)
+    yield full_batch(1, max_tokens, *features)
+
+
+def full_batch(num_rows: int, length: int, *features: int) -> Batch:
+    """Return rows of padding that counts as tokens, (batch, time, *features)."""
+    return Batch(ids=np.zeros((num_rows, length, *features), np.int32), lengths=np.full(num_rows, length, np.int32))
 
 
 def longest_run(run: Callable[[Batch], object], batches: Iterable[Batch]) -> float:

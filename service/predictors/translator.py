@@ -12,12 +12,12 @@ import msgspec
 import numpy as np
 
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
-from service.decoding.beam_search import MAX_ENCODED_CELLS, search_all
+from service.decoding.beam_search import encoded_at_once, search_all
 from service.decoding.search import Hypotheses, StepInputs
 from service.decoding.worker import TURN_SECONDS
 from service.errors import BundleError, InvalidRequestError
 from service.predictors.confidence import ConfidenceModel, Features
-from service.predictors.predictor import Bounds, drift, largest_batches
+from service.predictors.predictor import Bounds, drift, full_batch
 from service.predictors.sentence_decoder import SentenceDecoder
 from service.predictors.sentence_encoder import SPLIT_TOKENS, SentenceEncoder
 from service.predictors.translation import (
@@ -175,15 +175,14 @@ class Translator:
         return drift([example.score], [answer.score], max_drift)
 
     def warm_up(self, bounds: Bounds) -> float:
-        """Encode the largest batches there will be, and make the largest step of hypotheses of each.
+        """Encode the largest batch there will be, and make the largest step of its hypotheses.
 
         The longest turn is that of a worker which, at the end of its time, admits as many sentences as it has rows, of
         the longest, and makes one more step.
         """
-        batches = largest_batches(cells=bounds.cells, max_tokens=self.max_tokens)
-        many, one = (self._step_once(batch, bounds.decoder_rows) for batch in batches)
-        most_encoded = ceil(bounds.decoder_rows * self.max_tokens / MAX_ENCODED_CELLS)
-        return TURN_SECONDS + most_encoded * many.encoding + max(many.step, one.step)
+        num_sources = encoded_at_once(self.max_tokens)
+        timed = self._step_once(full_batch(num_sources, self.max_tokens), bounds.decoder_rows)
+        return TURN_SECONDS + ceil(bounds.decoder_rows / num_sources) * timed.encoding + timed.step
 
     def _step_once(self, batch: Batch, num_rows: int) -> _Timed:
         began_at = time.perf_counter()

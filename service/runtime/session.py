@@ -113,6 +113,13 @@ def open_on_cuda(path: Path, *, runtime: Runtime = onnxruntime) -> CudaSession:
     return CudaSession(native, lambda array: runtime.OrtValue.ortvalue_from_numpy(array, "cuda", 0))
 
 
+def release_arena() -> None:
+    """Return the memory that the sessions' arena keeps for later runs, but for blocks that hold weights too."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    _native(onnxruntime, PROBE, [CPU], num_threads=1).run(None, {"factor": np.eye(2, dtype=np.float32)}, options)
+
+
 def has_cuda(runtime: Runtime = onnxruntime) -> bool:
     """Whether this onnxruntime was built for CUDA. It starts nothing, so a process that is to fork may ask."""
     return CUDA in runtime.get_available_providers()

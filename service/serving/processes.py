@@ -26,7 +26,7 @@ from service.metrics import count_lost_log_lines, count_reloads, count_worker_re
 from service.metrics_multiprocess import WorkerMetrics, forget_worker, make_folder, supervisor_registry
 from service.models.loading import LoadedModel, load_models, log_failure, reload_models
 from service.runtime.resources import available_cores, choose_device, release_free_memory
-from service.runtime.session import find_obstacle, has_cuda, open_session
+from service.runtime.session import find_obstacle, has_cuda, open_session, release_arena
 from service.serving.limits import ConnectionLimits
 from service.serving.server import DrainTimeouts, Listener, Server, WorkerServer
 from service.serving.signals import StopSignal, exit_at_once
@@ -209,6 +209,7 @@ def load_to_share(settings: Settings) -> list[LoadedModel]:
     if num_threads() > OWN_THREADS:
         _log.warning("each worker loads the models itself: loading has left a thread behind")
         return []
+    create_app(settings)  # what it imports and caches is then shared too
     share_memory()
     return loaded
 
@@ -232,7 +233,6 @@ def reload_to_share(settings: Settings, shared: SharedState) -> bool:
         _log.warning("workers that start from now on load the models themselves: loading has left a thread behind")
         shared.loaded.clear()
     share_memory()
-    release_free_memory()  # or every worker to come would share the memory of old models and of loading
     return True
 
 
@@ -245,9 +245,12 @@ def num_threads() -> int:
 
 
 def share_memory() -> None:
-    """Freeze all objects out of the garbage collector, whose collections would copy their pages into every worker."""
+    """Prepare the memory of this process for workers that share it: free what only loading and old models needed, and
+    freeze all objects out of the garbage collector, whose collections would copy their pages into every worker."""
     gc.collect()
     gc.freeze()
+    release_arena()
+    release_free_memory()
 
 
 def listeners_of(app: App, settings: Settings, sockets: BoundSockets, reload: Reload) -> list[Listener]:

@@ -54,7 +54,7 @@ class Subwords:
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """Return the pieces as they are spelled, a leading space as U+2581."""
-        return [self._table[each] for each in ids]
+        return [self.processor.id_to_piece(each) for each in ids]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text that the pieces spell together, special and control symbols left out."""
@@ -102,13 +102,9 @@ class Subwords:
         return frozenset(spelled | folded) - {SPACE, *SYMBOLS}
 
     @cached_property
-    def _table(self) -> tuple[str, ...]:
-        return tuple(map(self.processor.id_to_piece, range(len(self))))
-
-    @cached_property
     def spelling(self) -> Sequence[str]:
         """Text of each piece by id: empty for control symbols, the lone surrogate U+DC00 + n for the byte n."""
-        table = [piece.replace(SPACE, " ") for piece in self._table]
+        table = [piece.replace(SPACE, " ") for piece in self.pieces(range(len(self)))]
         for each in range(len(self)):
             if self.processor.is_control(each) or each == UNK_ID:
                 table[each] = ""

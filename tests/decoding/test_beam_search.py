@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.decoding.beam_search import BeamSearch
+from service.decoding.beam_search import MAX_ENCODED_CELLS, MAX_ENCODED_SOURCES, BeamSearch
 from service.decoding.encoder_memory import EncoderMemory
-from service.decoding.search import Hypotheses, Search, StepInputs, StepOutputs
+from service.decoding.search import EncoderOutputs, Hypotheses, Search, StepInputs, StepOutputs
+from service.text.batch import Batch
 from tests.decoding import reference_search
 from tests.decoding.invented_model import LOOP, TIE, InventedModel, search
 
@@ -203,6 +204,23 @@ def test_a_model_without_scores_fails_and_whom_it_harmed_is_known() -> None:
         list(beams.step())
     assert beams.clear() == callers
     assert (len(beams), beams.live_rows) == (0, 0)
+
+
+@pytest.mark.parametrize("length", [3, 200, 2000])
+def test_a_run_of_the_encoder_is_bounded_however_many_sentences_come_at_once(length: int) -> None:
+    shapes = list[tuple[int, ...]]()
+
+    class Recording(InventedModel):
+        def encode(self, batch: Batch) -> EncoderOutputs:
+            shapes.append(batch.ids.shape)
+            return super().encode(batch)
+
+    callers = [Caller(search(*[5 + number] * length, beam_size=1, max_tokens=3)) for number in range(20)]
+    decode_all(Recording(), callers)
+    assert sum(rows for rows, _ in shapes) == len(callers)
+    assert all(rows <= MAX_ENCODED_SOURCES for rows, _ in shapes)
+    assert all(rows == 1 or rows * time <= MAX_ENCODED_CELLS for rows, time in shapes)
+    assert_as_alone(InventedModel(), callers)
 
 
 def test_what_a_rush_took_is_given_back_after_it() -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.bundle import MANIFEST, Bundle, load_bundle, read_bundle
+from service.decoding.beam_search import encoded_at_once
 from service.errors import InputTooLongError
 from service.predictors.classifier import Classifier
 from service.predictors.language_graphs import SCORED_TOGETHER
@@ -79,6 +80,7 @@ class Case:
     length_of: Callable[[Row], int]
     answers_of: Callable[[Sequence[Row]], list[Any]]
     longest_run: int | None = None  # tokens of a row, where a long one is run in stretches
+    largest_run: int | None = None  # tokens of all rows, where the predictor bounds them itself
 
 
 OpenGraph = Callable[[Path], Session]
@@ -118,6 +120,7 @@ def translator_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -> Ca
         row_of_length=lambda length: source_of_length(translator, options, length),
         length_of=lambda source: max([len(search.ids) for search in source.searches], default=1),
         answers_of=lambda sources: [list(map(asdict, found)) for found in translator.decode_all(sources)],
+        largest_run=encoded_at_once(translator.max_tokens) * translator.max_tokens,
     )  # fmt: skip
 
 
@@ -144,6 +147,7 @@ def language_model_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -
         length_of=lambda row: len(row) - 1,
         answers_of=lambda rows: [asdict(answer) for answer in model.run(pad(rows))],
         longest_run=min(SCORED_TOGETHER, model.max_tokens),
+        largest_run=min(SCORED_TOGETHER, model.max_tokens),
     )  # fmt: skip
 
 
@@ -268,5 +272,16 @@ def test_a_warm_up_runs_the_largest_batches_there_will_be(case: Case, cells: int
     case.session.shapes.clear()
     case.predictor.warm_up(Bounds(cells=cells, decoder_rows=16))
     longest = case.longest_run or case.predictor.max_tokens
-    assert max(shape[0] * shape[1] for shape in case.session.shapes) >= max(cells, longest)
+    largest = case.largest_run or max(cells, longest)
+    assert max(shape[0] * shape[1] for shape in case.session.shapes) >= largest
     assert max(shape[1] for shape in case.session.shapes) == longest
+
+
+@pytest.mark.parametrize("num_rows", [3, 100, 300])
+def test_a_language_model_never_has_more_distributions_in_memory_than_its_bound(tmp_path: Path, num_rows: int) -> None:
+    case = open_onnx(write_language_model(tmp_path, graphs=language_graphs()))
+    rows = [row for number in range(num_rows) for row in case.rows_of("a" * (1 + number % 5))]
+    case.session.shapes.clear()
+    together = case.answers_of(rows)
+    assert max(shape[0] * shape[1] for shape in case.session.shapes) <= SCORED_TOGETHER
+    assert together == [answer for row in rows for answer in case.answers_of([row])]

@@ -90,6 +90,35 @@ assert growth[1] < growth[0] / 3, growth
     assert ended.returncode == 0, ended.stderr
 
 
+def test_what_runs_took_is_given_back_before_a_process_forks() -> None:
+    program = """
+import sys
+from pathlib import Path
+import numpy as np
+from service.runtime.resources import release_free_memory
+from service.runtime.session import OnnxSession, release_arena
+
+def resident():
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmRSS:")]
+    return int(line.split()[1])
+
+session = OnnxSession(Path(sys.argv[1]) / "en-sentiment" / "model.onnx")
+inputs = {"ids": np.ones((16, 256), np.int32), "lengths": np.full(16, 256, np.int32)}
+before = resident()
+expected = session.run(inputs)["log_probabilities"]
+growth = resident() - before
+release_arena()
+release_free_memory()
+assert resident() - before < growth / 2, (growth, resident() - before)
+assert np.array_equal(session.run(inputs)["log_probabilities"], expected)
+"""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("memory is read in /proc")
+    command = [sys.executable, "-c", program, str(ROOT / "models")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_onnxruntime_is_told_to_report_to_nobody() -> None:
     assert os.environ["ORT_DISABLE_TELEMETRY"]
 
