@@ -7,7 +7,7 @@ these weights by
     python -m training.classifier.bundle_start CONFIG --bundle models/en-sentiment --run-dir runs/en-sentiment
 
 and the texts that a teacher would label, labelled by the bundle (``taught.tsv``), so that new training keeps to what it
-knows (self-distillation).
+knows (self-distillation). ``more_words`` of the configuration adds words that the bundle lacks.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ from service.text.pipeline import normalize
 from service.text.tokenizer import words_of
 from service.text.vocabulary import UNK_ID, Vocabulary, dump_vocabularies, load_vocabularies
 from training.classifier.config import ClassifierRun
-from training.classifier.corpora import held_out_texts
+from training.classifier.corpora import held_out_texts, read_training
 from training.classifier.evaluate import classify_texts, open_classifier
+from training.classifier.more_words import with_more_words
 from training.classifier.taught import taught_texts, write_taught
 from training.command_line import run_parser
 from training.config import load_config
 from training.networks.classifier import Classifier, ClassifierConfig
 from training.onnx_graph import recurrent_state
+from training.vocabularies import vocabulary_of_texts
 
 TAUGHT_FILE, START = "taught.tsv", "start.pt"
 State = dict[str, Tensor]
@@ -123,8 +125,17 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
     folder.mkdir(parents=True, exist_ok=True)
     start = ClassifierStart.open(arguments.bundle)
-    dump_vocabularies({"words": start.vocabulary}, folder / VOCABULARIES)
-    torch.save({"network": start.state}, folder / START)
+    vocabulary, state = start.vocabulary, start.state
+    if config.more_words:
+        read = read_training(config, arguments.data_dir).values()
+        texts = (text.text for part in read for text in part)
+        first = vocabulary_of_texts(texts, max_words=config.max_words, min_count=config.min_count).tokens[3:]
+        vocabulary, table = with_more_words(
+            vocabulary, state["words.weight"], first=first, count=config.more_words, data_dir=arguments.data_dir
+        )
+        state = state | {"words.weight": table}
+    dump_vocabularies({"words": vocabulary}, folder / VOCABULARIES)
+    torch.save({"network": state}, folder / START)
 
     count = arguments.num_texts or (config.teacher.num_taught if config.teacher else 0)
     taught = taught_texts(count, held_out_texts(config, arguments.data_dir), arguments.data_dir)

@@ -17,6 +17,7 @@ class TeacherConfig:
 
     batch_pieces: int = 1500  # word pieces in a training step, padding included
     num_taught: int = 150_000  # texts without a label that it labels in the end
+    num_replaced: int = 0  # written texts with words replaced that it labels, too (training/classifier/replaced.py)
     fit: FitConfig
 
 
@@ -47,5 +48,7 @@ class ClassifierRun:
     max_tokens: int = 400  # of a training text; a longer one is cut
     teacher: TeacherConfig | None = None
     starts_from: str = ""  # a published version: training goes on from its weights (bundle_start.py)
+    start_share: float = 0.0  # of that version's weights in those that ship (Wortsman et al. 2022)
+    more_words: int = 0  # added to the vocabulary of that version, with vectors from GloVe's (more_words.py)
     network: ClassifierConfig = field(default_factory=ClassifierConfig)
     fit: FitConfig

@@ -16,6 +16,7 @@ from training.corpora.labelled_text import LabelledText, polarity_target, read_l
 from training.corpora.text_key import key_of
 from training.corpora.tweeteval import read_irony
 from training.corpora.vader import word_ratings
+from training.corpora.written_texts import is_written, read_written
 
 POLARITY = ("negative", "neutral", "positive")
 IRONY = "tweeteval/irony"
@@ -57,7 +58,7 @@ def read_sets(config: ClassifierRun, split: str, data_dir: Path | None) -> list[
     return [
         TextSet(name=corpus, texts=_read(config, corpus, split, labels, data_dir))
         for corpus in config.corpora
-        if not (corpus == SENTIMENT and split == "test")
+        if not ((corpus == SENTIMENT or is_written(corpus)) and split == "test")
     ]
 
 
@@ -107,6 +108,8 @@ def _read(
 ) -> list[LabelledText]:
     if corpus == IRONY:
         return read_irony(part, data_dir)
+    if is_written(corpus):
+        return read_written(corpus, part, labels, multi_label=config.multi_label)
     return read_texts(corpus, part, labels, multi_label=config.multi_label, data_dir=data_dir)
 
 

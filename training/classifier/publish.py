@@ -154,11 +154,12 @@ def calibrate_on_dev(
 ) -> tuple[float, np.ndarray]:
     """The temperature, and the threshold of each label of a multi-label task, from all dev sets together.
 
-    Where there are several corpora or sources, no source has more than ``MOST_OF_SOURCE`` texts in it.
+    Where there are several corpora or sources, no source has more than ``MOST_OF_SOURCE`` texts in it; thresholds of
+    rare labels need all.
     """
     texts = [text for part in dev for text in part.texts]
     sources = {text.source for text in texts}
-    limits = dict.fromkeys(sources, MOST_OF_SOURCE) if len(sources) > 1 else {}
+    limits = {} if len(sources) == 1 or config.multi_label else dict.fromkeys(sources, MOST_OF_SOURCE)
     chosen = at_most(texts, limits, np.random.default_rng(0))
     logits = predict_logits(network, TextEncoder(vocabulary), [text.text for text in chosen])
     if config.multi_label:

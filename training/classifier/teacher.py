@@ -16,23 +16,30 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from service.text.tokenizer import Sentence
 from training.batches import pack
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import held_out_texts, labels_of, read_sets, read_training
 from training.classifier.figures import dev_figures, measure_set
-from training.classifier.taught import taught_texts, write_taught
+from training.classifier.replaced import replaced_texts
+from training.classifier.taught import TaughtText, taught_texts, write_taught
 from training.command_line import run_parser
 from training.config import load_config
+from training.corpora.labelled_text import LabelledText
 from training.corpora.minilm import pretrained_folder
+from training.corpora.written_texts import is_written
 from training.loop import fit, pick_device, seed_everything
 from training.networks.teacher import PieceBatch, Pieces, Teacher
+from training.tagger.evaluate import open_tagger, tag_all
 
 PREDICT_PIECES = 3000  # of a batch without gradients
+POOL_TEXTS = 60_000  # plain texts whose words replace others
 
 
 def main() -> None:
     parser = run_parser(__doc__)
     parser.add_argument("--leave-out", nargs="*", default=(), help="sources of the corpora that are not learned from")
+    parser.add_argument("--tagger", type=Path, default=Path("models/en-tagger"), help="finds the words to replace")
     arguments = parser.parse_args()
     config = load_config(ClassifierRun, arguments.config)
     if config.teacher is None:
@@ -72,7 +79,23 @@ def main() -> None:
         everything = read_training(config, arguments.data_dir)
         held_out += [t.text for part in everything.values() for t in part if t.source in arguments.leave_out]
     taught = list(taught_texts(config.teacher.num_taught, held_out, arguments.data_dir))
+    if config.teacher.num_replaced:
+        written = [text for corpus, texts in sets.items() if is_written(corpus) for text in texts]
+        taught += _replaced(written, [t.text for t in taught], arguments.tagger, config.teacher.num_replaced)
     write_taught(folder / "taught.tsv", [t.text for t in taught], predict(best, pieces, [t.asked for t in taught]))
+
+
+def _replaced(written: Sequence[LabelledText], others: Sequence[str], folder: Path, count: int) -> list[TaughtText]:
+    tagger, rng = open_tagger(folder, "int8"), np.random.default_rng(2)
+    pool = [others[place] for place in rng.permutation(len(others))[:POOL_TEXTS]]
+
+    def tag(sentences: Sequence[Sentence]) -> list[list[str]]:
+        return [row.xpos for row in tag_all(tagger, sentences)]
+
+    return [
+        TaughtText(text=text, asked=text)
+        for text in replaced_texts([each.text for each in written], pool, tag, count, rng)
+    ]
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from service.text.pipeline import TextEncoder
 from service.text.vocabulary import Vocabulary
@@ -60,6 +61,8 @@ def main() -> None:
     elif config.word_vectors:
         start_from_vectors(network.words, vocabulary, arguments.data_dir)
     best = fit_classifier(network, vocabulary, config=config, labels=labels, train=train, dev=dev, folder=folder)
+    if config.start_share:
+        mix_in(torch.load(folder / START, weights_only=True)["network"], best, config.start_share)
     encoder = TextEncoder(vocabulary, cache_size=500_000)
     for name, value in score_sets(best, encoder, dev, config, labels).items():
         print(f"dev {name:40} {value:6.2f}")
@@ -103,6 +106,14 @@ def fit_classifier(
     )
     assert isinstance(best, Classifier)
     return best
+
+
+@torch.no_grad()
+def mix_in(start: Mapping[str, Tensor], network: Classifier, share: float) -> None:
+    """Move a network's weights by ``share`` of the way back to those that it started from, in place: a mean of both
+    keeps most of what each knows (Wortsman et al. 2022)."""
+    for name, weight in network.state_dict().items():
+        weight.lerp_(start[name], share)
 
 
 def first_vocabulary(config: ClassifierRun, train: Mapping[str, Sequence[LabelledText]]) -> Vocabulary:

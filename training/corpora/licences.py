@@ -111,6 +111,13 @@ TRANSLATOR_CORPORA: Mapping[str, Mapping[str, str]] = {
         "licence": "CC BY-SA 3.0 (Spanish), GPL-2+ (French, German)",
         "source": "https://freedict.org, https://dict.tu-chemnitz.de",
     },
+    "written": {
+        "name": "Sentences in four languages written for this project by a language model "
+        "(training/corpora/written/parallel)",
+        "use": "sentences and their translations",
+        "licence": "CC0 1.0",
+        "source": "this repository",
+    },
     "multi30k": {
         "name": "Multi30k, train",
         "use": "descriptions of pictures and their translations",

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from service.bundle import VOCABULARIES
+from service.bundle import SUBWORDS, VOCABULARIES
 from service.text.batch import Ids
 from service.text.vocabulary import load_vocabularies
 from training.checkpoints import history_of_training
@@ -19,6 +20,7 @@ from training.command_line import publishing_parser
 from training.config import load_config
 from training.displays import Display
 from training.language_model.batches import StreamBatch, stream_batches
+from training.language_model.bundle_start import network_of_bundle
 from training.language_model.config import LanguageModelRun
 from training.language_model.corpora import read_splits
 from training.language_model.perplexity import stream_perplexity
@@ -38,12 +40,17 @@ def main() -> None:
     folder = arguments.run_dir or Path("runs") / config.name
     seed_everything(config.fit.seed)
 
+    if config.starts_from and not (folder / SUBWORDS).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(config.starts_from) / SUBWORDS, folder / SUBWORDS)
     splits = read_splits(config.sources, arguments.data_dir)
     units = units_of_run(config, folder, [text for split in splits.values() for text in split.train])
     train = [units.encode(text) for split in splits.values() for text in split.train]
     dev = drawn([text for split in splits.values() for text in split.dev], units, config.dev_tokens)
     network = LanguageModel(vocabulary_size=units.size, config=config.network)
-    if config.word_vectors:
+    if config.starts_from:
+        network.load_state_dict(network_of_bundle(Path(config.starts_from)).state_dict())
+    elif config.word_vectors:
         start_from_vectors(network.embedding, load_vocabularies(folder / VOCABULARIES)["words"], arguments.data_dir)
     num_weights = sum(weight.numel() for weight in network.parameters())
     print(f"{len(train):,} texts, {sum(map(len, train)):,} units; {units.size:,} kinds; {num_weights:,} weights")

@@ -16,6 +16,7 @@ from training.classifier import bundle_start, train
 from training.classifier.evaluate import classify_texts, open_classifier
 from training.classifier.taught import read_taught
 from training.export import GRAPHS
+from training.networks.classifier import Classifier, ClassifierConfig
 
 
 @pytest.fixture
@@ -52,3 +53,12 @@ def test_a_graph_of_another_network_is_refused(published, tmp_path):
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(ValueError, match="not the weights of a bidirectional LSTM"):
         bundle_start.state_of_graph(tmp_path / "model.onnx")
+
+
+def test_the_weights_that_ship_may_be_a_mean_with_those_of_the_start():
+    config = ClassifierConfig(word_size=4, hidden_size=3)
+    start, network = (Classifier(num_words=5, num_labels=3, multi_label=False, config=config) for _ in range(2))
+    before = {name: weight.clone() for name, weight in network.state_dict().items()}
+    train.mix_in(start.state_dict(), network, 0.25)
+    for name, weight in network.state_dict().items():
+        torch.testing.assert_close(weight, 0.75 * before[name] + 0.25 * start.state_dict()[name])

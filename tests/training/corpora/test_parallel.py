@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from tests.training.corpora.made_up_pairs import SENTENCES, german, write_pairs
-from training.corpora.parallel import MULTI30K_TESTS, has_direction, read_multi30k, read_sets, read_tatoeba
+from training.corpora.parallel import (
+    MULTI30K_TESTS,
+    WRITTEN,
+    has_direction,
+    read_multi30k,
+    read_sets,
+    read_tatoeba,
+    read_written,
+)
 
 
 @pytest.fixture
@@ -71,3 +79,21 @@ def test_there_is_a_set_for_each_corpus_that_has_a_direction_and_for_each_test_o
 )
 def test_which_corpus_has_which_direction(corpus, direction, expected):
     assert has_direction(corpus, direction) is expected
+
+
+def test_written_sentences_are_pairs_from_and_into_english(tmp_path):
+    (tmp_path / "shop.tsv").write_text("Hello.\tHola.\tHallo.\tBonjour.\n", encoding="utf-8")
+    (there,), (back,) = (read_written(direction, folder=tmp_path) for direction in ("en-de", "fr-en"))
+    assert (there.source, there.target, there.target_language) == ("Hello.", "Hallo.", "de")
+    assert (back.source, back.target, back.target_language) == ("Bonjour.", "Hello.", "en")
+
+
+def test_written_sentences_are_for_training_alone(data_dir):
+    assert [each.name for each in read_sets((WRITTEN,), ("en-es",), "train", data_dir)] == ["written en-es"]
+    assert read_sets((WRITTEN,), ("en-es",), "dev", data_dir) == []
+
+
+def test_a_written_line_that_lacks_a_language_is_told(tmp_path):
+    (tmp_path / "shop.tsv").write_text("Hello.\tHola.\tHallo.\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"shop.tsv:1: not 4 columns"):
+        read_written("en-es", folder=tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, load_bundle
@@ -15,6 +15,7 @@ from tests.training.language_model.made_up_text import write_running_text
 from tests.training.scripts import run
 from training.export import ExportError
 from training.language_model import baselines, evaluate, publish, train
+from training.language_model.bundle_start import network_of_bundle
 from training.language_model.predict import LanguageModelBundle
 
 MODEL = """
@@ -69,6 +70,18 @@ def test_the_bundle_is_sound_and_says_what_it_is(published):
     assert manifest.metrics["word_perplexity"] > 1
     assert ("blimp_accuracy" in manifest.metrics) == (units == "subwords")
     assert len(manifest.corpora) == len(KINDS[units].split(","))
+
+
+def test_training_goes_on_from_the_weights_and_units_of_a_bundle(published, tmp_path, monkeypatch):
+    folder, _ = published
+    config = (folder / "config.toml").read_text("utf-8").replace("learning_rate = 2e-2", "learning_rate = 1e-9")
+    start = f'starts_from = "{folder / "bundle"}"\n'
+    (tmp_path / "again.toml").write_text(start + config, encoding="utf-8")
+    run(train.main, monkeypatch, tmp_path / "again.toml", "--data-dir", folder / "data", "--run-dir", tmp_path / "run")
+    assert (tmp_path / "run" / SUBWORDS).read_bytes() == (folder / "bundle" / SUBWORDS).read_bytes()
+    before = network_of_bundle(folder / "bundle").state_dict()
+    after = torch.load(tmp_path / "run" / "best.pt", weights_only=True)["network"]
+    assert all(torch.allclose(after[name], before[name], atol=1e-4) for name in before)
 
 
 def test_examples_hold_and_another_answer_is_refused(published):
