@@ -30,7 +30,7 @@ from service.api.problems import problem_event
 from service.api.schemas import DoneEvent, RefusedEvent
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.decoder import Decoder
-from service.decoding.sampling import NewTokens, Prompt, Sample, SampledToken, Samples, SamplingOptions
+from service.decoding.sampling import NewTokens, Sample, SampledToken, Samples, SamplingOptions
 from service.errors import CallerLeftError, InvalidRequestError
 from service.models.cards import Limits
 from service.models.registry import ServedModel
@@ -39,11 +39,11 @@ from service.scheduling.job import Done, Job
 
 MAX_ANSWER_TOKENS = 2**18  # of all samples of a request, alternatives included: some 9 MB of JSON
 ESTIMATED = 0.9  # of the tokens that are asked for: what a request writes at least as a rule
-ServedLanguageModel = ServedModel[LanguageModel, Prompt, Samples]
-AdmittedPrompts = AdmittedRequest[LanguageModel, EncodedPrompt, Prompt, Samples]
+ServedLanguageModel = ServedModel[LanguageModel]
+AdmittedPrompts = AdmittedRequest[LanguageModel, EncodedPrompt]
 
 
-class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt, Prompt, Samples]):
+class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt]):
     """Endpoint of language models that continue prompts: one row per prompt."""
 
     task = "generate"
@@ -85,16 +85,10 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         return model.encode_prompt(item.text, _options_of(data, model), before=before)
 
     def decode(
-        self,
-        served: ServedLanguageModel,
-        data: GenerateRequest,
-        items: Sequence[EncodedPrompt],
-        answers: Sequence[Samples],
+        self, model: LanguageModel, data: GenerateRequest, items: Sequence[EncodedPrompt], answers: Sequence[Samples]
     ) -> list[GenerateResult]:
         return [
-            GenerateResult(
-                samples=[sample_answer(each, data, served.predictor) for each in samples], truncated=item.truncated
-            )
+            GenerateResult(samples=[sample_answer(each, data, model) for each in samples], truncated=item.truncated)
             for item, samples in zip(items, answers, strict=True)
         ]
 

@@ -22,15 +22,13 @@ from service.api.tag_formats import (
 )
 from service.api.validation import InputItem, read_texts, read_tokens
 from service.models.cards import Limits, ModelName
-from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
-from service.text.batch import Ids
 from service.text.tokenizer import Sentence, join_words, split_sentences
 
 _encoder = msgspec.json.Encoder()
 
 
-class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
+class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem]):
     """Endpoint of taggers: one row per sentence."""
 
     task = "tag"
@@ -56,18 +54,10 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         return TaggedItem.of(text, list(map(model.encode, kept)), truncated=kept != sentences)
 
     def decode(
-        self,
-        served: ServedModel[Tagger, Ids, TaggedRow],
-        data: TagRequest,
-        items: Sequence[TaggedItem],
-        answers: Sequence[TaggedRow],
+        self, model: Tagger, data: TagRequest, items: Sequence[TaggedItem], answers: Sequence[TaggedRow]
     ) -> list[TagResult] | list[SpacyDoc]:
-        options = TagOptions(
-            pos="pos" in data.tasks,
-            ner="ner" in data.tasks,
-            unit=data.offset_unit,
-            truncated=data.truncate,
-        )
+        pos, ner = "pos" in data.tasks, "ner" in data.tasks
+        options = TagOptions(pos=pos, ner=ner, unit=data.offset_unit, truncated=data.truncate)
         results = tag_results(items, answers, options)
         if data.format == "spacy":
             return [spacy_doc(item.text, result, pos=options.pos) for item, result in zip(items, results, strict=True)]

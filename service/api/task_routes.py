@@ -20,7 +20,7 @@ from service.api.problems import write_failure
 from service.api.sending import CLOSE_CONNECTION, with_headers
 from service.lifecycle import Lifecycle
 
-AnyEndpoint = TaskEndpoint[Any, Any, Any, Any, Any]
+AnyEndpoint = TaskEndpoint[Any, Any, Any]
 
 
 class TaskRoutes:

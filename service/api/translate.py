@@ -13,7 +13,7 @@ from service.api.schemas import TranslateRequest, TranslateResponse, TranslateRe
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
 from service.api.translations import TranslatedItem, answered, better, degraded, to_search_again, translate_results
 from service.api.validation import InputItem, check_at_most, read_texts
-from service.decoding.search import Hypotheses, Search
+from service.decoding.search import Hypotheses
 from service.errors import CapacityError, InvalidRequestError, ModelFailedError
 from service.models.cards import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions, match_language
@@ -24,7 +24,7 @@ from service.text.markup.documents import cut_format
 MAX_WEIGHTS = 2**19  # of attention in all sentences of a request: some 4 MB of JSON
 
 
-class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedItem, Search, Hypotheses]):
+class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedItem]):
     """Endpoint of translators: one row per sentence that has words."""
 
     task = "translate"
@@ -85,13 +85,9 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
         return replace(admitted, items=items), done
 
     def decode(
-        self,
-        served: ServedTranslator,
-        data: TranslateRequest,
-        items: Sequence[TranslatedItem],
-        answers: Sequence[Hypotheses],
+        self, model: Translator, data: TranslateRequest, items: Sequence[TranslatedItem], answers: Sequence[Hypotheses]
     ) -> list[TranslateResult]:
-        return translate_results(items, served.predictor)
+        return translate_results(items, model)
 
     def refuse(self, refusal: Refusal, data: TranslateRequest) -> TranslateResult:
         return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)

@@ -18,15 +18,15 @@ from service.api.schemas import DoneEvent, RefusedEvent
 from service.api.side_thread import SideThread
 from service.api.translations import TranslatedItem, sentence_event
 from service.decoding.decoder import Decoder
-from service.decoding.search import Hypotheses, Search
+from service.decoding.search import Hypotheses
 from service.errors import CallerLeftError, CapacityError
 from service.models.registry import ServedModel
 from service.predictors.translation import EncodedSentence
 from service.predictors.translator import Translator
 from service.scheduling.job import Done, Job
 
-ServedTranslator = ServedModel[Translator, Search, Hypotheses]
-AdmittedTexts = AdmittedRequest[Translator, TranslatedItem, Search, Hypotheses]
+ServedTranslator = ServedModel[Translator]
+AdmittedTexts = AdmittedRequest[Translator, TranslatedItem]
 EFFORT = 4  # of cutting, encoding or restoring a character, beside tagging it
 
 Given = ParamSpec("Given")

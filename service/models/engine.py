@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from service.decoding.beam_search import BeamSearch
@@ -34,12 +35,13 @@ from service.models.loading import (
     reload_models,
     set_model_metrics,
 )
-from service.models.registry import ModelRegistry, Scheduler, ServedModel
+from service.models.registry import AnyModel, ModelRegistry, ServedModel
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import Bounds, RowPredictor
 from service.predictors.translator import Translator
 from service.runtime.resources import available_cores, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
+from service.scheduling.scheduler import BaseScheduler
 from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 
@@ -210,7 +212,7 @@ class Engine:
         with contextlib.suppress(RuntimeError):
             self.side_executor.submit(release_free_memory)
 
-    def _served(self, loaded: LoadedModel, before: ServedModel[Any, Any, Any] | None) -> ServedModel[Any, Any, Any]:
+    def _served(self, loaded: LoadedModel, before: AnyModel | None) -> AnyModel:
         """Make the served model; one that was served before keeps its schedulers."""
         predictor = loaded.predictor
         if before is not None:
@@ -221,32 +223,22 @@ class Engine:
             scorer = ServedModel(card=loaded.card, predictor=predictor, scheduler=self._batcher(predictor))
         return ServedModel(card=loaded.card, predictor=predictor, scheduler=self._schedule(predictor), scorer=scorer)
 
-    def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
+    def _schedule(self, predictor: AnyPredictor) -> BaseScheduler[Any]:
         """Make a predictor's scheduler: a decoder for translators and language models, a batcher for all others."""
         max_rows = self.settings.max_decoder_rows
+        new_strategy: Callable[[], DecodeStrategy[PendingSentence]]
         if isinstance(predictor, Translator):
-            return self._decoder(predictor, lambda: BeamSearch(predictor.graphs, max_rows=max_rows))
-        if isinstance(predictor, LanguageModel):
-            return self._decoder(predictor, lambda: Sampler(predictor.graphs, max_rows=max_rows))
-        return self._batcher(predictor)
+            new_strategy = partial(BeamSearch, predictor.graphs, max_rows=max_rows)
+        elif isinstance(predictor, LanguageModel):
+            new_strategy = partial(Sampler, predictor.graphs, max_rows=max_rows)
+        else:
+            return self._batcher(predictor)
+        queued = self.settings.max_queued_cells
+        return Decoder(new_strategy, thread_pool=self.thread_pool, max_queued_cells=queued, metrics=self.metrics)
 
-    def _decoder(
-        self, predictor: AnyPredictor, new_strategy: Callable[[], DecodeStrategy[PendingSentence]]
-    ) -> Scheduler[Any, Any]:
-        return Decoder(
-            new_strategy,
-            thread_pool=self.thread_pool,
-            max_queued_cells=self.settings.max_queued_cells,
-            metrics=self.metrics,
-        )
-
-    def _batcher(self, predictor: RowPredictor[Any, Any]) -> Scheduler[Any, Any]:
-        return Batcher(
-            predictor.run,
-            thread_pool=self.thread_pool,
-            max_queued_cells=self.settings.max_queued_cells,
-            metrics=self.metrics,
-        )
+    def _batcher(self, predictor: RowPredictor[Any, Any]) -> BaseScheduler[Any]:
+        queued = self.settings.max_queued_cells
+        return Batcher(predictor.run, thread_pool=self.thread_pool, max_queued_cells=queued, metrics=self.metrics)
 
 
 def create_engine(
