@@ -34,7 +34,7 @@ from service.api.translate import TranslateEndpoint
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.models.cards import request_limits
-from service.models.engine import Engine, create_engine
+from service.models.engine import Engine
 from service.models.loading import LoadedModel, OpenSession
 from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
@@ -82,7 +82,13 @@ def create_app(
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
     access = AccessPolicy.of(settings)
-    engine = create_engine(settings, open_session, preloaded, worker_metrics or Metrics(), access.reread_keys)
+    engine = Engine(
+        settings,
+        open_session,
+        preloaded=preloaded,
+        metrics=worker_metrics or Metrics(),
+        reread_keys=access.reread_keys,
+    )
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer, lifecycle=engine.lifecycle)
     checks = access if access.is_needed else None

@@ -108,11 +108,11 @@ class Decoder(BaseScheduler[Any]):
 
     def _register(self) -> None:
         super()._register()
-        self._metrics.watch_decoder(self)
+        self._metrics.decoders.append(self)
 
     def _unregister(self) -> None:
         super()._unregister()
-        self._metrics.unwatch_decoder(self)
+        self._metrics.decoders.remove(self)
 
     def _work(self, source: DecodeSource, workers: Sequence[DecodeWorker], loop: asyncio.AbstractEventLoop) -> None:
         """Run one worker's turn, on a worker thread."""

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -52,22 +52,33 @@ RereadKeys = Callable[[], Callable[[], None]]  # reads the key file, and returns
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Engine:
     """The served models and the threads that run them, from loading to the last answer."""
 
-    settings: Settings
-    open_session: OpenSession
-    metrics: Metrics
-    lifecycle: Lifecycle
-    reread_keys: RereadKeys
-    registry: ModelRegistry
-    num_threads: int
-    runs: ThreadPoolExecutor  # runs the models
-    thread_pool: ThreadPool  # shared by all models
-    side_executor: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
-    reloading: asyncio.Lock
-    preloaded: list[LoadedModel]  # until they are served
+    def __init__(
+        self,
+        settings: Settings,
+        open_session: OpenSession,
+        *,
+        preloaded: Sequence[LoadedModel],
+        metrics: Metrics,
+        reread_keys: RereadKeys,
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.lifecycle = lifecycle = Lifecycle()
+        self.registry = ModelRegistry(lifecycle)
+        self.num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
+        self.runs = ThreadPoolExecutor(self.num_threads, thread_name_prefix="run")  # runs the models
+        self.thread_pool = ThreadPool(self.runs, num_threads=self.num_threads, max_cells=settings.max_batch_cells)
+        # For the first loading, and requests too long for the event loop.
+        self.side_executor = ThreadPoolExecutor(1, thread_name_prefix="side")
+        self._bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
+        self._open_session = open_session
+        self._reread_keys = reread_keys
+        self._reloading = asyncio.Lock()
+        self._preloaded = list(preloaded)  # until they are served
+        metrics.num_in_flight = lambda: lifecycle.in_flight
 
     @contextlib.asynccontextmanager
     async def running(self, _: object) -> AsyncIterator[None]:
@@ -80,7 +91,7 @@ class Engine:
             self.lifecycle.close()
             showing.cancel()
             await loading
-            async with self.reloading:  # one that is under way ends without having changed anything
+            async with self._reloading:  # one that is under way ends without having changed anything
                 self.runs.shutdown()
             self.side_executor.shutdown()
 
@@ -98,7 +109,7 @@ class Engine:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # without a handler it would end the process
-            async with self.reloading:  # one that is under way ends first
+            async with self._reloading:  # one that is under way ends first
                 reloading.cancel()
             await asyncio.wait([reloading])
 
@@ -132,23 +143,23 @@ class Engine:
 
     def _take_preloaded(self) -> list[LoadedModel]:
         """Take the preloaded models out of their list: a model that is held twice would be freed by no reload."""
-        preloaded = list(self.preloaded)
-        self.preloaded.clear()
+        preloaded = list(self._preloaded)
+        self._preloaded.clear()
         return preloaded
 
     async def _load_first(self) -> list[LoadedModel]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.side_executor, load_models, self.settings, self.open_session)
+        return await loop.run_in_executor(self.side_executor, load_models, self.settings, self._open_session)
 
     async def _warm_up(self, loaded: Sequence[LoadedModel]) -> None:
         """Run the largest batches on every thread at once, so that memory has reached its bound before the service is
         ready."""
-        loop, settings = asyncio.get_running_loop(), self.settings
-        bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
+        loop = asyncio.get_running_loop()
         for each in loaded:
             if self.lifecycle.is_ending:
                 return  # asked to stop meanwhile: it will never open
-            runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_threads)]
+            warm_up = partial(each.predictor.warm_up, self._bounds)
+            runs = [loop.run_in_executor(self.runs, warm_up) for _ in range(self.num_threads)]
             self.metrics.longest_run_seconds.labels(each.full_name).set(max(await asyncio.gather(*runs)))
 
     async def reload(self) -> ReloadResponse:
@@ -158,10 +169,10 @@ class Engine:
         way. Raises ReloadFailedError if anything of the folder or the file is not sound: then nothing is changed.
         """
         await self.lifecycle.decided()
-        async with self.reloading:
+        async with self._reloading:
             began_at = time.monotonic()
             try:
-                adopt_keys = self.reread_keys()
+                adopt_keys = self._reread_keys()
                 reloaded = await self._load_again()
                 self._check_open()
             except Exception as error:
@@ -180,12 +191,11 @@ class Engine:
         current = [LoadedModel(card=each.card, predictor=each.predictor) for each in self.registry.models]
         thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
         try:
-            reloaded = await loop.run_in_executor(thread, reload_models, self.settings, self.open_session, current)
+            reloaded = await loop.run_in_executor(thread, reload_models, self.settings, self._open_session, current)
         finally:
             thread.shutdown(wait=False)
-        bounds = Bounds(cells=self.settings.max_batch_cells, decoder_rows=self.settings.max_decoder_rows)
         for each in reloaded.fresh:
-            seconds = await loop.run_in_executor(self.runs, each.predictor.warm_up, bounds)
+            seconds = await loop.run_in_executor(self.runs, each.predictor.warm_up, self._bounds)
             self.metrics.longest_run_seconds.labels(each.full_name).set(seconds)
         return reloaded
 
@@ -239,31 +249,3 @@ class Engine:
     def _batcher(self, predictor: RowPredictor[Any, Any]) -> BaseScheduler[Any]:
         queued = self.settings.max_queued_cells
         return Batcher(predictor.run, thread_pool=self.thread_pool, max_queued_cells=queued, metrics=self.metrics)
-
-
-def create_engine(
-    settings: Settings,
-    open_session: OpenSession,
-    preloaded: Sequence[LoadedModel],
-    metrics: Metrics,
-    reread_keys: RereadKeys,
-) -> Engine:
-    """Make an engine that has loaded nothing yet, and its threads."""
-    lifecycle = Lifecycle()
-    metrics.num_in_flight = lambda: lifecycle.in_flight
-    num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
-    runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run")
-    return Engine(
-        settings=settings,
-        open_session=open_session,
-        metrics=metrics,
-        lifecycle=lifecycle,
-        reread_keys=reread_keys,
-        registry=ModelRegistry(lifecycle),
-        num_threads=num_threads,
-        runs=runs,
-        thread_pool=ThreadPool(runs, num_threads=num_threads, max_cells=settings.max_batch_cells),
-        side_executor=ThreadPoolExecutor(1, thread_name_prefix="side"),
-        reloading=asyncio.Lock(),
-        preloaded=list(preloaded),
-    )

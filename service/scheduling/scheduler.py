@@ -163,7 +163,7 @@ class BaseScheduler(ABC, Generic[Answer]):
         for source in self._sources:
             source.work = self._work
             self._thread_pool.add(source)
-        self._metrics.watch(self)
+        self._metrics.queues.append(self)
 
     def _unregister_if_done(self) -> None:
         if self._is_closed and self._is_registered and not self._num_open:
@@ -176,7 +176,7 @@ class BaseScheduler(ABC, Generic[Answer]):
         for source in self._sources:
             self._thread_pool.remove(source)
             source.work = no_run
-        self._metrics.unwatch(self)
+        self._metrics.queues.remove(self)
 
 
 def retry_seconds(excess: float) -> int:
