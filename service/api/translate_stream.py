@@ -148,9 +148,9 @@ class SentenceStream:
         pending.answers[ended.search] = ended.hypotheses
         answers = [each for each in pending.answers if each is not None]
         if len(answers) == len(pending.answers):
-            source = await self._on_side_thread(pending, translator.answered, pending.source, answers)
+            source = await self._on_side_thread(pending, translator.sentence_decoder.answered, pending.source, answers)
             if pending.first is not None:
-                source = await self._on_side_thread(pending, translator.better, pending.first, source)
+                source = await self._on_side_thread(pending, translator.sentence_decoder.better, pending.first, source)
             elif (second := await self._on_side_thread(pending, translator.halved, source)) is not None:
                 if not self._is_searched_again(pending, source, second):
                     yield await self._degraded(pending, source)

@@ -95,7 +95,10 @@ def answered(
     return [
         replace(
             item,
-            sources=[translator.answered(each, list(islice(remaining, len(each.searches)))) for each in item.sources],
+            sources=[
+                translator.sentence_decoder.answered(each, list(islice(remaining, len(each.searches))))
+                for each in item.sources
+            ],
         )
         for item in items
     ]
@@ -111,7 +114,12 @@ def better(
 ) -> list[TranslatedItem]:
     """Return the items with the better one of two answers to each sentence."""
     return [
-        replace(one, sources=[translator.better(*sources) for sources in zip(one.sources, other.sources, strict=True)])
+        replace(
+            one,
+            sources=[
+                translator.sentence_decoder.better(*sources) for sources in zip(one.sources, other.sources, strict=True)
+            ],
+        )
         for one, other in zip(first, second, strict=True)
     ]
 
