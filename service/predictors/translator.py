@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from math import ceil
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.beam_search import MAX_ENCODED_CELLS, search_all
-from service.decoding.search import StepInputs
+from service.decoding.search import Hypotheses, StepInputs
 from service.decoding.worker import TURN_SECONDS
 from service.errors import BundleError, InvalidRequestError
 from service.predictors.confidence import ConfidenceModel
@@ -120,16 +120,31 @@ class Translator:
 
     def answer_all(self, sources: Sequence[EncodedSentence]) -> list[EncodedSentence]:
         """Answer the sources as the service does it: those whose translation has faults are searched twice."""
-        found = self._search(sources)
-        halved = {place: again for place, each in enumerate(found) if (again := self.halved(each)) is not None}
-        for place, second in zip(halved, self._search(list(halved.values())), strict=True):
-            found[place] = self.sentence_decoder.better(found[place], second)
-        return found
+        found = self.answered_all(sources, self._search(sources))
+        halved = self.halved_all(found)
+        return self.better_all(found, halved, self._search(halved.values()))
 
-    def _search(self, sources: Sequence[EncodedSentence]) -> list[EncodedSentence]:
-        """Return the sources with their answers."""
-        answers = iter(search_all(self.graphs, [search for each in sources for search in each.searches]))
-        return [self.sentence_decoder.answered(each, list(islice(answers, len(each.searches)))) for each in sources]
+    def answered_all(self, sources: Iterable[EncodedSentence], answers: Iterable[Hypotheses]) -> list[EncodedSentence]:
+        """Return the sentences with their answers; ``answers`` are those of all their searches, in order."""
+        remaining = iter(answers)
+        return [self.sentence_decoder.answered(each, list(islice(remaining, len(each.searches)))) for each in sources]
+
+    def halved_all(self, found: Sequence[EncodedSentence]) -> dict[int, EncodedSentence]:
+        """Return by place the answered sentences that are to be searched again, in smaller parts."""
+        return {place: again for place, each in enumerate(found) if (again := self.halved(each)) is not None}
+
+    def better_all(
+        self, found: Sequence[EncodedSentence], halved: Mapping[int, EncodedSentence], answers: Iterable[Hypotheses]
+    ) -> list[EncodedSentence]:
+        """Return the sentences, of those that were searched again the better answer; ``answers`` are those of the
+        second searches, in order."""
+        best = list(found)
+        for place, second in zip(halved, self.answered_all(halved.values(), answers), strict=True):
+            best[place] = self.sentence_decoder.better(found[place], second)
+        return best
+
+    def _search(self, sources: Iterable[EncodedSentence]) -> list[Hypotheses]:
+        return search_all(self.graphs, [search for each in sources for search in each.searches])
 
     def answer(self, examples: Sequence[TranslateExample]) -> list[Translation]:
         """Answer examples together. Raises InvalidRequestError."""
