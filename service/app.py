@@ -20,8 +20,7 @@ from service.api.context import RequestLog
 from service.api.endpoint import Services, task_route
 from service.api.generate import GenerateEndpoint
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
-from service.api.load import LoadLimits
-from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
+from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes

@@ -3,15 +3,19 @@ unit that was asked for."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Self
 
+import msgspec
 from litestar.response.streaming import ASGIStreamingResponse
 from msgspec import UNSET
 
-from service.api.schemas import ClassifyResult, EntityAnswer, SentenceAnswer, TagResult, TokenAnswer
+from service.api.context import RequestContext
+from service.api.endpoint import Refusal
+from service.api.problems import write_failure
+from service.api.schemas import ClassifyResult, EntityAnswer, RefusedEvent, SentenceAnswer, TagResult, TokenAnswer
 from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
 from service.text.batch import Ids
@@ -27,6 +31,23 @@ PARTS = 1_000_000  # scores of classes and weights of attention are given in mil
 def event_stream(events: AsyncIterator[bytes]) -> ASGIStreamingResponse:
     """Return the answer that sends these events one by one, through proxies too."""
     return ASGIStreamingResponse(iterator=events, media_type=EVENT_STREAM, headers={"x-accel-buffering": "no"})
+
+
+def event(name: str, data: msgspec.Struct) -> bytes:
+    """Return an event of a stream."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
+
+
+def error_event(error: Exception, context: RequestContext) -> bytes:
+    """Return the event that ends a stream which has begun: its status is sent, so that all that can be done is to say
+    it. Any error but a ServiceError is a bug."""
+    return b"event: error\ndata: %b\n\n" % write_failure(error, context).body
+
+
+def refused_events(refused: Mapping[int, Refusal]) -> Iterator[bytes]:
+    """Yield the events of a request's items that have no answer, by place."""
+    for place, refusal in refused.items():
+        yield event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

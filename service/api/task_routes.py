@@ -12,12 +12,11 @@ from litestar.types import HTTPScope, Send
 
 from service.api.access import AccessPolicy
 from service.api.body import BodyReader
-from service.api.browsers import ANSWER_HEADERS
+from service.api.browsers import ANSWER_HEADERS, CLOSE_CONNECTION, with_headers
 from service.api.compression import GZIP, MIN_BYTES, VARY, compress_aside, takes_gzip
 from service.api.context import RequestContext
 from service.api.endpoint import TaskEndpoint, WholeAnswer
 from service.api.problems import write_failure
-from service.api.sending import CLOSE_CONNECTION, with_headers
 from service.lifecycle import Lifecycle
 
 AnyEndpoint = TaskEndpoint[Any, Any, Any]
