@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyBudget, BodyReader, requests_by
+from service.api.body import BodyBudget, BodyReader
 from service.api.browsers import AllowedHosts, cross_origin
 from service.api.classify import ClassifyEndpoint
 from service.api.compression import CompressionMiddleware
@@ -40,6 +40,13 @@ from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
 from service.telemetry import Tracer, choose_tracer
 
+ENDPOINTS: Sequence[type[AnyEndpoint]] = (
+    TagEndpoint,
+    ClassifyEndpoint,
+    TranslateEndpoint,
+    GenerateEndpoint,
+    ScoreEndpoint,
+)
 ROW_PATHS = frozenset({"/tag", "/classify"})  # whose requests wait in the queues of rows
 
 
@@ -93,9 +100,9 @@ def create_app(
     checks = access if access.is_needed else None
     limits = request_limits(settings)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
-    reader = body_reader(engine, bodies)
-    endpoints = task_endpoints(engine, access)
-    tasks = [*map(task_route, endpoints), libretranslate_route(LibreTranslateEndpoint(endpoints[0].services), reader)]
+    services = services_of(engine, bodies, checks)
+    endpoints = [each(services) for each in ENDPOINTS]
+    tasks = [*map(task_route, endpoints), libretranslate_route(LibreTranslateEndpoint(services))]
     app = Litestar(
         route_handlers=[
             *tasks,
@@ -108,13 +115,12 @@ def create_app(
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
         before_request=checks,
         cors_config=cross_origin(settings.cors_origins),
-        request_class=requests_by(reader),
         request_max_body_size=settings.max_body_bytes,
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
     straight = TaskRoutes(
-        endpoints, reader=reader, access=checks, lifecycle=engine.lifecycle, allows_origins=bool(settings.cors_origins)
+        endpoints, access=checks, lifecycle=engine.lifecycle, allows_origins=bool(settings.cors_origins)
     )
     middleware = ContextMiddleware(
         CompressionMiddleware(app),
@@ -127,18 +133,6 @@ def create_app(
     )
     requests = behind_proxies(middleware, settings)
     return App(litestar=app, requests=requests, engine=engine, request_log=request_log)
-
-
-def body_reader(engine: Engine, budget: BodyBudget) -> BodyReader:
-    """Make the reader of request bodies."""
-    settings = engine.settings
-    return BodyReader(
-        timeout_seconds=settings.body_timeout_seconds,
-        max_bytes=settings.max_body_bytes,
-        max_values=request_limits(settings).max_values,
-        budget=budget,
-        executor=engine.side_executor,
-    )
 
 
 def create_admin_app(app: App, reload_models: Reload) -> App:
@@ -179,23 +173,24 @@ def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
     return cast("ASGIApp", wrapped)
 
 
-def task_endpoints(engine: Engine, access: AccessPolicy) -> list[AnyEndpoint]:
-    """Make the endpoints that models answer."""
+def services_of(engine: Engine, bodies: BodyBudget, access: AccessPolicy | None) -> Services:
+    """Make what the endpoints share; ``access`` is None where everybody may send as much as they like."""
     settings = engine.settings
-    services = Services(
+    limits = request_limits(settings)
+    return Services(
         registry=engine.registry,
-        limits=request_limits(settings),
+        reader=BodyReader(
+            timeout_seconds=settings.body_timeout_seconds,
+            max_bytes=settings.max_body_bytes,
+            max_values=limits.max_values,
+            budget=bodies,
+            executor=engine.side_executor,
+        ),
+        limits=limits,
         side_thread=SideThread(engine.side_executor),
         default_timeout_ms=settings.default_timeout_ms,
-        access=access if access.is_needed else None,
+        access=access,
     )
-    return [
-        TagEndpoint(services),
-        ClassifyEndpoint(services),
-        TranslateEndpoint(services),
-        GenerateEndpoint(services),
-        ScoreEndpoint(services),
-    ]
 
 
 def load_limits_of(engine: Engine, tasks: Sequence[HTTPRouteHandler], *, needs_key: bool) -> LoadLimits:

@@ -9,15 +9,14 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
-from litestar import Request
 from msgspec import inspect
 
 from service.api.body_errors import STRING, explain
 from service.api.compression import content_size, decompress
-from service.api.context import RequestContext, context_of
+from service.api.context import RequestContext
 from service.api.side_thread import MemoryReturn
 from service.errors import (
     BodyTimeoutError,
@@ -94,13 +93,10 @@ class BodyReader:
             body = await self.receive(context)
             if len(body) <= LARGE:
                 return decode(body, form, self.max_values)
-            return await self.decode(context, body, form, self.decode_json)
-        is_gzip(headers)  # for its errors
-        return await self.decode(context, await self.receive(context), form, self.decode_json)
-
-    def decode_json(self, body: bytes, form: Any) -> Any:
-        """Decode JSON into a type. Raises what the function ``decode`` does."""
-        return decode(body, form, self.max_values)
+        else:
+            is_gzip(headers)  # for its errors
+            body = await self.receive(context)
+        return await self.decode(context, body, form, partial(decode, max_values=self.max_values))
 
     async def decode(self, context: RequestContext, body: bytes, form: Any, decode_body: Decode) -> Any:
         """Decode a body that was received, a large one beside the event loop. Raises UnsupportedEncodingError,
@@ -141,36 +137,6 @@ class BodyReader:
         if not context.request_bytes:
             raise MalformedRequestError("the body is empty")
         return b"".join(chunks)
-
-
-class JsonRequest(Request[Any, Any, Any]):
-    """Litestar's request, whose ``json`` is already of the type that the endpoint's ``data`` asks for."""
-
-    reader: ClassVar[BodyReader]
-
-    async def body(self) -> bytes:
-        """Return the body, which Litestar asks for twice. Raises what ``BodyReader.receive`` does."""
-        context = context_of(self)
-        if context.body is None:
-            context.body = await self.reader.receive(context)
-        return context.body
-
-    async def json(self) -> Any:
-        """Decode the body. Raises what ``check_media_type`` and ``BodyReader.decode`` do."""
-        field, decode_body = self.route_handler.parsed_data_field, self.decoder()
-        return await self.reader.decode(
-            context_of(self), await self.body(), field.annotation if field else Any, decode_body
-        )
-
-    def decoder(self) -> Decode:
-        """Return the function that decodes a body of this media type. Raises UnsupportedMediaTypeError."""
-        check_media_type(context_of(self).headers)
-        return self.reader.decode_json
-
-
-def requests_by(reader: BodyReader, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
-    """Make a request class of this kind whose bodies this reader reads."""
-    return type(kind.__name__, (kind,), {"__slots__": (), "reader": reader})
 
 
 def decode(body: bytes, form: Any, max_values: int) -> Any:

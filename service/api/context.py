@@ -96,7 +96,6 @@ class RequestContext:
     items: int = 0
     tokens: int = 0
     more_headers: Sequence[tuple[bytes, bytes]] = ()
-    body: bytes | None = None  # where Litestar reads it
     request_bytes: int = 0  # of the body, as far as it was read
     held_bytes: int = 0  # of the body as it came and as it was decompressed, that the budget of bodies counts
     answer_bytes: int = 0  # as far as they were sent

@@ -12,11 +12,11 @@ import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.access import AccessPolicy
+from service.api.body import BodyReader
 from service.api.context import (
     PRIORITY,
     TIMEOUT,
@@ -83,6 +83,7 @@ class Services:
     """Services that every endpoint uses to answer requests."""
 
     registry: ModelRegistry
+    reader: BodyReader
     limits: Limits
     side_thread: SideThread
     default_timeout_ms: int
@@ -188,6 +189,10 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         length = sum([item.length for item in items])
         return max(1, int(self.cost_factor(data) * length / CHARACTERS_PER_TOKEN))
 
+    async def read_body(self, context: RequestContext) -> Data:
+        """Read a request's body. Raises what ``BodyReader.read_json`` does."""
+        return cast("Data", await self.services.reader.read_json(context, self.request))
+
     async def answer(self, data: Data, context: RequestContext) -> TaskAnswer:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
         admitted, done = await self.run(await self.admit(data, context), context)
@@ -283,8 +288,9 @@ def task_route(
 ) -> HTTPRouteHandler:
     """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
 
-    async def handle(data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
-        answer = await endpoint.answer(data, context_of(request))
+    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+        context = context_of(request)
+        answer = await endpoint.answer(await endpoint.read_body(context), context)
         return (
             ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])
             if isinstance(answer, tuple)
@@ -292,7 +298,6 @@ def task_route(
         )
 
     handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
-    handle.__annotations__["data"] = cast("Any", JSONBody)[endpoint.request]
     ok = ResponseSpec(endpoint.response, description=endpoint.answer_description, generate_examples=False)
     make = post(endpoint.path, status_code=200, summary=endpoint.summary, responses={200: ok, **problems}, **more)
     return make(handle)

@@ -19,7 +19,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.access import KEY_IN_BODY, OPEN
-from service.api.body import BodyReader, Decode, JsonRequest, fields_of, requests_by
+from service.api.body import check_media_type, fields_of
 from service.api.body_errors import explain
 from service.api.context import RequestContext
 from service.api.endpoint import TaskAnswer, WholeAnswer, task_route
@@ -106,6 +106,17 @@ class LibreTranslateEndpoint(TranslateEndpoint):
     response = LibreTranslateAnswer
     answer_description = "The translations"
 
+    async def read_body(self, context: RequestContext) -> Any:
+        """Read a body that is JSON or a form."""
+        reader = self.services.reader
+        if context.headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == FORM.encode():
+            return await reader.decode(context, await reader.receive(context), self.request, decode_form)
+        try:
+            check_media_type(context.headers)
+        except UnsupportedMediaTypeError as error:
+            raise UnsupportedMediaTypeError(f"send application/json or {FORM} in UTF-8") from error
+        return await super().read_body(context)
+
     async def answer(self, data: Any, context: RequestContext) -> TaskAnswer:
         """Answer a LibreTranslateRequest."""
         if (access := self.services.access) is not None:
@@ -161,13 +172,12 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         return WholeAnswer(answer, "application/json")
 
 
-def libretranslate_route(endpoint: LibreTranslateEndpoint, reader: BodyReader) -> HTTPRouteHandler:
+def libretranslate_route(endpoint: LibreTranslateEndpoint) -> HTTPRouteHandler:
     """Make the route that translates."""
     return task_route(
         endpoint,
         problems=libretranslate_problems(),
         opt=KEY_IN_BODY,
-        request_class=requests_by(reader, FormRequest),
         operation_id="CompatLibretranslateTranslateLibretranslate",
     )
 
@@ -211,18 +221,6 @@ def pairs_of(registry: ModelRegistry) -> list[LanguagePair]:
 def _alternatives(result: TranslateResult) -> list[str]:
     """Return the further translations of a text; a text of several sentences has none."""
     return [] if result.hypotheses is UNSET else [each.translation for each in result.hypotheses[1:]]
-
-
-class FormRequest(JsonRequest):
-    """Request whose body is JSON or a form."""
-
-    def decoder(self) -> Decode:
-        if self.content_type[0] == FORM:
-            return decode_form
-        try:
-            return super().decoder()
-        except UnsupportedMediaTypeError as error:
-            raise UnsupportedMediaTypeError(f"send application/json or {FORM} in UTF-8") from error
 
 
 def decode_form(body: bytes, form: Any) -> Any:

@@ -220,10 +220,12 @@ def _complete_operation(path: str, operation: Json, *, has_content: bool) -> Non
     named = ["RequestId", "RequestTimeout", "Priority"] if is_task else ["RequestId"]
     operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in named)
     if is_task:
-        content = operation["requestBody"]["content"]["application/json"]
-        content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
-    if path == LIBRETRANSLATE_PATH:
-        operation["requestBody"]["content"][FORM] = {"schema": content["schema"]}
+        schema = {"$ref": REF.format(name=TASKS[path].__name__)}
+        examples = {name: {"value": value} for name, value in EXAMPLES[path].items()}
+        content: Json = {"application/json": {"schema": schema, "examples": examples}}
+        if path == LIBRETRANSLATE_PATH:
+            content[FORM] = {"schema": schema}
+        operation["requestBody"] = {"content": content, "required": True}
     for media_type, schema in OTHER_ANSWERS.get(path, {}).items():
         operation["responses"]["200"]["content"][media_type] = {"schema": schema}
     if path in STREAMS:

@@ -11,7 +11,6 @@ from typing import Any
 from litestar.types import HTTPScope, Send
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyReader
 from service.api.browsers import ANSWER_HEADERS, CLOSE_CONNECTION, with_headers
 from service.api.compression import GZIP, MIN_BYTES, VARY, compress_aside, takes_gzip
 from service.api.context import RequestContext
@@ -33,13 +32,11 @@ class TaskRoutes:
         self,
         endpoints: Iterable[AnyEndpoint],
         *,
-        reader: BodyReader,
         access: AccessPolicy | None,
         lifecycle: Lifecycle,
         allows_origins: bool,
     ) -> None:
         self._endpoints = {each.path: each for each in endpoints}
-        self._reader = reader
         self._access = access
         self._lifecycle = lifecycle
         self._allows_origins = allows_origins
@@ -55,7 +52,7 @@ class TaskRoutes:
         try:
             if self._access is not None:
                 self._access.check(context, "POST")
-            data = await self._reader.read_json(context, endpoint.request)
+            data = await endpoint.read_body(context)
             answer = await endpoint.answer(data, context)
         except Exception as error:
             status, media_type, body, more_headers = write_failure(error, context, route)

@@ -33,11 +33,6 @@ class TextScoring:
     truncated: bool = False  # whether it is the beginning only
 
     @property
-    def rows(self) -> tuple[Ids]:
-        """The one row."""
-        return (self.ids,)
-
-    @property
     def num_tokens(self) -> int:
         return len(self.starts)
 
