@@ -15,11 +15,19 @@ from msgspec import UNSET
 from service.api.context import RequestContext
 from service.api.endpoint import Refusal
 from service.api.problems import write_failure
-from service.api.schemas import ClassifyResult, EntityAnswer, RefusedEvent, SentenceAnswer, TagResult, TokenAnswer
+from service.api.schemas import (
+    ClassifyResult,
+    EntityAnswer,
+    RefusedEvent,
+    SentenceAnswer,
+    TagRequest,
+    TagResult,
+    TokenAnswer,
+)
 from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
 from service.text.batch import Ids
-from service.text.offsets import OffsetUnit, offset_table
+from service.text.offsets import offset_table
 from service.text.pipeline import Encoding
 from service.text.tokenizer import Sentence
 
@@ -50,16 +58,6 @@ def refused_events(refused: Mapping[int, Refusal]) -> Iterator[bytes]:
         yield event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagOptions:
-    """The parts of a tagged row that the caller asked for, and the unit in which offsets are counted."""
-
-    pos: bool
-    ner: bool
-    unit: OffsetUnit
-    truncated: bool = False  # whether to say if an item was cut
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TaggedItem:
     """A text and its sentences, each with its row for the network."""
@@ -76,14 +74,15 @@ class TaggedItem:
         return cls(text=text, encodings=encodings, rows=rows, num_tokens=sum(map(len, rows)), truncated=truncated)
 
 
-def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], options: TagOptions) -> list[TagResult]:
+def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], data: TagRequest) -> list[TagResult]:
     """Make one result per item; ``rows`` are the tagged rows of all items' encodings, in order."""
     remaining = iter(rows)
-    return [_result(item, remaining, options) for item in items]
+    return [_result(item, remaining, data) for item in items]
 
 
-def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) -> TagResult:
-    table = None if options.unit == "codepoint" else offset_table(item.text, options.unit)
+def _result(item: TaggedItem, rows: Iterator[TaggedRow], data: TagRequest) -> TagResult:
+    pos, ner, unit = "pos" in data.tasks, "ner" in data.tasks, data.offset_unit
+    table = None if unit == "codepoint" else offset_table(item.text, unit)
     sentences: list[SentenceAnswer] = []
     entities: list[EntityAnswer] = []
     absent = repeat(UNSET)
@@ -92,16 +91,16 @@ def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) ->
         starts, ends = sentence.starts, sentence.ends
         if table is not None:  # another unit than code points
             starts, ends = table[starts].tolist(), table[ends].tolist()
-        upos, xpos = (row.upos, row.xpos) if options.pos else (absent, absent)
+        upos, xpos = (row.upos, row.xpos) if pos else (absent, absent)
         # Columns are zipped by ``map``: a Python loop over tokens would be felt at a million tokens a minute.
-        columns = (sentence.words, starts, ends, upos, xpos, row.entity if options.ner else absent)
+        columns = (sentence.words, starts, ends, upos, xpos, row.entity if ner else absent)
         sentences.append(SentenceAnswer(starts[0], ends[-1], list(map(TokenAnswer, *columns))))
-        if options.ner and row.spans:
+        if ner and row.spans:
             entities += _entities(item.text, sentence, starts, ends, row)
     return TagResult(
         sentences,
-        entities if options.ner else UNSET,
-        item.truncated if options.truncated else UNSET,
+        entities if ner else UNSET,
+        item.truncated if data.truncate else UNSET,
         UNSET if sentences else "no_words",
     )
 

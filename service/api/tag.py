@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from service.api.answers import TaggedItem, TagOptions, tag_results
+from service.api.answers import TaggedItem, tag_results
 from service.api.context import RequestContext
 from service.api.endpoint import Refusal, TaskAnswer, TaskEndpoint, WholeAnswer
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
@@ -56,11 +56,10 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem]):
     def decode(
         self, model: Tagger, data: TagRequest, items: Sequence[TaggedItem], answers: Sequence[TaggedRow]
     ) -> list[TagResult] | list[SpacyDoc]:
-        pos, ner = "pos" in data.tasks, "ner" in data.tasks
-        options = TagOptions(pos=pos, ner=ner, unit=data.offset_unit, truncated=data.truncate)
-        results = tag_results(items, answers, options)
+        results = tag_results(items, answers, data)
         if data.format == "spacy":
-            return [spacy_doc(item.text, result, pos=options.pos) for item, result in zip(items, results, strict=True)]
+            pos = "pos" in data.tasks
+            return [spacy_doc(item.text, result, pos=pos) for item, result in zip(items, results, strict=True)]
         return results
 
     def refuse(self, refusal: Refusal, data: TagRequest) -> TagResult | SpacyDoc:

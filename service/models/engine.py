@@ -126,7 +126,11 @@ class Engine:
     async def _load(self) -> None:
         """Load the models; ends with the service ready, or failed and the reason logged."""
         try:
-            loaded = self._take_preloaded() or await self._load_first()
+            # Nothing else may keep what was preloaded: a model that is held twice would be freed by no reload.
+            loaded, self._preloaded = self._preloaded, []
+            loaded = loaded or await asyncio.get_running_loop().run_in_executor(
+                self.side_executor, load_models, self.settings, self._open_session
+            )
             await self._warm_up(loaded)
         except StartupError as error:
             _log.critical("%s", error)
@@ -140,16 +144,6 @@ class Engine:
             gc.freeze()  # loaded models nearly always stay: no collection need look at them again
             gc.set_threshold(*COLLECTIONS)
             self.lifecycle.open()
-
-    def _take_preloaded(self) -> list[LoadedModel]:
-        """Take the preloaded models out of their list: a model that is held twice would be freed by no reload."""
-        preloaded = list(self._preloaded)
-        self._preloaded.clear()
-        return preloaded
-
-    async def _load_first(self) -> list[LoadedModel]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.side_executor, load_models, self.settings, self._open_session)
 
     async def _warm_up(self, loaded: Sequence[LoadedModel]) -> None:
         """Run the largest batches on every thread at once, so that memory has reached its bound before the service is

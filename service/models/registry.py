@@ -37,7 +37,7 @@ class ServedModel(Generic[Model]):
 
     @property
     def full_name(self) -> str:
-        return full_name(self.card.name, self.card.version)
+        return full_name(self.card)
 
 
 AnyModel = ServedModel[Any]
