@@ -27,8 +27,8 @@ from service.api.schemas import (
 from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
 from service.text.batch import Ids
-from service.text.offsets import offset_table
 from service.text.pipeline import Encoding
+from service.text.spans import offset_table
 from service.text.tokenizer import Sentence
 
 EVENT_STREAM = "text/event-stream"

@@ -10,7 +10,7 @@ from service.api.schemas import Detail, Model, Reason, Strict
 from service.decoding.sampling import MAX_CANDIDATES
 from service.models.cards import ModelName
 from service.settings import MAX_BEAM_SIZE
-from service.text.offsets import OffsetUnit
+from service.text.spans import OffsetUnit
 
 MAX_ALTERNATIVES = 20
 MAX_TEMPERATURE, MAX_PENALTY = 5, 10

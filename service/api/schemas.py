@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from service.models.cards import ModelName
 from service.settings import MAX_BEAM_SIZE
 from service.text.markup.documents import Format
-from service.text.offsets import OffsetUnit
+from service.text.spans import OffsetUnit
 
 Model = Annotated[str | None, Meta(description="A name from GET /models, or name@version")]
 TagTask = Literal["pos", "ner"]

@@ -18,7 +18,7 @@ from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.language_model import LanguageModel, ScoredText, TextScoring
 from service.text.batch import Ids
-from service.text.offsets import offset_table
+from service.text.spans import offset_table
 
 MAX_CHOICES = 4096  # in all texts of a request: each is a row for the network
 MOST_NATS = 700.0  # a token, in a perplexity: a float holds no more

@@ -22,8 +22,8 @@ from service.api.schemas import (
 from service.decoding.search import Search
 from service.predictors.translation import Attention, EncodedSentence, Translation
 from service.predictors.translator import Translator
-from service.text.offsets import OffsetTable, OffsetUnit, offset_table
 from service.text.paragraphs import Passage
+from service.text.spans import OffsetTable, OffsetUnit, offset_table
 
 CONFIDENCE_DIGITS = 3
 

@@ -11,8 +11,8 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle, Manifest
-from service.errors import BundleError, InputTooLongError, NoWordsError
-from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
+from service.errors import NoWordsError
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import TextEncoder
@@ -78,27 +78,23 @@ class Classifier:
 
     def __init__(self, bundle: Bundle, session: Session) -> None:
         manifest = bundle.manifest
-        try:
+        with reading(bundle.path(MANIFEST), "the manifest of a classifier"):
             self.labels = manifest.labels["label"]  # in the order of a row's scores
             self.max_tokens = manifest.limits["max_tokens"]  # ids of one text; a word may have several
             if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
                 raise ValueError("labels are two or more, and different")
             self._thresholds = _thresholds_of(manifest, self.labels)
             self._groups = _groups_of(manifest, self.labels)
-        except (ValueError, KeyError) as error:
-            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a classifier ({error})") from error
         path = bundle.path(VOCABULARIES)
-        try:
+        with reading(path, "the vocabularies of a classifier"):
             self._encoder = TextEncoder(load_vocabularies(path)["words"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{path}: not the vocabularies of a classifier ({error})") from error
         self._session = session
 
     def encode(self, text: str) -> TextEncoding:
         """Encode one text. Raises InputTooLongError, and NoWordsError if there is no word in it."""
         ids = self._ids_of(text)
         if len(ids) > self.max_tokens:
-            raise InputTooLongError(f"a text of {len(ids)} tokens; this model reads at most {self.max_tokens}")
+            raise too_long("text", len(ids), self.max_tokens)
         return TextEncoding(ids=ids)
 
     def encode_beginning(self, text: str) -> TextEncoding:

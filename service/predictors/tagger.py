@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
-from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
+from service.errors import InvalidRequestError
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import Encoding, WordEncoder
@@ -66,25 +66,21 @@ class Tagger:
 
     def __init__(self, bundle: Bundle, session: Session) -> None:
         manifest = bundle.manifest
-        try:
+        with reading(bundle.path(MANIFEST), "the manifest of a tagger"):
             num_characters = manifest.features["num_characters"]
             self.max_tokens = manifest.limits["max_tokens"]  # of one sentence
             self._upos, self._xpos, self._entity = (manifest.labels[name] for name in ("upos", "xpos", "entity"))
             self._outside = self._entity.index(OUTSIDE)
-        except (ValueError, KeyError) as error:
-            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a tagger ({error})") from error
         path = bundle.path(VOCABULARIES)
-        try:
+        with reading(path, "the vocabularies of a tagger"):
             self._encoder = WordEncoder(load_vocabularies(path), num_characters=num_characters)
-        except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{path}: not the vocabularies of a tagger ({error})") from error
         self._session = session
         self._legal = legal_transitions(self._entity)
 
     def encode(self, sentence: Sentence) -> Encoding:
         """Encode one sentence. Raises InputTooLongError."""
         if len(sentence.words) > self.max_tokens:
-            raise InputTooLongError(f"a sentence of {len(sentence)} tokens; this model reads at most {self.max_tokens}")
+            raise too_long("sentence", len(sentence), self.max_tokens)
         return Encoding(sentence, self._encoder.encode(sentence.words))
 
     def shorten(self, sentence: Sentence) -> Sentence:

@@ -15,10 +15,10 @@ from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.beam_search import MAX_ENCODED_CELLS, search_all
 from service.decoding.search import Hypotheses, StepInputs
 from service.decoding.worker import TURN_SECONDS
-from service.errors import BundleError, InvalidRequestError
+from service.errors import InvalidRequestError
 from service.predictors.confidence import ConfidenceModel
 from service.predictors.graphs import TranslationGraphs
-from service.predictors.predictor import Bounds, drift, largest_batches
+from service.predictors.predictor import Bounds, drift, largest_batches, reading
 from service.predictors.sentence_decoder import SentenceDecoder
 from service.predictors.sentence_encoder import SPLIT_TOKENS, SentenceEncoder
 from service.predictors.translation import (
@@ -61,15 +61,11 @@ class Translator:
 
     def __init__(self, bundle: Bundle, *, encoder: Session, step: Session) -> None:
         manifest, path = bundle.manifest, bundle.path(SUBWORDS)
-        try:
+        with reading(path, "the subwords of a translator"):
             subwords = Subwords.load(path)
-        except ValueError as error:
-            raise BundleError(f"{path}: not the subwords of a translator ({error})") from error
-        try:
+        with reading(bundle.path(MANIFEST), "the manifest of a translator"):
             self.sentence_encoder = _encoder_of(manifest, subwords)
             confidence = manifest.confidence and ConfidenceModel.read(manifest.confidence)
-        except (ValueError, KeyError, BundleError) as error:
-            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a translator ({error})") from error
         self.sentence_decoder = SentenceDecoder(
             subwords=subwords,
             tags=frozenset(self.sentence_encoder.tags.values()),
