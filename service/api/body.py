@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -12,9 +12,8 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from msgspec import inspect
 
-from service.api.body_errors import STRING, explain
+from service.api.body_errors import decoder_of, explain, fields_of
 from service.api.compression import content_size, decompress
 from service.api.context import RequestContext
 from service.api.side_thread import MemoryReturn
@@ -34,7 +33,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FAILURES = (msgspec.MsgspecError, RecursionError, ValueError, InvalidRequestError)
 _WHOLE_EXPECTED = re.compile(r"Expected `int(?: \| null)?`, got `float` - at `\$\.(\w+)`")
 _FLOAT = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_VALUE = re.compile(STRING + rb"|\[")
+_VALUE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\[')
 _CHARSET = re.compile(r";\s*charset=\"?([a-z0-9._-]+)", re.IGNORECASE | re.ASCII)
 JSON, CHUNKED, IDENTITY = b"application/json", b"chunked", b"identity"
 FREE_BYTES = 16_384  # of each body, that are not counted: callers who hold large bodies never keep out small ones
@@ -151,31 +150,7 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
         whole = _WHOLE_EXPECTED.fullmatch(str(error))
         if whole and (corrected := _with_integer(body, form, whole[1])) is not None:
             return decode(corrected, form, max_values)
-        raise explain(body, error, fields_of(form)) from error
-
-
-@cache
-def decoder_of(form: Any) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a type."""
-    return msgspec.json.Decoder(form)
-
-
-@cache
-def fields_of(form: Any) -> Mapping[str, Collection[str]]:
-    """Return the names of a struct's fields, each with the words that it may hold; none if it is free."""
-    info = inspect.type_info(form)
-    fields = info.fields if isinstance(info, inspect.StructType) else ()
-    return {each.encode_name: _choices(each.type) for each in fields}
-
-
-def _choices(form: inspect.Type) -> Collection[str]:
-    if isinstance(form, inspect.Metadata):
-        return _choices(form.type)
-    if isinstance(form, inspect.ListType):
-        return _choices(form.item_type)
-    if isinstance(form, inspect.UnionType):
-        return [choice for each in form.types for choice in _choices(each)]
-    return [str(value) for value in form.values] if isinstance(form, inspect.LiteralType) else ()
+        raise explain(body, error, form) from error
 
 
 @cache

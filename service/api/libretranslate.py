@@ -19,7 +19,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.access import KEY_IN_BODY, OPEN
-from service.api.body import check_media_type, fields_of
+from service.api.body import check_media_type
 from service.api.body_errors import explain
 from service.api.context import RequestContext
 from service.api.endpoint import TaskAnswer, WholeAnswer, task_route
@@ -241,7 +241,7 @@ def decode_form(body: bytes, form: Any) -> Any:
     try:
         return msgspec.convert(fields, form, strict=False)
     except msgspec.ValidationError as error:
-        raise explain(msgspec.json.encode(fields), error, fields_of(form)) from error
+        raise explain(msgspec.json.encode(fields), error, form) from error
 
 
 def _is_given(name: str, values: Sequence[str]) -> bool:
