@@ -124,7 +124,7 @@ class ContextMiddleware:
                 refusal = limits.refusal(route, context, lifecycle.in_flight - 1)
             if refusal is not None:
                 await self._refuse(refusal, scope, context, send)
-            elif tasks is not None and route is not None and tasks.take(route, context):
+            elif tasks and route in tasks.endpoints and not (tasks.allows_origins and b"origin" in context.headers):
                 await tasks.answer(route, scope, context, send)
             else:
                 await self._app(scope, receive, with_headers(send, context, scope["method"], lifecycle))

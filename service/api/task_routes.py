@@ -36,18 +36,14 @@ class TaskRoutes:
         lifecycle: Lifecycle,
         allows_origins: bool,
     ) -> None:
-        self._endpoints = {each.path: each for each in endpoints}
+        self.endpoints = {each.path: each for each in endpoints}  # by path
         self._access = access
         self._lifecycle = lifecycle
-        self._allows_origins = allows_origins
-
-    def take(self, route: str, context: RequestContext) -> bool:
-        """Return whether a request is answered here, and not by Litestar."""
-        return route in self._endpoints and not (self._allows_origins and b"origin" in context.headers)
+        self.allows_origins = allows_origins
 
     async def answer(self, route: str, scope: HTTPScope, context: RequestContext, send: Send) -> None:
         """Read a request to an endpoint, answer it, and send the answer or the problem that prevents it."""
-        endpoint, status = self._endpoints[route], 200
+        endpoint, status = self.endpoints[route], 200
         more_headers: Sequence[tuple[bytes, bytes]] = ()
         try:
             if self._access is not None:
