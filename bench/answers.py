@@ -21,8 +21,8 @@ from pydantic import BaseModel
 from bench.machine import this_machine
 from bench.process import ROOT
 from bench.report import print_machine
-from service.api.answers import TaggedItem, TagOptions, tag_results
-from service.api.schemas import TagResponse
+from service.api.answers import TaggedItem, tag_results
+from service.api.schemas import TagRequest, TagResponse
 from service.models.cards import ModelName
 from service.predictors.tagger import ScoredSpan, TaggedRow
 from service.text.pipeline import Encoding
@@ -33,7 +33,7 @@ SIZES_KB = (1, 10, 60, 300)
 WORD_OUT_OF = 12  # one token in so many is an entity
 UPOS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split()
 XPOS = "NN NNS NNP JJ RB VB VBD VBZ IN DT PRP CC CD TO MD . ,".split()
-VIEW = TagOptions(pos=True, ner=True, unit="codepoint")
+REQUEST = TagRequest()
 _encoder = msgspec.json.Encoder()
 
 
@@ -113,7 +113,7 @@ def row_of(num_tokens: int, draw: random.Random) -> TaggedRow:
 
 def build(work: Work) -> TagResponse:
     """The answer as the service builds it."""
-    return TagResponse(ModelName("en-tagger", "1.0.0"), tag_results([work.item], work.rows, VIEW))
+    return TagResponse(ModelName("en-tagger", "1.0.0"), tag_results([work.item], work.rows, REQUEST))
 
 
 def with_pydantic(work: Work) -> bytes:

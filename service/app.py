@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyBudget, BodyReader, requests_by
+from service.api.body import BodyBudget, BodyReader
 from service.api.browsers import AllowedHosts, cross_origin
 from service.api.classify import ClassifyEndpoint
 from service.api.compression import CompressionMiddleware
@@ -20,8 +20,7 @@ from service.api.context import RequestLog
 from service.api.endpoint import Services, task_route
 from service.api.generate import GenerateEndpoint
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
-from service.api.load import LoadLimits
-from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
+from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes
@@ -34,13 +33,20 @@ from service.api.translate import TranslateEndpoint
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.models.cards import request_limits
-from service.models.engine import Engine, create_engine
+from service.models.engine import Engine
 from service.models.loading import LoadedModel, OpenSession
 from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
 from service.telemetry import Tracer, choose_tracer
 
+ENDPOINTS: Sequence[type[AnyEndpoint]] = (
+    TagEndpoint,
+    ClassifyEndpoint,
+    TranslateEndpoint,
+    GenerateEndpoint,
+    ScoreEndpoint,
+)
 ROW_PATHS = frozenset({"/tag", "/classify"})  # whose requests wait in the queues of rows
 
 
@@ -82,15 +88,21 @@ def create_app(
     device = choose_device(settings.device, find_obstacle)
     settings = settings.model_copy(update={"device": device})
     access = AccessPolicy.of(settings)
-    engine = create_engine(settings, open_session, preloaded, worker_metrics or Metrics(), access.reread_keys)
+    engine = Engine(
+        settings,
+        open_session,
+        preloaded=preloaded,
+        metrics=worker_metrics or Metrics(),
+        reread_keys=access.reread_keys,
+    )
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer, lifecycle=engine.lifecycle)
     checks = access if access.is_needed else None
     limits = request_limits(settings)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
-    reader = body_reader(engine, bodies)
-    endpoints = task_endpoints(engine, access)
-    tasks = [*map(task_route, endpoints), libretranslate_route(LibreTranslateEndpoint(endpoints[0].services), reader)]
+    services = services_of(engine, bodies, checks)
+    endpoints = [each(services) for each in ENDPOINTS]
+    tasks = [*map(task_route, endpoints), libretranslate_route(LibreTranslateEndpoint(services))]
     app = Litestar(
         route_handlers=[
             *tasks,
@@ -103,13 +115,12 @@ def create_app(
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
         before_request=checks,
         cors_config=cross_origin(settings.cors_origins),
-        request_class=requests_by(reader),
         request_max_body_size=settings.max_body_bytes,
         openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
     straight = TaskRoutes(
-        endpoints, reader=reader, access=checks, lifecycle=engine.lifecycle, allows_origins=bool(settings.cors_origins)
+        endpoints, access=checks, lifecycle=engine.lifecycle, allows_origins=bool(settings.cors_origins)
     )
     middleware = ContextMiddleware(
         CompressionMiddleware(app),
@@ -122,18 +133,6 @@ def create_app(
     )
     requests = behind_proxies(middleware, settings)
     return App(litestar=app, requests=requests, engine=engine, request_log=request_log)
-
-
-def body_reader(engine: Engine, budget: BodyBudget) -> BodyReader:
-    """Make the reader of request bodies."""
-    settings = engine.settings
-    return BodyReader(
-        timeout_seconds=settings.body_timeout_seconds,
-        max_bytes=settings.max_body_bytes,
-        max_values=request_limits(settings).max_values,
-        budget=budget,
-        executor=engine.side_executor,
-    )
 
 
 def create_admin_app(app: App, reload_models: Reload) -> App:
@@ -174,23 +173,24 @@ def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
     return cast("ASGIApp", wrapped)
 
 
-def task_endpoints(engine: Engine, access: AccessPolicy) -> list[AnyEndpoint]:
-    """Make the endpoints that models answer."""
+def services_of(engine: Engine, bodies: BodyBudget, access: AccessPolicy | None) -> Services:
+    """Make what the endpoints share; ``access`` is None where everybody may send as much as they like."""
     settings = engine.settings
-    services = Services(
+    limits = request_limits(settings)
+    return Services(
         registry=engine.registry,
-        limits=request_limits(settings),
+        reader=BodyReader(
+            timeout_seconds=settings.body_timeout_seconds,
+            max_bytes=settings.max_body_bytes,
+            max_values=limits.max_values,
+            budget=bodies,
+            executor=engine.side_executor,
+        ),
+        limits=limits,
         side_thread=SideThread(engine.side_executor),
         default_timeout_ms=settings.default_timeout_ms,
-        access=access if access.is_needed else None,
+        access=access,
     )
-    return [
-        TagEndpoint(services),
-        ClassifyEndpoint(services),
-        TranslateEndpoint(services),
-        GenerateEndpoint(services),
-        ScoreEndpoint(services),
-    ]
 
 
 def load_limits_of(engine: Engine, tasks: Sequence[HTTPRouteHandler], *, needs_key: bool) -> LoadLimits:

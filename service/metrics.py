@@ -47,8 +47,8 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self._counter, self._histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
         self._plain_gauge = partial(Gauge, registry=registry)
-        self._queues: list[QueueGauge] = []
-        self._decoders: list[DecoderGauge] = []
+        self.queues: list[QueueGauge] = []  # read when scraped
+        self.decoders: list[DecoderGauge] = []
         self.num_in_flight: Callable[[], int] = lambda: 0  # the lifecycle knows
         self._declare_requests()
         self._declare_runs()
@@ -56,22 +56,6 @@ class Metrics:
         self._declare_decoder()
         self._declare_reloads()
         self._declare_process()
-
-    def watch(self, queue: QueueGauge) -> None:
-        """Count this queue in the queue gauges, which are read when scraped."""
-        self._queues.append(queue)
-
-    def unwatch(self, queue: QueueGauge) -> None:
-        """Stop counting this queue."""
-        self._queues.remove(queue)
-
-    def watch_decoder(self, decoder: DecoderGauge) -> None:
-        """Count this decoder in the gauge of live rows, which is read when scraped."""
-        self._decoders.append(decoder)
-
-    def unwatch_decoder(self, decoder: DecoderGauge) -> None:
-        """Stop counting this decoder."""
-        self._decoders.remove(decoder)
 
     def count_problem(self, error: ServiceError) -> None:
         """Count an error that has no request context: a connection refused or ended."""
@@ -126,12 +110,12 @@ class Metrics:
         )
 
     def _declare_queues(self) -> None:
-        self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self._queues))
-        self._gauge("ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self._queues))
+        self._gauge("ribbon_queue_rows", "Rows waiting.", lambda: sum(q.queued_rows for q in self.queues))
+        self._gauge("ribbon_queue_cells", "Tokens waiting.", lambda: sum(q.queued_cells for q in self.queues))
         self._gauge(
             "ribbon_queue_oldest_age_seconds",
             "How long the oldest row has waited; 0 when none does.",
-            lambda: max((q.oldest_age_seconds for q in self._queues), default=0.0),
+            lambda: max((q.oldest_age_seconds for q in self.queues), default=0.0),
             across="livemax",
         )
 
@@ -140,7 +124,7 @@ class Metrics:
         self._gauge(
             "ribbon_decoder_live_rows",
             "Places of all beams being decoded.",
-            lambda: sum(each.live_rows for each in self._decoders),
+            lambda: sum(each.live_rows for each in self.decoders),
         )
         self.decoder_steps = self._counter("ribbon_decoder_steps", "Steps.")
         self.decoder_step_rows = self._histogram("ribbon_decoder_step_rows", "Hypotheses of a step.", buckets=_ROWS)

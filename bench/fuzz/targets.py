@@ -17,9 +17,8 @@ from pydantic import ValidationError
 
 from service.api.body import decode
 from service.api.compression import compress, content_size, decompress
-from service.api.form import decode_form
 from service.api.language_schemas import GenerateRequest, ScoreRequest
-from service.api.libretranslate import LibreTranslateRequest
+from service.api.libretranslate import LibreTranslateRequest, decode_form
 from service.api.schemas import ClassifyRequest, TagRequest, TranslateRequest
 from service.bundle.manifest import Manifest
 from service.errors import RequestError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from service.api.answers import TaggedItem, TagOptions, classify_result, tag_results
-from service.api.schemas import ClassifyResponse, TagResponse
+from service.api.answers import TaggedItem, classify_result, tag_results
+from service.api.schemas import ClassifyResponse, TagRequest, TagResponse
 from service.bundle import read_bundle
 from service.models.cards import ModelName
 from service.predictors.classifier import Classifier, TextEncoding
@@ -20,7 +20,7 @@ from service.text.tokenizer import split_sentences
 
 BUNDLES = {"tag": "en-tagger", "classify": "en-sentiment"}
 MAX_ROWS, MAX_CELLS = 8, 1024  # of one run: the graph is as fast with 8 rows as with 32, and like lengths pad less
-OPTIONS = TagOptions(pos=True, ner=True, unit="codepoint")
+OPTIONS = TagRequest()
 Item = TaggedItem | TextEncoding
 
 

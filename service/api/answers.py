@@ -3,20 +3,32 @@ unit that was asked for."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Self
 
+import msgspec
 from litestar.response.streaming import ASGIStreamingResponse
 from msgspec import UNSET
 
-from service.api.schemas import ClassifyResult, EntityAnswer, SentenceAnswer, TagResult, TokenAnswer
+from service.api.context import RequestContext
+from service.api.endpoint import Refusal
+from service.api.problems import write_failure
+from service.api.schemas import (
+    ClassifyResult,
+    EntityAnswer,
+    RefusedEvent,
+    SentenceAnswer,
+    TagRequest,
+    TagResult,
+    TokenAnswer,
+)
 from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
 from service.text.batch import Ids
-from service.text.offsets import OffsetUnit, offset_table
 from service.text.pipeline import Encoding
+from service.text.spans import offset_table
 from service.text.tokenizer import Sentence
 
 EVENT_STREAM = "text/event-stream"
@@ -29,14 +41,21 @@ def event_stream(events: AsyncIterator[bytes]) -> ASGIStreamingResponse:
     return ASGIStreamingResponse(iterator=events, media_type=EVENT_STREAM, headers={"x-accel-buffering": "no"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagOptions:
-    """The parts of a tagged row that the caller asked for, and the unit in which offsets are counted."""
+def event(name: str, data: msgspec.Struct) -> bytes:
+    """Return an event of a stream."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
 
-    pos: bool
-    ner: bool
-    unit: OffsetUnit
-    truncated: bool = False  # whether to say if an item was cut
+
+def error_event(error: Exception, context: RequestContext) -> bytes:
+    """Return the event that ends a stream which has begun: its status is sent, so that all that can be done is to say
+    it. Any error but a ServiceError is a bug."""
+    return b"event: error\ndata: %b\n\n" % write_failure(error, context).body
+
+
+def refused_events(refused: Mapping[int, Refusal]) -> Iterator[bytes]:
+    """Yield the events of a request's items that have no answer, by place."""
+    for place, refusal in refused.items():
+        yield event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,14 +74,15 @@ class TaggedItem:
         return cls(text=text, encodings=encodings, rows=rows, num_tokens=sum(map(len, rows)), truncated=truncated)
 
 
-def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], options: TagOptions) -> list[TagResult]:
+def tag_results(items: Sequence[TaggedItem], rows: Sequence[TaggedRow], data: TagRequest) -> list[TagResult]:
     """Make one result per item; ``rows`` are the tagged rows of all items' encodings, in order."""
     remaining = iter(rows)
-    return [_result(item, remaining, options) for item in items]
+    return [_result(item, remaining, data) for item in items]
 
 
-def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) -> TagResult:
-    table = None if options.unit == "codepoint" else offset_table(item.text, options.unit)
+def _result(item: TaggedItem, rows: Iterator[TaggedRow], data: TagRequest) -> TagResult:
+    pos, ner, unit = "pos" in data.tasks, "ner" in data.tasks, data.offset_unit
+    table = None if unit == "codepoint" else offset_table(item.text, unit)
     sentences: list[SentenceAnswer] = []
     entities: list[EntityAnswer] = []
     absent = repeat(UNSET)
@@ -71,16 +91,16 @@ def _result(item: TaggedItem, rows: Iterator[TaggedRow], options: TagOptions) ->
         starts, ends = sentence.starts, sentence.ends
         if table is not None:  # another unit than code points
             starts, ends = table[starts].tolist(), table[ends].tolist()
-        upos, xpos = (row.upos, row.xpos) if options.pos else (absent, absent)
+        upos, xpos = (row.upos, row.xpos) if pos else (absent, absent)
         # Columns are zipped by ``map``: a Python loop over tokens would be felt at a million tokens a minute.
-        columns = (sentence.words, starts, ends, upos, xpos, row.entity if options.ner else absent)
+        columns = (sentence.words, starts, ends, upos, xpos, row.entity if ner else absent)
         sentences.append(SentenceAnswer(starts[0], ends[-1], list(map(TokenAnswer, *columns))))
-        if options.ner and row.spans:
+        if ner and row.spans:
             entities += _entities(item.text, sentence, starts, ends, row)
     return TagResult(
         sentences,
-        entities if options.ner else UNSET,
-        item.truncated if options.truncated else UNSET,
+        entities if ner else UNSET,
+        item.truncated if data.truncate else UNSET,
         UNSET if sentences else "no_words",
     )
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
-from litestar import Request
-from msgspec import inspect
 
-from service.api.body_errors import STRING, explain
+from service.api.body_errors import decoder_of, explain, fields_of
 from service.api.compression import content_size, decompress
-from service.api.context import RequestContext, context_of
+from service.api.context import RequestContext
 from service.api.side_thread import MemoryReturn
 from service.errors import (
     BodyTimeoutError,
@@ -35,7 +33,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FAILURES = (msgspec.MsgspecError, RecursionError, ValueError, InvalidRequestError)
 _WHOLE_EXPECTED = re.compile(r"Expected `int(?: \| null)?`, got `float` - at `\$\.(\w+)`")
 _FLOAT = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_VALUE = re.compile(STRING + rb"|\[")
+_VALUE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|\[')
 _CHARSET = re.compile(r";\s*charset=\"?([a-z0-9._-]+)", re.IGNORECASE | re.ASCII)
 JSON, CHUNKED, IDENTITY = b"application/json", b"chunked", b"identity"
 FREE_BYTES = 16_384  # of each body, that are not counted: callers who hold large bodies never keep out small ones
@@ -94,13 +92,10 @@ class BodyReader:
             body = await self.receive(context)
             if len(body) <= LARGE:
                 return decode(body, form, self.max_values)
-            return await self.decode(context, body, form, self.decode_json)
-        is_gzip(headers)  # for its errors
-        return await self.decode(context, await self.receive(context), form, self.decode_json)
-
-    def decode_json(self, body: bytes, form: Any) -> Any:
-        """Decode JSON into a type. Raises what the function ``decode`` does."""
-        return decode(body, form, self.max_values)
+        else:
+            is_gzip(headers)  # for its errors
+            body = await self.receive(context)
+        return await self.decode(context, body, form, partial(decode, max_values=self.max_values))
 
     async def decode(self, context: RequestContext, body: bytes, form: Any, decode_body: Decode) -> Any:
         """Decode a body that was received, a large one beside the event loop. Raises UnsupportedEncodingError,
@@ -143,36 +138,6 @@ class BodyReader:
         return b"".join(chunks)
 
 
-class JsonRequest(Request[Any, Any, Any]):
-    """Litestar's request, whose ``json`` is already of the type that the endpoint's ``data`` asks for."""
-
-    reader: ClassVar[BodyReader]
-
-    async def body(self) -> bytes:
-        """Return the body, which Litestar asks for twice. Raises what ``BodyReader.receive`` does."""
-        context = context_of(self)
-        if context.body is None:
-            context.body = await self.reader.receive(context)
-        return context.body
-
-    async def json(self) -> Any:
-        """Decode the body. Raises what ``check_media_type`` and ``BodyReader.decode`` do."""
-        field, decode_body = self.route_handler.parsed_data_field, self.decoder()
-        return await self.reader.decode(
-            context_of(self), await self.body(), field.annotation if field else Any, decode_body
-        )
-
-    def decoder(self) -> Decode:
-        """Return the function that decodes a body of this media type. Raises UnsupportedMediaTypeError."""
-        check_media_type(context_of(self).headers)
-        return self.reader.decode_json
-
-
-def requests_by(reader: BodyReader, kind: type[JsonRequest] = JsonRequest) -> type[JsonRequest]:
-    """Make a request class of this kind whose bodies this reader reads."""
-    return type(kind.__name__, (kind,), {"__slots__": (), "reader": reader})
-
-
 def decode(body: bytes, form: Any, max_values: int) -> Any:
     """Decode a body into a type. Raises MalformedRequestError if it is not JSON in UTF-8, and InvalidRequestError if it
     is JSON of another form."""
@@ -185,31 +150,7 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
         whole = _WHOLE_EXPECTED.fullmatch(str(error))
         if whole and (corrected := _with_integer(body, form, whole[1])) is not None:
             return decode(corrected, form, max_values)
-        raise explain(body, error, fields_of(form)) from error
-
-
-@cache
-def decoder_of(form: Any) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a type."""
-    return msgspec.json.Decoder(form)
-
-
-@cache
-def fields_of(form: Any) -> Mapping[str, Collection[str]]:
-    """Return the names of a struct's fields, each with the words that it may hold; none if it is free."""
-    info = inspect.type_info(form)
-    fields = info.fields if isinstance(info, inspect.StructType) else ()
-    return {each.encode_name: _choices(each.type) for each in fields}
-
-
-def _choices(form: inspect.Type) -> Collection[str]:
-    if isinstance(form, inspect.Metadata):
-        return _choices(form.type)
-    if isinstance(form, inspect.ListType):
-        return _choices(form.item_type)
-    if isinstance(form, inspect.UnionType):
-        return [choice for each in form.types for choice in _choices(each)]
-    return [str(value) for value in form.values] if isinstance(form, inspect.LiteralType) else ()
+        raise explain(body, error, form) from error
 
 
 @cache

@@ -15,13 +15,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request
 from litestar.config.cors import CORSConfig
+from litestar.types import Message, Send
 from litestar.utils import normalize_path
 
+from service.api.context import RequestContext
 from service.errors import CrossOriginError, UnknownHostError
+from service.lifecycle import Lifecycle
 from service.settings import Settings
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -37,6 +40,7 @@ _PAGE_POLICY = (
     b"font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE = [*_ALL, (b"x-frame-options", b"DENY"), (b"content-security-policy", _PAGE_POLICY)]
+CLOSE_CONNECTION = (b"connection", b"close")  # the next request should go to another process
 _OWN_SITES = frozenset({"same-origin", "none"})  # none: a person typed the address
 
 
@@ -112,6 +116,22 @@ def security_headers(method: str, headers: Headers) -> Headers:
     if b"content-security-policy" in given:
         return _ALL
     return _PAGE if given.get(b"content-type", b"").startswith(b"text/html") else _DATA
+
+
+def with_headers(send: Send, context: RequestContext, method: str, lifecycle: Lifecycle) -> Send:
+    """Return a function that sends the messages of an application's answer with the headers of every answer, and
+    records its status and size."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            context.status, headers = message["status"], message["headers"]
+            closing = [CLOSE_CONNECTION] if lifecycle.is_ending else []
+            message["headers"] = [*headers, *security_headers(method, headers), *context.answer_headers(), *closing]
+        elif method != "HEAD":
+            context.answer_bytes += len(cast("dict[str, Any]", message).get("body", b""))
+        await send(message)
+
+    return send_with_headers
 
 
 def cross_origin(origins: Sequence[str] | None) -> CORSConfig | None:

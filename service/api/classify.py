@@ -9,12 +9,10 @@ from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
 from service.models.cards import Limits
-from service.models.registry import ServedModel
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
-from service.text.batch import Ids
 
 
-class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding, Ids, ClassifiedRow]):
+class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding]):
     """Endpoint of classifiers: one row per text."""
 
     task = "classify"
@@ -31,11 +29,7 @@ class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding, I
         return model.encode_beginning(item.text) if data.truncate else model.encode(item.text)
 
     def decode(
-        self,
-        served: ServedModel[Classifier, Ids, ClassifiedRow],
-        data: ClassifyRequest,
-        items: Sequence[TextEncoding],
-        answers: Sequence[ClassifiedRow],
+        self, model: Classifier, data: ClassifyRequest, items: Sequence[TextEncoding], answers: Sequence[ClassifiedRow]
     ) -> list[ClassifyResult]:
         return list(map(classify_result, items, answers))
 

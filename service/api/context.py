@@ -23,7 +23,7 @@ from service.keys import ApiKey, ApiKeys
 from service.lifecycle import Lifecycle
 from service.logs import log_request
 from service.metrics import Metrics
-from service.models.cards import ModelName
+from service.models.cards import ModelName, full_name
 from service.scheduling.job import Done, ModelWork, Priority
 from service.telemetry import NO_TRACE, Trace, Tracer
 
@@ -96,7 +96,6 @@ class RequestContext:
     items: int = 0
     tokens: int = 0
     more_headers: Sequence[tuple[bytes, bytes]] = ()
-    body: bytes | None = None  # where Litestar reads it
     request_bytes: int = 0  # of the body, as far as it was read
     held_bytes: int = 0  # of the body as it came and as it was decompressed, that the budget of bodies counts
     answer_bytes: int = 0  # as far as they were sent
@@ -233,7 +232,7 @@ def log_fields(context: RequestContext, route: str, total_seconds: float) -> dic
         "total_ms": round(1000 * total_seconds, 2),
     }
     if context.model is not None:
-        fields["model"] = f"{context.model.name}@{context.model.version}"
+        fields["model"] = full_name(context.model)
     if context.caller.key is not None:
         fields["key"] = context.caller.key.name
     if context.kind is not None:

@@ -12,11 +12,11 @@ import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import JSONBody
 from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.access import AccessPolicy
+from service.api.body import BodyReader
 from service.api.context import (
     PRIORITY,
     TIMEOUT,
@@ -36,11 +36,8 @@ from service.errors import DeadlineExceededError, FieldError, InputTooLongError,
 from service.models.cards import Limits, ModelName
 from service.models.registry import ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
-from service.scheduling.job import Answer, Done, Priority
+from service.scheduling.job import Done, Priority
 from service.telemetry import NO_TRACE
-
-Row = TypeVar("Row")
-Row_co = TypeVar("Row_co", covariant=True)
 
 
 class TaskRequest(Protocol):
@@ -53,11 +50,11 @@ class TaskRequest(Protocol):
     def strict(self) -> bool: ...
 
 
-class EncodedItem(Protocol[Row_co]):
+class EncodedItem(Protocol):
     """An encoded item: its rows for the scheduler, and the data that its answer is written from."""
 
     @property
-    def rows(self) -> Sequence[Row_co]: ...
+    def rows(self) -> Sequence[Any]: ...
 
     @property
     def num_tokens(self) -> int: ...  # in all rows
@@ -65,7 +62,7 @@ class EncodedItem(Protocol[Row_co]):
 
 Data = TypeVar("Data", bound=TaskRequest)
 Model = TypeVar("Model", bound=Predictor[Any, Any])
-ItemEncoding = TypeVar("ItemEncoding", bound=EncodedItem[Any])
+ItemEncoding = TypeVar("ItemEncoding", bound=EncodedItem)
 _encoder = msgspec.json.Encoder()
 CHARACTERS_PER_TOKEN = 8  # at most, as a rule: more than this is certain enough to refuse before it is encoded
 WORTH_A_CHECK = 500  # characters: fewer are encoded in the time that it takes
@@ -86,6 +83,7 @@ class Services:
     """Services that every endpoint uses to answer requests."""
 
     registry: ModelRegistry
+    reader: BodyReader
     limits: Limits
     side_thread: SideThread
     default_timeout_ms: int
@@ -101,10 +99,10 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AdmittedRequest(Generic[Model, ItemEncoding, Row, Answer]):
+class AdmittedRequest(Generic[Model, ItemEncoding]):
     """A checked and encoded request, and the model that will answer it."""
 
-    served: ServedModel[Model, Row, Answer]
+    served: ServedModel[Model]
     items: Sequence[ItemEncoding]
     refused: Mapping[int, Refusal] = field(default_factory=dict)  # the request's other items, by place
     deadline: float
@@ -113,7 +111,7 @@ class AdmittedRequest(Generic[Model, ItemEncoding, Row, Answer]):
     cost_factor: float = 1.0  # cost of a token, relative to one of a row that is run once
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[Any]:
         """Rows of all items, in order."""
         return [row for item in self.items for row in item.rows]
 
@@ -122,7 +120,7 @@ class AdmittedRequest(Generic[Model, ItemEncoding, Row, Answer]):
         """Place of each of ``items`` in the request."""
         return [place for place in range(len(self.items) + len(self.refused)) if place not in self.refused]
 
-    def record(self, context: RequestContext, done: Done[Answer]) -> None:
+    def record(self, context: RequestContext, done: Done[Any]) -> None:
         """Record what was done for the request in its context, for headers, metrics, log and trace."""
         context.items = len(self.items) + len(self.refused)
         context.tokens = sum([item.num_tokens for item in self.items])
@@ -131,7 +129,7 @@ class AdmittedRequest(Generic[Model, ItemEncoding, Row, Answer]):
             trace_work(context.trace, self.served.full_name, done)
 
 
-class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
+class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
     """Endpoint of one task; subclasses say how to read a request, encode an item and make results.
 
     An item that cannot be encoded, because it has no word or is too long, gets a result that says so, and nothing of it
@@ -159,13 +157,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         """Encode one item. Raises NoWordsError or InputTooLongError if it cannot be encoded."""
 
     @abstractmethod
-    def decode(
-        self,
-        served: ServedModel[Model, Row, Answer],
-        data: Data,
-        items: Sequence[ItemEncoding],
-        answers: Sequence[Answer],
-    ) -> list[Any]:
+    def decode(self, model: Model, data: Data, items: Sequence[ItemEncoding], answers: Sequence[Any]) -> list[Any]:
         """Make the result of each item. ``answers`` are those of all items' rows, in order."""
 
     @abstractmethod
@@ -176,7 +168,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         """Write the answer."""
         return WholeAnswer(_encoder.encode(self.response(model, results)), "application/json")
 
-    def find(self, data: Data) -> ServedModel[Model, Row, Answer]:
+    def find(self, data: Data) -> ServedModel[Model]:
         """Return the model that will answer. Raises NotReadyError or UnknownModelError."""
         return self.services.registry.find(self.task, data.model)
 
@@ -188,14 +180,18 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         """Return what reading so many characters costs, in characters of a tagger's text."""
         return self.effort * length
 
-    def answer_work(self, data: Data, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer]) -> int:
+    def answer_work(self, data: Data, admitted: AdmittedRequest[Model, ItemEncoding]) -> int:
         """Return what writing the answer costs, likewise."""
         return self.work(data, admitted.length)
 
-    def estimated_cost(self, data: Data, items: Sequence[InputItem], served: ServedModel[Model, Row, Answer]) -> int:
+    def estimated_cost(self, data: Data, items: Sequence[InputItem], served: ServedModel[Model]) -> int:
         """Return the tokens that a request costs at least as a rule, before it is encoded."""
         length = sum([item.length for item in items])
         return max(1, int(self.cost_factor(data) * length / CHARACTERS_PER_TOKEN))
+
+    async def read_body(self, context: RequestContext) -> Data:
+        """Read a request's body. Raises what ``BodyReader.read_json`` does."""
+        return cast("Data", await self.services.reader.read_json(context, self.request))
 
     async def answer(self, data: Data, context: RequestContext) -> TaskAnswer:
         """Check, encode, queue and write, in this order, so that only good rows ever wait."""
@@ -212,12 +208,8 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         return written
 
     async def run(
-        self,
-        admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer],
-        context: RequestContext,
-        *,
-        accepted: bool = False,
-    ) -> tuple[AdmittedRequest[Model, ItemEncoding, Row, Answer], Done[Answer]]:
+        self, admitted: AdmittedRequest[Model, ItemEncoding], context: RequestContext, *, accepted: bool = False
+    ) -> tuple[AdmittedRequest[Model, ItemEncoding], Done[Any]]:
         """Run the rows of a request, or further rows of one that was ``accepted`` before; return the request as it was
         answered, and the rows' outcome. They are withdrawn if the caller disconnects."""
         scheduler = admitted.served.scheduler
@@ -227,7 +219,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
         with watching_for_disconnect(context.receive, lambda: scheduler.withdraw(job)):
             return admitted, await job.done
 
-    async def admit(self, data: Data, context: RequestContext) -> AdmittedRequest[Model, ItemEncoding, Row, Answer]:
+    async def admit(self, data: Data, context: RequestContext) -> AdmittedRequest[Model, ItemEncoding]:
         """Check a request and encode its items. Raises the errors that refuse it."""
         services, headers = self.services, context.headers
         priority = priority_of(headers) if PRIORITY in headers else Priority.INTERACTIVE
@@ -284,22 +276,21 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding, Row, Answer]):
             raise type(next(iter(refused.values()))).of(named)
         return encoded, refused
 
-    def _write(
-        self, data: Data, admitted: AdmittedRequest[Model, ItemEncoding, Row, Answer], answers: Sequence[Answer]
-    ) -> WholeAnswer:
-        results = self.decode(admitted.served, data, admitted.items, answers)
+    def _write(self, data: Data, admitted: AdmittedRequest[Model, ItemEncoding], answers: Sequence[Any]) -> WholeAnswer:
+        results = self.decode(admitted.served.predictor, data, admitted.items, answers)
         for place, refusal in admitted.refused.items():  # in order
             results.insert(place, self.refuse(refusal, data))
         return self.write(data, admitted.served.name, results)
 
 
 def task_route(
-    endpoint: TaskEndpoint[Any, Any, Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
+    endpoint: TaskEndpoint[Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
 ) -> HTTPRouteHandler:
     """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
 
-    async def handle(data: Any, request: Request[Any, Any, Any]) -> ASGIResponse:
-        answer = await endpoint.answer(data, context_of(request))
+    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+        context = context_of(request)
+        answer = await endpoint.answer(await endpoint.read_body(context), context)
         return (
             ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])
             if isinstance(answer, tuple)
@@ -307,7 +298,6 @@ def task_route(
         )
 
     handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
-    handle.__annotations__["data"] = cast("Any", JSONBody)[endpoint.request]
     ok = ResponseSpec(endpoint.response, description=endpoint.answer_description, generate_examples=False)
     make = post(endpoint.path, status_code=200, summary=endpoint.summary, responses={200: ok, **problems}, **more)
     return make(handle)

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self, cast
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
-from service.api.answers import EVENT_STREAM, SCORE_DIGITS, event_stream
+from service.api.answers import EVENT_STREAM, SCORE_DIGITS, error_event, event, event_stream, refused_events
 from service.api.context import RequestContext
 from service.api.endpoint import AdmittedRequest, Refusal, TaskAnswer, TaskEndpoint
 from service.api.language_schemas import (
@@ -26,11 +25,10 @@ from service.api.language_schemas import (
     SampleEvent,
     TokenEvent,
 )
-from service.api.problems import problem_event
-from service.api.schemas import DoneEvent, RefusedEvent
+from service.api.schemas import DoneEvent
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.decoder import Decoder
-from service.decoding.sampling import NewTokens, Prompt, Sample, SampledToken, Samples, SamplingOptions
+from service.decoding.sampling import NewTokens, Sample, SampledToken, Samples, SamplingOptions
 from service.errors import CallerLeftError, InvalidRequestError
 from service.models.cards import Limits
 from service.models.registry import ServedModel
@@ -39,11 +37,11 @@ from service.scheduling.job import Done, Job
 
 MAX_ANSWER_TOKENS = 2**18  # of all samples of a request, alternatives included: some 9 MB of JSON
 ESTIMATED = 0.9  # of the tokens that are asked for: what a request writes at least as a rule
-ServedLanguageModel = ServedModel[LanguageModel, Prompt, Samples]
-AdmittedPrompts = AdmittedRequest[LanguageModel, EncodedPrompt, Prompt, Samples]
+ServedLanguageModel = ServedModel[LanguageModel]
+AdmittedPrompts = AdmittedRequest[LanguageModel, EncodedPrompt]
 
 
-class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt, Prompt, Samples]):
+class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPrompt]):
     """Endpoint of language models that continue prompts: one row per prompt."""
 
     task = "generate"
@@ -85,16 +83,10 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         return model.encode_prompt(item.text, _options_of(data, model), before=before)
 
     def decode(
-        self,
-        served: ServedLanguageModel,
-        data: GenerateRequest,
-        items: Sequence[EncodedPrompt],
-        answers: Sequence[Samples],
+        self, model: LanguageModel, data: GenerateRequest, items: Sequence[EncodedPrompt], answers: Sequence[Samples]
     ) -> list[GenerateResult]:
         return [
-            GenerateResult(
-                samples=[sample_answer(each, data, served.predictor) for each in samples], truncated=item.truncated
-            )
+            GenerateResult(samples=[sample_answer(each, data, model) for each in samples], truncated=item.truncated)
             for item, samples in zip(items, answers, strict=True)
         ]
 
@@ -193,17 +185,17 @@ class SampleStream:
     async def events(self, context: RequestContext) -> AsyncIterator[bytes]:
         """Yield the events, and withdraw the job if the caller disconnects, which cancels this generator."""
         try:
-            for place, refusal in self.admitted.refused.items():
-                yield _event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
+            for refused in refused_events(self.admitted.refused):
+                yield refused
             while isinstance(arrived := await self._arrived.get(), _New):
-                for event in self._events_of(arrived):
-                    yield event
+                for each in self._events_of(arrived):
+                    yield each
             if isinstance(arrived, Exception):
                 raise arrived
             self.admitted.record(context, cast("Done[Samples]", arrived))
-            yield _event("done", DoneEvent(self.admitted.served.name))
-        except Exception as error:  # the status is sent: all that can be done is to say it
-            yield b"event: error\ndata: %b\n\n" % problem_event(error, context)
+            yield event("done", DoneEvent(self.admitted.served.name))
+        except Exception as error:
+            yield error_event(error, context)
         finally:
             if not self.job.done.done():
                 context.kind = CallerLeftError.kind
@@ -218,9 +210,9 @@ class SampleStream:
         place, new, model = self.admitted.places[arrived.prompt], arrived.new, self.admitted.served.predictor
         for each in new.tokens:
             top = _alternatives(each, model) if self.data.logprobs else UNSET
-            yield _event("token", TokenEvent(place, new.sample, each.text, logprob_of(each.logprob), top))
+            yield event("token", TokenEvent(place, new.sample, each.text, logprob_of(each.logprob), top))
         if new.finished is not None:
-            yield _event(
+            yield event(
                 "sample",
                 SampleEvent(
                     item=place,
@@ -239,7 +231,3 @@ def _alternatives(token: SampledToken, model: LanguageModel) -> list[Alternative
 
 def _state_of(sample: Sample, data: GenerateRequest, model: LanguageModel) -> str | UnsetType:
     return model.dump_state(sample.state) if data.return_state else UNSET
-
-
-def _event(name: str, data: msgspec.Struct) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))

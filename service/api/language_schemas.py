@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from service.api.schemas import Detail, Reason, Strict
+from service.api.schemas import Detail, Model, Reason, Strict
 from service.decoding.sampling import MAX_CANDIDATES
 from service.models.cards import ModelName
 from service.settings import MAX_BEAM_SIZE
-from service.text.offsets import OffsetUnit
+from service.text.spans import OffsetUnit
 
 MAX_ALTERNATIVES = 20
 MAX_TEMPERATURE, MAX_PENALTY = 5, 10
@@ -20,7 +20,6 @@ MAX_STATE_LENGTH = 2**20
 DEFAULT_MAX_TOKENS = 64
 GAP = "___"
 
-Model = Annotated[str | None, Meta(description="A name from GET /models, or name@version")]
 FinishReason = Annotated[
     Literal["stop", "length", "end"],
     Meta(description="A stop string came, max_tokens was reached, or the model ended the text"),

@@ -7,7 +7,10 @@ detecting languages, is answered with 404.
 
 from __future__ import annotations
 
+import binascii
+import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,22 +19,26 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.access import KEY_IN_BODY, OPEN
-from service.api.body import BodyReader, requests_by
+from service.api.body import check_media_type
+from service.api.body_errors import explain
 from service.api.context import RequestContext
 from service.api.endpoint import TaskAnswer, WholeAnswer, task_route
-from service.api.form import FormRequest
 from service.api.operations import read_route
 from service.api.problems import LIBRETRANSLATE, libretranslate_problems
 from service.api.schemas import TranslateRequest, TranslateResult
 from service.api.translate import TranslateEndpoint
 from service.api.validation import InputItem, check_at_most, read_texts
-from service.errors import InvalidRequestError, UnknownPathError
+from service.errors import InvalidRequestError, MalformedRequestError, UnknownPathError, UnsupportedMediaTypeError
 from service.models.cards import Limits, ModelName
 from service.models.registry import ModelRegistry
 from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair, match_language
 from service.settings import MAX_BEAM_SIZE
 from service.text.function_words import likeliest_language
 
+FORM = "application/x-www-form-urlencoded"
+MAX_FIELDS = 10_000  # of a form, a repeated one counted as often as it comes
+TEXT_FIELD = "q"
+_STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 AUTO = "auto"
 NO_DETECTION = "languages are not detected here; name the source, or auto, in a translation"
 LANGUAGE_NAMES: Mapping[str, str] = {  # of others the code is the name
@@ -99,6 +106,17 @@ class LibreTranslateEndpoint(TranslateEndpoint):
     response = LibreTranslateAnswer
     answer_description = "The translations"
 
+    async def read_body(self, context: RequestContext) -> Any:
+        """Read a body that is JSON or a form."""
+        reader = self.services.reader
+        if context.headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == FORM.encode():
+            return await reader.decode(context, await reader.receive(context), self.request, decode_form)
+        try:
+            check_media_type(context.headers)
+        except UnsupportedMediaTypeError as error:
+            raise UnsupportedMediaTypeError(f"send application/json or {FORM} in UTF-8") from error
+        return await super().read_body(context)
+
     async def answer(self, data: Any, context: RequestContext) -> TaskAnswer:
         """Answer a LibreTranslateRequest."""
         if (access := self.services.access) is not None:
@@ -154,13 +172,12 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         return WholeAnswer(answer, "application/json")
 
 
-def libretranslate_route(endpoint: LibreTranslateEndpoint, reader: BodyReader) -> HTTPRouteHandler:
+def libretranslate_route(endpoint: LibreTranslateEndpoint) -> HTTPRouteHandler:
     """Make the route that translates."""
     return task_route(
         endpoint,
         problems=libretranslate_problems(),
         opt=KEY_IN_BODY,
-        request_class=requests_by(reader, FormRequest),
         operation_id="CompatLibretranslateTranslateLibretranslate",
     )
 
@@ -204,3 +221,42 @@ def pairs_of(registry: ModelRegistry) -> list[LanguagePair]:
 def _alternatives(result: TranslateResult) -> list[str]:
     """Return the further translations of a text; a text of several sentences has none."""
     return [] if result.hypotheses is UNSET else [each.translation for each in result.hypotheses[1:]]
+
+
+def decode_form(body: bytes, form: Any) -> Any:
+    """Decode a form in UTF-8 into a type. A field that comes several times is a list; one without a value is absent,
+    unless it is the text. Raises MalformedRequestError or InvalidRequestError."""
+    found: dict[str, list[str]] = {}
+    if body.count(b"&") >= MAX_FIELDS:
+        raise MalformedRequestError(f"the body has more than {MAX_FIELDS} fields")
+    try:
+        for part in filter(None, body.split(b"&")):
+            name, _, value = part.partition(b"=")
+            found.setdefault(_unquoted(name).decode(), []).append(_unquoted(value).decode())
+    except UnicodeDecodeError as error:
+        raise MalformedRequestError("the body is not a form in UTF-8") from error
+    fields = {
+        name: values if len(values) > 1 else values[0] for name, values in found.items() if _is_given(name, values)
+    }
+    try:
+        return msgspec.convert(fields, form, strict=False)
+    except msgspec.ValidationError as error:
+        raise explain(msgspec.json.encode(fields), error, form) from error
+
+
+def _is_given(name: str, values: Sequence[str]) -> bool:
+    """Tell whether a field counts as sent: an empty one does not, unless it is the text."""
+    return name == TEXT_FIELD or any(values)
+
+
+def _unquoted(value: bytes) -> bytes:
+    """Decode the escapes of a form. binascii does it without a list of all pieces, which takes urllib a hundred times
+    the memory of the value; it reads quoted-printable, whose escapes begin with another sign. A percent sign that
+    begins no escape stands for itself. Raises MalformedRequestError if there are too many of these."""
+    value = value.replace(b"+", b" ")
+    if b"%" not in value:
+        return value
+    if next(islice(_STRAY.finditer(value), MAX_FIELDS, None), None) is not None:
+        raise MalformedRequestError(f"the body has more than {MAX_FIELDS} percent signs that begin no escape")
+    escaped = _STRAY.sub(b"%25", value).replace(b"=", b"%3D")
+    return binascii.a2b_qp(escaped.replace(b"%", b"="))

@@ -20,8 +20,7 @@ from litestar.types import Method
 from service.api import language_schemas, libretranslate, schemas, tag_formats
 from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
-from service.api.form import FORM
-from service.api.openapi_examples import EXAMPLES, LIBRETRANSLATE_PATH
+from service.api.libretranslate import FORM
 from service.api.openapi_files import RENDERERS, DescriptionFiles, PagePlugin, description_router
 from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
 from service.errors import ServiceError
@@ -31,6 +30,7 @@ from service.scheduling.job import Priority
 Json = dict[str, Any]
 VERSION = "0.1.0"
 REF = "#/components/schemas/{name}"
+LIBRETRANSLATE_PATH = f"{LIBRETRANSLATE}translate"
 TASKS: Mapping[str, type[Any]] = {
     "/tag": schemas.TagRequest,
     "/classify": schemas.ClassifyRequest,
@@ -68,6 +68,41 @@ ANSWERS = (
     schemas.Health,
     ModelsResponse,
 )
+# Examples of requests by route and name. A test sends every one.
+EXAMPLES: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    "/tag": {
+        "text": {"text": "Alice moved to Hong Kong."},
+        "tokens": {"tokens": [["Alice", "plays", "well"], ["Bob", "too"]], "tasks": ["pos"]},
+        "several": {"text": ["Alice moved to Hong Kong.", ""], "truncate": True, "offset_unit": "utf16"},
+        "conllu": {"text": ["Alice moved to Hong Kong.", "She likes it."], "format": "conllu"},
+        "spacy": {"text": "Alice moved to Hong Kong.", "format": "spacy"},
+    },
+    "/classify": {"text": {"text": "It was not bad at all."}, "several": {"text": ["It was good.", "It was not."]}},
+    "/translate": {
+        "text": {"text": "I love this book.", "target": "es"},
+        "several": {"text": ["I love this book. It was cheap.", "Where is it?"], "target": "es", "beam_size": 1},
+        "hypotheses": {"text": "I love this book.", "target": "es", "num_hypotheses": 4, "attention": True},
+        "stream": {"text": "I love this book. It was cheap.", "target": "es", "stream": True},
+        "region": {"text": "Where is the station?", "source": "en-GB", "target": "es-MX"},
+    },
+    "/generate": {
+        "prompt": {"prompt": "Thank you for your message. I"},
+        "likeliest": {"prompt": ["The students opened their", ""], "temperature": 0, "max_tokens": 5, "logprobs": 3},
+        "samples": {"prompt": "The report", "num_samples": 3, "top_p": 0.9, "seed": 7, "stop": ["\n", "."]},
+        "stream": {"prompt": "The report", "stream": True},
+        "state": {"prompt": "My name is Alice.", "max_tokens": 8, "return_state": True},
+    },
+    "/score": {
+        "text": {"text": "The report is ready."},
+        "several": {"text": ["The keys are here.", "The keys is here."], "offset_unit": "utf16"},
+        "choices": {"text": "The keys on the table ___ here.", "choices": ["are", "is"]},
+    },
+    LIBRETRANSLATE_PATH: {
+        "text": {"q": "I love this book.", "source": "en", "target": "es"},
+        "several": {"q": ["I love this book.", "Where is it?"], "source": "auto", "target": "es", "format": "html"},
+        "alternatives": {"q": "I love this book.", "source": "en", "target": "es", "alternatives": 3},
+    },
+}
 NO_NUL = r"^[^\u0000]*$"
 NO_SPACE = r"^[^\s\u0000\u001c-\u001f\u0085]+$"  # Python takes more for white space than JavaScript's \s
 NO_TEXT = {"type": "null"}
@@ -185,10 +220,12 @@ def _complete_operation(path: str, operation: Json, *, has_content: bool) -> Non
     named = ["RequestId", "RequestTimeout", "Priority"] if is_task else ["RequestId"]
     operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{name}"} for name in named)
     if is_task:
-        content = operation["requestBody"]["content"]["application/json"]
-        content["examples"] = {name: {"value": value} for name, value in EXAMPLES[path].items()}
-    if path == LIBRETRANSLATE_PATH:
-        operation["requestBody"]["content"][FORM] = {"schema": content["schema"]}
+        schema = {"$ref": REF.format(name=TASKS[path].__name__)}
+        examples = {name: {"value": value} for name, value in EXAMPLES[path].items()}
+        content: Json = {"application/json": {"schema": schema, "examples": examples}}
+        if path == LIBRETRANSLATE_PATH:
+            content[FORM] = {"schema": schema}
+        operation["requestBody"] = {"content": content, "required": True}
     for media_type, schema in OTHER_ANSWERS.get(path, {}).items():
         operation["responses"]["200"]["content"][media_type] = {"schema": schema}
     if path in STREAMS:

@@ -60,12 +60,7 @@ FOREIGN = ResponseSpec(
 def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
     """Make the route of liveness."""
 
-    @read_route(
-        "/health/live",
-        summary="The process runs",
-        responses=problems(503),
-        opt=OPEN,
-    )
+    @read_route("/health/live", summary="The process runs", responses=problems(503), opt=OPEN)
     def live() -> Health:
         """Answer 200 as long as the process runs; of several, as long as none stands still for a minute."""
         lifecycle.check_live()
@@ -77,12 +72,7 @@ def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
 def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
     """Make the route of readiness."""
 
-    @read_route(
-        "/health/ready",
-        summary="Every model is loaded and warm",
-        responses=problems(503),
-        opt=OPEN,
-    )
+    @read_route("/health/ready", summary="Every model is loaded and warm", responses=problems(503), opt=OPEN)
     def ready() -> Health:
         """Answer 200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
         lifecycle.check_ready()
@@ -94,12 +84,7 @@ def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
 def metrics_route(served: Metrics) -> HTTPRouteHandler:
     """Make the route of the metrics."""
 
-    @read_route(
-        "/metrics",
-        summary="Prometheus metrics",
-        responses=problems(401, 421),
-        media_type=CONTENT_TYPE,
-    )
+    @read_route("/metrics", summary="Prometheus metrics", responses=problems(401, 421), media_type=CONTENT_TYPE)
     def metrics() -> Response[bytes]:
         """The Prometheus text format."""
         return Response(served.render(), media_type=CONTENT_TYPE)
@@ -110,11 +95,7 @@ def metrics_route(served: Metrics) -> HTTPRouteHandler:
 def models_route(registry: ModelRegistry) -> HTTPRouteHandler:
     """Make the route of the models that are served."""
 
-    @read_route(
-        "/models",
-        summary="Models that are served",
-        responses=problems(401, 421, 503),
-    )
+    @read_route("/models", summary="Models that are served", responses=problems(401, 421, 503))
     def models() -> ModelsResponse:
         """Name, version, task, labels, limits, licence and measured quality of every model."""
         return ModelsResponse(registry.cards())

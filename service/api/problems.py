@@ -115,11 +115,6 @@ async def send_problem(scope: HTTPScope, send: Send, error: ServiceError) -> Non
     await send({"type": "http.response.body", "body": failure.body, "more_body": False})
 
 
-def problem_event(error: Exception, context: RequestContext) -> bytes:
-    """Return the problem that ends a stream which has begun, as JSON. Any error but a ServiceError is a bug."""
-    return write_failure(error, context).body
-
-
 LIBRETRANSLATE_MEANINGS = MEANINGS | {
     400: "A field or a text is wrong, or the body is neither JSON nor a form",
     403: "A key is asked for here, and there is none or a wrong one",

@@ -10,8 +10,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from service.models.cards import ModelName
 from service.settings import MAX_BEAM_SIZE
 from service.text.markup.documents import Format
-from service.text.offsets import OffsetUnit
+from service.text.spans import OffsetUnit
 
+Model = Annotated[str | None, Meta(description="A name from GET /models, or name@version")]
 TagTask = Literal["pos", "ner"]
 TAG_TASKS: list[TagTask] = ["pos", "ner"]
 TagFormat = Literal["json", "conllu", "spacy"]
@@ -34,7 +35,7 @@ class TagRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     tokens: Annotated[
         list[list[str]] | None, Meta(description="Sentences that are tokenised already, in place of text")
     ] = None
-    model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
+    model: Model = None
     tasks: Annotated[list[TagTask], Meta(description="What to answer: pos, ner or both", min_length=1)] = field(
         default_factory=TAG_TASKS.copy
     )
@@ -53,7 +54,7 @@ class ClassifyRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     """Text to classify."""
 
     text: Annotated[str | list[str], Meta(description="One text or several", examples=["It was not bad at all."])]
-    model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
+    model: Model = None
     truncate: Annotated[bool, Meta(description="Read the beginning of a text over the model's limit")] = False
     strict: Strict = False
 
@@ -64,7 +65,7 @@ class TranslateRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     text: Annotated[str | list[str], Meta(description="One text or several", examples=["I love this book."])]
     source: Annotated[str, Meta(description="The language it is in")] = "en"
     target: Annotated[str, Meta(description="The language it is wanted in; es-MX asks for es", examples=["es"])]
-    model: Annotated[str | None, Meta(description="A name from GET /models, or name@version")] = None
+    model: Model = None
     beam_size: Annotated[int, Meta(description="Hypotheses kept at each step", ge=1, le=MAX_BEAM_SIZE)] = 4
     num_hypotheses: Annotated[
         int, Meta(description="How many to answer for an item of one sentence; at most beam_size", ge=1)
@@ -179,6 +180,7 @@ class AttentionAnswer(Struct, frozen=True):
 Confidence = Annotated[
     float, Meta(description="The probability of what GET /models says, where the model is calibrated", ge=0, le=1)
 ]
+Complete = Annotated[bool, Meta(description="False where a limit cut the translation")]
 Degraded = Annotated[
     bool,
     Meta(description="True where the second translation that this sentence needed could not be made; else absent"),
@@ -191,7 +193,7 @@ class TranslatedSentence(Struct, frozen=True):
     source: SourceSpan
     translation: str
     score: float
-    complete: Annotated[bool, Meta(description="False where a limit cut the translation")]
+    complete: Complete
     confidence: Confidence | UnsetType = UNSET
     attention: AttentionAnswer | UnsetType = UNSET
     degraded: Degraded | UnsetType = UNSET
@@ -231,7 +233,7 @@ class SentenceEvent(Struct, frozen=True, kw_only=True):
     source: SourceSpan
     translation: str
     score: float
-    complete: Annotated[bool, Meta(description="False where a limit cut the translation")]
+    complete: Complete
     truncated: bool
     hypotheses: list[HypothesisAnswer]
     confidence: Confidence | UnsetType = UNSET

@@ -18,7 +18,7 @@ from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.language_model import LanguageModel, ScoredText, TextScoring
 from service.text.batch import Ids
-from service.text.offsets import offset_table
+from service.text.spans import offset_table
 
 MAX_CHOICES = 4096  # in all texts of a request: each is a row for the network
 MOST_NATS = 700.0  # a token, in a perplexity: a float holds no more
@@ -44,7 +44,7 @@ class ScoredItem:
         return any(each.truncated for each in self.scorings)
 
 
-class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, ScoredText]):
+class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem]):
     """Endpoint of language models that score texts: one row per text, or per choice."""
 
     task = "generate"
@@ -54,7 +54,7 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
     request = ScoreRequest
     response = ScoreResponse
 
-    def find(self, data: ScoreRequest) -> ServedModel[LanguageModel, Ids, ScoredText]:
+    def find(self, data: ScoreRequest) -> ServedModel[LanguageModel]:
         """Return the model that will answer, as it scores texts. Raises NotReadyError or UnknownModelError."""
         scorer = super().find(data).scorer
         assert scorer is not None  # noqa: S101  # every language model has one
@@ -89,11 +89,7 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem, Ids, S
         return scored
 
     def decode(
-        self,
-        served: ServedModel[LanguageModel, Ids, ScoredText],
-        data: ScoreRequest,
-        items: Sequence[ScoredItem],
-        answers: Sequence[ScoredText],
+        self, model: LanguageModel, data: ScoreRequest, items: Sequence[ScoredItem], answers: Sequence[ScoredText]
     ) -> list[ScoreResult]:
         if data.choices is None:
             return [_text_result(item, row, data) for item, row in zip(items, answers, strict=True)]

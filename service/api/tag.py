@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from service.api.answers import TaggedItem, TagOptions, tag_results
+from service.api.answers import TaggedItem, tag_results
 from service.api.context import RequestContext
 from service.api.endpoint import Refusal, TaskAnswer, TaskEndpoint, WholeAnswer
 from service.api.schemas import EntityAnswer, TagRequest, TagResponse, TagResult
@@ -22,15 +22,13 @@ from service.api.tag_formats import (
 )
 from service.api.validation import InputItem, read_texts, read_tokens
 from service.models.cards import Limits, ModelName
-from service.models.registry import ServedModel
 from service.predictors.tagger import TaggedRow, Tagger
-from service.text.batch import Ids
 from service.text.tokenizer import Sentence, join_words, split_sentences
 
 _encoder = msgspec.json.Encoder()
 
 
-class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
+class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem]):
     """Endpoint of taggers: one row per sentence."""
 
     task = "tag"
@@ -56,21 +54,12 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem, Ids, TaggedRow]):
         return TaggedItem.of(text, list(map(model.encode, kept)), truncated=kept != sentences)
 
     def decode(
-        self,
-        served: ServedModel[Tagger, Ids, TaggedRow],
-        data: TagRequest,
-        items: Sequence[TaggedItem],
-        answers: Sequence[TaggedRow],
+        self, model: Tagger, data: TagRequest, items: Sequence[TaggedItem], answers: Sequence[TaggedRow]
     ) -> list[TagResult] | list[SpacyDoc]:
-        options = TagOptions(
-            pos="pos" in data.tasks,
-            ner="ner" in data.tasks,
-            unit=data.offset_unit,
-            truncated=data.truncate,
-        )
-        results = tag_results(items, answers, options)
+        results = tag_results(items, answers, data)
         if data.format == "spacy":
-            return [spacy_doc(item.text, result, pos=options.pos) for item, result in zip(items, results, strict=True)]
+            pos = "pos" in data.tasks
+            return [spacy_doc(item.text, result, pos=pos) for item, result in zip(items, results, strict=True)]
         return results
 
     def refuse(self, refusal: Refusal, data: TagRequest) -> TagResult | SpacyDoc:

@@ -31,7 +31,7 @@ from service.api.schemas import (
     TokenAnswer,
 )
 from service.errors import InvalidRequestError
-from service.models.cards import ModelName
+from service.models.cards import ModelName, full_name
 
 CONLLU, SPACY_JSON = "text/x-conllu", "application/x-spacy+json"
 FORMATS: Mapping[str, TagFormat] = {MediaType.JSON: "json", CONLLU: "conllu", SPACY_JSON: "spacy"}
@@ -158,7 +158,7 @@ def _accepted(header: str) -> TagFormat:
 
 
 def _conllu_lines(response: TagResponse) -> Iterator[str]:
-    yield f"# generator = {response.model.name}@{response.model.version}\n"
+    yield f"# generator = {full_name(response.model)}\n"
     for place, result in enumerate(response.results):
         yield f"# newdoc id = {place}\n"
         if result.truncated is True:

@@ -11,16 +11,14 @@ from typing import Any
 from litestar.types import HTTPScope, Send
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyReader
-from service.api.browsers import ANSWER_HEADERS
+from service.api.browsers import ANSWER_HEADERS, CLOSE_CONNECTION, with_headers
 from service.api.compression import GZIP, MIN_BYTES, VARY, compress_aside, takes_gzip
 from service.api.context import RequestContext
 from service.api.endpoint import TaskEndpoint, WholeAnswer
 from service.api.problems import write_failure
-from service.api.sending import CLOSE_CONNECTION, with_headers
 from service.lifecycle import Lifecycle
 
-AnyEndpoint = TaskEndpoint[Any, Any, Any, Any, Any]
+AnyEndpoint = TaskEndpoint[Any, Any, Any]
 
 
 class TaskRoutes:
@@ -34,29 +32,23 @@ class TaskRoutes:
         self,
         endpoints: Iterable[AnyEndpoint],
         *,
-        reader: BodyReader,
         access: AccessPolicy | None,
         lifecycle: Lifecycle,
         allows_origins: bool,
     ) -> None:
-        self._endpoints = {each.path: each for each in endpoints}
-        self._reader = reader
+        self.endpoints = {each.path: each for each in endpoints}  # by path
         self._access = access
         self._lifecycle = lifecycle
-        self._allows_origins = allows_origins
-
-    def take(self, route: str, context: RequestContext) -> bool:
-        """Return whether a request is answered here, and not by Litestar."""
-        return route in self._endpoints and not (self._allows_origins and b"origin" in context.headers)
+        self.allows_origins = allows_origins
 
     async def answer(self, route: str, scope: HTTPScope, context: RequestContext, send: Send) -> None:
         """Read a request to an endpoint, answer it, and send the answer or the problem that prevents it."""
-        endpoint, status = self._endpoints[route], 200
+        endpoint, status = self.endpoints[route], 200
         more_headers: Sequence[tuple[bytes, bytes]] = ()
         try:
             if self._access is not None:
                 self._access.check(context, "POST")
-            data = await self._reader.read_json(context, endpoint.request)
+            data = await endpoint.read_body(context)
             answer = await endpoint.answer(data, context)
         except Exception as error:
             status, media_type, body, more_headers = write_failure(error, context, route)

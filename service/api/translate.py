@@ -11,9 +11,9 @@ from service.api.context import RequestContext
 from service.api.endpoint import Refusal, TaskAnswer, TaskEndpoint
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
-from service.api.translations import TranslatedItem, answered, better, degraded, to_search_again, translate_results
+from service.api.translations import TranslatedItem, translate_results, with_sources
 from service.api.validation import InputItem, check_at_most, read_texts
-from service.decoding.search import Hypotheses, Search
+from service.decoding.search import Hypotheses
 from service.errors import CapacityError, InvalidRequestError, ModelFailedError
 from service.models.cards import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions, match_language
@@ -24,7 +24,7 @@ from service.text.markup.documents import cut_format
 MAX_WEIGHTS = 2**19  # of attention in all sentences of a request: some 4 MB of JSON
 
 
-class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedItem, Search, Hypotheses]):
+class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedItem]):
     """Endpoint of translators: one row per sentence that has words."""
 
     task = "translate"
@@ -69,29 +69,28 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     ) -> tuple[AdmittedTexts, Done[Hypotheses]]:
         """Search all sentences, and search faulty translations once more in smaller parts. If there is no time for
         that, or it fails, the first results are answered and say so."""
-        translator, work = admitted.served.predictor, work_of(admitted, admitted.length)
+        translator, side_thread = admitted.served.predictor, self.services.side_thread
+        work = work_of(admitted, admitted.length)
         _, done = await super().run(admitted, context)
-        first = await self.services.side_thread(work, answered, admitted.items, done.answers, translator)
-        second = replace(admitted, items=await self.services.side_thread(work, to_search_again, first, translator))
-        items = first
+        sources = [source for item in admitted.items for source in item.sources]
+        found = await side_thread(work, translator.answered_all, sources, done.answers)
+        halved = await side_thread(work, translator.halved_all, found)
+        again = [halved.get(place, source) for place, source in enumerate(found)]
+        second = replace(admitted, items=with_sources(admitted.items, again))
         if second.rows:
             try:
                 _, more = await super().run(second, context, accepted=True)
             except (CapacityError, ModelFailedError):
-                items = degraded(first, second.items)
+                found = [replace(each, degraded=place in halved) for place, each in enumerate(found)]
             else:
-                items = await self.services.side_thread(work, _better_of, first, second.items, more.answers, translator)
+                found = await side_thread(work, translator.better_all, found, halved, more.answers)
                 done = done.joined(more)
-        return replace(admitted, items=items), done
+        return replace(admitted, items=with_sources(admitted.items, found)), done
 
     def decode(
-        self,
-        served: ServedTranslator,
-        data: TranslateRequest,
-        items: Sequence[TranslatedItem],
-        answers: Sequence[Hypotheses],
+        self, model: Translator, data: TranslateRequest, items: Sequence[TranslatedItem], answers: Sequence[Hypotheses]
     ) -> list[TranslateResult]:
-        return translate_results(items, served.predictor)
+        return translate_results(items, model)
 
     def refuse(self, refusal: Refusal, data: TranslateRequest) -> TranslateResult:
         return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)
@@ -115,15 +114,6 @@ def _check_weights(items: Sequence[TranslatedItem]) -> None:
             f"{MAX_WEIGHTS}: send less text at once or shorter sentences, or limit max_length"
         )
         raise InvalidRequestError.at("attention", message)
-
-
-def _better_of(
-    first: Sequence[TranslatedItem],
-    second: Sequence[TranslatedItem],
-    answers: Sequence[Hypotheses],
-    translator: Translator,
-) -> list[TranslatedItem]:
-    return better(first, answered(second, answers, translator), translator)
 
 
 def _options_of(data: TranslateRequest, model: Translator) -> TranslateOptions:

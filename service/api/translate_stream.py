@@ -9,24 +9,22 @@ from functools import partial
 from itertools import chain
 from typing import ParamSpec, Self, TypeVar, cast
 
-import msgspec
-
+from service.api.answers import error_event, event, refused_events
 from service.api.context import RequestContext
 from service.api.endpoint import AdmittedRequest
-from service.api.problems import problem_event
-from service.api.schemas import DoneEvent, RefusedEvent
+from service.api.schemas import DoneEvent
 from service.api.side_thread import SideThread
 from service.api.translations import TranslatedItem, sentence_event
 from service.decoding.decoder import Decoder
-from service.decoding.search import Hypotheses, Search
+from service.decoding.search import Hypotheses
 from service.errors import CallerLeftError, CapacityError
 from service.models.registry import ServedModel
 from service.predictors.translation import EncodedSentence
 from service.predictors.translator import Translator
 from service.scheduling.job import Done, Job
 
-ServedTranslator = ServedModel[Translator, Search, Hypotheses]
-AdmittedTexts = AdmittedRequest[Translator, TranslatedItem, Search, Hypotheses]
+ServedTranslator = ServedModel[Translator]
+AdmittedTexts = AdmittedRequest[Translator, TranslatedItem]
 EFFORT = 4  # of cutting, encoding or restoring a character, beside tagging it
 
 Given = ParamSpec("Given")
@@ -97,16 +95,16 @@ class SentenceStream:
     async def events(self, context: RequestContext) -> AsyncIterator[bytes]:
         """Yield the events, and withdraw the jobs if the caller disconnects, which cancels this generator."""
         try:
-            for event in chain(self._refused(), self._copied()):
-                yield event
+            for each in chain(refused_events(self.admitted.refused), self._copied()):
+                yield each
             while self.num_open:
-                async for event in self._finished(await self._ended.get()):
+                async for each in self._finished(await self._ended.get()):
                     self.num_open -= 1
-                    yield event
+                    yield each
             self._record(context)
-            yield _event("done", DoneEvent(self.admitted.served.name))
-        except Exception as error:  # the status is sent: all that can be done is to say it
-            yield b"event: error\ndata: %b\n\n" % problem_event(error, context)
+            yield event("done", DoneEvent(self.admitted.served.name))
+        except Exception as error:
+            yield error_event(error, context)
         finally:
             self._withdraw(context)
 
@@ -148,9 +146,9 @@ class SentenceStream:
         pending.answers[ended.search] = ended.hypotheses
         answers = [each for each in pending.answers if each is not None]
         if len(answers) == len(pending.answers):
-            source = await self._on_side_thread(pending, translator.answered, pending.source, answers)
+            source = await self._on_side_thread(pending, translator.sentence_decoder.answered, pending.source, answers)
             if pending.first is not None:
-                source = await self._on_side_thread(pending, translator.better, pending.first, source)
+                source = await self._on_side_thread(pending, translator.sentence_decoder.better, pending.first, source)
             elif (second := await self._on_side_thread(pending, translator.halved, source)) is not None:
                 if not self._is_searched_again(pending, source, second):
                     yield await self._degraded(pending, source)
@@ -180,11 +178,6 @@ class SentenceStream:
             for sentence, source in enumerate(item.sources):
                 yield _Pending(item=item, place=place, sentence=sentence, source=source)
 
-    def _refused(self) -> Iterator[bytes]:
-        """Yield the events of items that are not translated."""
-        for place, refusal in self.admitted.refused.items():
-            yield _event("refused", RefusedEvent(place, refusal.reason, refusal.detail))
-
     def _copied(self) -> Iterator[bytes]:
         """Yield the events of sentences without a word to translate."""
         for each in self._all_sentences():
@@ -194,7 +187,7 @@ class SentenceStream:
     def _sentence(self, pending: _Pending, source: EncodedSentence) -> bytes:
         item, sentence = pending.item, pending.sentence
         translations = item.decode(self.admitted.served.predictor, sentence, source)
-        return _event("sentence", sentence_event(item, source, translations, number=pending.place, sentence=sentence))
+        return event("sentence", sentence_event(item, source, translations, number=pending.place, sentence=sentence))
 
     def _record(self, context: RequestContext) -> None:
         """Record the outcome of all searches, except those that failed."""
@@ -211,7 +204,3 @@ class SentenceStream:
             if not job.done.done():
                 context.kind = CallerLeftError.kind
                 self.admitted.served.scheduler.withdraw(job)
-
-
-def _event(name: str, data: msgspec.Struct) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import fmean
@@ -19,11 +19,11 @@ from service.api.schemas import (
     TranslatedSentence,
     TranslateResult,
 )
-from service.decoding.search import Hypotheses, Search
+from service.decoding.search import Search
 from service.predictors.translation import Attention, EncodedSentence, Translation
 from service.predictors.translator import Translator
-from service.text.offsets import OffsetTable, OffsetUnit, offset_table
 from service.text.paragraphs import Passage
+from service.text.spans import OffsetTable, OffsetUnit, offset_table
 
 CONFIDENCE_DIGITS = 3
 
@@ -87,47 +87,10 @@ class TranslatedItem:
         return [self.joined([each]) for each in translations] if len(self.sources) == 1 else UNSET
 
 
-def answered(
-    items: Sequence[TranslatedItem], answers: Sequence[Hypotheses], translator: Translator
-) -> list[TranslatedItem]:
-    """Return the items with their answers; ``answers`` are those of all items' rows, in order."""
-    remaining = iter(answers)
-    return [
-        replace(
-            item,
-            sources=[translator.answered(each, list(islice(remaining, len(each.searches)))) for each in item.sources],
-        )
-        for item in items
-    ]
-
-
-def to_search_again(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslatedItem]:
-    """Return the items with faulty sentences cut into smaller parts; without rows if no translation has faults."""
-    return [replace(item, sources=[translator.halved(source) or source for source in item.sources]) for item in items]
-
-
-def better(
-    first: Sequence[TranslatedItem], second: Sequence[TranslatedItem], translator: Translator
-) -> list[TranslatedItem]:
-    """Return the items with the better one of two answers to each sentence."""
-    return [
-        replace(one, sources=[translator.better(*sources) for sources in zip(one.sources, other.sources, strict=True)])
-        for one, other in zip(first, second, strict=True)
-    ]
-
-
-def degraded(first: Sequence[TranslatedItem], second: Sequence[TranslatedItem]) -> list[TranslatedItem]:
-    """Return the items as they were answered first, the sentences marked that were to be searched again."""
-    return [
-        replace(
-            one,
-            sources=[
-                replace(source, degraded=source is not again)
-                for source, again in zip(one.sources, other.sources, strict=True)
-            ],
-        )
-        for one, other in zip(first, second, strict=True)
-    ]
+def with_sources(items: Sequence[TranslatedItem], sources: Iterable[EncodedSentence]) -> list[TranslatedItem]:
+    """Return the items with these sentences in place of theirs; ``sources`` are those of all items, in order."""
+    remaining = iter(sources)
+    return [replace(item, sources=list(islice(remaining, len(item.sources)))) for item in items]
 
 
 def translate_results(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslateResult]:

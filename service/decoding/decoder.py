@@ -75,14 +75,11 @@ class Decoder(BaseScheduler[Any]):
         on_finished: OnFinished | None = None,
         on_progress: OnProgress | None = None,
     ) -> Job[Any]:
-        """Queue one sentence per search and return its job; await ``job.done`` for the answers.
+        """Queue one sentence per search. Raises as BaseScheduler says.
 
         ``on_finished`` is called on the event loop for each sentence as soon as it is finished, in the order in which
         sentences finish and before any task that awaits ``done`` resumes; ``on_progress`` before it for the tokens of
-        samples that are streamed. ``deadline`` is a reading of the clock.
-        Raises OverloadedError or DeadlineExceededError at once, but nothing for want of room in the queue if the
-        sentences belong to a request that was ``accepted`` before; ``done`` raises DeadlineExceededError,
-        ModelFailedError or CallerLeftError.
+        samples that are streamed.
         """
         job = Job[Any](submitted_at=self._clock(), deadline=deadline, priority=priority)
         if not searches:
@@ -111,11 +108,11 @@ class Decoder(BaseScheduler[Any]):
 
     def _register(self) -> None:
         super()._register()
-        self._metrics.watch_decoder(self)
+        self._metrics.decoders.append(self)
 
     def _unregister(self) -> None:
         super()._unregister()
-        self._metrics.unwatch_decoder(self)
+        self._metrics.decoders.remove(self)
 
     def _work(self, source: DecodeSource, workers: Sequence[DecodeWorker], loop: asyncio.AbstractEventLoop) -> None:
         """Run one worker's turn, on a worker thread."""

@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.rows import Rows
 from service.decoding.search import Floats, StepOutputs
+from service.decoding.strategy import Rows
 from service.text.batch import Ids
 
 Indices = npt.NDArray[np.intp]

@@ -9,7 +9,6 @@ from typing import Any, Generic, Self
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.rows import Rows
 from service.decoding.sampling import (
     NUM_RECENT,
     Alternative,
@@ -21,7 +20,7 @@ from service.decoding.sampling import (
     SampledToken,
 )
 from service.decoding.search import Floats
-from service.decoding.strategy import T
+from service.decoding.strategy import Rows, T
 from service.decoding.token_choice import NO_TOKEN, NUM_FORBIDDEN, ChoiceParameters, choose
 from service.text.batch import Ids
 from service.text.text_pieces import TextStream

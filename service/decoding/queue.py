@@ -27,11 +27,6 @@ class PendingSentence(Row[Any]):
     on_progress: OnProgress | None = None
     started_at: float = 0.0  # when it was taken
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the answer is still wanted."""
-        return not self.job.done.done()
-
     def is_late(self, now: float) -> bool:
         return self.job.deadline <= now
 
@@ -107,7 +102,7 @@ class DecodeQueue(FairQueue[PendingSentence]):
         with self._lock:
             while (first := self.first()) is not None:
                 width = first.search.num_rows
-                if not first.is_open:
+                if not first.job.is_open:
                     super().drop([first])
                 elif first.is_late(now):
                     super().drop([first])

@@ -61,11 +61,6 @@ class Prompt:
         return self.num_samples
 
     @property
-    def num_steps(self) -> int:
-        """Estimated number of steps."""
-        return self.options.max_tokens + len(self.ids) // READ_TOGETHER
-
-    @property
     def row_steps(self) -> int:
         """Estimated cost in rows of steps."""
         return self.num_samples * self.options.max_tokens + len(self.ids) // READ_COST

@@ -32,13 +32,8 @@ class Search:
         return self.beam_size
 
     @property
-    def num_steps(self) -> int:
-        """Estimated number of steps: a translation is about as long as its source."""
-        return len(self.ids)
-
-    @property
     def row_steps(self) -> int:
-        """Estimated cost in rows of steps."""
+        """Estimated cost in rows of steps: a translation is about as long as its source."""
         return len(self.ids) * self.beam_size
 
 

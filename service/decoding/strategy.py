@@ -1,4 +1,5 @@
-"""Decoding strategies: how a worker decodes its sentences or prompts, by beam search or by sampling."""
+"""Decoding strategies: how a worker decodes its sentences or prompts, by beam search or by sampling, and the rows of
+their steps."""
 
 from __future__ import annotations
 
@@ -6,7 +7,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from service.decoding.sampling import NewTokens, Prompt
 from service.decoding.search import Search
@@ -14,6 +18,27 @@ from service.decoding.search import Search
 DecodeSearch = Search | Prompt  # a sentence to translate, or a prompt to continue
 
 MAX_ROWS = 128  # decoded together on the calling thread
+
+
+class Rows:
+    """Base class of frozen dataclasses with slots, each field of which is an array (row, ...) or has rows itself."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> Self:
+        """Return the chosen rows (row,)."""
+        chosen: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        for name, value in chosen.items():
+            chosen[name] = value.only(rows) if isinstance(value, Rows) else value[rows]
+        return type(self)(**chosen)
+
+    def joined(self, newer: Self) -> Self:
+        """Return these rows, and the newer ones behind them."""
+        both: dict[str, Any] = {}
+        for name in self.__slots__:
+            one, other = getattr(self, name), getattr(newer, name)
+            both[name] = one.joined(other) if isinstance(one, Rows) else np.concatenate((one, other))
+        return type(self)(**both)
 
 
 class Item(Protocol):

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.rows import Rows
 from service.decoding.sampling import MAX_CANDIDATES, SamplingOptions
 from service.decoding.search import Floats
+from service.decoding.strategy import Rows
 from service.text.batch import Ids
 
 NUM_FORBIDDEN = 3  # tokens that are no text, which may be among the best: padding, unknown, begin

@@ -54,8 +54,8 @@ class DecodeWorker:
         """Drop sentences that are not wanted any more, admit waiting ones and make one step of all. Raises what the
         model raises."""
         began_at, now = time.perf_counter(), self._clock()
-        gone = self._strategy.drop(lambda each: not each.is_open or each.is_late(now))
-        report.late += (each for each in gone if each.is_open)
+        gone = self._strategy.drop(lambda each: not each.job.is_open or each.is_late(now))
+        report.late += (each for each in gone if each.job.is_open)
         model_seconds = self._admit(queue, share=share, now=now, report=report)
         for step in self._strategy.step():
             report.finished += step.finished

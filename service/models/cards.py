@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from service.bundle import Bundle
+from service.bundle import Bundle, Manifest
 from service.predictors.confidence import ConfidenceModel
 from service.runtime.resources import Device
 from service.settings import Settings
@@ -33,9 +33,9 @@ class ModelName(Struct, frozen=True):
     version: str
 
 
-def full_name(name: str, version: str) -> str:
+def full_name(model: ModelName | ModelCard | Manifest) -> str:
     """Return a model's full name as requests may give it: ``en-tagger@1.0.0``."""
-    return f"{name}@{version}"
+    return f"{model.name}@{model.version}"
 
 
 class PairCard(Struct, frozen=True):

@@ -10,7 +10,8 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from service.decoding.beam_search import BeamSearch
@@ -34,12 +35,13 @@ from service.models.loading import (
     reload_models,
     set_model_metrics,
 )
-from service.models.registry import ModelRegistry, Scheduler, ServedModel
+from service.models.registry import AnyModel, ModelRegistry, ServedModel
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import Bounds, RowPredictor
 from service.predictors.translator import Translator
 from service.runtime.resources import available_cores, release_free_memory, when_gone
 from service.scheduling.batcher import Batcher
+from service.scheduling.scheduler import BaseScheduler
 from service.scheduling.thread_pool import ThreadPool
 from service.settings import Settings
 
@@ -50,22 +52,33 @@ RereadKeys = Callable[[], Callable[[], None]]  # reads the key file, and returns
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Engine:
     """The served models and the threads that run them, from loading to the last answer."""
 
-    settings: Settings
-    open_session: OpenSession
-    metrics: Metrics
-    lifecycle: Lifecycle
-    reread_keys: RereadKeys
-    registry: ModelRegistry
-    num_threads: int
-    runs: ThreadPoolExecutor  # runs the models
-    thread_pool: ThreadPool  # shared by all models
-    side_executor: ThreadPoolExecutor  # the first loading, and requests too long for the event loop
-    reloading: asyncio.Lock
-    preloaded: list[LoadedModel]  # until they are served
+    def __init__(
+        self,
+        settings: Settings,
+        open_session: OpenSession,
+        *,
+        preloaded: Sequence[LoadedModel],
+        metrics: Metrics,
+        reread_keys: RereadKeys,
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.lifecycle = lifecycle = Lifecycle()
+        self.registry = ModelRegistry(lifecycle)
+        self.num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
+        self.runs = ThreadPoolExecutor(self.num_threads, thread_name_prefix="run")  # runs the models
+        self.thread_pool = ThreadPool(self.runs, num_threads=self.num_threads, max_cells=settings.max_batch_cells)
+        # For the first loading, and requests too long for the event loop.
+        self.side_executor = ThreadPoolExecutor(1, thread_name_prefix="side")
+        self._bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
+        self._open_session = open_session
+        self._reread_keys = reread_keys
+        self._reloading = asyncio.Lock()
+        self._preloaded = list(preloaded)  # until they are served
+        metrics.num_in_flight = lambda: lifecycle.in_flight
 
     @contextlib.asynccontextmanager
     async def running(self, _: object) -> AsyncIterator[None]:
@@ -78,7 +91,7 @@ class Engine:
             self.lifecycle.close()
             showing.cancel()
             await loading
-            async with self.reloading:  # one that is under way ends without having changed anything
+            async with self._reloading:  # one that is under way ends without having changed anything
                 self.runs.shutdown()
             self.side_executor.shutdown()
 
@@ -96,7 +109,7 @@ class Engine:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # without a handler it would end the process
-            async with self.reloading:  # one that is under way ends first
+            async with self._reloading:  # one that is under way ends first
                 reloading.cancel()
             await asyncio.wait([reloading])
 
@@ -113,7 +126,11 @@ class Engine:
     async def _load(self) -> None:
         """Load the models; ends with the service ready, or failed and the reason logged."""
         try:
-            loaded = self._take_preloaded() or await self._load_first()
+            # Nothing else may keep what was preloaded: a model that is held twice would be freed by no reload.
+            loaded, self._preloaded = self._preloaded, []
+            loaded = loaded or await asyncio.get_running_loop().run_in_executor(
+                self.side_executor, load_models, self.settings, self._open_session
+            )
             await self._warm_up(loaded)
         except StartupError as error:
             _log.critical("%s", error)
@@ -129,25 +146,15 @@ class Engine:
             release_free_memory()  # of loading
             self.lifecycle.open()
 
-    def _take_preloaded(self) -> list[LoadedModel]:
-        """Take the preloaded models out of their list: a model that is held twice would be freed by no reload."""
-        preloaded = list(self.preloaded)
-        self.preloaded.clear()
-        return preloaded
-
-    async def _load_first(self) -> list[LoadedModel]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.side_executor, load_models, self.settings, self.open_session)
-
     async def _warm_up(self, loaded: Sequence[LoadedModel]) -> None:
         """Run the largest batches on every thread at once, so that memory has reached its bound before the service is
         ready."""
-        loop, settings = asyncio.get_running_loop(), self.settings
-        bounds = Bounds(cells=settings.max_batch_cells, decoder_rows=settings.max_decoder_rows)
+        loop = asyncio.get_running_loop()
         for each in loaded:
             if self.lifecycle.is_ending:
                 return  # asked to stop meanwhile: it will never open
-            runs = [loop.run_in_executor(self.runs, each.predictor.warm_up, bounds) for _ in range(self.num_threads)]
+            warm_up = partial(each.predictor.warm_up, self._bounds)
+            runs = [loop.run_in_executor(self.runs, warm_up) for _ in range(self.num_threads)]
             self.metrics.longest_run_seconds.labels(each.full_name).set(max(await asyncio.gather(*runs)))
 
     async def reload(self) -> ReloadResponse:
@@ -157,10 +164,10 @@ class Engine:
         way. Raises ReloadFailedError if anything of the folder or the file is not sound: then nothing is changed.
         """
         await self.lifecycle.decided()
-        async with self.reloading:
+        async with self._reloading:
             began_at = time.monotonic()
             try:
-                adopt_keys = self.reread_keys()
+                adopt_keys = self._reread_keys()
                 reloaded = await self._load_again()
                 self._check_open()
             except Exception as error:
@@ -179,12 +186,11 @@ class Engine:
         current = [LoadedModel(card=each.card, predictor=each.predictor) for each in self.registry.models]
         thread = ThreadPoolExecutor(1, thread_name_prefix="reload")
         try:
-            reloaded = await loop.run_in_executor(thread, reload_models, self.settings, self.open_session, current)
+            reloaded = await loop.run_in_executor(thread, reload_models, self.settings, self._open_session, current)
         finally:
             thread.shutdown(wait=False)
-        bounds = Bounds(cells=self.settings.max_batch_cells, decoder_rows=self.settings.max_decoder_rows)
         for each in reloaded.fresh:
-            seconds = await loop.run_in_executor(self.runs, each.predictor.warm_up, bounds)
+            seconds = await loop.run_in_executor(self.runs, each.predictor.warm_up, self._bounds)
             self.metrics.longest_run_seconds.labels(each.full_name).set(seconds)
         return reloaded
 
@@ -211,7 +217,7 @@ class Engine:
         with contextlib.suppress(RuntimeError):
             self.side_executor.submit(release_free_memory)
 
-    def _served(self, loaded: LoadedModel, before: ServedModel[Any, Any, Any] | None) -> ServedModel[Any, Any, Any]:
+    def _served(self, loaded: LoadedModel, before: AnyModel | None) -> AnyModel:
         """Make the served model; one that was served before keeps its schedulers."""
         predictor = loaded.predictor
         if before is not None:
@@ -222,57 +228,19 @@ class Engine:
             scorer = ServedModel(card=loaded.card, predictor=predictor, scheduler=self._batcher(predictor))
         return ServedModel(card=loaded.card, predictor=predictor, scheduler=self._schedule(predictor), scorer=scorer)
 
-    def _schedule(self, predictor: AnyPredictor) -> Scheduler[Any, Any]:
+    def _schedule(self, predictor: AnyPredictor) -> BaseScheduler[Any]:
         """Make a predictor's scheduler: a decoder for translators and language models, a batcher for all others."""
         max_rows = self.settings.max_decoder_rows
+        new_strategy: Callable[[], DecodeStrategy[PendingSentence]]
         if isinstance(predictor, Translator):
-            return self._decoder(predictor, lambda: BeamSearch(predictor.graphs, max_rows=max_rows))
-        if isinstance(predictor, LanguageModel):
-            return self._decoder(predictor, lambda: Sampler(predictor.graphs, max_rows=max_rows))
-        return self._batcher(predictor)
+            new_strategy = partial(BeamSearch, predictor.graphs, max_rows=max_rows)
+        elif isinstance(predictor, LanguageModel):
+            new_strategy = partial(Sampler, predictor.graphs, max_rows=max_rows)
+        else:
+            return self._batcher(predictor)
+        queued = self.settings.max_queued_cells
+        return Decoder(new_strategy, thread_pool=self.thread_pool, max_queued_cells=queued, metrics=self.metrics)
 
-    def _decoder(
-        self, predictor: AnyPredictor, new_strategy: Callable[[], DecodeStrategy[PendingSentence]]
-    ) -> Scheduler[Any, Any]:
-        return Decoder(
-            new_strategy,
-            thread_pool=self.thread_pool,
-            max_queued_cells=self.settings.max_queued_cells,
-            metrics=self.metrics,
-        )
-
-    def _batcher(self, predictor: RowPredictor[Any, Any]) -> Scheduler[Any, Any]:
-        return Batcher(
-            predictor.run,
-            thread_pool=self.thread_pool,
-            max_queued_cells=self.settings.max_queued_cells,
-            metrics=self.metrics,
-        )
-
-
-def create_engine(
-    settings: Settings,
-    open_session: OpenSession,
-    preloaded: Sequence[LoadedModel],
-    metrics: Metrics,
-    reread_keys: RereadKeys,
-) -> Engine:
-    """Make an engine that has loaded nothing yet, and its threads."""
-    lifecycle = Lifecycle()
-    metrics.num_in_flight = lambda: lifecycle.in_flight
-    num_threads = settings.threads or max(1, available_cores() // max(1, settings.workers))
-    runs = ThreadPoolExecutor(num_threads, thread_name_prefix="run")
-    return Engine(
-        settings=settings,
-        open_session=open_session,
-        metrics=metrics,
-        lifecycle=lifecycle,
-        reread_keys=reread_keys,
-        registry=ModelRegistry(lifecycle),
-        num_threads=num_threads,
-        runs=runs,
-        thread_pool=ThreadPool(runs, num_threads=num_threads, max_cells=settings.max_batch_cells),
-        side_executor=ThreadPoolExecutor(1, thread_name_prefix="side"),
-        reloading=asyncio.Lock(),
-        preloaded=list(preloaded),
-    )
+    def _batcher(self, predictor: RowPredictor[Any, Any]) -> BaseScheduler[Any]:
+        queued = self.settings.max_queued_cells
+        return Batcher(predictor.run, thread_pool=self.thread_pool, max_queued_cells=queued, metrics=self.metrics)

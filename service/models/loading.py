@@ -62,7 +62,7 @@ class LoadedModel:
 
     @property
     def full_name(self) -> str:
-        return full_name(self.card.name, self.card.version)
+        return full_name(self.card)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,10 +101,12 @@ def reload_models(settings: Settings, open_session: OpenSession, current: Sequen
     for bundle in bundles:
         name = name_of(bundle)
         card = card_of(bundle, settings, is_default=name in defaults)
-        if name in before and is_same(before[name].card, card):
+        known = before.get(name)
+        # It need not be loaded again if every file is what it was, and the same graph is wanted.
+        if known and (known.card.checksum, known.card.precision) == (card.checksum, card.precision):
             verify(bundle)
             kept.append(name)
-            models.append(LoadedModel(card=card, predictor=before[name].predictor))
+            models.append(LoadedModel(card=card, predictor=known.predictor))
         else:
             models.append(LoadedModel(card=card, predictor=open_predictor(bundle, settings, open_session)))
     names = [each.full_name for each in models]
@@ -115,11 +117,6 @@ def reload_models(settings: Settings, open_session: OpenSession, current: Sequen
         kept=kept,
         removed=[name for name in before if name not in names],
     )
-
-
-def is_same(before: ModelCard, now: ModelCard) -> bool:
-    """Whether a model need not be loaded again: every file is what it was, and the same graph is wanted."""
-    return (before.checksum, before.precision) == (now.checksum, now.precision)
 
 
 def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
@@ -144,7 +141,7 @@ def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession
 
 
 def name_of(bundle: Bundle) -> str:
-    return full_name(bundle.manifest.name, bundle.manifest.version)
+    return full_name(bundle.manifest)
 
 
 def find_versions(models_dir: Path) -> list[Bundle]:

@@ -11,8 +11,8 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle, Manifest
-from service.errors import BundleError, InputTooLongError, NoWordsError
-from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
+from service.errors import NoWordsError
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import TextEncoder
@@ -78,43 +78,29 @@ class Classifier:
 
     def __init__(self, bundle: Bundle, session: Session) -> None:
         manifest = bundle.manifest
-        try:
-            self._labels = manifest.labels["label"]
-            self._max_tokens = manifest.limits["max_tokens"]
-            if len(self._labels) < 2 or len(set(self._labels)) < len(self._labels):
+        with reading(bundle.path(MANIFEST), "the manifest of a classifier"):
+            self.labels = manifest.labels["label"]  # in the order of a row's scores
+            self.max_tokens = manifest.limits["max_tokens"]  # ids of one text; a word may have several
+            if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
                 raise ValueError("labels are two or more, and different")
-            self._thresholds = _thresholds_of(manifest, self._labels)
-            self._groups = _groups_of(manifest, self._labels)
-        except (ValueError, KeyError) as error:
-            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a classifier ({error})") from error
+            self._thresholds = _thresholds_of(manifest, self.labels)
+            self._groups = _groups_of(manifest, self.labels)
         path = bundle.path(VOCABULARIES)
-        try:
+        with reading(path, "the vocabularies of a classifier"):
             self._encoder = TextEncoder(load_vocabularies(path)["words"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{path}: not the vocabularies of a classifier ({error})") from error
         self._session = session
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Labels in the order of a row's scores."""
-        return self._labels
-
-    @property
-    def max_tokens(self) -> int:
-        """Most ids of one text; a word may have several."""
-        return self._max_tokens
 
     def encode(self, text: str) -> TextEncoding:
         """Encode one text. Raises InputTooLongError, and NoWordsError if there is no word in it."""
         ids = self._ids_of(text)
-        if len(ids) > self._max_tokens:
-            raise InputTooLongError(f"a text of {len(ids)} tokens; this model reads at most {self._max_tokens}")
+        if len(ids) > self.max_tokens:
+            raise too_long("text", len(ids), self.max_tokens)
         return TextEncoding(ids=ids)
 
     def encode_beginning(self, text: str) -> TextEncoding:
         """Encode as much of a text as the limit allows. Raises NoWordsError if there is no word in it."""
         ids = self._ids_of(text)
-        return TextEncoding(ids=ids[: self._max_tokens], truncated=len(ids) > self._max_tokens)
+        return TextEncoding(ids=ids[: self.max_tokens], truncated=len(ids) > self.max_tokens)
 
     def answer(self, examples: Sequence[ClassifyExample]) -> list[ClassifiedRow]:
         """Answer examples in one batch. Raises InvalidRequestError."""
@@ -128,15 +114,15 @@ class Classifier:
         """Describe how the answer differs from the example's; empty if it does not."""
         if answer.label != example.label:
             return f"label is {answer.label}, expected {example.label}"
-        if set(example.scores) != set(self._labels):
-            return f"labels are {', '.join(self._labels)}, expected {', '.join(example.scores)}"
+        if set(example.scores) != set(self.labels):
+            return f"labels are {', '.join(self.labels)}, expected {', '.join(example.scores)}"
         if example.labels is not None and set(example.labels) != set(answer.chosen or ()):
             return f"chosen are {', '.join(answer.chosen or ())}, expected {', '.join(example.labels)}"
-        return drift([example.scores[label] for label in self._labels], answer.scores, max_drift)
+        return drift([example.scores[label] for label in self.labels], answer.scores, max_drift)
 
     def warm_up(self, bounds: Bounds) -> float:
         """Run the largest batches there will be: of so many cells, and of one text as long as the limit."""
-        return longest_run(self.run, largest_batches(cells=bounds.cells, max_tokens=self._max_tokens))
+        return longest_run(self.run, largest_batches(cells=bounds.cells, max_tokens=self.max_tokens))
 
     def run(self, batch: Batch) -> list[ClassifiedRow]:
         """Answer each row as if it had been run alone."""
@@ -149,9 +135,9 @@ class Classifier:
     def _row(self, scores: Sequence[float]) -> ClassifiedRow:
         best = scores.index(max(scores))
         return ClassifiedRow(
-            label=self._labels[best],
+            label=self.labels[best],
             score=scores[best],
-            labels=self._labels,
+            labels=self.labels,
             scores=tuple(scores),
             chosen=self._chosen(scores),
             group=self._group_of(scores) if self._groups else UNSET,
@@ -161,7 +147,7 @@ class Classifier:
         if self._thresholds is None:
             return None
         reached = [i for i, threshold in enumerate(self._thresholds) if scores[i] >= threshold]
-        return tuple(self._labels[i] for i in sorted(reached, key=lambda i: -scores[i]))
+        return tuple(self.labels[i] for i in sorted(reached, key=lambda i: -scores[i]))
 
     def _group_of(self, scores: Sequence[float]) -> str | None:
         """Return the group with the highest sum of scores; a label without a group is one of its own, without a

@@ -13,10 +13,10 @@ from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.sampler import sample_all
 from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
 from service.decoding.worker import TURN_SECONDS
-from service.errors import BundleError, InputTooLongError, NoWordsError
-from service.predictors.language_graphs import STATE, LanguageGraphs
+from service.errors import NoWordsError
+from service.predictors.graphs import STATE, LanguageGraphs
 from service.predictors.language_state import dump_state, load_state
-from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
 from service.text.subwords import EOS_ID, Subwords
@@ -31,11 +31,6 @@ class TextScoring:
     starts: Sequence[int]
     ends: Sequence[int]
     truncated: bool = False  # whether it is the beginning only
-
-    @property
-    def rows(self) -> tuple[Ids]:
-        """The one row."""
-        return (self.ids,)
 
     @property
     def num_tokens(self) -> int:
@@ -109,29 +104,15 @@ class LanguageModel:
 
     def __init__(self, bundle: Bundle, *, reader: Session, step: Session) -> None:
         manifest, path = bundle.manifest, bundle.path(SUBWORDS)
-        try:
+        with reading(path, "the subwords of a language model"):
             subwords = Subwords.load(path, symbols=())
-        except ValueError as error:
-            raise BundleError(f"{path}: not the subwords of a language model ({error})") from error
-        try:
-            self._max_tokens = manifest.limits["max_tokens"]
-            self._max_new_tokens = manifest.limits["max_target_tokens"]
+        with reading(bundle.path(MANIFEST), "the manifest of a language model"):
+            self.max_tokens = manifest.limits["max_tokens"]  # of a text or a prompt
+            self.max_new_tokens = manifest.limits["max_target_tokens"]  # of a sample
             state_size = _state_size_of(manifest)
-        except (KeyError, ValueError) as error:
-            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a language model ({error})") from error
         self.pieces = TextPieces(subwords)
         self.graphs = LanguageGraphs(reader=reader, step=step, pieces=self.pieces, state_size=state_size)
         self._checksum = bundle.checksum
-
-    @property
-    def max_tokens(self) -> int:
-        """Most tokens of a text or a prompt."""
-        return self._max_tokens
-
-    @property
-    def max_new_tokens(self) -> int:
-        """Most tokens of a sample."""
-        return self._max_new_tokens
 
     def first_state(self) -> LanguageState:
         """Return the state before any text."""
@@ -155,9 +136,9 @@ class LanguageModel:
         end is read."""
         last = int(before.recent[-1])
         continued = self.pieces.encode_prompt(text, last=last)
-        most = self._max_tokens
+        most = self.max_tokens
         if len(continued.ids) > most and not options.truncate:
-            raise _too_long(len(continued.ids), most)
+            raise too_long("text", len(continued.ids), most)
         prompt = Prompt(
             before=before,
             ids=np.concatenate((before.recent[-1:], continued.ids[-most:])),
@@ -172,13 +153,13 @@ class LanguageModel:
     def encode(self, text: str) -> TextScoring:
         """Encode a text to be scored. Raises InputTooLongError, and NoWordsError if there is nothing in it."""
         whole = self._encode_whole(text)
-        if whole.num_tokens > self._max_tokens:
-            raise _too_long(whole.num_tokens, self._max_tokens)
+        if whole.num_tokens > self.max_tokens:
+            raise too_long("text", whole.num_tokens, self.max_tokens)
         return whole
 
     def encode_beginning(self, text: str) -> TextScoring:
         """Encode as much of a text as the limit allows. Raises NoWordsError if there is nothing in it."""
-        whole, most = self._encode_whole(text), self._max_tokens
+        whole, most = self._encode_whole(text), self.max_tokens
         return replace(
             whole,
             ids=whole.ids[: most + 1],
@@ -228,7 +209,7 @@ class LanguageModel:
 
     def warm_up(self, bounds: Bounds) -> float:
         """Read the largest batches there will be, and make the largest step."""
-        batches = largest_batches(cells=bounds.cells, max_tokens=self._max_tokens)
+        batches = largest_batches(cells=bounds.cells, max_tokens=self.max_tokens)
         reading = longest_run(lambda batch: self.run(_one_longer(batch)), batches)
         began_at = time.perf_counter()
         tokens = np.full(bounds.decoder_rows, EOS_ID, np.int32)
@@ -247,7 +228,3 @@ def _state_size_of(manifest: Manifest) -> int:
         if each.name == STATE and isinstance(each.shape[-1], int):
             return each.shape[-1]
     raise ValueError("its inputs have no state of a fixed size")
-
-
-def _too_long(length: int, limit: int) -> InputTooLongError:
-    return InputTooLongError(f"a text of {length} tokens; this model reads at most {limit}")

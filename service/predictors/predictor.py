@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
 from service.bundle import EXAMPLES, Bundle
-from service.errors import BundleError, InvalidRequestError
+from service.errors import BundleError, InputTooLongError, InvalidRequestError
 from service.text.batch import Batch
 
 Example = TypeVar("Example")
@@ -65,6 +67,20 @@ class RowPredictor(Predictor[Example, Answer], Protocol[Example, Answer]):
     def run(self, batch: Batch) -> Sequence[Answer]:
         """Answer each row as if it had been run alone."""
         ...
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Context manager that raises BundleError, which names the file, for what a file of another kind raises."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, BundleError) as error:
+        raise BundleError(f"{path}: not {what} ({error})") from error
+
+
+def too_long(what: str, length: int, limit: int) -> InputTooLongError:
+    """Return the error of a text or sentence of more tokens than a model reads."""
+    return InputTooLongError(f"a {what} of {length} tokens; this model reads at most {limit}")
 
 
 def largest_batches(*, cells: int, max_tokens: int, features: tuple[int, ...] = ()) -> Iterator[Batch]:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.bundle import MANIFEST, VOCABULARIES, Bundle
-from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.predictors.predictor import Bounds, drift, largest_batches, longest_run
+from service.errors import InvalidRequestError
+from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
 from service.text.pipeline import Encoding, WordEncoder
@@ -66,40 +66,29 @@ class Tagger:
 
     def __init__(self, bundle: Bundle, session: Session) -> None:
         manifest = bundle.manifest
-        try:
+        with reading(bundle.path(MANIFEST), "the manifest of a tagger"):
             num_characters = manifest.features["num_characters"]
-            self._max_tokens = manifest.limits["max_tokens"]
+            self.max_tokens = manifest.limits["max_tokens"]  # of one sentence
             self._upos, self._xpos, self._entity = (manifest.labels[name] for name in ("upos", "xpos", "entity"))
             self._outside = self._entity.index(OUTSIDE)
-        except (ValueError, KeyError) as error:
-            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a tagger ({error})") from error
         path = bundle.path(VOCABULARIES)
-        try:
+        with reading(path, "the vocabularies of a tagger"):
             self._encoder = WordEncoder(load_vocabularies(path), num_characters=num_characters)
-        except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{path}: not the vocabularies of a tagger ({error})") from error
         self._session = session
         self._legal = legal_transitions(self._entity)
 
-    @property
-    def max_tokens(self) -> int:
-        """Most tokens of one sentence."""
-        return self._max_tokens
-
     def encode(self, sentence: Sentence) -> Encoding:
         """Encode one sentence. Raises InputTooLongError."""
-        if len(sentence.words) > self._max_tokens:
-            raise InputTooLongError(
-                f"a sentence of {len(sentence)} tokens; this model reads at most {self._max_tokens}"
-            )
+        if len(sentence.words) > self.max_tokens:
+            raise too_long("sentence", len(sentence), self.max_tokens)
         return Encoding(sentence, self._encoder.encode(sentence.words))
 
     def shorten(self, sentence: Sentence) -> Sentence:
         """Return the beginning of a sentence that is too long, as much as :meth:`encode` takes; any other sentence as
         it is."""
-        if len(sentence) <= self._max_tokens:
+        if len(sentence) <= self.max_tokens:
             return sentence
-        end = self._max_tokens
+        end = self.max_tokens
         return Sentence(sentence.words[:end], sentence.starts[:end], sentence.ends[:end])
 
     def answer(self, examples: Sequence[TagExample]) -> list[TaggedRow]:
@@ -127,7 +116,7 @@ class Tagger:
     def warm_up(self, bounds: Bounds) -> float:
         """Run the largest batches there will be: of so many cells, and of one sentence as long as the limit."""
         features = (self._encoder.num_features,)
-        batches = largest_batches(cells=bounds.cells, max_tokens=self._max_tokens, features=features)
+        batches = largest_batches(cells=bounds.cells, max_tokens=self.max_tokens, features=features)
         return longest_run(self.run, batches)
 
     def run(self, batch: Batch) -> list[TaggedRow]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from math import ceil
 from typing import NamedTuple
@@ -15,9 +15,10 @@ from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.beam_search import encoded_at_once, search_all
 from service.decoding.search import Hypotheses, StepInputs
 from service.decoding.worker import TURN_SECONDS
-from service.errors import BundleError, InvalidRequestError
-from service.predictors.confidence import ConfidenceModel, Features
-from service.predictors.predictor import Bounds, drift, full_batch
+from service.errors import InvalidRequestError
+from service.predictors.confidence import ConfidenceModel
+from service.predictors.graphs import TranslationGraphs
+from service.predictors.predictor import Bounds, drift, full_batch, reading
 from service.predictors.sentence_decoder import SentenceDecoder
 from service.predictors.sentence_encoder import SPLIT_TOKENS, SentenceEncoder
 from service.predictors.translation import (
@@ -28,7 +29,6 @@ from service.predictors.translation import (
     Translation,
     match_language,
 )
-from service.predictors.translation_graphs import TranslationGraphs
 from service.runtime.session import Session
 from service.text.batch import Batch
 from service.text.subwords import Subwords
@@ -61,42 +61,23 @@ class Translator:
 
     def __init__(self, bundle: Bundle, *, encoder: Session, step: Session) -> None:
         manifest, path = bundle.manifest, bundle.path(SUBWORDS)
-        try:
+        with reading(path, "the subwords of a translator"):
             subwords = Subwords.load(path)
-        except ValueError as error:
-            raise BundleError(f"{path}: not the subwords of a translator ({error})") from error
-        try:
-            self._encoder = _encoder_of(manifest, subwords)
+        with reading(bundle.path(MANIFEST), "the manifest of a translator"):
+            self.sentence_encoder = _encoder_of(manifest, subwords)
             confidence = manifest.confidence and ConfidenceModel.read(manifest.confidence)
-        except (ValueError, KeyError, BundleError) as error:
-            raise BundleError(f"{bundle.path(MANIFEST)}: not the manifest of a translator ({error})") from error
-        self._decoder = SentenceDecoder(
+        self.sentence_decoder = SentenceDecoder(
             subwords=subwords,
-            tags=frozenset(self._encoder.tags.values()),
+            tags=frozenset(self.sentence_encoder.tags.values()),
             confidence=confidence or None,
             coverage_weight=manifest.coverage_weight,
         )
         self.graphs = TranslationGraphs(encoder=encoder, step=step, subwords=subwords)
-
-    @property
-    def max_tokens(self) -> int:
-        """Most tokens of one search's source: pieces, the target's tag and the end."""
-        return self._encoder.max_tokens
-
-    @property
-    def max_target_tokens(self) -> int:
-        """Most tokens of one search's translation: pieces and the end."""
-        return self._encoder.max_target_tokens
-
-    @property
-    def pairs(self) -> Sequence[LanguagePair]:
-        """Language pairs that it translates."""
-        return tuple(self._encoder.tags)
-
-    @property
-    def confidence(self) -> ConfidenceModel | None:
-        """Model that computes confidences, if the bundle is calibrated."""
-        return self._decoder.confidence
+        self.max_tokens = (
+            self.sentence_encoder.max_tokens
+        )  # of one search's source: pieces, the target's tag and the end
+        self.max_target_tokens = self.sentence_encoder.max_target_tokens  # of one translation: pieces and the end
+        self.pairs = tuple(self.sentence_encoder.tags)
 
     def pair_for(self, source: str, target: str) -> LanguagePair | None:
         """Return the served pair of two language tags such as ``en`` and ``es-MX``, if there is one."""
@@ -106,11 +87,7 @@ class Translator:
 
     def encode(self, sentence: str, options: TranslateOptions) -> EncodedSentence:
         """Encode a sentence in a pair that is served. Raises InputTooLongError, unless the options are to truncate."""
-        return self._encoder.encode(sentence, options)
-
-    def answered(self, source: EncodedSentence, answers: Iterable[Hypotheses]) -> EncodedSentence:
-        """Return the sentence with its answers; ``answers`` are those of its searches, in order."""
-        return self._decoder.answered(source, answers)
+        return self.sentence_encoder.encode(sentence, options)
 
     def halved(self, source: EncodedSentence) -> EncodedSentence | None:
         """Return the answered sentence with its faulty parts cut in halves, to be searched again; None if nothing is to
@@ -121,17 +98,13 @@ class Translator:
         """
         if source.options.max_length is not None:
             return None
-        faulty = self._decoder.faulty(source)
-        return self._encoder.halved(source, faulty) if any(faulty) else None
-
-    def better(self, first: EncodedSentence, second: EncodedSentence) -> EncodedSentence:
-        """Return the better one of two answered sources of a sentence; the first one of equals."""
-        return self._decoder.better(first, second)
+        faulty = self.sentence_decoder.faulty(source)
+        return self.sentence_encoder.halved(source, faulty) if any(faulty) else None
 
     def decode(self, source: EncodedSentence) -> list[Translation]:
         """Return the translations that were asked for of an answered sentence, best first, no two alike; at least
         one."""
-        return self._decoder.translations(source)
+        return self.sentence_decoder.translations(source)
 
     def translate(self, sentences: Sequence[str], options: TranslateOptions) -> list[list[Translation]]:
         """Translate on this thread, without a queue: for self-tests and evaluation. Raises InputTooLongError."""
@@ -143,20 +116,31 @@ class Translator:
 
     def answer_all(self, sources: Sequence[EncodedSentence]) -> list[EncodedSentence]:
         """Answer the sources as the service does it: those whose translation has faults are searched twice."""
-        found = self._search(sources)
-        halved = {place: again for place, each in enumerate(found) if (again := self.halved(each)) is not None}
-        for place, second in zip(halved, self._search(list(halved.values())), strict=True):
-            found[place] = self.better(found[place], second)
-        return found
+        found = self.answered_all(sources, self._search(sources))
+        halved = self.halved_all(found)
+        return self.better_all(found, halved, self._search(halved.values()))
 
-    def features(self, source: EncodedSentence) -> Features | None:
-        """Return the features of the best translation of an answered sentence; None if it was copied."""
-        return self._decoder.features(source)
+    def answered_all(self, sources: Iterable[EncodedSentence], answers: Iterable[Hypotheses]) -> list[EncodedSentence]:
+        """Return the sentences with their answers; ``answers`` are those of all their searches, in order."""
+        remaining = iter(answers)
+        return [self.sentence_decoder.answered(each, list(islice(remaining, len(each.searches)))) for each in sources]
 
-    def _search(self, sources: Sequence[EncodedSentence]) -> list[EncodedSentence]:
-        """Return the sources with their answers."""
-        answers = iter(search_all(self.graphs, [search for each in sources for search in each.searches]))
-        return [self.answered(each, list(islice(answers, len(each.searches)))) for each in sources]
+    def halved_all(self, found: Sequence[EncodedSentence]) -> dict[int, EncodedSentence]:
+        """Return by place the answered sentences that are to be searched again, in smaller parts."""
+        return {place: again for place, each in enumerate(found) if (again := self.halved(each)) is not None}
+
+    def better_all(
+        self, found: Sequence[EncodedSentence], halved: Mapping[int, EncodedSentence], answers: Iterable[Hypotheses]
+    ) -> list[EncodedSentence]:
+        """Return the sentences, of those that were searched again the better answer; ``answers`` are those of the
+        second searches, in order."""
+        best = list(found)
+        for place, second in zip(halved, self.answered_all(halved.values(), answers), strict=True):
+            best[place] = self.sentence_decoder.better(found[place], second)
+        return best
+
+    def _search(self, sources: Iterable[EncodedSentence]) -> list[Hypotheses]:
+        return search_all(self.graphs, [search for each in sources for search in each.searches])
 
     def answer(self, examples: Sequence[TranslateExample]) -> list[Translation]:
         """Answer examples together. Raises InvalidRequestError."""
@@ -164,7 +148,7 @@ class Translator:
 
     def _source_of(self, example: TranslateExample) -> EncodedSentence:
         pair = LanguagePair(example.source, example.target)
-        if pair not in self._encoder.tags:
+        if pair not in self.sentence_encoder.tags:
             raise InvalidRequestError(f"an example from {pair.source} to {pair.target}, which it does not translate")
         return self.encode(example.text, TranslateOptions(pair=pair))
 

@@ -153,8 +153,8 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         return self._short, self._long
 
     def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
-        """Raise what ``enqueue`` would for so many tokens, before rows are made: in short rows, or in a long one if so
-        many came in one the last time."""
+        """Take so many tokens for short rows, or for a long one if so many came in one the last time. Raises what
+        ``enqueue`` would."""
         is_long = tokens > LONG_ROW_TOKENS and self._expects_long
         source = self._long if is_long else self._short
         offset = 0.0 if is_long else max(0, tokens - TYPICAL_ROW_TOKENS) / priority.share
@@ -169,12 +169,7 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         priority: Priority = Priority.INTERACTIVE,
         accepted: bool = False,
     ) -> Job[Answer]:
-        """Queue rows (time, ...), none of them empty, and return their job; await its ``done``.
-
-        ``deadline`` is a reading of the clock. Raises OverloadedError or DeadlineExceededError at once, but nothing for
-        want of room in the queue if the rows belong to a request that was ``accepted`` before; ``done`` raises
-        DeadlineExceededError, ModelFailedError or CallerLeftError.
-        """
+        """Queue rows (time, ...), none of them empty. Raises as BaseScheduler says."""
         job = Job[Answer](submitted_at=self._clock(), deadline=deadline, priority=priority)
         if not rows:
             job.done.set_result(Done(answers=()))

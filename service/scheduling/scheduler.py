@@ -12,13 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import ceil
-from traceback import extract_tb
 from typing import Any, Generic
 
 from service.errors import CallerLeftError, DeadlineExceededError, ModelFailedError, OverloadedError, ServiceError
+from service.logs import error_fields
 from service.metrics import Metrics
 from service.scheduling.fair_queue import FairQueue
-from service.scheduling.job import Answer, Done, Job, Row
+from service.scheduling.job import Answer, Done, Job, Priority, Row
 from service.scheduling.thread_pool import ThreadPool, WorkSource
 
 # A request is let in if the usual wait before its first row is at most this part of the time that it has left. Batches
@@ -58,6 +58,27 @@ class BaseScheduler(ABC, Generic[Answer]):
     @abstractmethod
     def _sources(self) -> Sequence[WorkSource]:
         """Work sources for the thread pool."""
+
+    @abstractmethod
+    def check(self, *, deadline: float, tokens: int = 1, priority: Priority = Priority.INTERACTIVE) -> None:
+        """Raise what ``enqueue`` would for about so many tokens, before rows are made of them."""
+
+    @abstractmethod
+    def enqueue(
+        self,
+        rows: Sequence[Any],
+        /,
+        *,
+        deadline: float,
+        priority: Priority = Priority.INTERACTIVE,
+        accepted: bool = False,
+    ) -> Job[Answer]:
+        """Queue rows and return their job; await its ``done``.
+
+        ``deadline`` is a reading of the clock. Raises OverloadedError or DeadlineExceededError at once, but nothing for
+        want of room in the queue if the rows belong to a request that was ``accepted`` before; ``done`` raises
+        DeadlineExceededError, ModelFailedError or CallerLeftError.
+        """
 
     @abstractmethod
     def _work(self, source: Any, taken: Sequence[Any], loop: asyncio.AbstractEventLoop) -> None:
@@ -142,7 +163,7 @@ class BaseScheduler(ABC, Generic[Answer]):
         for source in self._sources:
             source.work = self._work
             self._thread_pool.add(source)
-        self._metrics.watch(self)
+        self._metrics.queues.append(self)
 
     def _unregister_if_done(self) -> None:
         if self._is_closed and self._is_registered and not self._num_open:
@@ -155,7 +176,7 @@ class BaseScheduler(ABC, Generic[Answer]):
         for source in self._sources:
             self._thread_pool.remove(source)
             source.work = no_run
-        self._metrics.unwatch(self)
+        self._metrics.queues.remove(self)
 
 
 def retry_seconds(excess: float) -> int:
@@ -168,8 +189,6 @@ def no_run(*_: object) -> None:
 
 
 def failure_of(error: Exception) -> ServiceError:
-    """Log where an error was raised, and return the error for all requests that had a part in the run. Its message is
-    left out of the log: it may quote the text."""
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
-    _log.error("a model run failed", extra={"error": type(error).__name__, "frames": frames})
+    """Log where an error was raised, and return the error for all requests that had a part in the run."""
+    _log.error("a model run failed", extra=error_fields(error))
     return error if isinstance(error, ServiceError) else ModelFailedError("the model's run failed")

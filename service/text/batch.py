@@ -18,11 +18,6 @@ class Batch:
     ids: Ids  # (batch, time) or (batch, time, feature), padded on the right
     lengths: Ids  # (batch,), tokens before padding
 
-    @property
-    def cells(self) -> int:
-        """Number of padded cells, rows x longest row: the cost of a run."""
-        return int(self.ids.shape[0] * self.ids.shape[1])
-
 
 def pad(rows: Sequence[Ids], *, length: int | None = None) -> Batch:
     """Lay rows (time,) or (time, feature) of one width under one another, padded with 0 to the longest, or to a

@@ -236,7 +236,7 @@ def join_clauses(text: str, parts: Sequence[Stretch], translations: Sequence[str
 
 
 def _without_stop(translation: str) -> str:
-    """Without the full stop at its end, unless that is one of several or an abbreviation's."""
+    """Return a translation without the full stop at its end, unless that is one of several or an abbreviation's."""
     is_single = translation.endswith(".") and not translation.endswith("..")
     return translation[:-1] if is_single and not _ABBREVIATION.search(translation[-12:]) else translation
 

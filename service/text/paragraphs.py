@@ -33,7 +33,7 @@ class Passage:
 
     @property
     def sentences(self) -> list[str]:
-        """Each on one line."""
+        """Sentences, each on one line."""
         return [_BREAK.sub(" ", span.within(self.text)) for span in self.spans]
 
     def restored(self, sentence: int, translation: str) -> str:
@@ -53,7 +53,7 @@ class Passage:
 
 
 def cut(text: str) -> Passage:
-    """Takes time linear in the length, whatever the text."""
+    """Cut a text into its sentences. Takes time linear in the length, whatever the text."""
     spans = (
         _trimmed(text, sentence.moved(block.start))
         for block in _blocks(text)
@@ -99,7 +99,8 @@ def _whole_sentences(text: str) -> list[Stretch]:
 
 
 def _trimmed(text: str, span: Stretch) -> Stretch:
-    """Without emoji at its edges, which stand better where they stood; all of it if there is nothing else."""
+    """Return a sentence's span without emoji at its edges, which stand better where they stood; all of it if there is
+    nothing else."""
     inner = Stretch(*without_edges(span.within(text)))
     return inner.moved(span.start) if inner.length > 0 else span
 
@@ -123,7 +124,7 @@ def _is_wrapped(text: str, line: Stretch, following: Stretch, width: int) -> boo
 
 
 def _paragraphs(text: str) -> Iterator[list[Stretch]]:
-    """Lines in groups; a blank line or a marker begins another."""
+    """Yield lines in groups; a blank line or a marker begins another."""
     group: list[Stretch] = []
     for line in _lines(text):
         is_blank = not line.within(text).strip()

@@ -68,7 +68,7 @@ class WordEncoder:
         return 2 + self._num_characters
 
     def encode(self, words: Sequence[str]) -> Ids:
-        """Rows for the words of one sentence, (time, feature)."""
+        """Return the rows of the words of one sentence, (time, feature)."""
         with self._lock:
             try:
                 return self._table.take([self._rows[word] for word in words], axis=0)
@@ -76,7 +76,7 @@ class WordEncoder:
                 return self._encode_new(words)
 
     def _encode_new(self, words: Sequence[str]) -> Ids:
-        """Words of which some are not in the cache; all but the long ones are there afterwards."""
+        """Encode words of which some are not in the cache; all but the long ones are there afterwards."""
         self._make_room(len(words))
         ids = self._table[[self._row(word) if len(word) <= LONGEST_KEPT else 0 for word in words]]
         for place, word in enumerate(words):
@@ -102,7 +102,7 @@ class WordEncoder:
         return row
 
     def features(self, word: str) -> list[int]:
-        """One word's ids, uncached."""
+        """Return a word's ids, uncached."""
         key = normalize(word)
         if len(word) > self._head + self._tail:
             word = word[: self._head] + word[len(word) - self._tail :]
@@ -144,7 +144,7 @@ class TextEncoder:
         return ids
 
     def ids_of(self, key: str) -> tuple[int, ...]:
-        """One normalised word's ids, uncached."""
+        """Return a normalised word's ids, uncached."""
         known = self._words.ids
         for form in (key, _REPEATED.sub(r"\1\1", key), _REPEATED.sub(r"\1", key)):
             if form in known:

@@ -1,4 +1,5 @@
-"""Stretches of a text; labelled ones of a sentence, and the tags that write them down, one a token.
+"""Stretches of a text and their offsets in the caller's unit; labelled spans of a sentence, and the tags that write
+them down, one a token.
 
 BIOES (also called BILOU): ``B-`` begins, ``I-`` continues, ``E-`` ends, ``S-`` is alone, ``O`` is outside.
 """
@@ -6,12 +7,14 @@ BIOES (also called BILOU): ``B-`` begins, ``I-`` continues, ``E-`` ends, ``S-`` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 OUTSIDE = "O"
+OffsetUnit = Literal["codepoint", "utf16", "byte"]
+OffsetTable = npt.NDArray[np.int64]  # by code point
 
 
 class Stretch(NamedTuple):
@@ -36,6 +39,27 @@ class Stretch(NamedTuple):
 def stretch_of(text: str) -> Stretch:
     """Return the stretch of a text without the white space at its edges; it ends before it begins if that is all."""
     return Stretch(len(text) - len(text.lstrip()), len(text.rstrip()))
+
+
+def offset_table(text: str, unit: OffsetUnit) -> OffsetTable | None:
+    """Return a table in which ``table[i]`` is where code point ``i`` begins in ``unit``, up to and with ``len(text)``.
+
+    It is None where the table would say nothing: for code points, ASCII, and UTF-16 without astral characters. Bytes
+    are those of UTF-8; a lone surrogate, which has none, counts as three.
+    """
+    if unit == "codepoint" or text.isascii():
+        return None
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")  # (character,)
+    astral = points >= 0x10000
+    if unit == "utf16":
+        return _table_of(1 + astral) if astral.any() else None
+    return _table_of(1 + (points >= 0x80) + (points >= 0x800) + astral)
+
+
+def _table_of(widths: npt.NDArray[np.int64]) -> OffsetTable:
+    table = np.zeros(len(widths) + 1, np.int64)
+    np.cumsum(widths, out=table[1:])
+    return table
 
 
 class Span(NamedTuple):

@@ -134,5 +134,5 @@ def _decoded(row: Sequence[str]) -> list[str]:
 
 
 def _sendable(text: str) -> str:
-    """A lone surrogate is no character that UTF-8 could carry."""
+    """Return a text without lone surrogates, which UTF-8 cannot carry."""
     return text.encode("utf-8", "replace").decode()

@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from service.text.boundaries import BoundaryModel, known_boundary, load_boundary_model
-from service.text.line_breaks import wrapped_ends
+from service.text.spans import Stretch, stretch_of
 from service.text.words import split_words
 
 _SPACE = re.compile(r"(\s+)")
@@ -26,6 +26,9 @@ _NEVER_LAST = frozenset((",", "-", "--", "(", "$", "#", "&", "/"))
 _NEVER_FIRST = frozenset("\"'”’),.;:!?")
 # A line shorter than this was ended on purpose, unless it is one of a text that is wrapped more narrowly.
 _SHORT_LINE = 50
+NARROWEST, WIDEST = 16, 120  # characters of a wrapped text's longest line; lists are narrower, single lines wider
+_BREAK = re.compile(r"\r\n|[\n\r]")
+_FIRST_WORD = re.compile(r"\S+")
 # Longer stretches are rarely words, and keeping them would cost memory.
 _LONGEST_KEPT = 32
 # `its` before one of these is `it` + `s`.
@@ -147,6 +150,52 @@ def _ends_line(gap: str, width: int, *, is_wrapped: bool) -> bool:
     """A blank line always ends a sentence; the end of one line does if the line is short and not wrapped."""
     num_lines = max(gap.count("\n"), gap.count("\r"), 2 * gap.count("\u2029"))
     return num_lines > 1 or (num_lines == 1 and width < _SHORT_LINE and not is_wrapped)
+
+
+def wrapped_ends(text: str) -> set[int]:
+    """Return the ends of the lines, white space left out, that were broken because the next word found no room.
+
+    A stretch of such lines is taken for wrapped text if at least half of them go on with a small letter: lists, forms
+    and addresses seldom do. Takes time linear in the length.
+    """
+    ends: set[int] = set()
+    for lines in _paragraphs(text):
+        if NARROWEST <= max(line.length for line in lines) <= WIDEST:
+            for run in _runs_without_room(text, lines):
+                if 2 * sum(text[following.start].islower() for _, following in run) >= len(run):
+                    ends.update(line.end for line, _ in run)
+    return ends
+
+
+def _runs_without_room(text: str, lines: Sequence[Stretch]) -> Iterator[list[tuple[Stretch, Stretch]]]:
+    """Yield stretches of lines, each with the one after it, whose first word finds no room in the paragraph's width."""
+    width = max(line.length for line in lines)
+    run: list[tuple[Stretch, Stretch]] = []
+    for line, following in pairwise(lines):
+        word = _FIRST_WORD.match(text, following.start, following.end)
+        if word and line.length + 1 + len(word[0]) > width:
+            run.append((line, following))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _paragraphs(text: str) -> Iterator[list[Stretch]]:
+    """Yield the lines between blank ones."""
+    group: list[Stretch] = []
+    begin = 0
+    for end, begin_next in [*(found.span() for found in _BREAK.finditer(text)), (len(text), len(text))]:
+        line = stretch_of(text[begin:end])
+        if line.length > 0:
+            group.append(line.moved(begin))
+        elif group:
+            yield group
+            group = []
+        begin = begin_next
+    if group:
+        yield group
 
 
 def split_sentences(text: str) -> list[Sentence]:

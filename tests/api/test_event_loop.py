@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from service.api.load import BEAT_SECONDS, EventLoopLag
+from service.api.middleware import BEAT_SECONDS, EventLoopLag
 from service.app import App, create_app
 from service.metrics import Metrics
 from tests.application import NEEDED, write_one_each

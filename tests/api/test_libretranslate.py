@@ -18,8 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libretranslatepy import LibreTranslateAPI
 
-from service.api.form import MAX_FIELDS, decode_form
-from service.api.libretranslate import LibreTranslateRequest
+from service.api.libretranslate import MAX_FIELDS, LibreTranslateRequest, decode_form
 from service.errors import InvalidRequestError, MalformedRequestError
 from service.keys import line_for
 from tests.application import Serve, Served, write_one_each

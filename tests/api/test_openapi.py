@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from service.api.openapi_examples import EXAMPLES
+from service.api.openapi import EXAMPLES
 from service.errors import CallerLeftError, CrossOriginError, ReloadFailedError, ServiceError
 from tests.application import Serve, Served
 from tests.contract import EVENT_STREAM, Contract, events

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.decoding.sampler import MAX_READ_CELLS, Sampler, sample_all
 from service.decoding.sampling import READ_TOGETHER, LanguageState, Prompt, Sample, SamplingOptions
-from service.predictors.language_graphs import LanguageGraphs
+from service.predictors.graphs import LanguageGraphs
 from service.predictors.language_model import EncodedPrompt
 from service.text.subwords import EOS_ID
 from tests.fakes import language_pieces

@@ -18,7 +18,7 @@ from service.bundle import MANIFEST, Bundle, load_bundle, read_bundle
 from service.decoding.beam_search import encoded_at_once
 from service.errors import InputTooLongError
 from service.predictors.classifier import Classifier
-from service.predictors.language_graphs import SCORED_TOGETHER
+from service.predictors.graphs import SCORED_TOGETHER
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import Bounds, Predictor, replay
 from service.predictors.tagger import Tagger

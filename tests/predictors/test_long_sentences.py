@@ -207,9 +207,9 @@ def test_sound_parts_are_not_searched_again(tmp_path: Path) -> None:
     lengths = [len(search.ids) for search in source.searches]
     assert [length >= 48 for length in lengths] == [False, False, True]
     answers = [[hypothesis(say(text), length)] for text, length in zip(texts_of(source), lengths, strict=True)]
-    assert translator.halved(translator.answered(source, answers)) is None
+    assert translator.halved(translator.sentence_decoder.answered(source, answers)) is None
     answers[2] = [hypothesis("a b c " * 8, lengths[2])]
-    second = translator.halved(translator.answered(source, answers))
+    second = translator.halved(translator.sentence_decoder.answered(source, answers))
     assert second is not None
     assert [len(search.ids) < 48 for search in second.searches] == [True, True]
     assert len(second.segments) == 4
@@ -231,13 +231,15 @@ def test_of_two_answers_the_sounder_one_is_better_and_then_the_likelier_one(tran
     num_tokens = len(source.searches[0].ids)
 
     def answered(text: str, score: float) -> EncodedSentence:
-        return translator.answered(source, [[hypothesis(text, num_tokens, score=score)]])
+        return translator.sentence_decoder.answered(source, [[hypothesis(text, num_tokens, score=score)]])
 
     sound, likely, loop = answered(say(text), -1.0), answered(say(text), -0.5), answered("a b c " * 8, -0.1)
-    assert translator.better(loop, sound) is translator.better(sound, loop) is sound
-    assert translator.better(likely, sound) is translator.better(sound, likely) is likely
+    assert translator.sentence_decoder.better(loop, sound) is translator.sentence_decoder.better(sound, loop) is sound
+    assert (
+        translator.sentence_decoder.better(likely, sound) is translator.sentence_decoder.better(sound, likely) is likely
+    )
     equal = answered(say(text), -1.0)
-    assert translator.better(sound, equal) is sound
+    assert translator.sentence_decoder.better(sound, equal) is sound
 
 
 def test_coverage_ranks_hypotheses_where_the_manifest_says_so(tmp_path: Path) -> None:
@@ -248,7 +250,7 @@ def test_coverage_ranks_hypotheses_where_the_manifest_says_so(tmp_path: Path) ->
         [search] = source.searches
         assert search.num_hypotheses == (4 if weight else 1)
         found = [hypothesis("va", len(search.ids), score=-0.5), hypothesis(say(text), len(search.ids), score=-0.6)]
-        assert translator.decode(translator.answered(source, [found]))[0].text == best
+        assert translator.decode(translator.sentence_decoder.answered(source, [found]))[0].text == best
 
 
 @pytest.mark.parametrize(("text", "confidence"), [("1984", 1.0), ("...", 1.0), ("他们来了。", 0.0), ("a.b@c.de", 1.0)])

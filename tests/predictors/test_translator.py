@@ -54,7 +54,7 @@ def search_of(translator, text, options=WISH):
 
 
 def decoded(translator, source, hypotheses):
-    return translator.decode(translator.answered(source, [hypotheses]))
+    return translator.decode(translator.sentence_decoder.answered(source, [hypotheses]))
 
 
 def test_a_source_is_tag_pieces_and_end(translator):
@@ -180,7 +180,7 @@ def test_every_hypothesis_of_any_network_has_the_items_of_its_source(text, seed)
     translator = any_translator()
     source = translator.encode(text, replace(WISH, num_hypotheses=4))
     answers = [[random_hypothesis(rng, len(search.ids)) for _ in range(4)] for search in source.searches]
-    for each in translator.decode(translator.answered(source, answers)):
+    for each in translator.decode(translator.sentence_decoder.answered(source, answers)):
         assert item_texts(each.text) == item_texts(text)
 
 

@@ -15,7 +15,6 @@ def test_rows_are_laid_under_one_another_and_padded_with_noughts(lengths, featur
     batch = pad(rows)
     assert batch.ids.shape == (len(rows), max(lengths), *feature)
     assert batch.ids.dtype == batch.lengths.dtype == np.int32
-    assert batch.cells == len(rows) * max(lengths)
     assert batch.lengths.tolist() == lengths
     for padded, row in zip(batch.ids, rows, strict=True):
         assert (padded[: len(row)] == row).all()

@@ -17,11 +17,11 @@ from service.text.casing import casing_of
 from service.text.clauses import cut_clauses
 from service.text.markup.documents import cut_format
 from service.text.markup.nesting import nest
-from service.text.offsets import offset_table
 from service.text.paragraphs import cut
 from service.text.pipeline import normalize, parts_of_symbol
 from service.text.placeholders.items import without_edges
 from service.text.placeholders.masking import mask
+from service.text.spans import offset_table
 from service.text.tokenizer import split_sentences
 
 STEEPEST = 1.2

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.offsets import OffsetUnit, offset_table
+from service.text.spans import OffsetUnit, offset_table
 from service.text.tokenizer import split_sentences
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("a é’😀👍🏽 \n.中\u0301"))

@@ -37,7 +37,7 @@ def confidence_rows(translator: Translator, pair_set: PairSet, direction: str) -
         block = pairs[start : start + SENTENCES_AT_ONCE]
         sources = [translator.encode(sentence, options) for pair in block for sentence in cut(pair.source).sentences]
         for pair, source in zip(block, translator.answer_all(sources), strict=True):
-            features = translator.features(source)
+            features = translator.sentence_decoder.features(source)
             if features is not None:
                 yield {
                     "target": target_language,

@@ -94,7 +94,8 @@ class _InlineContent:
         return cls(pieces, partners(piece.role for piece in pieces), starts)
 
     def sentences(self) -> Iterator[tuple[Stretch, MarkedSentence]]:
-        """Each with its place in the source. Marks at its edges belong to it only if their partner is inside."""
+        """Yield the sentences, each with its place in the source. Marks at the edges of one belong to it only if their
+        partner is inside."""
         previous = -1  # the last piece of the sentence before
         place = 0
         for sentence in split_sentences("".join(piece.shown for piece in self.pieces)):

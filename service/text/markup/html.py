@@ -15,7 +15,7 @@ from enum import Enum, auto
 from functools import cache
 from typing import NamedTuple
 
-from service.text.markup.inline import NAME, STAND_IN, Kind, Piece, opaque_piece, reference_piece, text_piece
+from service.text.markup.inline import NAME, STAND_IN, Kind, Piece, opaque_piece, reference_piece, runs_of, text_piece
 
 # Their content is not markup.
 RAW = frozenset("iframe noembed noframes plaintext script style textarea xmp".split())
@@ -190,15 +190,7 @@ class _Token(NamedTuple):
 
 def html_runs(text: str) -> Iterator[list[Piece]]:
     """The inline content of each block in order. Takes time linear in the length, whatever the text."""
-    run: list[Piece] = []
-    for piece in _pieces(text):
-        if piece.kind is not Kind.BORDER:
-            run.append(piece)
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
+    return runs_of(_pieces(text))
 
 
 def write_html(translation: str, originals: Mapping[str, str], _: str) -> str:
@@ -232,7 +224,7 @@ def _pieces(text: str) -> Iterator[Piece]:
 
 
 def _piece(text: str, token: _Token) -> Piece:
-    """What a token outside of sealed elements is to a translation."""
+    """Return the piece that a token outside of sealed elements is to a translation."""
     source = text[token.start : token.end]
     if token.kind == "text":
         return text_piece(token.start, source)

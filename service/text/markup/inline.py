@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -50,6 +51,19 @@ class Piece:
     def is_sliceable(self) -> bool:
         """Whether each character that is shown is one of the source."""
         return self.kind is Kind.TEXT and self.shown == self.literal and len(self.shown) == self.end - self.start
+
+
+def runs_of(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces between borders."""
+    run: list[Piece] = []
+    for piece in pieces:
+        if piece.kind is not Kind.BORDER:
+            run.append(piece)
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
 
 
 def opaque_piece(kind: Kind, start: int, source: str, name: str = "") -> Piece:

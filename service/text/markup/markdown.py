@@ -18,7 +18,7 @@ from markdown_it.common.utils import normalizeReference
 from markdown_it.token import Token
 
 from service.text.markup.emphasis import is_sign
-from service.text.markup.inline import STAND_IN, Kind, Piece
+from service.text.markup.inline import STAND_IN, Piece, runs_of
 from service.text.markup.markdown_inline import Content, inline_pieces
 
 _FRONT_MATTER = re.compile(
@@ -32,7 +32,7 @@ _CELL = re.compile(r"(?:[^|\\]|\\(?s:.)|\\\Z)*+(?:\||\Z)")
 
 
 def _parser() -> MarkdownIt:
-    """Of blocks only: the content of each is left as it is."""
+    """Make the parser of blocks, which leaves the content of each as it is."""
     parser = MarkdownIt("commonmark").enable("table")
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser
@@ -50,23 +50,12 @@ def markdown_runs(text: str) -> Iterator[list[Piece]]:
     tokens = _PARSER.parse(text[start:], environment)
     is_label = partial(_is_label, environment.get("references", {}))
     for content in _contents(tokens, _Lines(text, start)):
-        yield from _split(inline_pieces(content, is_label))
+        yield from runs_of(inline_pieces(content, is_label))
 
 
 def _is_label(references: dict[str, Any], label: str) -> bool:
     """Whether a document defines the address of a link with this label."""
     return normalizeReference(label) in references
-
-
-def _split(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    run: list[Piece] = []
-    for piece in pieces:
-        if piece.kind is not Kind.BORDER:
-            run.append(piece)
-            continue
-        yield run
-        run = []
-    yield run
 
 
 class _Lines:

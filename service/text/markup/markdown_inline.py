@@ -85,7 +85,7 @@ def inline_pieces(content: Content, is_label: Callable[[str], bool]) -> list[Pie
 
 
 class _Reader:
-    """Everything but emphasis, whose runs are pieces with the name RUN."""
+    """Reader of all inline content but emphasis, whose runs are pieces with the name RUN."""
 
     def __init__(self, text: str, is_label: Callable[[str], bool]) -> None:
         self.pieces: list[Piece] = []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.decoding.beam_search import search_all
 from service.decoding.search import EncoderOutputs as Encoded
 from service.decoding.search import Search, StepInputs, StepOutputs
-from service.predictors.translation_graphs import TranslationGraphs
+from service.predictors.graphs import TranslationGraphs
 from service.runtime.session import OnnxSession
 from service.text.batch import Batch, pad
 from service.text.subwords import BOS_ID, EOS_ID

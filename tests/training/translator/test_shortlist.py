@@ -11,7 +11,7 @@ import numpy as np
 
 from service.decoding.beam_search import search_all
 from service.decoding.search import Search
-from service.predictors.translation_graphs import TranslationGraphs
+from service.predictors.graphs import TranslationGraphs
 from service.text.subwords import EOS_ID, PAD_ID
 from tests.training.tiny_translator import VOCABULARY, translator
 from training.export import GRAPHS, TOLERANCE, round_weights

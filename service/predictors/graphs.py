@@ -1,4 +1,4 @@
-"""Language graphs: a language model's reader and step in the form that predictor and sampler call."""
+"""Graphs of translators and language models as decoding calls them: one that reads, and one that makes a step."""
 
 from __future__ import annotations
 
@@ -8,15 +8,58 @@ import numpy as np
 import numpy.typing as npt
 
 from service.decoding.sampling import NextTokens
-from service.decoding.search import Floats
+from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepOutputs
 from service.runtime.session import Arrays, Session
 from service.text.batch import Batch, Ids
-from service.text.subwords import EOS_ID
+from service.text.subwords import BOS_ID, EOS_ID, Subwords
 from service.text.text_pieces import TextPieces
 
+STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from what comes out
 SCORED_TOGETHER = 256  # tokens of all texts of a run, whose distributions over the vocabulary are in memory at once
 _NO_POSITION, _NO_TARGET = np.zeros(0, np.int64), np.zeros(0, np.int32)
-STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from what comes out
+
+
+class TranslationGraphs:
+    """The encoder, which gives ``state`` and memories of any names, and the decoder's step, which takes them. May be
+    called by several threads at once."""
+
+    bos_id, eos_id = BOS_ID, EOS_ID
+
+    def __init__(self, *, encoder: Session, step: Session, subwords: Subwords) -> None:
+        self._encoder = encoder
+        self._step = step
+        self._subwords = subwords
+        self._vocabulary_size = len(subwords)
+
+    def encode(self, batch: Batch) -> EncoderOutputs:
+        """Encode sources (batch, time), padded to any length."""
+        outputs = self._encoder.run({"ids": batch.ids, "lengths": batch.lengths})
+        memories = {name: values for name, values in outputs.items() if name != STATE}
+        return EncoderOutputs(state=outputs[STATE], memories=memories)
+
+    def step(self, inputs: StepInputs) -> StepOutputs:
+        """Return the best next tokens of each row; as many as the vocabulary has, if more are asked for."""
+        num_candidates = min(inputs.num_candidates, self._vocabulary_size)
+        outputs = self._step.run(
+            {
+                **inputs.memories,
+                "tokens": inputs.tokens,
+                STATE: inputs.state,
+                "sources": inputs.sources,
+                "lengths": inputs.lengths,
+                "num_candidates": np.array([num_candidates], np.int64),
+            }
+        )
+        return StepOutputs(
+            state=outputs[NEXT_STATE],
+            scores=outputs["scores"],
+            candidates=outputs["candidates"],
+            attention=outputs["attention"],
+        )
+
+    def surface(self, ids: Sequence[int]) -> str:
+        """Return the text that the pieces spell."""
+        return self._subwords.decode(ids)
 
 
 class LanguageGraphs:
@@ -26,20 +69,11 @@ class LanguageGraphs:
     eos_id = EOS_ID
 
     def __init__(self, *, reader: Session, step: Session, pieces: TextPieces, state_size: int) -> None:
+        self.state_size = state_size
+        self.spelling = pieces.subwords.spelling  # of each token by id
+        self.is_text = pieces.is_text  # (id,), whether each token may be sampled
         self._reader = reader
         self._step = step
-        self._pieces = pieces
-        self.state_size = state_size
-
-    @property
-    def spelling(self) -> Sequence[str]:
-        """Text of each token by id."""
-        return self._pieces.subwords.spelling
-
-    @property
-    def is_text(self) -> npt.NDArray[np.bool_]:
-        """Whether each token (id,) may be sampled."""
-        return self._pieces.is_text
 
     def first_state(self, num_rows: int) -> Floats:
         """Return the state (row, state) before any token."""
