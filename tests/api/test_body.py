@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from service.api.body import FREE_BYTES, LARGE, BodyBudget, decode
@@ -104,7 +104,11 @@ def test_every_token_with_a_lone_surrogate_is_named_up_to_a_number(tokens: list[
 
 @given(JSON_VALUES)
 def test_what_is_unknown_is_named_whatever_it_holds(value: object) -> None:
-    [error] = refused(json.dumps({"text": "a", "x": value}).encode()).errors
+    try:
+        body = json.dumps({"text": "a", "x": value}, allow_nan=False).encode()
+    except ValueError:  # JSON has no infinity
+        reject()
+    [error] = refused(body).errors
     assert (error.path, error.message[:13]) == ("x", "unknown field")
 
 

@@ -76,7 +76,7 @@ def test_batches_hold_every_row_once_beside_its_like(workloads: dict[str, Worklo
     texts = workloads["reviews"].texts
     batches = batches_of(texts, num_rows=8)
     assert sum(int(batch.lengths.sum()) for batch in batches) == sum(text.num_words for text in texts)
-    assert sum(batch.cells for batch in batches) < 1.1 * sum(text.num_words for text in texts)
+    assert sum(batch.ids.size for batch in batches) < 1.1 * sum(text.num_words for text in texts)
 
 
 def test_reviews_in_mixed_traffic_are_long(workloads: dict[str, Workload]) -> None:

@@ -142,7 +142,7 @@ def language_model_case(bundle: Bundle, open_graph: OpenGraph, precision: str) -
     model = LanguageModel(bundle, reader=session, step=open_graph(bundle.graph(precision)))
     return Case(
         model, session, bundle, precision,
-        rows_of=lambda text: model.encode(text).rows,
+        rows_of=lambda text: [model.encode(text).ids],
         row_of_length=lambda length: model.encode("a" + "\n" * (length - model.encode("a").num_tokens)).ids,
         length_of=lambda row: len(row) - 1,
         answers_of=lambda rows: [asdict(answer) for answer in model.run(pad(rows))],

@@ -228,4 +228,4 @@ def test_subwords_that_are_none_are_named(tmp_path):
 def test_a_warm_up_encodes_and_steps_as_much_as_there_will_be(tmp_path):
     session = FakeSession()
     open_translator(write_translator(tmp_path), session).warm_up(Bounds(cells=320, decoder_rows=48))
-    assert session.shapes == [(10, 32), (48,), (1, MAX_SOURCE_TOKENS), (48,)]
+    assert session.shapes == [(8, MAX_SOURCE_TOKENS), (48,)]

@@ -22,7 +22,7 @@ RARITY = 0.5  # a word is drawn by its count to this power
 def replaced_texts(
     texts: Sequence[str], others: Sequence[str], tag: TagSentences, count: int, rng: np.random.Generator
 ) -> Iterator[str]:
-    """``count`` texts, each made of one of ``texts`` with words of both ``texts`` and ``others``."""
+    """Yield ``count`` texts, each made of one of ``texts`` with words of both ``texts`` and ``others``."""
     tagged = _tagged([*texts, *others], tag)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for words in tagged:
