@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
@@ -25,6 +27,7 @@ SUPERVISOR = 0  # its number among the workers, which begin with 1
 REFRESH_SECONDS = 0.25
 IN_MEMORY = "/dev/shm"  # noqa: S108 (the folder made there is nobody else's)
 FOLDER_BYTES = 512 * 1024  # of each process: five files of 64 KB, and room to grow
+NUM_TRIES = 50  # of reading the files, a millisecond apart
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -42,9 +45,7 @@ class WorkerMetrics(Metrics):
     def render(self) -> bytes:
         """Return the Prometheus text format of all workers together."""
         self._refresh()
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return render_folder(self._folder)
 
     async def keep_fresh(self) -> None:
         while True:
@@ -69,6 +70,18 @@ class WorkerMetrics(Metrics):
     def _refresh(self) -> None:
         for gauge, read in self._reads:
             gauge.set(read())
+
+
+def render_folder(folder: Path) -> bytes:
+    """Return the Prometheus text format of all files in a folder. A file that a starting worker has just made is empty
+    for a moment, which is waited out."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+    for _ in range(NUM_TRIES):
+        with suppress(struct.error):
+            return generate_latest(registry)
+        time.sleep(0.001)
+    return generate_latest(registry)
 
 
 def use_folder(folder: Path, *, worker: int) -> None:
