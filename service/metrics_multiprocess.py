@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import struct
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import prometheus_client.values
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import MultiProcessValue
 
@@ -27,7 +25,6 @@ SUPERVISOR = 0  # its number among the workers, which begin with 1
 REFRESH_SECONDS = 0.25
 IN_MEMORY = "/dev/shm"  # noqa: S108 (the folder made there is nobody else's)
 FOLDER_BYTES = 512 * 1024  # of each process: five files of 64 KB, and room to grow
-NUM_TRIES = 50  # of reading the files, a millisecond apart
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -72,15 +69,19 @@ class WorkerMetrics(Metrics):
             gauge.set(read())
 
 
+class FilledFiles(MultiProcessCollector):
+    """The library's collector without the files that are empty: a worker that is starting has made them and written
+    nothing yet, and the library fails at them."""
+
+    def collect(self) -> Iterable[Metric]:
+        paths = [str(path) for path in Path(self._path).glob("*.db") if _is_filled(path)]
+        return self.merge(paths, accumulate=True)  # type: ignore[no-untyped-call,no-any-return]
+
+
 def render_folder(folder: Path) -> bytes:
-    """Return the Prometheus text format of all files in a folder. A file that a starting worker has just made is empty
-    for a moment, which is waited out."""
+    """Return the Prometheus text format of all files in a folder."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
-    for _ in range(NUM_TRIES):
-        with suppress(struct.error):
-            return generate_latest(registry)
-        time.sleep(0.001)
+    FilledFiles(registry, str(folder))  # type: ignore[no-untyped-call]
     return generate_latest(registry)
 
 
@@ -141,6 +142,13 @@ def reserve_files(folder: Path, worker: int) -> None:
 def forget_worker(folder: Path, worker: int) -> None:
     """Drop the gauges of a worker that has died; its counters and histograms stay."""
     mark_process_dead(worker, str(folder))  # type: ignore[no-untyped-call]
+
+
+def _is_filled(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:  # a dead worker's, just removed
+        return False
 
 
 def _resident() -> float:

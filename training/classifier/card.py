@@ -40,6 +40,15 @@ STARTED = (
     "It goes on from the weights of version {version}, and keeps to what that says of plain text, which it labelled "
     "(`training/classifier/bundle_start.py`). "
 )
+REPLACED = (
+    "The MiniLM also labelled {count:,} of the written texts with words replaced by others of the same part of speech "
+    "(`training/classifier/replaced.py`). "
+)
+MORE_WORDS = (
+    "{count:,} words more than that version knew began with vectors by ridge regression from GloVe's "
+    "(`training/classifier/more_words.py`). "
+)
+MIXED = "Of the weights that ship, {share:.0%} are that version's and the rest new: a mean of both. "
 MEASURED = """
 In percent, of whole texts, on the graphs that ship; dev unless it says test. `ece` is the expected calibration error of
 the likeliest label (15 bins, Guo et al. 2017).
@@ -148,9 +157,19 @@ def classifier_card(
 
 
 def start_text(config: ClassifierRun) -> str:
-    """Return a sentence on the start of the network and its teacher."""
-    first = (VECTORS if config.word_vectors else "") + (TAUGHT if config.teacher else "")
-    return first + (STARTED.format(version=config.starts_from) if config.starts_from else "")
+    """Return sentences on the start of the network and its teacher."""
+    sentences = [VECTORS] if config.word_vectors else []
+    if config.teacher:
+        sentences.append(TAUGHT)
+        if config.teacher.num_replaced:
+            sentences.append(REPLACED.format(count=config.teacher.num_replaced))
+    if config.starts_from:
+        sentences.append(STARTED.format(version=config.starts_from))
+        if config.more_words:
+            sentences.append(MORE_WORDS.format(count=config.more_words))
+        if config.start_share:
+            sentences.append(MIXED.format(share=config.start_share))
+    return "".join(sentences)
 
 
 def first_command(config: ClassifierRun) -> str:

@@ -85,13 +85,21 @@ def read_texts(
     corpus: str, part: str, labels: Sequence[str], *, multi_label: bool = False, data_dir: Path | None
 ) -> list[LabelledText]:
     """The texts of a part of a corpus. Raises ValueError on a label that is not in ``labels``."""
+    return labelled(read_lines(corpus, part, data_dir), labels, f"{corpus}/{part}", multi_label=multi_label)
+
+
+def labelled(
+    rows: Iterable[tuple[str, str, str]], labels: Sequence[str], where: str, *, multi_label: bool
+) -> list[LabelledText]:
+    """The texts of rows (label, source, text); the labels of a multi-label task have commas between them. Raises
+    ValueError, which says ``where``, on a label that is not in ``labels``."""
     places = {label: place for place, label in enumerate(labels)}
     texts = []
-    for names, source, text in read_lines(corpus, part, data_dir):
+    for names, source, text in rows:
         target = [0.0] * len(labels)
         for name in names.split(",") if multi_label else (names,):
             if name not in places:
-                raise ValueError(f"{corpus}/{part}: unknown label {name!r}; known: {', '.join(labels)}")
+                raise ValueError(f"{where}: unknown label {name!r}; known: {', '.join(labels)}")
             target[places[name]] = 1.0
         texts.append(LabelledText(text=text, target=tuple(target), source=source))
     return texts

@@ -129,7 +129,7 @@ def read_sets(
         PairSet(name=name, pairs=tuple(READERS[corpus](direction, part, data_dir)))
         for corpus in corpora
         for direction in directions
-        if has_direction(corpus, direction) and not (corpus == WRITTEN and split != "train")
+        if has_direction(corpus, direction)
         for name, part in _parts(corpus, direction, split)
     ]
 
@@ -150,7 +150,7 @@ def _parts(corpus: str, direction: str, split: str) -> Iterator[tuple[str, str]]
     if corpus == "multi30k" and split == "test":
         for part in MULTI30K_TESTS:
             yield f"{corpus} {direction} {part}", part
-    else:
+    elif corpus != WRITTEN or split == "train":
         yield f"{corpus} {direction}", split
 
 

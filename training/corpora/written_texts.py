@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.corpora.labelled_text import LabelledText
+from training.corpora.labelled_text import LabelledText, labelled
 
 PREFIX = "written-"  # of the names of these corpora
 FOLDER = Path(__file__).with_name("written")
@@ -23,16 +23,14 @@ def is_written(corpus: str) -> bool:
 def read_written(
     corpus: str, part: str, labels: Sequence[str], *, multi_label: bool = False, folder: Path = FOLDER
 ) -> list[LabelledText]:
-    """The texts of ``train`` or ``dev``, with the stem of their file as source; a multi-label task's labels have commas
-    between them. Raises ValueError on a line of another form or with a label that is not in ``labels``."""
-    texts = []
+    """The texts of ``train`` or ``dev``, with the stem of their file as source. Raises ValueError on a line of another
+    form or with a label that is not in ``labels``."""
+    rows = []
     for path in sorted((folder / corpus.removeprefix(PREFIX)).glob("*.tsv")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
-            cell, tab, text = line.partition("\t")
-            names = cell.split(",") if multi_label else [cell]
-            if not tab or not set(names) <= set(labels):
-                raise ValueError(f"{path.name}:{number + 1}: not LABEL TAB TEXT with one of {', '.join(labels)}")
+            label, tab, text = line.partition("\t")
+            if not tab:
+                raise ValueError(f"{path.name}:{number + 1}: not label TAB text")
             if (number % DEV_EVERY == 0) == (part == "dev"):
-                target = tuple(float(label in names) for label in labels)
-                texts.append(LabelledText(text=text, target=target, source=path.stem))
-    return texts
+                rows.append((label, path.stem, text))
+    return labelled(rows, labels, f"{corpus}/{part}", multi_label=multi_label)

@@ -103,6 +103,14 @@ def test_a_card_tells_of_teacher_thresholds_and_test_sets():
     assert "python -m training.classifier.evaluate models/made-up --split test" in text
 
 
+def test_a_card_tells_of_a_start_its_share_and_more_words():
+    text = card(config(starts_from="0.9", start_share=0.25, more_words=20_000))
+    assert "from the weights of version 0.9" in text
+    assert "20,000 words more than that version knew" in text
+    assert "25% are that version's" in text
+    assert "words replaced" not in text
+
+
 def test_groups_keep_the_order_of_labels_and_leave_out_those_without_one(data_dir):
     labels = ("oos", "transfer", "balance")
     assert groups_of("intents/clinc150/domains", labels, data_dir) == {"banking": ["transfer", "balance"]}

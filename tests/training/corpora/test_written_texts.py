@@ -28,11 +28,18 @@ def test_a_text_may_have_several_labels(tmp_path):
     assert text.target == (1, 0, 1)
 
 
-@pytest.mark.parametrize("line", ["negative", "bad\tawful", "\tawful"])
-def test_a_line_of_another_form_is_told(tmp_path, line):
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("negative", r"films\.tsv:2: not label TAB text"),
+        ("bad\tawful", "train: unknown label 'bad'"),
+        ("\tawful", "label ''"),
+    ],
+)
+def test_a_line_of_another_form_is_told(tmp_path, line, message):
     (tmp_path / "sentiment").mkdir()
     (tmp_path / "sentiment" / "films.tsv").write_text(f"positive\tfine\n{line}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"films\.tsv:2: not LABEL TAB TEXT"):
+    with pytest.raises(ValueError, match=message):
         read_written(CORPUS, "train", LABELS, folder=tmp_path)
 
 
