@@ -36,10 +36,8 @@ TAUGHT = (
     "A MiniLM fine-tuned on the same corpora labelled plain text, and the network learns its probabilities beside "
     "people's labels (`training/classifier/teacher.py`). "
 )
-STARTED = (
-    "It goes on from the weights of version {version}, and keeps to what that says of plain text, which it labelled "
-    "(`training/classifier/bundle_start.py`). "
-)
+STARTED = "It goes on from the weights of version {version} (`training/classifier/bundle_start.py`). "
+KEPT = "That version labelled plain text, too, so that it keeps to what it knew. "
 REPLACED = (
     "The MiniLM also labelled {count:,} of the written texts with words replaced by others of the same part of speech "
     "(`training/classifier/replaced.py`). "
@@ -165,6 +163,8 @@ def start_text(config: ClassifierRun) -> str:
             sentences.append(REPLACED.format(count=config.teacher.num_replaced))
     if config.starts_from:
         sentences.append(STARTED.format(version=config.starts_from))
+        if config.teacher:
+            sentences.append(KEPT)
         if config.more_words:
             sentences.append(MORE_WORDS.format(count=config.more_words))
         if config.start_share:
@@ -173,11 +173,14 @@ def start_text(config: ClassifierRun) -> str:
 
 
 def first_command(config: ClassifierRun) -> str:
-    """The command before training, with its line break, if there is one."""
+    """The commands before training, each with its line break."""
     path = f"training/configs/{config.name}.toml"
+    lines = []
     if config.starts_from:
-        return f"python -m training.classifier.bundle_start {path} --bundle models/{config.name}\n"
-    return f"python -m training.classifier.teacher {path}\n" if config.teacher else ""
+        lines.append(f"python -m training.classifier.bundle_start {path} --bundle models/{config.name}\n")
+    if config.teacher and (config.teacher.num_replaced or not config.starts_from):
+        lines.append(f"python -m training.classifier.teacher {path}\n")
+    return "".join(lines)
 
 
 def recipe_text(manifest: Mapping[str, Any], config: ClassifierRun) -> str:

@@ -47,9 +47,11 @@ def main() -> None:
     dev = read_sets(config, "dev", arguments.data_dir)
     train = read_training(config, arguments.data_dir, leave_out=arguments.leave_out)
     if config.teacher:
-        default = folder if config.starts_from else Path("runs") / f"{config.name}-teacher"
-        path = arguments.taught or default / TAUGHT_FILE
-        train[TAUGHT] = read_taught(path, len(labels))
+        folders = [folder] if config.starts_from else []
+        if config.teacher.num_replaced or not config.starts_from:
+            folders.append(Path("runs") / f"{config.name}-teacher")
+        paths = [arguments.taught] if arguments.taught else [each / TAUGHT_FILE for each in folders]
+        train[TAUGHT] = [text for path in paths for text in read_taught(path, len(labels))]
     vocabulary = vocabularies_of_run(folder, lambda: {"words": first_vocabulary(config, train)})["words"]
     print(f"{len(vocabulary)} words;", ", ".join(f"{name} {len(part)}" for name, part in train.items()))
 
