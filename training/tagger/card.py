@@ -106,9 +106,10 @@ def network_text(config: TaggerConfig, network: nn.Module) -> str:
     """The layers and sizes of the network, in words."""
     shipped = {name: v for name, v in network.state_dict().items() if "gmb" not in name and "wnut17" not in name}
     num_weights = sum(value.numel() for value in shipped.values())
+    projected = f", their inputs projected to {config.projection_size}," if config.projection_size else ""
     return (
         f"Word ({config.word_size}), suffix ({config.suffix_size}) and character features (convolutions of widths "
-        f"{', '.join(map(str, config.filter_widths))}, {config.num_filters} filters each), {layers_text(config)} "
-        f"shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
+        f"{', '.join(map(str, config.filter_widths))}, {config.num_filters} filters each), {layers_text(config)}"
+        f"{projected} shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
         f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
     )
