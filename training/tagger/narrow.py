@@ -88,7 +88,7 @@ class Reader:
 
 
 def narrow(state: State, inputs: Sequence[Tensor], config: TaggerConfig) -> State:
-    """The state of a tagger with the sizes of ``config`` from one of bidirectional LSTM layers without projections.
+    """The state of a tagger with the sizes of ``config`` from one of bidirectional LSTM layers, wider or the same.
 
     ``inputs`` are the vectors (word, size) that each layer reads on some text, and at last the heads.
     """
@@ -97,7 +97,7 @@ def narrow(state: State, inputs: Sequence[Tensor], config: TaggerConfig) -> Stat
     for layer in range(config.num_layers):
         kept = remove_units(state, layer, moments[layer + 1], config)
         moments[layer + 1] = moments[layer + 1].part(kept)
-    if config.projection_size:
+    if config.projection_size and "encoder.projections.0.weight" not in state:
         for layer in range(config.num_layers):
             project(state, layer, moments[layer], config.projection_size)
     return {name: value.float() for name, value in state.items()}
