@@ -21,7 +21,7 @@ import torch
 from bench.machine import this_machine
 from bench.process import ROOT
 from bench.report import print_machine
-from bench.translation import Lengths, find_translator, open_bare, read_sentences, searches_of
+from bench.translation import ENGINE, Lengths, engine_ways, find_translator, open_bare, read_sentences, searches_of
 from bench.translation_watch import Watched
 from bench.ways import ALONE, EAGER, Ids, Speed, Way, measure
 from bench.workload import SENTENCES
@@ -35,8 +35,6 @@ from training.config import load_config
 from training.networks.translator import Translator
 from training.translator.beam_search import beam_search, pad_rows
 from training.translator.config import TranslatorRun
-
-ENGINE = "engine"  # a system, and a precision behind it
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -53,22 +51,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--rounds", type=int, default=3, help="of which medians are taken")
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "eager.json")
     return parser.parse_args(arguments)
-
-
-def engine_ways(translator: Served, precision: str, *, beam_size: int, max_rows: int, times: int) -> Iterator[Way]:
-    """On this thread alone, as a slot of the service does it."""
-    for places in (ALONE, max_rows // beam_size):
-
-        def decode(searches: Sequence[Search], places: int = places) -> list[Ids]:
-            found = search_all(translator.graphs, searches, max_rows=places * beam_size)
-            return [hypotheses[0].ids for hypotheses in found]
-
-        yield Way(
-            system=f"{ENGINE} {precision}",
-            num_together=places,
-            decode=decode,
-            times=1 if places == ALONE else times,
-        )
 
 
 def load_network(run_dir: Path, config: Path | None) -> Translator:
@@ -137,7 +119,13 @@ def compare(arguments: argparse.Namespace, bundle: Bundle, network: Translator, 
     searches = searches_of(next(iter(translators.values())), sentences, beam_size=beam_size)
     ways = [*eager_ways(network, arguments.batches, beam_size=beam_size)]
     for precision, translator in translators.items():
-        ways += engine_ways(translator, precision, beam_size=beam_size, max_rows=max_rows, times=arguments.times)
+        ways += engine_ways(
+            translator,
+            f"{ENGINE} {precision}",
+            beam_size=beam_size,
+            num_together=(ALONE, max_rows // beam_size),
+            times=arguments.times,
+        )
     speeds = measure(ways, searches, rounds=arguments.rounds)
     print(f"\n{f'beam {beam_size}' if beam_size > 1 else 'greedy'}; {Lengths.of(searches)}")
     print("\n".join(lines_of(ways, speeds)))

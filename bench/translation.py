@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.latency import percentile
+from bench.ways import ALONE, Ids, Way
 from bench.workload import SENTENCES
 from service.bundle import Bundle
+from service.decoding.beam_search import search_all
 from service.decoding.search import Hypotheses, Search
 from service.errors import BundleError
 from service.models.loading import OpenSession, find_versions, highest_of, precision_of
@@ -17,6 +19,8 @@ from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import open_session
 from service.settings import Settings
+
+ENGINE = "engine"  # a system, and a precision or a bundle behind it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +84,16 @@ def searches_of(
 def num_target_tokens(answers: Iterable[Hypotheses]) -> int:
     """The number of tokens of each sentence's best hypothesis, its end not counted."""
     return sum(len(hypotheses[0].ids) for hypotheses in answers)
+
+
+def engine_ways(
+    translator: Translator, system: str, *, beam_size: int, num_together: Iterable[int], times: int
+) -> Iterator[Way]:
+    """The service's engine over a bundle's graphs, on this thread alone, with so many sentences at once."""
+    for places in num_together:
+
+        def decode(searches: Sequence[Search], places: int = places) -> list[Ids]:
+            found = search_all(translator.graphs, searches, max_rows=places * beam_size)
+            return [hypotheses[0].ids for hypotheses in found]
+
+        yield Way(system=system, num_together=places, decode=decode, times=1 if places == ALONE else times)

@@ -104,6 +104,11 @@ def path_of(raw_path: bytes) -> str:
     return unquote(_ENCODED_SLASH.sub(r"%25\1", raw_path.decode("ascii")))
 
 
+def head_size(target: bytes, headers: Headers) -> int:
+    """Return the bytes of a request's head, but for those of its method and version."""
+    return len(target) + sum(len(name) + len(value) + len(": \r\n") for name, value in headers)
+
+
 def head_too_large() -> HeadTooLargeError:
     return HeadTooLargeError(f"the path and headers have more than {MAX_HEAD_BYTES} bytes")
 

@@ -29,6 +29,7 @@ from service.serving.limits import (
     PipelineFlow,
     check_first_line,
     check_head,
+    head_size,
     head_too_large,
     path_of,
     problem_message,
@@ -51,6 +52,7 @@ class Connection(HttpToolsProtocol):
         self._has_ended = False  # the caller sends no more, but may still read
         self._refusal: ServiceError | None = None  # to be sent once the requests before it are answered
         self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
+        self._unsent = b""  # of its answer, until the next part is there
         self._num_unparsed = 0  # bytes since the parser last called back
         self._received_at = self.loop.time()
         self._head_since: float | None = self._received_at  # none while no head is expected
@@ -129,7 +131,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        if self._num_unparsed > MAX_HEAD_BYTES and self._head_size() > MAX_HEAD_BYTES:
+        if self._num_unparsed > MAX_HEAD_BYTES and head_size(self.url, self.headers) > MAX_HEAD_BYTES:
             raise head_too_large()
         self._num_unparsed, self._head_since = 0, None
         if self.parser.should_upgrade() and self._is_offer():
@@ -167,14 +169,10 @@ class Connection(HttpToolsProtocol):
                 self._drop()
             is_last = self._refusal is not None or self._has_ended
             if is_last and not (self.owes or self.transport.is_closing()):
-                self._finish()
-
-    def _finish(self) -> None:
-        """End the connection if all requests are answered and no other can come."""
-        if self._refusal is not None:
-            self._send_refusal(self._refusal)
-        elif self._has_ended:
-            self.transport.close()
+                if self._refusal is not None:
+                    self._send_refusal(self._refusal)
+                else:
+                    self.transport.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Return whether the connection stays open, because a caller who sends no more still waits for an answer."""
@@ -201,7 +199,13 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        """Write a part of an answer. A head is sent with the body that it announces, by one system call."""
+        running = self._running
+        if not self._unsent and running and running.expected_content_length and running.scope["method"] != "HEAD":
+            self._unsent = data
+        else:
+            self.transport.writelines((self._unsent, data))
+            self._unsent = b""
 
     def is_closing(self) -> bool:
         return self._is_over or self.transport.is_closing()
@@ -266,9 +270,6 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()  # nothing was ever asked
             else:
                 self._refuse(BodyTimeoutError(f"the headers were not complete after {limits.request_seconds:g} s"))
-
-    def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
 
     def _refuse(self, error: ServiceError) -> None:
         """Answer with this error and nothing more, after the answers to the whole requests before it."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from service.serving.limits import MAX_CONNECTIONS, ConnectionLimits
+from service.serving.protocol import Connection
 from service.settings import Settings
 from tests.application import wait_until
 from tests.server import GOOD, Run, everything, problem_in
@@ -55,3 +61,52 @@ def test_a_body_that_comes_after_its_answer_does_not_hold_the_connection(run: Ru
 def test_the_most_connections_leave_files_for_others() -> None:
     assert 1 <= ConnectionLimits.of(Settings()).max_connections <= MAX_CONNECTIONS
     assert ConnectionLimits.of(Settings(max_connections=7)).max_connections == 7
+
+
+class Recorder(asyncio.Transport):
+    """Transport that keeps what is written to it, call by call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, data: Any) -> None:
+        self.written.append(bytes(data))
+
+    def writelines(self, parts: Iterable[Any]) -> None:
+        self.write(b"".join(parts))
+
+    def is_closing(self) -> bool:
+        return False
+
+
+async def answer_in_two_parts(scope: Any, receive: Any, send: Any) -> None:
+    """Send the body ``abcd``; its length is announced under /known."""
+    headers = [(b"content-length", b"4")] if scope["path"] == "/known" else []
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ab", "more_body": True})
+    await send({"type": "http.response.body", "body": b"cd"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "ends"),
+    [
+        (b"GET /known", [b"\r\n\r\nab", b"cd"]),
+        (b"HEAD /known", [b"\r\n\r\n"]),
+        (b"GET /unknown", [b"\r\n\r\n", b"2\r\nab\r\n", b"2\r\ncd\r\n0\r\n\r\n"]),  # it may take long to come
+    ],
+)
+def test_a_head_that_announces_its_body_is_written_with_it(asked: bytes, ends: list[bytes]) -> None:
+    async def written() -> list[bytes]:
+        state, transport = ServerState(), Recorder()
+        config = uvicorn.Config(answer_in_two_parts, log_config=None, lifespan="off")
+        connection = Connection(config, state, {}, limits=ConnectionLimits(), count=lambda _: None)
+        connection.connection_made(transport)
+        for _ in range(2):  # the second answer on a connection too
+            connection.data_received(asked + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.wait(state.tasks)
+        return transport.written
+
+    received = asyncio.run(written())
+    assert len(received) == 2 * len(ends)
+    assert all(data.endswith(end) for data, end in zip(received, 2 * ends, strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from training.card import Terms, corpora_table, default_text, join_sections, layers_text, table
+from training.config import FitConfig
 from training.corpora.licences import LANGUAGE_MODEL_CORPORA
 from training.language_model.config import LanguageModelRun
 
@@ -17,10 +18,10 @@ USE = "text to predict"
 LICENCE = "commercial use allowed, with credit to the corpora (CC BY, CC BY-SA, CC0 and public domain)"
 NO_TEXT = "No text of a corpus is part of the bundle, but for the pieces of its units."
 RECIPE = """
-Truncated backpropagation through time over {streams} streams of {steps} units; AdamW at {rate:g}, its rate falling by
-the clock in the second half; gradient norm clipped at {clip:g}; a running average of the weights is what ships. Seed
-{seed}. {minutes:.0f} minutes on a shared core, {core_minutes:.0f} core-minutes{tokens}. The epoch was chosen on dev;
-the test texts were read once, for this card.
+Truncated backpropagation through time over {streams} streams of {steps} units; AdamW at {rate:g}, its rate falling to
+zero {falling}; gradient norm clipped at {clip:g}; a running average of the weights is what ships. Seed
+{seed}.{start} {minutes:.0f} minutes on a shared core, {core_minutes:.0f} core-minutes{tokens}. The epoch was
+chosen on dev; the test texts were read once, for this card.
 
 ```
 python -m training.language_model.train training/configs/{name}.toml --bundle models/{name}
@@ -113,10 +114,21 @@ def recipe_text(config: LanguageModelRun, history: list[dict[str, float]]) -> st
         streams=config.num_streams,
         steps=config.num_steps,
         rate=config.fit.learning_rate,
+        falling=falling_text(config.fit),
         clip=config.fit.gradient_clip,
         seed=config.fit.seed,
+        start=f" It went on from the weights of `{config.starts_from}`." if config.starts_from else "",
         minutes=sum(epoch["seconds"] for epoch in history) / 60,
         core_minutes=sum(epoch["cpu_seconds"] for epoch in history) / 60,
         tokens=f", {tokens / 1e6:.1f} M units read" if tokens else f", {len(history)} epochs",
         name=config.name,
+    )
+
+
+def falling_text(fit: FitConfig) -> str:
+    """The part of a training run in which the learning rate falls, in words."""
+    if fit.minutes is not None:
+        return "by the clock in the second half"
+    return (
+        "over all epochs" if fit.decay_epochs is None else f"in the last {fit.decay_epochs} of {fit.num_epochs} epochs"
     )
