@@ -20,7 +20,7 @@ TRANSLATOR = $(or $(strip $(CONFIG)),training/configs/en-es.toml)
 LANGUAGE_MODEL = $(or $(strip $(CONFIG)),training/configs/en-lm.toml)
 model_of   = $(basename $(notdir $(1)))
 # What the published models start from.
-STARTS_en-tagger = runs/en-tagger-start/best.pt
+STARTS_en-tagger = runs/en-tagger-second/best.pt
 STARTS_multi30k-small = runs/multi30k/.done
 STARTS_multi30k-no-attention = runs/multi30k/.done
 STARTS_multi30k-de = runs/multi30k/.done
@@ -103,6 +103,15 @@ experiments: $(VENV)/.train ## Run the experiments with small recurrent networks
 
 runs/en-tagger-start/best.pt: | $(VENV)/.train
 	$(TRAIN)tagger.bundle_start models/en-tagger --run-dir $(@D) --labels runs/en-tagger-labels.conll $(DATA)
+
+runs/en-tagger-narrow/best.pt: runs/en-tagger-start/best.pt
+	$(TRAIN)tagger.narrow training/configs/en-tagger-first.toml --start runs/en-tagger-start --run-dir $(@D) $(DATA)
+
+runs/en-tagger-first/best.pt: runs/en-tagger-narrow/best.pt
+	$(TRAIN)tagger.train training/configs/en-tagger-first.toml $(DATA)
+
+runs/en-tagger-second/best.pt: runs/en-tagger-first/best.pt
+	$(TRAIN)tagger.train training/configs/en-tagger-second.toml $(DATA)
 
 # Every step goes on where it was broken off, or ends at once if it is done.
 runs/en-labels.conll: | $(VENV)/.train

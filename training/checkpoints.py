@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from service.text.subwords import Subwords
 from service.text.vocabulary import load_vocabularies
 from training.corpora.tagging import Heads
 from training.networks.gated_translator import GatedTranslator
-from training.networks.tagger import Tagger
+from training.networks.tagger import Tagger, TaggerConfig
 from training.networks.translator import Translator, TranslatorNetwork
 from training.tagger.config import TaggerRun
 from training.translator.config import TranslatorRun
@@ -35,6 +35,22 @@ def load_tagger(folder: Path, config: TaggerRun, heads: Heads) -> TrainedTagger:
     network.load_state_dict(torch.load(folder / "best.pt", weights_only=True, map_location="cpu")["network"])
     encoder = WordEncoder(vocabularies, num_characters=config.vocabulary.num_characters, cache_size=500_000)
     return TrainedTagger(network=network.eval(), encoder=encoder)
+
+
+def load_start(folder: Path, config: TaggerConfig) -> Tagger:
+    """The tagger of a folder that ``training/tagger/bundle_start.py`` made, with the layers that its weights have and
+    all else as in ``config``."""
+    state = torch.load(folder / "best.pt", weights_only=True)["network"]
+    heads = {name.split(".")[1]: len(value) for name, value in state.items() if name.startswith("heads.")}
+    sizes = {name: len(vocabulary) for name, vocabulary in load_vocabularies(folder / VOCABULARIES).items()}
+    config = replace(
+        config,
+        hidden_size=state["encoder.forwards.0.weight_hh_l0"].shape[1],
+        projection_size=len(state.get("encoder.projections.0.weight", ())),
+    )
+    network = Tagger(sizes=sizes, heads=heads, config=config)
+    network.load_state_dict(state)
+    return network.eval()
 
 
 def new_translator(config: TranslatorRun, subwords: Subwords) -> TranslatorNetwork:

@@ -119,15 +119,23 @@ class GraphBuilder:
         return self.node("LayerNormalization", value, *weights, axis=-1, epsilon=norm.eps)
 
     def characters(self, network: CharacterConvolution, ids: str, num_characters: int) -> str:
-        """Map ids (..., characters) to (..., output): windows side by side, one product each, maximum over them."""
-        embedded = self.embed(network.embedding, ids)
+        """Map ids (..., characters) to (..., output), the maximum over positions of the sums of looked-up products.
+
+        A character's product with its part of a filter depends on the character alone: all are tables, multiplied once
+        when the graph is loaded (by ``Gemm``, because the quantiser would make a ``MatMul`` int8).
+        """
+        embedding = self.weight(network.embedding.weight, half=True)
+        size = network.embedding.embedding_dim
         vectors = []
         for width, convolution in zip(network.widths, network.convolutions, strict=True):
+            weight = self.weight(convolution.weight.T)  # (width x embedding, filter)
             last = num_characters - width + 1
-            shifted = [self.slice(embedded, i, last + i, 2) for i in range(width)]
-            windows = self.node("Concat", *shifted, axis=3)
-            product = self.node("MatMul", windows, self.weight(convolution.weight.T))
-            best = self.node("ReduceMax", product, axes=[2], keepdims=0)
+            total = ""
+            for i in range(width):
+                table = self.node("Gemm", embedding, self.slice(weight, i * size, (i + 1) * size, 0))
+                found = self.node("Gather", table, self.slice(ids, i, last + i, 2), axis=0)
+                total = self.node("Add", total, found) if total else found
+            best = self.node("ReduceMax", total, axes=[2], keepdims=0)
             vectors.append(self.node("Add", best, self.weight(convolution.bias)))
         return self.node("Relu", self.node("Concat", *vectors, axis=2))
 
@@ -141,6 +149,8 @@ class GraphBuilder:
         size = encoder.hidden_size * directions
         half = None if encoder.cell in QUANTIZED_CELLS else True
         for i in range(len(encoder.forwards)):
+            if encoder.projections:
+                rows = self.node("MatMul", rows, self.matrix(encoder.projections[i].weight.T, half=half))
             layers = [encoder.forwards[i], *encoder.backwards[i : i + 1]]
             inputs, states, biases = recurrent_weights(layers, encoder.cell)
             weights = [*(self.matrix(each, half=half) for each in (inputs, states)), self.weight(biases, half=half)]

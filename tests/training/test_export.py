@@ -31,9 +31,10 @@ from training.tagger.export import QUANTIZED, answer_of, build_graph, check_batc
 
 KINDS = [
     pytest.param(
-        dict(cell=cell, bidirectional=both, num_layers=layers), id=f"{cell}-{'both' if both else 'forward'}-{layers}"
+        dict(cell=cell, bidirectional=both, num_layers=layers, projection_size=size),
+        id=f"{cell}-{'both' if both else 'forward'}-{layers}-{size}",
     )
-    for cell, both, layers in product(CELLS, (True, False), (1, 2))
+    for cell, both, layers, size in product(CELLS, (True, False), (1, 2), (0, 5))
 ]
 
 

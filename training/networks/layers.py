@@ -40,7 +40,8 @@ class RecurrentEncoder(nn.Module):
     """Stacked recurrent layers over padded rows. Padding does not change an output.
 
     The backward cell of a layer reads each row from its own last token (a padded bidirectional ``nn.LSTM`` reads the
-    padding first).
+    padding first). With a ``projection_size`` both cells of a layer read one linear projection of its input, narrower
+    than it: their input weights then have a rank of at most that, for fewer multiplications.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RecurrentEncoder(nn.Module):
         bidirectional: bool,
         dropout: float,
         weight_drop: float = 0.0,
+        projection_size: int = 0,
     ) -> None:
         super().__init__()
         if cell not in CELLS:
@@ -60,9 +62,13 @@ class RecurrentEncoder(nn.Module):
         num_directions = 1 + bidirectional
         sizes = [input_size, *[hidden_size * num_directions] * num_layers]
         self.cell, self.hidden_size, self.output_size = cell, hidden_size, sizes[-1]
-        self.forwards = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes[:-1])
+        self.projections = nn.ModuleList(
+            nn.Linear(size, projection_size, bias=False) for size in sizes[:-1] if projection_size
+        )
+        sizes = [projection_size or size for size in sizes[:-1]]
+        self.forwards = nn.ModuleList(CELLS[cell](size, hidden_size, batch_first=True) for size in sizes)
         self.backwards = nn.ModuleList(
-            CELLS[cell](size, hidden_size, batch_first=True) for size in sizes[:-1] if bidirectional
+            CELLS[cell](size, hidden_size, batch_first=True) for size in sizes if bidirectional
         )
         self.dropout = SharedDropout(dropout)
         self.weight_drop = weight_drop
@@ -73,15 +79,18 @@ class RecurrentEncoder(nn.Module):
 
     def forward(self, rows: Tensor, lengths: Tensor) -> Tensor:
         """Map (batch, time, input) to (batch, time, output). Outputs beyond a row's length are arbitrary."""
-        for i, forward in enumerate(self.forwards):
-            if i:
-                rows = self.dropout(rows)
-            outputs = [self._run(forward, rows)[0]]
-            if self.backwards:
-                backward = self._run(self.backwards[i], reverse(rows, lengths))[0]
-                outputs.append(reverse(backward, lengths))
-            rows = torch.cat(outputs, dim=-1)
+        for i in range(len(self.forwards)):
+            rows = self.layer(i, rows, lengths)
         return rows
+
+    def layer(self, number: int, rows: Tensor, lengths: Tensor) -> Tensor:
+        """Map the input of one layer (batch, time, input) to its output (batch, time, output)."""
+        rows = self._input(number, rows)
+        outputs = [self._run(self.forwards[number], rows)[0]]
+        if self.backwards:
+            backward = self._run(self.backwards[number], reverse(rows, lengths))[0]
+            outputs.append(reverse(backward, lengths))
+        return torch.cat(outputs, dim=-1)
 
     def advance(self, rows: Tensor, state: State) -> tuple[Tensor, State]:
         """Continue from a state: map (batch, time, input) to (batch, time, output) and the state after the last token.
@@ -90,12 +99,16 @@ class RecurrentEncoder(nn.Module):
         """
         after = []
         for i, forward in enumerate(self.forwards):
-            if i:
-                rows = self.dropout(rows)
+            rows = self._input(i, rows)
             before = None if state is None else tuple(part[i : i + 1] for part in state)
             rows, *layer_state = self._run(forward, rows, before)
             after.append(layer_state)
         return rows, tuple(torch.cat(parts) for parts in zip(*after, strict=True))
+
+    def _input(self, layer: int, rows: Tensor) -> Tensor:
+        """What the cells of a layer read (batch, time, size): the rows below it, dropped and projected."""
+        rows = self.dropout(rows) if layer else rows
+        return self.projections[layer](rows) if self.projections else rows
 
     def _run(self, layer: nn.RNNBase, rows: Tensor, state: State = None) -> tuple[Tensor, ...]:
         """Output and state of one layer, its recurrent weights dropped in training: the same for all steps and rows,

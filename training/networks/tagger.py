@@ -22,6 +22,7 @@ class TaggerConfig:
     bidirectional: bool = True
     num_layers: int = 2
     hidden_size: int = 256
+    projection_size: int = 0  # of each layer's input, projected before the cells read it; 0: they read it as it is
     word_size: int = 100
     suffix_size: int = 32
     character_size: int = 32
@@ -30,6 +31,7 @@ class TaggerConfig:
     dropout: float = 0.5
     input_dropout: float = 0.3
     label_smoothing: float = 0.03
+    teacher_share: float = 0.5  # of the loss where a teacher has answered
 
 
 class WordFeatures(nn.Module):
@@ -72,6 +74,7 @@ class Tagger(nn.Module):
             num_layers=config.num_layers,
             bidirectional=config.bidirectional,
             dropout=config.dropout,
+            projection_size=config.projection_size,
         )
         self.input_dropout = SharedDropout(config.input_dropout)
         self.output_dropout = SharedDropout(config.dropout)
@@ -97,14 +100,28 @@ class Tagger(nn.Module):
 
     def loss(self, batch: TaggedBatch) -> Tensor:
         """The losses of all heads, summed and divided by the number of words. A word of which a head knows nothing adds
-        nothing to its loss."""
+        nothing to its loss. Of a batch with a teacher's answers a share is the cross-entropy to them (Hinton et al.
+        2015)."""
         rows = self.encode(batch.ids, batch.lengths)
         losses = []
         for name, allowed in batch.allowed.items():
             known = allowed != 0
             logits = self.heads[name](rows[known]).float()
             losses.append(partial_label_loss(logits, allowed[known], self.config.label_smoothing))
-        return torch.stack(losses).sum() / batch.lengths.sum()
+        labelled = torch.stack(losses).sum() / batch.lengths.sum()
+        if not batch.taught:
+            return labelled
+        share = self.config.teacher_share
+        return (1 - share) * labelled + share * self._taught_loss(rows, batch)
+
+    def _taught_loss(self, rows: Tensor, batch: TaggedBatch) -> Tensor:
+        """The cross-entropy to a teacher's probabilities, of all heads together, by word."""
+        is_real = torch.arange(rows.shape[1], device=rows.device) < batch.lengths[:, None]
+        losses = [
+            (taught[is_real] * self.heads[name](rows[is_real]).float().log_softmax(-1)).sum()
+            for name, taught in batch.taught.items()
+        ]
+        return -torch.stack(losses).sum() / batch.lengths.sum()
 
 
 def partial_label_loss(logits: Tensor, allowed: Tensor, smoothing: float) -> Tensor:

@@ -59,6 +59,7 @@ class TaggerStart:
         return TaggerConfig(
             num_layers=sum(name.endswith("weight_hh_l0") for name in state) // 2,
             hidden_size=state["encoder.forwards.0.weight_hh_l0"].shape[1],
+            projection_size=len(state.get("encoder.projections.0.weight", ())),
             word_size=state["features.words.weight"].shape[1],
             suffix_size=state["features.suffixes.weight"].shape[1],
             character_size=character_size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +32,11 @@ class TaggedBatch:
     ids: Tensor  # (batch, time, feature)
     lengths: Tensor  # (batch,)
     allowed: Mapping[str, Tensor]  # (batch, time) by head
+    taught: Mapping[str, Tensor] = field(default_factory=dict)  # (batch, time, tag) by head: a teacher's probabilities
 
     def to(self, device: torch.device) -> TaggedBatch:
-        allowed = {name: bits.to(device) for name, bits in self.allowed.items()}
-        return TaggedBatch(ids=self.ids.to(device), lengths=self.lengths.to(device), allowed=allowed)
+        allowed, taught = ({name: x.to(device) for name, x in part.items()} for part in (self.allowed, self.taught))
+        return TaggedBatch(ids=self.ids.to(device), lengths=self.lengths.to(device), allowed=allowed, taught=taught)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,9 +49,10 @@ def state_of_graph(path: Path) -> State:
     """
     arrays = [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
     tensors = [torch.from_numpy(a.astype(np.float32)) for a in arrays if a.dtype in (np.float16, np.float32)]
-    num_layers = sum(tensor.ndim == 3 for tensor in tensors) // 2
-    num_widths, odd = divmod(len(tensors) - 3 - 3 * num_layers - 2 * len(HEADS), 2)
-    if odd or num_widths < 1 or num_layers < 1:
+    layers = [i for i, tensor in enumerate(tensors) if tensor.ndim == 3][::2]  # where the input weights of each are
+    num_projections = len(layers) if layers and tensors[layers[0] - 1].ndim == 2 else 0  # instead of a filter's bias
+    num_widths, odd = divmod(len(tensors) - 3 - 3 * len(layers) - num_projections - 2 * len(HEADS), 2)
+    if odd or num_widths < 1 or not layers:
         raise ValueError(f"{path}: {len(tensors)} weights, which no tagger has")
     weights = iter(tensors)
     state: State = {
@@ -62,7 +63,9 @@ def state_of_graph(path: Path) -> State:
     for i in range(num_widths):
         state[f"features.characters.convolutions.{i}.weight"] = next(weights).T.contiguous()
         state[f"features.characters.convolutions.{i}.bias"] = next(weights)
-    for layer in range(num_layers):
+    for layer in range(len(layers)):
+        if num_projections:
+            state[f"encoder.projections.{layer}.weight"] = next(weights).T.contiguous()
         state |= recurrent_state(layer, *islice(weights, 3))
     for head in HEADS:
         state[f"heads.{head}.weight"] = next(weights).T.contiguous()

@@ -48,6 +48,10 @@ FROM_BUNDLE = (
     "of plain text and learned from an ensemble. The parts of speech that it gives to open text are learned, too, so "
     "that they stay.\n"
 )
+NARROWED = (
+    "Units were taken from its layers and the ranks of their input weights reduced by least squares "
+    "(`training/tagger/narrow.py`); what was left learned from that bundle's answers, beside the labels.\n"
+)
 MADE = (
     "Sentences of templates (`training/tagger/generated_sentences.py`) teach amounts and times and what is none; in "
     "copies of sentences other names stand (`training/tagger/renamed_sentences.py`). "
@@ -74,6 +78,7 @@ def tagger_card(manifest: Mapping[str, Any], *, config: TaggerRun, network: nn.M
     dev = {name: precision["metrics"] for name, precision in manifest["precisions"].items()}
     start = (PRETRAINED if config.pretrained else "") + (LABELLED if config.labelled_text else "")
     start = start if config.labelled_entities else FROM_BUNDLE
+    start += NARROWED if config.teacher else ""
     made = MADE if config.generated_sentences or config.renamed_sentences else ""
     listed = ", ".join(f"{label} {shift:+g}" for label, shift in config.entity_shifts.items())
     shifts = SHIFTED.format(shifts=listed) if listed else ""
@@ -106,9 +111,10 @@ def network_text(config: TaggerConfig, network: nn.Module) -> str:
     """The layers and sizes of the network, in words."""
     shipped = {name: v for name, v in network.state_dict().items() if "gmb" not in name and "wnut17" not in name}
     num_weights = sum(value.numel() for value in shipped.values())
+    projected = f", their inputs projected to {config.projection_size}," if config.projection_size else ""
     return (
         f"Word ({config.word_size}), suffix ({config.suffix_size}) and character features (convolutions of widths "
-        f"{', '.join(map(str, config.filter_widths))}, {config.num_filters} filters each), {layers_text(config)} "
-        f"shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
+        f"{', '.join(map(str, config.filter_widths))}, {config.num_filters} filters each), {layers_text(config)}"
+        f"{projected} shared by three heads: UPOS, XPOS, entities (BIOES, decoded by Viterbi over legal sequences). "
         f"{num_weights / 1e6:.1f} M weights, rounded to float16 for storage; computed in float32."
     )

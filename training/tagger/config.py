@@ -18,6 +18,7 @@ class TaggerRun:
     name: str
     version: str
     pretrained: str = ""  # folder of a pretraining or tagger run, whose vocabularies and weights this one starts from
+    teacher: str = ""  # folder of a run of bundle_start.py, from whose answers, too, this one learns
     labelled_text: str = ""  # file of training/tagger/distil.py: plain text tagged by an ensemble
     labelled_entities: bool = True  # whether its entities are learned, or only its parts of speech
     corpora: tuple[str, ...] = FIRST_CORPORA

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import nn
 
 from service.text.pipeline import WordEncoder
 from training.batches import pack
+from training.loop import has_fast_bfloat16, pick_device
 from training.tagger.batches import AugmentConfig, TaggedBatch, TaggedExample, tagged_batches
 
 
@@ -47,6 +50,17 @@ class Mixture:
         """The approximate number of batches in an epoch; samples differ a little."""
         rng = np.random.default_rng(0)
         return len(pack([len(example.words) for example in self.choose(rng)], self.batch_words, rng))
+
+
+def taught_batches(batches: Iterable[TaggedBatch], teacher: nn.Module) -> Iterator[TaggedBatch]:
+    """Batches with the probabilities that a teacher gives the tags of its heads."""
+    device = pick_device()
+    teacher = teacher.to(device)
+    for batch in batches:
+        given = batch.to(device)
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
+            logits = teacher(given.ids, given.lengths)
+        yield replace(given, taught={name: rows.float().softmax(-1) for name, rows in logits.items()})
 
 
 def sample(examples: Sequence[TaggedExample], num_words: int, rng: np.random.Generator) -> list[TaggedExample]:

@@ -13,18 +13,19 @@ import torch
 from service.bundle import VOCABULARIES
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import Vocabulary, load_vocabularies
+from training.checkpoints import load_start
 from training.command_line import publishing_parser
 from training.config import load_config
 from training.corpora import tagging
 from training.corpora.examples import TaggedSentence
 from training.corpora.tagging_sets import read_sets
 from training.export import round_weights
-from training.loop import fit, seed_everything
+from training.loop import Epoch, fit, seed_everything
 from training.networks.tagger import Tagger
 from training.tagger.batches import TaggedExample, bits_of
 from training.tagger.config import TaggerRun
 from training.tagger.generated_sentences import generate
-from training.tagger.mixture import Mixture
+from training.tagger.mixture import Mixture, taught_batches
 from training.tagger.predict import score_sets
 from training.tagger.publish import publish
 from training.tagger.renamed_sentences import harvest, rename
@@ -65,7 +66,7 @@ def main() -> None:
     )
     best = fit(
         network,
-        mixture.epoch,
+        taught_epoch(mixture, load_start(Path(config.teacher), config.network)) if config.teacher else mixture.epoch,
         steps_per_epoch=mixture.batches_per_epoch(),
         score=lambda averaged: score_sets(averaged, encoder, dev, heads),
         config=config.fit,
@@ -89,6 +90,11 @@ def main() -> None:
     )
     for name, value in figures.items():
         print(f"{name:24} {value:6.2f}")
+
+
+def taught_epoch(mixture: Mixture, teacher: Tagger) -> Epoch:
+    """The epochs of a mixture with a teacher's answers to them."""
+    return lambda rng: taught_batches(mixture.epoch(rng), teacher)
 
 
 def read_corpora(config: TaggerRun, data_dir: Path | None) -> dict[str, list[TaggedSentence]]:

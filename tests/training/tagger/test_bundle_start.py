@@ -13,10 +13,11 @@ from training.tagger.bundle_start import extended, grow, renew_entity_head, stat
 from training.tagger.export import build_graph
 
 
-def test_the_weights_of_a_graph_are_those_of_the_network(tmp_path):
-    network = tagger().eval()
+@pytest.mark.parametrize("sizes", [{}, {"projection_size": 5}, {"projection_size": 5, "num_layers": 2}])
+def test_the_weights_of_a_graph_are_those_of_the_network(tmp_path, sizes):
+    network = tagger(**sizes).eval()
     save_graph(build_graph(network, num_characters=NUM_CHARACTERS, half=True), tmp_path / "model.onnx")
-    other = tagger(seed=2).eval()
+    other = tagger(seed=2, **sizes).eval()
     other.load_state_dict(state_of_graph(tmp_path / "model.onnx"))
     ids, lengths = random_ids(3, 5)
     for name, logits in network(ids, lengths).items():

@@ -22,7 +22,7 @@ from tests.training.scripts import run
 from training.corpora import tagging
 from training.corpora.glove import DIMENSIONS
 from training.export import GRAPHS, WEIGHTS
-from training.tagger import bundle_start, distil, pretrain, train, tune_entities
+from training.tagger import bundle_start, distil, narrow, pretrain, train, tune_entities
 
 CONFIG = """
 name = "made-up"
@@ -199,7 +199,7 @@ def test_a_network_learns_from_what_teachers_labelled_together(published, tmp_pa
     assert (tmp_path / "run" / "best.pt").exists()
 
 
-def test_a_network_goes_on_from_a_bundle_with_every_corpus(published, tmp_path, monkeypatch):
+def test_a_narrower_network_goes_on_from_a_bundle_with_every_corpus(published, tmp_path, monkeypatch):
     data = write_corpora_and_text(tmp_path / "data")
     words = {word: [i / 100] * DIMENSIONS + [1.0, i] for i, word in enumerate(("she", "acme", "well"))}
     (data / "glove").mkdir()
@@ -211,8 +211,10 @@ def test_a_network_goes_on_from_a_bundle_with_every_corpus(published, tmp_path, 
     run(bundle_start.main, monkeypatch, published / "bundle", *arguments)
     assert {path.name for path in start.iterdir()} == {"best.pt", "vocabularies.json"}
 
+    narrowed = tmp_path / "narrowed"
     lines = [
-        f'pretrained = "{start}"',
+        f'pretrained = "{narrowed}"',
+        f'teacher = "{start}"',
         f'labelled_text = "{labels}"',
         "labelled_entities = false",
         f"corpora = {json.dumps(list(tagging.CORPORA))}",
@@ -222,13 +224,9 @@ def test_a_network_goes_on_from_a_bundle_with_every_corpus(published, tmp_path, 
     config = CONFIG.replace("num_epochs = 6", "num_epochs = 1").replace(
         "batch_words", "\n".join(lines) + "\nbatch_words"
     )
-    run(
-        train.main,
-        monkeypatch,
-        write_config(tmp_path, config),
-        "--data-dir",
-        data,
-        "--run-dir",
-        tmp_path / "run",
-    )
-    assert (tmp_path / "run" / "best.pt").exists()
+    config = write_config(tmp_path, config.replace("hidden_size = 8", "hidden_size = 6\nprojection_size = 5"))
+    run(narrow.main, monkeypatch, config, "--start", start, "--run-dir", narrowed, "--data-dir", data)
+    run(train.main, monkeypatch, config, "--data-dir", data, "--run-dir", tmp_path / "run")
+    trained = torch.load(tmp_path / "run" / "best.pt", weights_only=True)["network"]
+    assert trained["encoder.projections.0.weight"].shape[0] == 5
+    assert trained["heads.upos.weight"].shape[1] == 12
