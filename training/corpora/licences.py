@@ -129,6 +129,11 @@ TRANSLATOR_CORPORA: Mapping[str, Mapping[str, str]] = {
 # What language models learn from, by source (training/corpora/running_text.py), the parts of lm-english each its own.
 _STANDARD_EBOOKS = "https://github.com/standardebooks"
 LANGUAGE_MODEL_CORPORA: Mapping[str, Mapping[str, str]] = {
+    "written/parallel": {
+        "name": "English sentences written for this project by a language model (training/corpora/written/parallel)",
+        "licence": "CC0 1.0",
+        "source": "this repository",
+    },
     "lm-english/fiction": {
         "name": "Novels and tales of Standard Ebooks, authors who died before 1956",
         "licence": "CC0 1.0 (edition), public domain",

@@ -30,6 +30,12 @@ def test_of_pairs_the_english_side_is_read_once(data_dir):
     assert read_texts("tatoeba/en-es/train", data_dir) == ["Hello.", "The cat sleeps."]
 
 
+def test_of_the_written_sentences_the_english_side_is_read_once():
+    texts = read_texts("written/parallel", None)
+    assert "My knee is swollen." in texts
+    assert len(texts) == len(set(texts)) > 20_000
+
+
 def test_a_book_and_the_penn_treebank_are_one_text(data_dir):
     assert read_texts("shakespeare/input", data_dir) == [BOOK]
     (text,) = read_texts("ptb/valid", data_dir)
