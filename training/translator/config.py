@@ -46,6 +46,7 @@ class TranslatorRun:
     scheduled_sampling: float = 0.0  # share of target inputs that are the network's own predictions
     dev_beam_size: int = 1  # of the search that scores an epoch
     good_share: float = 0.8  # of the dev sentences at or above the threshold of confidence
+    shortlist_size: int = 1024  # subwords among which a sentence's translation is sought (shortlist.py)
     variation: VariationConfig = field(default_factory=VariationConfig)
     network: TranslatorConfig = field(default_factory=TranslatorConfig)
     fit: FitConfig

@@ -196,7 +196,7 @@ def shortlist_of_run(config: TranslatorRun, subwords: Subwords, run: Path) -> Sh
     """The shortlist of a run, learned from its prepared pairs in a minute or two."""
     pairs = read_prepared(folder_of_pairs(config, run), directions=config.directions, max_tokens=config.max_tokens)
     mixture = mixture_of(config, pairs, epoch_tokens=SAMPLED_TOKENS)
-    return shortlist_of_pairs(pairs, subwords, mixture, seed=config.fit.seed)
+    return shortlist_of_pairs(pairs, subwords, mixture, seed=config.fit.seed, size=config.shortlist_size)
 
 
 def sets_of_dev(config: TranslatorRun, data_dir: Path | None) -> list[PairSet]:

@@ -19,7 +19,7 @@ from training.translator.mixture import Mixture
 from training.translator.prepare import PreparedPair
 from training.translator.subwords import tag_of
 
-SIZE = 1024  # subwords on the list of a sentence
+SIZE = 1024  # subwords on the list of a sentence, if a configuration names no other number
 NUM_EACH = 24  # translations of a source's subword
 NUM_FREQUENT = 256  # subwords of a language that are on every list
 NUM_ITERATIONS = 4  # of expectation maximisation
@@ -58,10 +58,10 @@ class Shortlist:
 
 
 def shortlist_of_pairs(
-    pairs: Sequence[PreparedPair], subwords: Subwords, mixture: Mixture, *, seed: int
+    pairs: Sequence[PreparedPair], subwords: Subwords, mixture: Mixture, *, seed: int, size: int = SIZE
 ) -> Shortlist | None:
     """Learn the shortlist of a translator from an epoch of its training pairs; None if its vocabulary is small."""
-    if len(subwords) < FEWEST_TIMES * SIZE:
+    if len(subwords) < FEWEST_TIMES * size:
         return None
     draw = mixture.draw(np.random.default_rng(seed))
     by_language: dict[str, list[Pair]] = {}
@@ -69,7 +69,7 @@ def shortlist_of_pairs(
         pair = pairs[place].measured.pair
         by_language.setdefault(pair.target_language, []).append(pair)
     rows = {subwords.tag(tag_of(name)): rows_of(found, subwords) for name, found in by_language.items()}
-    return learn_shortlist(rows, len(subwords))
+    return learn_shortlist(rows, len(subwords), size=size)
 
 
 def rows_of(pairs: Sequence[Pair], subwords: Subwords) -> Rows:
