@@ -76,7 +76,7 @@ def test_an_output_is_cut_by_the_names_of_its_axes() -> None:
 
 
 MODELS = Path(__file__).parents[2] / "models"
-WIDTH, LISTED, OUTPUT_SIZE = 640, 1024, 320  # of a translator's annotations, shortlists and output layer
+WIDTH, OUTPUT_SIZE = 640, 320  # of a translator's annotations and output layer
 # Language models run on the CPU alone.
 BUNDLES = [read_bundle(path.parent) for path in MODELS.glob(f"*/{MANIFEST}")]
 GRAPHS = sorted(
@@ -100,7 +100,7 @@ def inputs_of(path: Path, *, rows: int, time: int) -> Inputs:
         "sources": chance.integers(0, sources, rows, np.int32),
         "state": np.tanh(chance.standard_normal((rows, 512), np.float32)),
         "lengths": lengths,
-        **memories_of(chance, sources=sources, time=time),
+        **memories_of(chance, sources=sources, time=time, listed=axes.get("shortlist", (0, 0))[1]),
     }
     if "ids" in axes:
         ids = chance.integers(1, 60, (rows, time, *axes["ids"][2:]), np.int32)
@@ -109,12 +109,12 @@ def inputs_of(path: Path, *, rows: int, time: int) -> Inputs:
     return {name: made[name] for name in axes}
 
 
-def memories_of(chance: np.random.Generator, *, sources: int, time: int) -> Inputs:
-    """What a translator's encoder might say of sources."""
+def memories_of(chance: np.random.Generator, *, sources: int, time: int, listed: int) -> Inputs:
+    """What a translator's encoder might say of sources, with so many subwords on the list of each."""
     return {
         "annotations": np.tanh(chance.standard_normal((sources, time, WIDTH), np.float32)),
-        "shortlist": chance.integers(0, 500, (sources, LISTED), np.int32),
-        "columns": chance.integers(-127, 128, (sources, LISTED * OUTPUT_SIZE), np.int8),
+        "shortlist": chance.integers(0, 500, (sources, listed), np.int32),
+        "columns": chance.integers(-127, 128, (sources, listed * OUTPUT_SIZE), np.int8),
     }
 
 
@@ -134,7 +134,8 @@ def test_rounded_shapes_and_bound_inputs_change_no_answer_of_any_model_that_ship
         assert list(found) == list(expected)
         for name, values in expected.items():
             assert found[name].dtype == values.dtype
-            np.testing.assert_allclose(found[name], values, rtol=0, atol=atol, err_msg=f"{name} of {rows} x {time}")
+            rtol = atol if "int8" in path.name else 0  # of made-up ids unlikely labels drift most
+            np.testing.assert_allclose(found[name], values, rtol=rtol, atol=atol, err_msg=f"{name} of {rows} x {time}")
     shapes = {shape for name, shape in cuda.account.bound if name in ("ids", "tokens")}
     assert len(shapes) < len(SIZES)
 
