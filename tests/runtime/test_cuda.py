@@ -179,7 +179,8 @@ def test_memories_of_sources_stay_on_the_device_until_one_joins_or_leaves() -> N
         np.testing.assert_allclose(session.run(now)["scores"], plain.run(now)["scores"], atol=tolerance_of(path))
 
     def join() -> None:
-        slab.append(np.array([9], np.int32), memories_of(np.random.default_rng(slab.num_slots), sources=1, time=9))
+        chance = np.random.default_rng(slab.num_slots)
+        slab.append(np.array([9], np.int32), memories_of(chance, sources=1, time=9, listed=1024))
 
     join()
     for change in (lambda: None, lambda: None, join, lambda: None, lambda: slab.remove(0), lambda: None):
