@@ -8,12 +8,10 @@ sentence's best translation are counted once. Needs the extra ``train``.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -23,7 +21,7 @@ from bench.process import ROOT
 from bench.report import print_machine
 from bench.translation import ENGINE, Lengths, engine_ways, find_translator, open_bare, read_sentences, searches_of
 from bench.translation_watch import Watched
-from bench.ways import ALONE, EAGER, Ids, Speed, Way, measure
+from bench.ways import ALONE, EAGER, Ids, Speed, Way, measure, write_speeds
 from bench.workload import SENTENCES
 from service.bundle import Bundle
 from service.decoding.beam_search import search_all
@@ -142,10 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{bundle.manifest.name} {bundle.manifest.version} and {parsed.run_dir}; one core")
     network = load_network(parsed.run_dir, parsed.config)
     speeds = {beam_size: compare(parsed, bundle, network, beam_size) for beam_size in parsed.beams}
-    parsed.output.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": asdict(machine), "speeds": {beam: list(map(asdict, each)) for beam, each in speeds.items()}}
-    parsed.output.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    print(f"\nEvery measurement: {parsed.output}")
+    write_speeds(parsed.output, machine, speeds)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from bench.machine import Machine
 
 Ids = tuple[int, ...]
 Decode = Callable[[Sequence[Any]], list[Ids]]  # the tokens of each search's best translation, or of each prompt's text
@@ -62,3 +66,11 @@ def measure_once(way: Way, speed: Speed, searches: Sequence[Any]) -> None:
     speed.tokens_per_second.append(num_tokens / (time.perf_counter() - started))
     speed.tokens_per_cpu_second.append(num_tokens / (time.process_time() - cpu_started))
     speed.found = found[: len(searches)]
+
+
+def write_speeds(path: Path, machine: Machine, speeds: Mapping[int, Sequence[Speed]]) -> None:
+    """Write every measurement as JSON, by beam size, and print where."""
+    content = {"machine": asdict(machine), "speeds": {beam: list(map(asdict, each)) for beam, each in speeds.items()}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    print(f"\nEvery measurement: {path}")

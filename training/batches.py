@@ -23,3 +23,15 @@ def pack(lengths: Sequence[float], num_words: int, rng: np.random.Generator) -> 
         batches.append(np.array(batch))
     rng.shuffle(batches)  # type: ignore[arg-type]
     return batches
+
+
+def random_part(sentences: Sequence[Sequence[str]], num_words: int, rng: np.random.Generator) -> list[Sequence[str]]:
+    """Random sentences with about so many words in all."""
+    chosen: list[Sequence[str]] = []
+    total = 0
+    for i in rng.permutation(len(sentences)):
+        if total >= num_words:
+            break
+        chosen.append(sentences[i])
+        total += len(sentences[i])
+    return chosen

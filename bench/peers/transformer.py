@@ -10,12 +10,10 @@ another version, or without a shortlist.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,7 +25,7 @@ from bench.peers.servers import PACKAGES, install_packages
 from bench.process import ROOT
 from bench.report import print_machine
 from bench.translation import ENGINE, Lengths, engine_ways, find_translator, open_bare, read_sentences, searches_of
-from bench.ways import Ids, Speed, Way, measure
+from bench.ways import Ids, Speed, Way, measure, write_speeds
 from bench.workload import SENTENCES
 from service.decoding.search import Search
 
@@ -164,10 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 millions = write_transformer(path, num_target) / 1e6
                 print(f"Transformer, {num_target:,} target words: {millions:.1f} M weights")
         speeds = {beam_size: compare(parsed, transformers, beam_size) for beam_size in parsed.beams}
-    parsed.output.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": asdict(machine), "speeds": {beam: list(map(asdict, each)) for beam, each in speeds.items()}}
-    parsed.output.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    print(f"\nEvery measurement: {parsed.output}")
+    write_speeds(parsed.output, machine, speeds)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.batches import random_part
 from training.checkpoints import load_tagger
 from training.config import load_config
 from training.corpora import plain, tagging
@@ -71,13 +72,7 @@ def read_text(num_words: int, data_dir: Path | None) -> list[Sequence[str]]:
     tagged = chain(*corpora, tagging.read_btc(data_dir), tagging.read_wikigold(data_dir))
     plain_text = chain(plain.read_tatoeba_english(data_dir), plain.read_war_and_peace(data_dir))
     sentences = [words for words in chain((s.words for s in tagged), plain_text) if 3 < len(words) <= 60]
-    chosen, total = [], 0
-    for i in np.random.default_rng(0).permutation(len(sentences)):
-        if total >= num_words:
-            break
-        chosen.append(sentences[i])
-        total += len(sentences[i])
-    return chosen
+    return random_part(sentences, num_words, np.random.default_rng(0))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from service.bundle import VOCABULARIES
 from service.text.batch import pad
 from service.text.pipeline import WordEncoder
 from service.text.vocabulary import dump_vocabularies, load_vocabularies
+from training.batches import random_part
 from training.checkpoints import load_start
 from training.config import load_config
 from training.corpora import tagging
@@ -197,13 +198,7 @@ def text_of(config: TaggerRun, data_dir: Path | None) -> list[Sequence[str]]:
     """Random sentences of the training corpora, of NUM_WORDS words in all."""
     corpora = tagging.read_training(data_dir, config.corpora)
     sentences = [sentence.words for sentence in chain.from_iterable(corpora.values())]
-    chosen, total = [], 0
-    for i in np.random.default_rng(config.fit.seed).permutation(len(sentences)):
-        if total >= NUM_WORDS:
-            break
-        chosen.append(sentences[i])
-        total += len(sentences[i])
-    return chosen
+    return random_part(sentences, NUM_WORDS, np.random.default_rng(config.fit.seed))
 
 
 if __name__ == "__main__":
