@@ -52,7 +52,7 @@ class Connection(HttpToolsProtocol):
         self._has_ended = False  # the caller sends no more, but may still read
         self._refusal: ServiceError | None = None  # to be sent once the requests before it are answered
         self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
-        self._unsent = b""  # of its answer, until the next part is there
+        self._awaits_head, self._unsent = False, b""  # of its answer; a head is unsent until the body begins
         self._num_unparsed = 0  # bytes since the parser last called back
         self._received_at = self.loop.time()
         self._head_since: float | None = self._received_at  # none while no head is expected
@@ -159,7 +159,7 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running = cycle
+        self._running, self._awaits_head = cycle, True
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -201,8 +201,8 @@ class Connection(HttpToolsProtocol):
     def write(self, data: bytes) -> None:
         """Write a part of an answer. A head is sent with the body that it announces, by one system call."""
         running = self._running
-        if not self._unsent and running and running.expected_content_length and running.scope["method"] != "HEAD":
-            self._unsent = data
+        if self._awaits_head and running and running.expected_content_length and running.scope["method"] != "HEAD":
+            self._awaits_head, self._unsent = False, data
         else:
             self.transport.writelines((self._unsent, data))
             self._unsent = b""

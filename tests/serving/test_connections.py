@@ -80,26 +80,27 @@ class Recorder(asyncio.Transport):
         return False
 
 
-async def answer_in_two_parts(scope: Any, receive: Any, send: Any) -> None:
-    """Send the body ``abcd``; its length is announced under /known."""
-    headers = [(b"content-length", b"4")] if scope["path"] == "/known" else []
+async def answer_in_parts(scope: Any, receive: Any, send: Any) -> None:
+    """Send the body ``abcdef``; its length is announced under /known."""
+    headers = [(b"content-length", b"6")] if scope["path"] == "/known" else []
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ab", "more_body": True})
-    await send({"type": "http.response.body", "body": b"cd"})
+    await send({"type": "http.response.body", "body": b"cd", "more_body": True})
+    await send({"type": "http.response.body", "body": b"ef"})
 
 
 @pytest.mark.parametrize(
     ("asked", "ends"),
     [
-        (b"GET /known", [b"\r\n\r\nab", b"cd"]),
+        (b"GET /known", [b"\r\n\r\nab", b"cd", b"ef"]),
         (b"HEAD /known", [b"\r\n\r\n"]),
-        (b"GET /unknown", [b"\r\n\r\n", b"2\r\nab\r\n", b"2\r\ncd\r\n0\r\n\r\n"]),  # it may take long to come
+        (b"GET /unknown", [b"\r\n\r\n", b"2\r\nab\r\n", b"2\r\ncd\r\n", b"2\r\nef\r\n0\r\n\r\n"]),  # it may take long
     ],
 )
 def test_a_head_that_announces_its_body_is_written_with_it(asked: bytes, ends: list[bytes]) -> None:
     async def written() -> list[bytes]:
         state, transport = ServerState(), Recorder()
-        config = uvicorn.Config(answer_in_two_parts, log_config=None, lifespan="off")
+        config = uvicorn.Config(answer_in_parts, log_config=None, lifespan="off")
         connection = Connection(config, state, {}, limits=ConnectionLimits(), count=lambda _: None)
         connection.connection_made(transport)
         for _ in range(2):  # the second answer on a connection too
