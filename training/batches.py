@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+T = TypeVar("T", bound=Any)
 
 
 def pack(lengths: Sequence[float], num_words: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
@@ -25,13 +28,15 @@ def pack(lengths: Sequence[float], num_words: int, rng: np.random.Generator) -> 
     return batches
 
 
-def random_part(sentences: Sequence[Sequence[str]], num_words: int, rng: np.random.Generator) -> list[Sequence[str]]:
-    """Random sentences with about so many words in all."""
-    chosen: list[Sequence[str]] = []
+def random_part(
+    items: Sequence[T], num_words: int, rng: np.random.Generator, length: Callable[[T], int] = len
+) -> list[T]:
+    """Random sentences, or whatever ``length`` counts the words of, with about so many words in all."""
+    chosen: list[T] = []
     total = 0
-    for i in rng.permutation(len(sentences)):
+    for i in rng.permutation(len(items)):
         if total >= num_words:
             break
-        chosen.append(sentences[i])
-        total += len(sentences[i])
+        chosen.append(items[i])
+        total += length(items[i])
     return chosen

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from service.text.pipeline import WordEncoder
-from training.batches import pack
+from training.batches import pack, random_part
 from training.loop import has_fast_bfloat16, pick_device
 from training.tagger.batches import AugmentConfig, TaggedBatch, TaggedExample, tagged_batches
 
@@ -32,7 +32,8 @@ class Mixture:
         chosen: list[TaggedExample] = []
         for name, members in self.examples.items():
             everything = sum(len(example.words) for example in members)
-            chosen += sample(members, self.num_words.get(name, everything), rng)
+            num_words = self.num_words.get(name, everything)
+            chosen += random_part(members, num_words, rng, length=lambda example: len(example.words))
         return chosen
 
     def epoch(self, rng: np.random.Generator) -> Iterator[TaggedBatch]:
@@ -61,14 +62,3 @@ def taught_batches(batches: Iterable[TaggedBatch], teacher: nn.Module) -> Iterat
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device)):
             logits = teacher(given.ids, given.lengths)
         yield replace(given, taught={name: rows.float().softmax(-1) for name, rows in logits.items()})
-
-
-def sample(examples: Sequence[TaggedExample], num_words: int, rng: np.random.Generator) -> list[TaggedExample]:
-    """Random examples with about so many words in all."""
-    chosen, total = [], 0
-    for i in rng.permutation(len(examples)):
-        if total >= num_words:
-            break
-        chosen.append(examples[i])
-        total += len(examples[i].words)
-    return chosen

@@ -19,7 +19,6 @@ from training.translator.mixture import Mixture
 from training.translator.prepare import PreparedPair
 from training.translator.subwords import tag_of
 
-SIZE = 1024  # subwords on the list of a sentence, if a configuration names no other number
 NUM_EACH = 24  # translations of a source's subword
 NUM_FREQUENT = 256  # subwords of a language that are on every list
 NUM_ITERATIONS = 4  # of expectation maximisation
@@ -58,7 +57,7 @@ class Shortlist:
 
 
 def shortlist_of_pairs(
-    pairs: Sequence[PreparedPair], subwords: Subwords, mixture: Mixture, *, seed: int, size: int = SIZE
+    pairs: Sequence[PreparedPair], subwords: Subwords, mixture: Mixture, *, seed: int, size: int
 ) -> Shortlist | None:
     """Learn the shortlist of a translator from an epoch of its training pairs; None if its vocabulary is small."""
     if len(subwords) < FEWEST_TIMES * size:
@@ -79,7 +78,7 @@ def rows_of(pairs: Sequence[Pair], subwords: Subwords) -> Rows:
 
 
 def learn_shortlist(
-    rows_by_tag: Mapping[int, Rows], vocabulary_size: int, *, size: int = SIZE, num_frequent: int = NUM_FREQUENT
+    rows_by_tag: Mapping[int, Rows], vocabulary_size: int, *, size: int, num_frequent: int = NUM_FREQUENT
 ) -> Shortlist:
     """Learn the tables of all languages from their pairs, by the ids of their tags."""
     languages = np.zeros(vocabulary_size, np.int32)
