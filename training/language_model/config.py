@@ -23,7 +23,7 @@ class LanguageModelRun:
     is_default: bool = False  # the service asks it when no model is named
     units: UnitKind = "subwords"
     vocabulary_size: int = 10_000  # at most; special units count
-    starts_from: str = ""  # folder of a bundle, whose weights and units training goes on from
+    starts_from: str = ""  # folder of a bundle, whose weights and units training goes on from; it may be narrower
     sources: tuple[str, ...]  # names of training/corpora/running_text.py
     epoch_tokens: int = 1_000_000  # seen an epoch, whole texts drawn anew each time; 0: all
     dev_tokens: int = 40_000  # that perplexity is measured on after each epoch

@@ -25,6 +25,7 @@ from training.language_model.config import LanguageModelRun
 from training.language_model.corpora import read_splits
 from training.language_model.perplexity import stream_perplexity
 from training.language_model.units import PIECES, Units, units_of_run
+from training.language_model.widening import widen
 from training.loop import fit, seed_everything
 from training.networks.language_model import LanguageModel
 from training.word_vectors import start_from_vectors
@@ -49,7 +50,7 @@ def main() -> None:
     dev = drawn([text for split in splits.values() for text in split.dev], units, config.dev_tokens)
     network = LanguageModel(vocabulary_size=units.size, config=config.network)
     if config.starts_from:
-        network.load_state_dict(network_of_bundle(Path(config.starts_from)).state_dict())
+        widen(network, network_of_bundle(Path(config.starts_from)))
     elif config.word_vectors:
         start_from_vectors(network.embedding, load_vocabularies(folder / VOCABULARIES)["words"], arguments.data_dir)
     num_weights = sum(weight.numel() for weight in network.parameters())
