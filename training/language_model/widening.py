@@ -22,7 +22,7 @@ def widen(network: LanguageModel, narrow: LanguageModel) -> None:
     for name, weight in wide_state.items():
         start = narrow_state[name]
         if any(before > now for before, now in zip(start.shape, weight.shape, strict=True)):
-            raise ValueError(f"{name} is {tuple(weight.shape)}, which is smaller than at the start: {tuple(start.shape)}")
+            raise ValueError(f"{name} has the shape {tuple(weight.shape)}, less than {tuple(start.shape)} at the start")
         if name == "embedding.weight":
             num_new = weight.shape[1] - start.shape[1]
             deviation, mean = torch.std_mean(start, dim=1, correction=0, keepdim=True)
