@@ -134,6 +134,12 @@ LANGUAGE_MODEL_CORPORA: Mapping[str, Mapping[str, str]] = {
         "licence": "CC0 1.0",
         "source": "this repository",
     },
+    "written/mails": {
+        "name": "Mails, support answers and short documents written for this project by a language model "
+        "(training/corpora/written/mails)",
+        "licence": "CC0 1.0",
+        "source": "this repository",
+    },
     "lm-english/fiction": {
         "name": "Novels and tales of Standard Ebooks, authors who died before 1956",
         "licence": "CC0 1.0 (edition), public domain",

@@ -10,7 +10,7 @@ from training.corpora.parallel import read_written
 from training.corpora.sources import locate
 
 PTB, DIALOGUES, TATOEBA = "ptb", "dialogue-sgd", "tatoeba"
-WRITTEN = "written/parallel"  # in this repository
+WRITTEN, MAILS = "written/parallel", "written/mails"  # in this repository
 BOOKS = ("shakespeare/input", "war-and-peace/warandpeace")  # of one text each
 # What Project Gutenberg sets around a book, its terms among it.
 _BEFORE_BOOK = re.compile(r"^\*\*\* ?START OF .*$", re.MULTILINE)
@@ -22,10 +22,14 @@ def read_texts(source: str, data_dir: Path | None) -> list[str]:
 
     A line of most files is a text; of Tatoeba's pairs it is the English side, each sentence once; a dialogue's turns
     are the lines of one text; the Penn Treebank and the books are one text a file. ``written/parallel`` is the English
-    side of the sentences that were written for the project. Raises CorpusError.
+    side of the sentences that were written for the project, ``written/mails`` its mails and short documents, the lines
+    of each one text. Raises CorpusError.
     """
     if source == WRITTEN:
         return list(dict.fromkeys(pair.source for pair in read_written("en-es")))
+    if source == MAILS:
+        paths = sorted(Path(__file__).with_name("written").glob("mails/*.txt"))
+        return ["\n".join(block) for path in paths for block in blocks(path)]
     path, corpus = locate(source, data_dir=data_dir), source.partition("/")[0]
     if corpus == DIALOGUES:
         return [_turns(block) for block in blocks(path)]

@@ -30,11 +30,15 @@ class Split:
 
 
 def read_splits(sources: Sequence[str], data_dir: Path | None) -> dict[str, Split]:
-    """By source. Raises CorpusError."""
-    splits = {source: _split(source, data_dir) for source in sources}
+    """By source; the training texts of one that is listed several times stand there as often. Raises CorpusError."""
+    splits = {source: _split(source, data_dir) for source in dict.fromkeys(sources)}
     held_out = {key_of(text) for split in splits.values() for text in (*split.dev, *split.test)}
     return {
-        source: Split(train=[t for t in split.train if key_of(t) not in held_out], dev=split.dev, test=split.test)
+        source: Split(
+            train=[text for text in split.train if key_of(text) not in held_out] * sources.count(source),
+            dev=split.dev,
+            test=split.test,
+        )
         for source, split in splits.items()
     }
 

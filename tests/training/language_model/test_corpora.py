@@ -36,6 +36,11 @@ def test_of_the_written_sentences_the_english_side_is_read_once():
     assert len(texts) == len(set(texts)) > 20_000
 
 
+def test_a_source_that_is_listed_twice_is_learned_twice(data_dir):
+    once, twice = (read_splits(["dialogue-sgd/train"] * times, data_dir)["dialogue-sgd/train"] for times in (1, 2))
+    assert twice.train == once.train * 2
+
+
 def test_a_book_and_the_penn_treebank_are_one_text(data_dir):
     assert read_texts("shakespeare/input", data_dir) == [BOOK]
     (text,) = read_texts("ptb/valid", data_dir)
