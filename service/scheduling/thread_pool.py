@@ -157,8 +157,9 @@ class ThreadPool:
         self._sources.remove(source)
         self._waiting.pop(source, None)
 
-    def wait_seconds(self, *, is_long: bool = False) -> float:
-        """Estimate how long the first row of a request waits that arrives now; 0 if nothing waits.
+    def wait_seconds(self, arriving: int = 0, *, is_long: bool = False) -> float:
+        """Estimate how long the first row of a request waits that arrives now, after so many others that are not queued
+        yet; 0 if nothing waits.
 
         Before it stands the first row of each waiting request, since the others of a long request come later. Long rows
         hold short ones up for a run at most.
@@ -168,7 +169,7 @@ class ThreadPool:
             if is_long or not source.is_long:
                 rows += source.num_waiting
                 seconds += source.seconds_waiting
-        return seconds * min(1.0, self.clock.shares / rows) / self.num_threads if rows else 0.0
+        return seconds / rows * (min(rows, self.clock.shares) + arriving) / self.num_threads if rows else 0.0
 
     def arrived(self, source: WorkSource, *, tokens: int) -> None:
         """Record queued rows of so many tokens, and form batches once all that is ready is queued.

@@ -31,8 +31,8 @@ from service.serving.limits import (
     check_head,
     head_size,
     head_too_large,
+    last_answer,
     path_of,
-    problem_message,
 )
 from service.serving.sockets import is_reset
 
@@ -41,12 +41,18 @@ PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"  # harmless to a caller who waits for a
 PROBE_SECONDS = 0.1  # until a caller who has left is heard of, on a usual network; then once a second
 
 
+# Called with a POST's target, its ASGI scope and the server's headers; returns the answer that refuses it, or None.
+Refuse = Callable[[bytes, Any, list[tuple[bytes, bytes]]], bytes | None]
+
+
 class Connection(HttpToolsProtocol):
     """Connection of HTTP/1.1. ``count`` is called with every refusal that has no request context."""
 
-    def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Callable[[ServiceError], None]) -> None:
+    def __init__(
+        self, *uvicorn: Any, limits: ConnectionLimits, count: Callable[[ServiceError], None], refuse: Refuse
+    ) -> None:
         super().__init__(*uvicorn)
-        self._limits, self._count = limits, count
+        self._limits, self._count, self._refuse_by_head = limits, count, refuse
         self._in_body, self._num_dropped = False, 0
         self._is_over = False  # answered for the last time: what still comes is not parsed
         self._has_ended = False  # the caller sends no more, but may still read
@@ -140,6 +146,8 @@ class Connection(HttpToolsProtocol):
         check_head(version=version, method=method, target=self.url, headers=self.headers)
         self._in_body = True
         self._unset_keepalive_if_required()
+        if method == b"POST" and version == "1.1" and self._is_refused_by_head():
+            return
         super().on_headers_complete()
         if b"%" in self.scope["raw_path"]:
             self.scope["path"] = path_of(self.scope["raw_path"])
@@ -149,14 +157,31 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
         self.headers = []  # a trailer is not to come among them
 
+    def _is_refused_by_head(self) -> bool:
+        """Refuse a request that the service is too busy for, and return whether that was done: its body is dropped. A
+        request goes on if another is being answered, or if the connection is to end or to change after it."""
+        is_usual = self.parser.should_keep_alive() and not self.expect_100_continue and not self.parser.should_upgrade()
+        if not is_usual or (self.cycle is not None and not self.cycle.response_complete):
+            return False
+        answer = self._refuse_by_head(self.url, self.scope, self.server_state.default_headers)
+        if answer is None:
+            return False
+        self._drop()
+        self.transport.write(answer)
+        super().on_response_complete()
+        return True
+
     def on_body(self, body: bytes) -> None:
         self._num_unparsed = 0
-        super().on_body(body)
+        if self._dropping_since is None:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._in_body:
+            is_dropped = self._dropping_since is not None
             self._num_unparsed, self._in_body, self._dropping_since = 0, False, None
-            super().on_message_complete()
+            if not is_dropped:
+                super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running, self._awaits_head = cycle, True
@@ -288,7 +313,7 @@ class Connection(HttpToolsProtocol):
         if self.is_answering or self._dropping_since is not None:  # it would be taken for a part of that answer, or
             self.transport.abort()  # for the answer to the next request
         elif not self.transport.is_closing():
-            self.transport.write(problem_message(error, self.server_state.default_headers))
+            self.transport.write(last_answer(error, self.server_state.default_headers))
             self._linger()
 
     def _abandon(self) -> None:
