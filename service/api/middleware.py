@@ -50,8 +50,8 @@ class EventLoopLag:
 class ContextMiddleware:
     """Wraps every request, unknown paths and wrong methods included, so that all are counted alike.
 
-    Requests for tasks go to their routes, at most ``max_in_flight`` at once, all others to the application. Requests that the stopping server cancels get
-    a problem document, and not a bug's 500.
+    Requests for tasks go to their routes, at most ``max_in_flight`` at once, and all others to the application.
+    Requests that the stopping server cancels get a problem document, and not a bug's 500.
     """
 
     def __init__(

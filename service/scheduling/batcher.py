@@ -66,9 +66,12 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
         if self.num_waiting:
             self._fill(batch, max_cells)
         self._serve(batch)
+        run_seconds = self.throughput.pace * sum([row.length for row in batch])
         for row in batch:
-            if row.job.deadline <= now:
-                row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
+            job = row.job
+            # A row that has not waited is run all the same: a pace that is wrong would never be learned anew.
+            if job.deadline <= now + min(run_seconds, now - job.submitted_at):
+                job.fail(DeadlineExceededError("the deadline passed before the work began"))
         return [row for row in batch if not row.job.done.done()]
 
     def _fill(self, batch: list[Row[Answer]], max_cells: int) -> None:
@@ -244,10 +247,10 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         began_at: float,
         ended_at: float,
     ) -> None:
-        self._thread_pool.release(source)  # first of all: the thread is idle
+        idle_seconds = self._thread_pool.release(source, ended_at=ended_at)  # first of all: the thread is idle
         tokens = sum([row.length for row in rows])
         padding = 1 - tokens / cells
-        source.throughput.learn(tokens=tokens, seconds=ended_at - began_at)
+        source.throughput.learn(tokens=tokens, seconds=ended_at - began_at + idle_seconds)
         self._metrics.run_seconds.observe(ended_at - began_at)
         self._metrics.batch_rows.observe(len(rows))
         self._metrics.batch_cells.observe(cells)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from math import inf
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -189,13 +190,17 @@ class ThreadPool:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._fill)
 
-    def release(self, source: WorkSource) -> None:
-        """End a run of this source, which may have left meanwhile, and start the next."""
+    def release(self, source: WorkSource, *, ended_at: float = inf) -> float:
+        """End a run of this source, which may have left meanwhile, and start the next. Return for how long its thread
+        has been idle since it ended although others wait, because the event loop was busy."""
         self._busy -= 1
         self._num_long -= source.is_long
         if source in self._sources and source.num_waiting:  # what ran may wait again
             self._waiting[source] = None
+        was_idle = self._waiting and self._busy < self.num_threads
+        idle_seconds = max(0.0, self._clock() - ended_at) if was_idle else 0.0
         self._fill()
+        return idle_seconds
 
     def _fill(self) -> None:
         self._is_scheduled = False

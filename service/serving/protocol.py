@@ -8,11 +8,10 @@ request costs no timer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.errors import (
     BodyTimeoutError,
@@ -34,6 +33,7 @@ from service.serving.limits import (
     last_answer,
     path_of,
 )
+from service.serving.shedding import Count, Refuse, SheddingProtocol
 from service.serving.sockets import is_reset
 
 MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
@@ -41,18 +41,12 @@ PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"  # harmless to a caller who waits for a
 PROBE_SECONDS = 0.1  # until a caller who has left is heard of, on a usual network; then once a second
 
 
-# Called with a POST's target, its ASGI scope and the server's headers; returns the answer that refuses it, or None.
-Refuse = Callable[[bytes, Any, list[tuple[bytes, bytes]]], bytes | None]
-
-
-class Connection(HttpToolsProtocol):
+class Connection(SheddingProtocol):
     """Connection of HTTP/1.1. ``count`` is called with every refusal that has no request context."""
 
-    def __init__(
-        self, *uvicorn: Any, limits: ConnectionLimits, count: Callable[[ServiceError], None], refuse: Refuse
-    ) -> None:
-        super().__init__(*uvicorn)
-        self._limits, self._count, self._refuse_by_head = limits, count, refuse
+    def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Count, refuse: Refuse) -> None:
+        super().__init__(*uvicorn, refuse=refuse)
+        self._limits, self._count = limits, count
         self._in_body, self._num_dropped = False, 0
         self._is_over = False  # answered for the last time: what still comes is not parsed
         self._has_ended = False  # the caller sends no more, but may still read
@@ -117,7 +111,7 @@ class Connection(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as offer:
-                if not self._is_offer():  # CONNECT: it is answered, and what follows is nothing
+                if self.parser.get_method() == b"CONNECT":  # it is answered, and what follows is nothing
                     return
                 data = data[offer.args[0] :]
                 version = self.parser.get_http_version().encode()
@@ -126,9 +120,6 @@ class Connection(HttpToolsProtocol):
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
                 self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
-
-    def _is_offer(self) -> bool:
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def on_message_begin(self) -> None:
         self._unset_keepalive_if_required()
@@ -140,15 +131,15 @@ class Connection(HttpToolsProtocol):
         if self._num_unparsed > MAX_HEAD_BYTES and head_size(self.url, self.headers) > MAX_HEAD_BYTES:
             raise head_too_large()
         self._num_unparsed, self._head_since = 0, None
-        if self.parser.should_upgrade() and self._is_offer():
-            return
         version, method = self.parser.get_http_version(), self.parser.get_method()
+        if self.parser.should_upgrade() and method != b"CONNECT":  # which is parsed again without that
+            return
         check_head(version=version, method=method, target=self.url, headers=self.headers)
         self._in_body = True
         self._unset_keepalive_if_required()
-        if method == b"POST" and version == "1.1" and self._is_refused_by_head():
-            return
         super().on_headers_complete()
+        if self._is_refused:
+            return
         if b"%" in self.scope["raw_path"]:
             self.scope["path"] = path_of(self.scope["raw_path"])
         self.cycle.transport = cast("asyncio.Transport", self)  # so that it is closed by ``close``
@@ -157,31 +148,14 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
         self.headers = []  # a trailer is not to come among them
 
-    def _is_refused_by_head(self) -> bool:
-        """Refuse a request that the service is too busy for, and return whether that was done: its body is dropped. A
-        request goes on if another is being answered, or if the connection is to end or to change after it."""
-        is_usual = self.parser.should_keep_alive() and not self.expect_100_continue and not self.parser.should_upgrade()
-        if not is_usual or (self.cycle is not None and not self.cycle.response_complete):
-            return False
-        answer = self._refuse_by_head(self.url, self.scope, self.server_state.default_headers)
-        if answer is None:
-            return False
-        self._drop()
-        self.transport.write(answer)
-        super().on_response_complete()
-        return True
-
     def on_body(self, body: bytes) -> None:
         self._num_unparsed = 0
-        if self._dropping_since is None:
-            super().on_body(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._in_body:
-            is_dropped = self._dropping_since is not None
             self._num_unparsed, self._in_body, self._dropping_since = 0, False, None
-            if not is_dropped:
-                super().on_message_complete()
+            super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running, self._awaits_head = cycle, True
@@ -190,7 +164,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if not self._is_over:
             super().on_response_complete()
-            if self._in_body and self.cycle.response_complete:
+            if self._in_body and (self._is_refused or self.cycle.response_complete):
                 self._drop()
             is_last = self._refusal is not None or self._has_ended
             if is_last and not (self.owes or self.transport.is_closing()):
