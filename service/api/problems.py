@@ -82,7 +82,7 @@ MEANINGS = {
     429: "Overloaded, or too much from this caller; Retry-After says when to come back",
     500: "A bug; the log has more under the request's id",
     503: "Starting or draining, or no memory for the body; Retry-After says when to come back",
-    504: "The deadline passed before the work began",
+    504: "The deadline passed, or would have, before the work was done",
 }
 
 

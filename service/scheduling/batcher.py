@@ -57,7 +57,7 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
 
     def take(self, max_cells: int, *, now: float) -> list[Row[Answer]]:
         """Take the next batch: at most ``max_cells`` padded cells, or one row that is longer. It is without the rows
-        that are too late, whose jobs fail, and has possibly none."""
+        that are or would be too late, whose jobs fail, and has possibly none."""
         first = self.first()
         if first is None:
             return []
@@ -66,12 +66,12 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
         if self.num_waiting:
             self._fill(batch, max_cells)
         self._serve(batch)
-        run_seconds = self.throughput.pace * sum([row.length for row in batch])
+        seconds = 2 * self.throughput.pace * sum([row.length for row in batch])  # of the run, and of the way back
         for row in batch:
             job = row.job
             # A row that has not waited is run all the same: a pace that is wrong would never be learned anew.
-            if job.deadline <= now + min(run_seconds, now - job.submitted_at):
-                job.fail(DeadlineExceededError("the deadline passed before the work began"))
+            if job.deadline <= now + min(seconds, now - job.submitted_at):
+                job.fail(DeadlineExceededError("the deadline left no time for the work"))
         return [row for row in batch if not row.job.done.done()]
 
     def _fill(self, batch: list[Row[Answer]], max_cells: int) -> None:
