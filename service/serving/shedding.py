@@ -1,4 +1,4 @@
-"""uvicorn's protocol of HTTP/1.1, which can refuse a request as soon as its head is complete, without a task."""
+"""HTTP/1.1 protocol of uvicorn that can refuse a request as soon as its head is complete, without a task."""
 
 from __future__ import annotations
 
