@@ -27,16 +27,22 @@ class SheddingProtocol(HttpToolsProtocol):
         self._is_refused = answer is not None
         if answer is None:
             super().on_headers_complete()
-        else:
-            self.transport.write(answer)
-            self.on_response_complete()
+            return
+        if self._is_last:
+            answer = answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
+        self.transport.write(answer)
+        self.on_response_complete()
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether the connection is to end after the request that came last."""
+        return self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
 
     def _refusal_by_head(self) -> bytes | None:
-        """Return the answer that refuses a request. One goes on if another is being answered, or if the connection is
-        to end or to change after it."""
-        parser, cycle = self.parser, self.cycle
-        is_last = parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade()
-        if is_last or self.expect_100_continue or (cycle is not None and not cycle.response_complete):
+        """Return the answer that refuses a request. One goes on if another is being answered, or if its caller may wait
+        for 100 Continue."""
+        is_first = self.cycle is None or self.cycle.response_complete
+        if not is_first or self.expect_100_continue or self.parser.should_upgrade():
             return None
         return self._refuse_by_head(self.url, self.scope, self.server_state.default_headers)
 
@@ -47,3 +53,5 @@ class SheddingProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if not self._is_refused:
             super().on_message_complete()
+        elif self._is_last:
+            self.transport.close()

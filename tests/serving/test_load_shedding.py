@@ -115,20 +115,24 @@ def test_refusals_are_counted_and_logged_like_all_answers(
     assert (line["answer_bytes"], line["request_bytes"]) == (int(headers["content-length"]), 0)
 
 
-@pytest.mark.parametrize("head", [b"Connection: close\r\n", b"Expect: 100-continue\r\n"])
-def test_a_connection_that_is_to_end_ends_after_the_refusal(busy: RunningServer, head: bytes) -> None:
-    length = b"Content-Length: %d\r\n\r\n" % len(GOOD_BODY)
-    with busy.call(HURRIED + head + length) as caller:
-        if b"Expect" in head:  # it is asked for the body like everybody, and refused for its rows
-            assert caller.recv(len(b"HTTP/1.1 100 Continue\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+@pytest.mark.parametrize("sends_at_once", [True, False])
+@pytest.mark.parametrize(("version", "line"), [(b"1.1", b"Connection: close\r\n"), (b"1.0", b"")])
+def test_a_connection_that_is_to_end_ends_after_the_body(
+    busy: RunningServer, version: bytes, line: bytes, sends_at_once: bool
+) -> None:
+    ask = with_headers(request("/tag", text="a"), SHORT + line).replace(b"HTTP/1.1", b"HTTP/" + version)
+    head, _, body = ask.partition(b"{")
+    with busy.call(ask if sends_at_once else head) as caller:
+        if not sends_at_once:
+            caller.sendall(b"{" + body)
+        assert "requests wait for" in problem_in(everything(caller), 429, "overloaded")["detail"]
+
+
+def test_who_waits_for_100_continue_is_refused_for_the_rows(busy: RunningServer) -> None:
+    with busy.call(HURRIED + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(GOOD_BODY)) as caller:
+        assert caller.recv(len(b"HTTP/1.1 100 Continue\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
         caller.sendall(GOOD_BODY)
         problem_in(everything(caller), 429, "overloaded")
-
-
-def test_http_1_0_is_refused_too(busy: RunningServer) -> None:
-    hurried = with_headers(request("/tag", text="a"), SHORT).replace(b"HTTP/1.1", b"HTTP/1.0")
-    with busy.call(hurried) as caller:
-        assert b'"kind":"overloaded"' in everything(caller)
 
 
 @pytest.mark.parametrize(
