@@ -20,7 +20,8 @@ from service.api.context import RequestLog
 from service.api.endpoint import Services, task_route
 from service.api.generate import GenerateEndpoint
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
-from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
+from service.api.load_shedding import LoadShedder
+from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
 from service.api.playground import playground_routes
@@ -58,6 +59,7 @@ class App:
     requests: ASGIApp  # the same inside its middlewares
     engine: Engine
     request_log: RequestLog
+    load_shedder: LoadShedder  # asked by connections before they hand on a request
 
     @property
     def lifecycle(self) -> Lifecycle:
@@ -122,17 +124,20 @@ def create_app(
     straight = TaskRoutes(
         endpoints, access=checks, lifecycle=engine.lifecycle, allows_origins=bool(settings.cors_origins)
     )
+    hosts = AllowedHosts.of(settings, settings.host)
     middleware = ContextMiddleware(
         CompressionMiddleware(app),
         request_log=request_log,
         lifecycle=engine.lifecycle,
         bodies=bodies,
-        hosts=AllowedHosts.of(settings, settings.host),
-        load_limits=load_limits_of(engine, tasks, needs_key=access.keys is not None),
+        hosts=hosts,
+        task_paths=frozenset(path for task in tasks for path in task.paths),
+        max_in_flight=settings.max_requests,
         tasks=straight,
     )
     requests = behind_proxies(middleware, settings)
-    return App(litestar=app, requests=requests, engine=engine, request_log=request_log)
+    shedder = load_shedder_of(engine, request_log, hosts)
+    return App(litestar=app, requests=requests, engine=engine, request_log=request_log, load_shedder=shedder)
 
 
 def create_admin_app(app: App, reload_models: Reload) -> App:
@@ -159,6 +164,7 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
         requests=behind_proxies(middleware, settings),
         engine=engine,
         request_log=app.request_log,
+        load_shedder=app.load_shedder,
     )
 
 
@@ -193,14 +199,15 @@ def services_of(engine: Engine, bodies: BodyBudget, access: AccessPolicy | None)
     )
 
 
-def load_limits_of(engine: Engine, tasks: Sequence[HTTPRouteHandler], *, needs_key: bool) -> LoadLimits:
-    return LoadLimits(
-        paths=frozenset(path for task in tasks for path in task.paths),
-        row_paths=ROW_PATHS,
-        max_in_flight=engine.settings.max_requests,
+def load_shedder_of(engine: Engine, request_log: RequestLog, hosts: AllowedHosts) -> LoadShedder:
+    prefixes = {"", engine.settings.root_path or ""}
+    return LoadShedder(
+        paths={f"{prefix}{path}".encode(): path for prefix in prefixes for path in ROW_PATHS},
         wait_seconds=engine.thread_pool.wait_seconds,
         default_timeout_ms=engine.settings.default_timeout_ms,
-        needs_key=needs_key,
+        request_log=request_log,
+        lifecycle=engine.lifecycle,
+        hosts=hosts,
     )
 
 

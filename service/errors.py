@@ -238,7 +238,7 @@ class TooManyBodiesError(CapacityError):
 
 
 class DeadlineExceededError(CapacityError):
-    """The caller's deadline passed before the work began."""
+    """The caller's deadline passed, or would have, before the work was done."""
 
     status, kind, title = 504, "deadline_exceeded", "Deadline exceeded"
 

@@ -121,8 +121,9 @@ def start(
     app, sockets, stop = create_app(settings, open_session=OpenFake(session)), bind("127.0.0.1", 0), StopSignal()
     listen(sockets)
     limits = limits or ConnectionLimits.of(settings)
+    count, refuse = app.engine.metrics.count_problem, app.load_shedder.refuse
     server = Server(
-        [Listener(app=app, sockets=sockets, limits=limits, count=app.engine.metrics.count_problem)],
+        [Listener(app=app, sockets=sockets, limits=limits, count=count, refuse=refuse)],
         lifecycle=app.lifecycle,
         drain_timeouts=drain_timeouts,
         stop=stop,

@@ -169,7 +169,7 @@ class RequestLog:
 
     def __init__(self, *, metrics: Metrics, keys: ApiKeys | None, tracer: Tracer, lifecycle: Lifecycle) -> None:
         self.metrics = metrics
-        self._keys = keys
+        self.keys = keys
         self._tracer = tracer
         self._lifecycle = lifecycle
         self._answers: dict[tuple[str, int], Any] = {}  # the counter of each route and status
@@ -184,7 +184,7 @@ class RequestLog:
             request_id=given.decode("ascii") if given and _SANE_ID.fullmatch(given) else new_request_id(),
             headers=headers,
             receive=receive,
-            caller=Caller(client[0] if client else None, None if self._keys is None else self._keys.presented(pairs)),
+            caller=Caller(client[0] if client else None, None if self.keys is None else self.keys.presented(pairs)),
             method=method if method in _METHODS else OTHER_METHOD,
             trace=self._tracer.begin(pairs) if self._tracer.is_on and scope["path"] not in _QUIET_ROUTES else NO_TRACE,
         )

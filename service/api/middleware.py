@@ -6,9 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any, cast
 
 from litestar.enums import ScopeType
@@ -17,53 +15,18 @@ from litestar.utils import normalize_path
 
 from service.api.body import FREE_BYTES, BodyBudget
 from service.api.browsers import AllowedHosts, with_headers
-from service.api.context import RequestContext, RequestLog, timeout_of
+from service.api.context import RequestContext, RequestLog
 from service.api.problems import send_problem
 from service.api.task_routes import TaskRoutes
-from service.errors import InvalidRequestError, NotReadyError, OverloadedError, ServiceError
+from service.errors import NotReadyError, OverloadedError, ServiceError
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
-from service.scheduling.scheduler import SHARE_OF_DEADLINE, retry_seconds
 
 UNKNOWN_ROUTE = "unknown"  # every path that is no route shares this label
 UNKNOWN_ADDRESS = "unknown"
 _ADDRESS = re.compile(r"[0-9a-fA-F.:]{2,45}(%\w{1,16})?")
 BEAT_SECONDS = 0.01  # between two looks at the event loop's lag
 TOO_LATE = "the service is stopping and could not finish this in time"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadLimits:
-    """Limits of what task requests may ask of a busy service, checked before their bodies are read.
-
-    ``paths`` are the tasks', and of those ``row_paths`` wait for ``wait_seconds()`` at least: one whose deadline would
-    not allow that is refused at once, for an event loop that reads what it then refuses answers less.
-    """
-
-    paths: Collection[str]
-    row_paths: Collection[str]
-    max_in_flight: int
-    wait_seconds: Callable[[], float]
-    default_timeout_ms: int
-    needs_key: bool
-
-    def refusal(self, path: str, context: RequestContext, in_flight: int) -> OverloadedError | None:
-        """Return the error that refuses a task's request, or None. Who lacks a key is told that, and not how busy the
-        service is."""
-        if in_flight >= self.max_in_flight:
-            return OverloadedError(f"{in_flight} requests are being answered", retry_after_seconds=1)
-        wait = self.wait_seconds()
-        if wait and path in self.row_paths and not (self.needs_key and context.caller.key is None):
-            with suppress(InvalidRequestError):  # which is told later
-                timeout = timeout_of(context.headers, default_timeout_ms=self.default_timeout_ms)
-                allowed = SHARE_OF_DEADLINE * timeout
-                if wait > allowed:
-                    return OverloadedError(
-                        f"requests wait for {1000 * wait:.0f} ms here on average; with its deadline this one may find "
-                        f"{1000 * allowed:.0f} ms at most",
-                        retry_after_seconds=retry_seconds(wait - allowed),
-                    )
-        return None
 
 
 class EventLoopLag:
@@ -87,8 +50,8 @@ class EventLoopLag:
 class ContextMiddleware:
     """Wraps every request, unknown paths and wrong methods included, so that all are counted alike.
 
-    Requests for tasks go to their routes, all others to the application. Requests that the stopping server cancels get
-    a problem document, and not a bug's 500.
+    Requests for tasks go to their routes, at most ``max_in_flight`` at once, and all others to the application.
+    Requests that the stopping server cancels get a problem document, and not a bug's 500.
     """
 
     def __init__(
@@ -99,7 +62,8 @@ class ContextMiddleware:
         lifecycle: Lifecycle,
         bodies: BodyBudget,
         hosts: AllowedHosts,
-        load_limits: LoadLimits | None = None,
+        task_paths: Collection[str] = (),
+        max_in_flight: int = 0,
         tasks: TaskRoutes | None = None,
     ) -> None:
         self._app = app
@@ -108,20 +72,23 @@ class ContextMiddleware:
         self._request_log = request_log
         self._lifecycle = lifecycle
         self._hosts = hosts
-        self._load_limits = load_limits
+        self._task_paths = task_paths
+        self._max_in_flight = max_in_flight
         self._lag = EventLoopLag(request_log.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:  # the server starts or stops
             await self._app(scope, receive, send)
             return
-        limits, tasks, lifecycle = self._load_limits, self._tasks, self._lifecycle
+        tasks, lifecycle = self._tasks, self._lifecycle
         context, route = self._request_log.begin(scope, receive), None
         scope.setdefault("state", {})["context"] = context
         try:
             refusal: ServiceError | None = self._hosts.refusal(scope["path"], context.headers.get(b"host"))
-            if refusal is None and limits is not None and (route := self._task_route(scope)) is not None:
-                refusal = limits.refusal(route, context, lifecycle.in_flight - 1)
+            if refusal is None and (route := self._task_route(scope)) is not None:
+                in_flight = lifecycle.in_flight - 1
+                if in_flight >= self._max_in_flight:
+                    refusal = OverloadedError(f"{in_flight} requests are being answered", retry_after_seconds=1)
             if refusal is not None:
                 await self._refuse(refusal, scope, context, send)
             elif tasks and route in tasks.endpoints and not (tasks.allows_origins and b"origin" in context.headers):
@@ -141,12 +108,12 @@ class ContextMiddleware:
 
     def _task_route(self, request: HTTPScope) -> str | None:
         """Return the path of the task that a request asks for, if it does. ``//tag/`` is answered like ``/tag``."""
-        if request["method"] != "POST" or self._load_limits is None:
-            return None
         path = request["path"]
-        if path not in self._load_limits.paths:
+        if request["method"] != "POST":
+            return None
+        if path not in self._task_paths:
             path = normalize_path(path)
-        if path not in self._load_limits.paths:
+        if path not in self._task_paths:
             return None
         self._lag.is_needed = True
         if not self._lag.is_beating:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from http import HTTPStatus
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
+from service.api.browsers import ANSWER_HEADERS
 from service.api.context import RequestContext, context_of
 from service.errors import (
     BodyTooLargeError,
@@ -80,7 +82,7 @@ MEANINGS = {
     429: "Overloaded, or too much from this caller; Retry-After says when to come back",
     500: "A bug; the log has more under the request's id",
     503: "Starting or draining, or no memory for the body; Retry-After says when to come back",
-    504: "The deadline passed before the work began",
+    504: "The deadline passed, or would have, before the work was done",
 }
 
 
@@ -145,6 +147,16 @@ def document_bytes(error: ServiceError, request_id: str) -> bytes:
         errors=errors or msgspec.UNSET,
     )
     return msgspec.json.encode(problem)
+
+
+def problem_message(error: ServiceError, body: bytes, more_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return an error and its document as a whole response of HTTP/1.1."""
+    headers = dict([*more_headers, *ANSWER_HEADERS])
+    headers |= {name.lower().encode(): value.encode() for name, value in headers_of(error).items()}
+    headers |= {b"content-type": PROBLEM_JSON.encode(), b"content-length": b"%d" % len(body)}
+    lines = [b"%b: %b\r\n" % each for each in headers.items()]
+    status = HTTPStatus(error.status)
+    return b"".join([b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()), *lines, b"\r\n", body])
 
 
 def headers_of(error: ServiceError) -> dict[str, str]:

@@ -57,7 +57,7 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
 
     def take(self, max_cells: int, *, now: float) -> list[Row[Answer]]:
         """Take the next batch: at most ``max_cells`` padded cells, or one row that is longer. It is without the rows
-        that are too late, whose jobs fail, and has possibly none."""
+        that are or would be too late, whose jobs fail, and has possibly none."""
         first = self.first()
         if first is None:
             return []
@@ -66,9 +66,12 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
         if self.num_waiting:
             self._fill(batch, max_cells)
         self._serve(batch)
+        seconds = 2 * self.throughput.pace * sum([row.length for row in batch])  # of the run, and of the way back
         for row in batch:
-            if row.job.deadline <= now:
-                row.job.fail(DeadlineExceededError("the deadline passed before the work began"))
+            job = row.job
+            # A row that has not waited is run all the same: a pace that is wrong would never be learned anew.
+            if job.deadline <= now + min(seconds, now - job.submitted_at):
+                job.fail(DeadlineExceededError("the deadline left no time for the work"))
         return [row for row in batch if not row.job.done.done()]
 
     def _fill(self, batch: list[Row[Answer]], max_cells: int) -> None:
@@ -244,10 +247,10 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         began_at: float,
         ended_at: float,
     ) -> None:
-        self._thread_pool.release(source)  # first of all: the thread is idle
+        idle_seconds = self._thread_pool.release(source, ended_at=ended_at)  # first of all: the thread is idle
         tokens = sum([row.length for row in rows])
         padding = 1 - tokens / cells
-        source.throughput.learn(tokens=tokens, seconds=ended_at - began_at)
+        source.throughput.learn(tokens=tokens, seconds=ended_at - began_at + idle_seconds)
         self._metrics.run_seconds.observe(ended_at - began_at)
         self._metrics.batch_rows.observe(len(rows))
         self._metrics.batch_cells.observe(cells)

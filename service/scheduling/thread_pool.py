@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from math import inf
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -157,8 +158,9 @@ class ThreadPool:
         self._sources.remove(source)
         self._waiting.pop(source, None)
 
-    def wait_seconds(self, *, is_long: bool = False) -> float:
-        """Estimate how long the first row of a request waits that arrives now; 0 if nothing waits.
+    def wait_seconds(self, arriving: int = 0, *, is_long: bool = False) -> float:
+        """Estimate how long the first row of a request waits that arrives now, after so many others that are not queued
+        yet; 0 if nothing waits.
 
         Before it stands the first row of each waiting request, since the others of a long request come later. Long rows
         hold short ones up for a run at most.
@@ -168,7 +170,7 @@ class ThreadPool:
             if is_long or not source.is_long:
                 rows += source.num_waiting
                 seconds += source.seconds_waiting
-        return seconds * min(1.0, self.clock.shares / rows) / self.num_threads if rows else 0.0
+        return seconds / rows * (min(rows, self.clock.shares) + arriving) / self.num_threads if rows else 0.0
 
     def arrived(self, source: WorkSource, *, tokens: int) -> None:
         """Record queued rows of so many tokens, and form batches once all that is ready is queued.
@@ -188,13 +190,17 @@ class ThreadPool:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._fill)
 
-    def release(self, source: WorkSource) -> None:
-        """End a run of this source, which may have left meanwhile, and start the next."""
+    def release(self, source: WorkSource, *, ended_at: float = inf) -> float:
+        """End a run of this source, which may have left meanwhile, and start the next. Return for how long its thread
+        has been idle since it ended although others wait, because the event loop was busy."""
         self._busy -= 1
         self._num_long -= source.is_long
         if source in self._sources and source.num_waiting:  # what ran may wait again
             self._waiting[source] = None
+        was_idle = self._waiting and self._busy < self.num_threads
+        idle_seconds = max(0.0, self._clock() - ended_at) if was_idle else 0.0
         self._fill()
+        return idle_seconds
 
     def _fill(self) -> None:
         self._is_scheduled = False

@@ -11,11 +11,10 @@ from typing import Self
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from service.api.browsers import security_headers
+from service.api.browsers import CLOSE_CONNECTION
 from service.api.context import new_request_id
-from service.api.problems import PROBLEM_JSON, document_bytes, headers_of
+from service.api.problems import document_bytes, problem_message
 from service.errors import HeadTooLargeError, MalformedHttpError, ServiceError
 from service.settings import Settings
 
@@ -113,12 +112,8 @@ def head_too_large() -> HeadTooLargeError:
     return HeadTooLargeError(f"the path and headers have more than {MAX_HEAD_BYTES} bytes")
 
 
-def problem_message(error: ServiceError, server_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def last_answer(error: ServiceError, server_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return an error as a whole response, the last of its connection."""
     request_id = new_request_id()
-    body = document_bytes(error, request_id)
-    headers = dict([*server_headers, *security_headers("POST", ())])
-    headers |= {name.lower().encode(): value.encode() for name, value in headers_of(error).items()}
-    headers |= {b"content-type": PROBLEM_JSON.encode(), b"content-length": b"%d" % len(body)}
-    headers |= {b"x-request-id": request_id.encode(), b"connection": b"close"}
-    return b"".join([STATUS_LINE[error.status], *(b"%b: %b\r\n" % each for each in headers.items()), b"\r\n", body])
+    more_headers = [*server_headers, (b"x-request-id", request_id.encode()), CLOSE_CONNECTION]
+    return problem_message(error, document_bytes(error, request_id), more_headers)

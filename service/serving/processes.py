@@ -256,7 +256,8 @@ def share_memory() -> None:
 def listeners_of(app: App, settings: Settings, sockets: BoundSockets, reload: Reload) -> list[Listener]:
     """Return the applications and their sockets, that of the operators too if they have a port."""
     limits, count = ConnectionLimits.of(settings), app.engine.metrics.count_problem
-    listeners = [Listener(app=app.requests, sockets=sockets.main, limits=limits, count=count)]
+    refuse = app.load_shedder.refuse
+    listeners = [Listener(app=app.requests, sockets=sockets.main, limits=limits, count=count, refuse=refuse)]
     if sockets.admin:
         admin_app = create_admin_app(app, reload)
         listeners.append(Listener(app=admin_app.requests, sockets=sockets.admin, limits=limits, count=count))

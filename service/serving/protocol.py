@@ -8,11 +8,10 @@ request costs no timer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.errors import (
     BodyTimeoutError,
@@ -31,9 +30,10 @@ from service.serving.limits import (
     check_head,
     head_size,
     head_too_large,
+    last_answer,
     path_of,
-    problem_message,
 )
+from service.serving.shedding import Count, Refuse, SheddingProtocol
 from service.serving.sockets import is_reset
 
 MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
@@ -41,11 +41,11 @@ PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"  # harmless to a caller who waits for a
 PROBE_SECONDS = 0.1  # until a caller who has left is heard of, on a usual network; then once a second
 
 
-class Connection(HttpToolsProtocol):
+class Connection(SheddingProtocol):
     """Connection of HTTP/1.1. ``count`` is called with every refusal that has no request context."""
 
-    def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Callable[[ServiceError], None]) -> None:
-        super().__init__(*uvicorn)
+    def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Count, refuse: Refuse) -> None:
+        super().__init__(*uvicorn, refuse=refuse)
         self._limits, self._count = limits, count
         self._in_body, self._num_dropped = False, 0
         self._is_over = False  # answered for the last time: what still comes is not parsed
@@ -111,7 +111,7 @@ class Connection(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as offer:
-                if not self._is_offer():  # CONNECT: it is answered, and what follows is nothing
+                if self.parser.get_method() == b"CONNECT":  # it is answered, and what follows is nothing
                     return
                 data = data[offer.args[0] :]
                 version = self.parser.get_http_version().encode()
@@ -120,9 +120,6 @@ class Connection(HttpToolsProtocol):
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
                 self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
-
-    def _is_offer(self) -> bool:
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def on_message_begin(self) -> None:
         self._unset_keepalive_if_required()
@@ -134,13 +131,15 @@ class Connection(HttpToolsProtocol):
         if self._num_unparsed > MAX_HEAD_BYTES and head_size(self.url, self.headers) > MAX_HEAD_BYTES:
             raise head_too_large()
         self._num_unparsed, self._head_since = 0, None
-        if self.parser.should_upgrade() and self._is_offer():
-            return
         version, method = self.parser.get_http_version(), self.parser.get_method()
+        if self.parser.should_upgrade() and method != b"CONNECT":  # which is parsed again without that
+            return
         check_head(version=version, method=method, target=self.url, headers=self.headers)
         self._in_body = True
         self._unset_keepalive_if_required()
         super().on_headers_complete()
+        if self._is_refused:
+            return
         if b"%" in self.scope["raw_path"]:
             self.scope["path"] = path_of(self.scope["raw_path"])
         self.cycle.transport = cast("asyncio.Transport", self)  # so that it is closed by ``close``
@@ -165,7 +164,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if not self._is_over:
             super().on_response_complete()
-            if self._in_body and self.cycle.response_complete:
+            if self._in_body and (self._is_refused or self.cycle.response_complete):
                 self._drop()
             is_last = self._refusal is not None or self._has_ended
             if is_last and not (self.owes or self.transport.is_closing()):
@@ -288,7 +287,7 @@ class Connection(HttpToolsProtocol):
         if self.is_answering or self._dropping_since is not None:  # it would be taken for a part of that answer, or
             self.transport.abort()  # for the answer to the next request
         elif not self.transport.is_closing():
-            self.transport.write(problem_message(error, self.server_state.default_headers))
+            self.transport.write(last_answer(error, self.server_state.default_headers))
             self._linger()
 
     def _abandon(self) -> None:

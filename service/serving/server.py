@@ -18,6 +18,7 @@ from service.errors import ServiceError
 from service.lifecycle import Lifecycle, Phase
 from service.serving.limits import ConnectionLimits
 from service.serving.protocol import Connection
+from service.serving.shedding import Refuse
 from service.serving.signals import StopSignal
 from service.serving.sockets import BACKLOG, Sockets
 from service.serving.supervisor import HEARTBEAT_SECONDS, WorkerContext
@@ -39,6 +40,7 @@ class Listener:
     sockets: Sockets
     limits: ConnectionLimits = DEFAULT_LIMITS
     count: Callable[[ServiceError], None] = lambda _: None  # called with refusals that have no request context
+    refuse: Refuse = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,7 @@ class AppServer(uvicorn.Server):
             self.lifespan.state,
             limits=self._listener.limits,
             count=self._listener.count,
+            refuse=self._listener.refuse,
         )
 
     async def on_tick(self, counter: int) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,3 +109,11 @@ def test_a_few_rows_share_a_run_even_if_they_differ() -> None:
 def test_of_one_length_each_request_has_its_first_before_any_its_second() -> None:
     queue, made = filled([[7, 7], [7, 7]])
     assert queue.take(21, now=0.0) == [made[0].rows[0], made[1].rows[0], made[0].rows[1]]
+
+
+@pytest.mark.parametrize(("now", "is_run"), [(0.0, True), (0.4, True), (0.6, False)])
+def test_a_row_that_has_waited_and_would_be_late_is_dropped(now: float, is_run: bool) -> None:
+    queue, [job] = filled([[10]])  # due at 1.0
+    queue.throughput.learn(tokens=10, seconds=1.0)
+    assert queue.take(100, now=now) == (list(job.rows) if is_run else [])
+    assert job.is_open == is_run

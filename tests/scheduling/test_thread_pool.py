@@ -336,12 +336,31 @@ def test_waits_are_estimated_by_kind_over_all_models() -> None:
             bench.come(letter, LONG)
         bench.come("c", SHORT)
         assert bench.thread_pool.wait_seconds() == pytest.approx(0.005)  # 10 ms on two threads
+        assert bench.thread_pool.wait_seconds(2) == pytest.approx(0.015)  # behind two more that are not queued yet
         assert bench.thread_pool.wait_seconds(is_long=True) == pytest.approx(0.02)
         with pytest.raises(OverloadedError):
             bench.come("E", LONG, seconds=0.03)
         bench.come("d", SHORT, seconds=0.05)
 
     run(scenario, num_threads=2)
+
+
+@pytest.mark.parametrize(("others", "seconds"), [(0, 0.01), (1, 0.03)])
+def test_a_thread_that_waits_for_the_event_loop_while_rows_wait_counts_as_slower(others: int, seconds: float) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.come("a", SHORT)
+        await bench.turn()
+        for _ in range(others):
+            bench.come("b", SHORT)
+        _, finish = bench.executor.running.pop()
+        finish()
+        bench.clock.now += 0.02
+        await bench.turn()
+        bench.come("c", SHORT)
+        bench.come("d", SHORT)
+        assert bench.thread_pool.wait_seconds() == pytest.approx(2 * seconds)
+
+    run(scenario, num_threads=1)
 
 
 def test_of_a_long_request_that_waits_its_first_row_alone_stands_before_a_newcomer() -> None:

@@ -101,7 +101,9 @@ def test_a_head_that_announces_its_body_is_written_with_it(asked: bytes, ends: l
     async def written() -> list[bytes]:
         state, transport = ServerState(), Recorder()
         config = uvicorn.Config(answer_in_parts, log_config=None, lifespan="off")
-        connection = Connection(config, state, {}, limits=ConnectionLimits(), count=lambda _: None)
+        connection = Connection(
+            config, state, {}, limits=ConnectionLimits(), count=lambda _: None, refuse=lambda *_: None
+        )
         connection.connection_made(transport)
         for _ in range(2):  # the second answer on a connection too
             connection.data_received(asked + b" HTTP/1.1\r\nHost: x\r\n\r\n")
