@@ -29,7 +29,7 @@ from bench.ways import EAGER, Speed, Way, measure, measure_once
 from bench.workload import SENTENCES
 from service.bundle import Bundle
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import Prompt, SamplingOptions
+from service.decoding.search import Prompt, SamplingOptions
 from service.errors import BundleError
 from service.models.loading import find_versions, highest_of
 from service.predictors.language_model import GenerateOptions, LanguageModel

@@ -14,8 +14,7 @@ from bench.client import Request
 from service.bundle import Bundle, Task
 from service.decoding.beam_search import search_all
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import Prompt, SamplingOptions
-from service.decoding.search import Search
+from service.decoding.search import Prompt, SamplingOptions, Search
 from service.errors import BundleError
 from service.models.loading import (
     DEFAULT_SETTINGS,

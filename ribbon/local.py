@@ -87,8 +87,8 @@ def load_chosen(
 ) -> list[LoadedModel]:
     """Load and prove the bundles that were asked for: one by its name, or the default of a task; of translators all,
     because their languages differ. Raises StartupError or ModelError."""
-    from service.models.cards import card_of
     from service.models.loading import LoadedModel, name_of, open_predictor
+    from service.models.registry import card_of
 
     bundles = bundles_in(settings.models_dir)
     chosen = (

@@ -23,7 +23,7 @@ from service.api.libretranslate import LibreTranslateEndpoint, detect, languages
 from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
-from service.api.playground import playground_routes
+from service.api.pages import playground_routes
 from service.api.problems import HANDLERS
 from service.api.score import ScoreEndpoint
 from service.api.side_thread import MemoryReturn, SideThread
@@ -32,9 +32,9 @@ from service.api.task_routes import AnyEndpoint, TaskRoutes
 from service.api.translate import TranslateEndpoint
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
-from service.models.cards import request_limits
 from service.models.engine import Engine
 from service.models.loading import LoadedModel, OpenSession
+from service.models.registry import request_limits
 from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings

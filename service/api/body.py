@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from service.api.body_errors import decoder_of, explain, fields_of
 from service.api.compression import content_size, decompress
 from service.api.context import RequestContext
 from service.api.side_thread import MemoryReturn
+from service.api.validation import decoder_of, explain, fields_of
 from service.errors import (
     BodyTimeoutError,
     BodyTooLargeError,

@@ -8,7 +8,7 @@ from service.api.answers import classify_result
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
-from service.models.cards import Limits
+from service.models.registry import Limits
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
 
 

@@ -33,8 +33,7 @@ from service.api.side_thread import LONG_TEXT, SideThread
 from service.api.validation import InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
-from service.models.cards import Limits, ModelName
-from service.models.registry import ModelRegistry, ServedModel
+from service.models.registry import Limits, ModelName, ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Done, Priority
 from service.telemetry import NO_TRACE

@@ -28,10 +28,9 @@ from service.api.language_schemas import (
 from service.api.schemas import DoneEvent
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.decoder import Decoder
-from service.decoding.sampling import NewTokens, Sample, SampledToken, Samples, SamplingOptions
+from service.decoding.search import NewTokens, Sample, SampledToken, Samples, SamplingOptions
 from service.errors import CallerLeftError, InvalidRequestError
-from service.models.cards import Limits
-from service.models.registry import ServedModel
+from service.models.registry import Limits, ServedModel
 from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
 from service.scheduling.job import Done, Job
 

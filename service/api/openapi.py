@@ -17,14 +17,14 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Server
 from litestar.types import Method
 
-from service.api import language_schemas, libretranslate, schemas, tag_formats
+from service.api import language_schemas, libretranslate, schemas, tag
 from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
 from service.api.libretranslate import FORM
-from service.api.openapi_files import RENDERERS, DescriptionFiles, PagePlugin, description_router
+from service.api.pages import RENDERERS, DescriptionFiles, PagePlugin, description_router
 from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
 from service.errors import ServiceError
-from service.models.cards import Limits, ModelsResponse
+from service.models.registry import Limits, ModelsResponse
 from service.scheduling.job import Priority
 
 Json = dict[str, Any]
@@ -47,8 +47,8 @@ STREAMS: Mapping[str, Mapping[str, type[Any]]] = {
 }
 OTHER_ANSWERS: Mapping[str, Mapping[str, Json]] = {
     "/tag": {
-        tag_formats.SPACY_JSON: {"$ref": REF.format(name=tag_formats.SpacyResponse.__name__)},
-        tag_formats.CONLLU: {
+        tag.SPACY_JSON: {"$ref": REF.format(name=tag.SpacyResponse.__name__)},
+        tag.CONLLU: {
             "type": "string",
             "description": "CoNLL-U: a document (newdoc) for each text, its id the text's place from 0. A text without "
             "an answer is a document without sentences, with its reason as a comment",
@@ -57,7 +57,7 @@ OTHER_ANSWERS: Mapping[str, Mapping[str, Json]] = {
 }
 ANSWERS = (
     schemas.TagResponse,
-    tag_formats.SpacyResponse,
+    tag.SpacyResponse,
     libretranslate.LibreTranslateAnswer,
     libretranslate.LibreTranslateLanguage,
     LibreTranslateError,

@@ -21,9 +21,8 @@ from service.api.schemas import Health, ReloadAccepted
 from service.errors import ReloadFailedError
 from service.lifecycle import Lifecycle
 from service.metrics import CONTENT_TYPE, Metrics
-from service.models.cards import ModelsResponse
 from service.models.loading import ReloadResponse
-from service.models.registry import ModelRegistry
+from service.models.registry import ModelRegistry, ModelsResponse
 
 READ: list[Method] = ["GET", "HEAD"]
 Reload = Callable[[], Awaitable[ReloadResponse | ReloadAccepted]]  # raises ReloadFailedError

@@ -14,8 +14,7 @@ from service.api.generate import logprob_of
 from service.api.language_schemas import GAP, ScoredChoice, ScoredToken, ScoreRequest, ScoreResponse, ScoreResult
 from service.api.validation import InputItem, check_lengths, read_texts
 from service.errors import FieldError, InputTooLongError, InvalidRequestError
-from service.models.cards import Limits
-from service.models.registry import ServedModel
+from service.models.registry import Limits, ServedModel
 from service.predictors.language_model import LanguageModel, ScoredText, TextScoring
 from service.text.batch import Ids
 from service.text.spans import offset_table

@@ -15,7 +15,7 @@ from service.api.translations import TranslatedItem, translate_results, with_sou
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.search import Hypotheses
 from service.errors import CapacityError, InvalidRequestError, ModelFailedError
-from service.models.cards import Limits
+from service.models.registry import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions, match_language
 from service.predictors.translator import Translator
 from service.scheduling.job import Done

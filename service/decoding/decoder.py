@@ -7,9 +7,18 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from service.decoding.queue import DecodeQueue, OnFinished, OnProgress, PendingSentence, pending_sentences
 from service.decoding.strategy import DecodeSearch, DecodeStrategy, Finished
-from service.decoding.worker import TURN_SECONDS, DecodeSource, DecodeWorker, StepReport
+from service.decoding.worker import (
+    TURN_SECONDS,
+    DecodeQueue,
+    DecodeSource,
+    DecodeWorker,
+    OnFinished,
+    OnProgress,
+    PendingSentence,
+    StepReport,
+    pending_sentences,
+)
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.job import Done, Job, ModelWork, Priority

@@ -11,15 +11,15 @@ from typing import Generic
 import numpy as np
 
 from service.decoding.live_samples import LiveSample, LiveSamples
-from service.decoding.sampling import (
+from service.decoding.search import (
     READ_COST,
     READ_TOGETHER,
+    Floats,
     LanguageStepModel,
     Prompt,
     Sample,
     Samples,
 )
-from service.decoding.search import Floats
 from service.decoding.strategy import (
     MAX_ROWS,
     DecodeStrategy,

@@ -12,8 +12,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.sampling import NewTokens, Prompt
-from service.decoding.search import Search
+from service.decoding.search import NewTokens, Prompt, Search
 
 DecodeSearch = Search | Prompt  # a sentence to translate, or a prompt to continue
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
-from service.decoding.queue import PendingSentence
 from service.decoding.sampler import Sampler
 from service.decoding.strategy import DecodeStrategy
+from service.decoding.worker import PendingSentence
 from service.errors import ReloadFailedError, StartupError
 from service.lifecycle import Lifecycle, Phase
 from service.logs import error_fields

@@ -18,7 +18,7 @@ from service.bundle import MANIFEST, Bundle, Task, check_external_data, find_bun
 from service.errors import BundleError, ReloadFailedError, SettingsError, StartupError
 from service.logs import error_fields
 from service.metrics import Metrics
-from service.models.cards import ModelCard, card_of, device_of, full_name, precision_of
+from service.models.registry import ModelCard, card_of, device_of, full_name, precision_of
 from service.predictors.classifier import Classifier
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import RowPredictor, replay

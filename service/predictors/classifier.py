@@ -15,9 +15,8 @@ from service.errors import NoWordsError
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
-from service.text.pipeline import TextEncoder
+from service.text.pipeline import TextEncoder, load_vocabularies
 from service.text.tokenizer import words_of
-from service.text.vocabulary import load_vocabularies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.sampling import NextTokens
-from service.decoding.search import EncoderOutputs, Floats, StepInputs, StepOutputs
+from service.decoding.search import EncoderOutputs, Floats, NextTokens, StepInputs, StepOutputs
 from service.runtime.session import Arrays, Session
 from service.text.batch import Batch, Ids
-from service.text.subwords import BOS_ID, EOS_ID, Subwords
-from service.text.text_pieces import TextPieces
+from service.text.subwords import BOS_ID, EOS_ID, Subwords, TextPieces
 
 STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from what comes out
 SCORED_TOGETHER = 256  # tokens of all texts of a run, whose distributions over the vocabulary are in memory at once

@@ -11,7 +11,7 @@ import numpy as np
 
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
+from service.decoding.search import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
 from service.decoding.worker import TURN_SECONDS
 from service.errors import NoWordsError
 from service.predictors.graphs import STATE, LanguageGraphs
@@ -19,8 +19,7 @@ from service.predictors.language_state import dump_state, load_state
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
-from service.text.subwords import EOS_ID, Subwords
-from service.text.text_pieces import TextPieces
+from service.text.subwords import EOS_ID, Subwords, TextPieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

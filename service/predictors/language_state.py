@@ -9,7 +9,7 @@ from binascii import Error as Base64Error
 
 import numpy as np
 
-from service.decoding.sampling import NUM_RECENT, LanguageState
+from service.decoding.search import NUM_RECENT, LanguageState
 from service.errors import FieldError, InvalidRequestError
 
 VERSION = 1

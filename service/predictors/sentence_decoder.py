@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from service.decoding.search import Floats, Hypotheses, Hypothesis, Search
-from service.predictors.confidence import ConfidenceModel, Features
-from service.predictors.diagnosis import Diagnosis, combine, coverage_penalty, diagnose
+from service.predictors.confidence import ConfidenceModel, Diagnosis, Features, combine, coverage_penalty, diagnose
 from service.predictors.sentence_encoder import NUM_SPECIAL
 from service.predictors.translation import Attention, Candidate, EncodedSentence, Segment, Translation
 from service.text.casing import Casing, sentence_case

@@ -15,10 +15,9 @@ from service.errors import InvalidRequestError
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
-from service.text.pipeline import Encoding, WordEncoder
+from service.text.pipeline import Encoding, WordEncoder, load_vocabularies
 from service.text.spans import OUTSIDE, legal_transitions, spans_of
 from service.text.tokenizer import Sentence, join_words
-from service.text.vocabulary import load_vocabularies
 
 Scores = npt.NDArray[np.float32]
 TagIds = npt.NDArray[np.intp]

@@ -28,7 +28,7 @@ from service.errors import (
     RequestError,
     TooManyBodiesError,
 )
-from service.models.cards import request_limits
+from service.models.registry import request_limits
 from service.settings import Settings
 from tests.api.test_bad_input import JSON_VALUES
 from tests.application import JSON, NEEDED, Serve, Served, every_route, problem_of, wait_until

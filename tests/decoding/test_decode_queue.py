@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from service.decoding.queue import DecodeQueue, PendingSentence, pending_sentences
 from service.decoding.search import Search
+from service.decoding.worker import DecodeQueue, PendingSentence, pending_sentences
 from service.scheduling.job import Job
 from tests.decoding.invented_model import search
 from tests.scheduling.test_row_source import job_of

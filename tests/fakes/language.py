@@ -18,8 +18,7 @@ import numpy.typing as npt
 import sentencepiece
 
 from service.runtime.session import Arrays
-from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
-from service.text.text_pieces import TextPieces
+from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords, TextPieces
 
 Table = npt.NDArray[np.float32]
 STATE_SIZE = 3  # the last two tokens, and how many there were

@@ -8,7 +8,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from service.decoding.sampling import LanguageState
+from service.decoding.search import LanguageState
 from service.errors import InvalidRequestError
 from service.predictors.language_state import dump_state, load_state
 

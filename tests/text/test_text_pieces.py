@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.subwords import EOS_ID, FIRST_BYTE, UNK_ID, byte_of
-from service.text.text_pieces import TextStream
+from service.text.subwords import EOS_ID, FIRST_BYTE, UNK_ID, TextStream, byte_of
 from tests.fakes import language_pieces
 
 TEXTS = st.text(st.sampled_from("abc The report is\n\t😀é你 .") | st.characters(exclude_categories=["Cs"]), max_size=30)

@@ -14,12 +14,10 @@ from itertools import accumulate
 from typing import Literal
 
 from service.text.markup.html import html_runs, write_html
-from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece
+from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece, nest
 from service.text.markup.markdown import markdown_runs, write_markdown
-from service.text.markup.nesting import nest
-from service.text.pairs import partners
 from service.text.paragraphs import Passage, cut
-from service.text.spans import Stretch
+from service.text.spans import Stretch, partners
 from service.text.tokenizer import split_sentences
 
 Format = Literal["text", "html", "markdown"]

@@ -17,9 +17,8 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import normalizeReference
 from markdown_it.token import Token
 
-from service.text.markup.emphasis import is_sign
 from service.text.markup.inline import STAND_IN, Piece, runs_of
-from service.text.markup.markdown_inline import Content, inline_pieces
+from service.text.markup.markdown_inline import Content, inline_pieces, is_sign
 
 _FRONT_MATTER = re.compile(
     r"""\ufeff?
