@@ -26,10 +26,9 @@ from service.models.loading import (
     precision_of,
 )
 from service.predictors.classifier import Classifier
-from service.predictors.language_model import GenerateOptions, LanguageModel
-from service.predictors.sentence_encoder import cap_of
+from service.predictors.language_model import LanguageModel
 from service.predictors.tagger import Tagger
-from service.predictors.translation import TranslateOptions
+from service.predictors.translation import TranslateOptions, cap_of
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays
 from service.settings import PREFIX, Settings
@@ -160,8 +159,7 @@ class GeneratorModel(Model):
     def __init__(self, bundle: Bundle, *, precision: str) -> None:
         super().__init__(bundle, precision=precision)
         self._model = LanguageModel(bundle, reader=BareSession(bundle.encoder(precision)), step=self._session)
-        sampling = SamplingOptions(max_tokens=NEW_TOKENS, temperature=TEMPERATURE)
-        self._options = GenerateOptions(sampling=sampling, seed=1)
+        self._options = SamplingOptions(max_tokens=NEW_TOKENS, temperature=TEMPERATURE)
         self.field = "prompt"
         self.wishes = {"max_tokens": NEW_TOKENS, "temperature": TEMPERATURE, "seed": 1}
 
@@ -169,13 +167,13 @@ class GeneratorModel(Model):
         """Continue every prompt to its end, and others in its place as long as there are some."""
         lengths = (batch.lengths - NEW_TOKENS).tolist()
         prompts = [
-            Prompt(before=self._model.first_state(), ids=ids[:length], seed=1, options=self._options.sampling)
+            Prompt(before=self._model.first_state(), ids=ids[:length], seed=1, options=self._options)
             for ids, length in zip(batch.ids, lengths, strict=True)
         ]
         sample_all(self._model.graphs, prompts)
 
     def rows_of(self, text: str) -> list[Ids]:
-        prompt = self._model.encode_prompt(text, self._options, before=self._model.first_state()).search
+        prompt = self._model.encode_prompt(text, self._options, before=self._model.first_state(), seed=1).search
         return [np.concatenate((prompt.ids, np.zeros(NEW_TOKENS, np.int32)))]
 
     def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:

@@ -22,7 +22,7 @@ from service.api.generate import GenerateEndpoint
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
 from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
-from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
+from service.api.operations import Reload, operation_routes, reload_route
 from service.api.pages import playground_routes
 from service.api.problems import HANDLERS
 from service.api.score import ScoreEndpoint
@@ -34,7 +34,6 @@ from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.models.engine import Engine
 from service.models.loading import LoadedModel, OpenSession
-from service.models.registry import request_limits
 from service.runtime.resources import FindObstacle, choose_device
 from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
@@ -98,7 +97,6 @@ def create_app(
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer, lifecycle=engine.lifecycle)
     checks = access if access.is_needed else None
-    limits = request_limits(settings)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     services = services_of(engine, bodies, checks)
     endpoints = [each(services) for each in ENDPOINTS]
@@ -108,7 +106,9 @@ def create_app(
             *tasks,
             languages_route(engine.registry),
             detect,
-            *operation_routes(engine, with_metrics=settings.admin_port is None),
+            *operation_routes(
+                engine.lifecycle, engine.registry, engine.metrics if settings.admin_port is None else None
+            ),
             *(playground_routes() if settings.playground else []),
         ],
         exception_handlers=HANDLERS,
@@ -116,7 +116,7 @@ def create_app(
         before_request=checks,
         cors_config=cross_origin(settings.cors_origins),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
+        openapi_config=describe_api(settings, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
     straight = TaskRoutes(
@@ -141,10 +141,13 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
     hosts = AllowedHosts.of(settings, settings.admin_host or settings.host)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     admin = Litestar(
-        route_handlers=[*operation_routes(engine, with_metrics=True), reload_route(reload_models)],
+        route_handlers=[
+            *operation_routes(engine.lifecycle, engine.registry, engine.metrics),
+            reload_route(reload_models),
+        ],
         exception_handlers=HANDLERS,
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(settings), needs_key=False),
+        openapi_config=describe_api(settings, needs_key=False),
         logging_config=None,
     )
     middleware = ContextMiddleware(
@@ -175,20 +178,11 @@ def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 def services_of(engine: Engine, bodies: BodyBudget, access: AccessPolicy | None) -> Services:
     """Make what the endpoints share; ``access`` is None where everybody may send as much as they like."""
-    settings = engine.settings
-    limits = request_limits(settings)
     return Services(
         registry=engine.registry,
-        reader=BodyReader(
-            timeout_seconds=settings.body_timeout_seconds,
-            max_bytes=settings.max_body_bytes,
-            max_values=limits.max_values,
-            budget=bodies,
-            executor=engine.side_executor,
-        ),
-        limits=limits,
+        reader=BodyReader.of(engine.settings, budget=bodies, executor=engine.side_executor),
+        settings=engine.settings,
         side_thread=SideThread(engine.side_executor),
-        default_timeout_ms=settings.default_timeout_ms,
         access=access,
     )
 
@@ -202,9 +196,3 @@ def load_limits_of(engine: Engine, tasks: Sequence[HTTPRouteHandler], *, needs_k
         default_timeout_ms=engine.settings.default_timeout_ms,
         needs_key=needs_key,
     )
-
-
-def operation_routes(engine: Engine, *, with_metrics: bool) -> list[HTTPRouteHandler]:
-    """Make the routes that operators and probes ask."""
-    metrics = [metrics_route(engine.metrics)] if with_metrics else []
-    return [models_route(engine.registry), live_route(engine.lifecycle), ready_route(engine.lifecycle), *metrics]

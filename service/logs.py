@@ -139,8 +139,7 @@ def write_whole(descriptor: int, content: bytes) -> None:
 
 
 def configure_logging(*, level: str, format: Literal["json", "text"]) -> BackgroundHandler:  # noqa: A002 (the setting's name)
-    """Send every logger to standard error in one form; the server's own lines from warnings on only. Return the
-    handler."""
+    """Send every logger to standard error in one form, the server's own from warnings on; return the handler."""
     handler = BackgroundHandler(JsonFormatter() if format == "json" else TextFormatter())
     # These fields are not printed, and finding them out is half the cost of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -78,8 +78,7 @@ class RateLimiter:
         _check_wait(self.standing(bucket, allowance), 1)
 
     def take(self, bucket: str, allowance: Allowance, items: int) -> Standing:
-        """Count these items, all or none. Raises RateLimitedError if they must wait, InvalidRequestError if they can
-        never pass at once."""
+        """Count items, all or none. Raises RateLimitedError, or InvalidRequestError if they never pass at once."""
         if items > allowance.burst:
             most = allowance.burst
             message = f"the request holds {items} items; the rate limit never lets more than {most} through at once"
@@ -146,8 +145,7 @@ class AccessPolicy:
             self.limiter.check(context.caller.bucket, allowance)
 
     def identify(self, context: RequestContext, key: str | None) -> None:
-        """Take a caller without a known key in the headers for the one whose key came in the body. Raises
-        UnauthorizedError."""
+        """Take a caller without a known key in the headers for the one of the body's key. Raises UnauthorizedError."""
         if self.keys is None or context.caller.key is not None:
             return
         found = self.keys.find(key.encode()) if key is not None else None
@@ -156,15 +154,13 @@ class AccessPolicy:
         context.caller = replace(context.caller, key=found)
 
     def take(self, context: RequestContext, items: int) -> None:
-        """Count a request's items against its caller. Raises RateLimitedError, or InvalidRequestError if so many can
-        never pass at once."""
+        """Count a request's items against its caller. Raises what ``RateLimiter.take`` does."""
         if (allowance := self.allowance(context.caller.key)) is not None:
             standing = self.limiter.take(context.caller.bucket, allowance, items)
             context.more_headers = [(name.encode(), value.encode()) for name, value in standing.headers().items()]
 
     def reread_keys(self) -> Callable[[], None]:
-        """Read the key file again and return a function that puts the new keys in force. Raises SettingsError if the
-        file is bad."""
+        """Read the key file again and return a function that puts its keys in force. Raises SettingsError."""
         return (lambda: None) if self.keys is None else self.keys.reread()
 
     def allowance(self, key: ApiKey | None) -> Allowance | None:

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -27,6 +27,7 @@ from service.errors import (
     UnsupportedEncodingError,
     UnsupportedMediaTypeError,
 )
+from service.settings import Settings
 
 LARGE = 16_384  # bytes: a body of more is decoded, and what is wrong with it is found out, beside the event loop
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -82,9 +83,19 @@ class BodyReader:
     budget: BodyBudget
     executor: Executor
 
+    @classmethod
+    def of(cls, settings: Settings, *, budget: BodyBudget, executor: Executor) -> Self:
+        """Return the reader that the settings describe."""
+        return cls(
+            timeout_seconds=settings.body_timeout_seconds,
+            max_bytes=settings.max_body_bytes,
+            max_values=max_values_of(settings),
+            budget=budget,
+            executor=executor,
+        )
+
     async def read_json(self, context: RequestContext, form: Any) -> Any:
-        """Read a body that is declared as JSON into a type. Raises what ``check_media_type``, ``receive`` and
-        ``decode`` do."""
+        """Read a body that is declared as JSON. Raises what ``check_media_type``, ``receive`` and ``decode`` do."""
         headers = context.headers
         if headers.get(b"content-type", JSON) != JSON:
             check_media_type(headers)
@@ -101,14 +112,17 @@ class BodyReader:
         """Decode a body that was received, a large one beside the event loop. Raises UnsupportedEncodingError,
         MalformedRequestError, InvalidRequestError, BodyTooLargeError or TooManyBodiesError."""
         size = len(body)
-        if is_gzip(context.headers):
+        if is_compressed := is_gzip(context.headers):
             content = content_size(body, self.max_bytes)
             self.budget.add(context, content)
             size = max(size, content)
-            decode_body = partial(_decode_gzip, decode_body, self.max_bytes)
+
+        def decode_whole() -> Any:
+            return decode_body(decompress(body, self.max_bytes) if is_compressed else body, form)
+
         if size <= LARGE:
-            return decode_body(body, form)
-        return await asyncio.get_running_loop().run_in_executor(self.executor, decode_body, body, form)
+            return decode_whole()
+        return await asyncio.get_running_loop().run_in_executor(self.executor, decode_whole)
 
     async def receive(self, context: RequestContext) -> bytes:
         """Receive a whole body. Raises MalformedRequestError if it is empty, BodyTimeoutError if it does not arrive in
@@ -138,6 +152,12 @@ class BodyReader:
         return b"".join(chunks)
 
 
+def max_values_of(settings: Settings) -> int:
+    """Return how many texts, tokens and lists a request within the limits holds at most: every token counts as two
+    characters, with the space before it."""
+    return settings.max_request_length // 2 + 2 * settings.max_items + 16
+
+
 def decode(body: bytes, form: Any, max_values: int) -> Any:
     """Decode a body into a type. Raises MalformedRequestError if it is not JSON in UTF-8, and InvalidRequestError if it
     is JSON of another form."""
@@ -155,8 +175,7 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
 
 @cache
 def _raw_fields(form: Any) -> msgspec.json.Decoder[Any]:
-    """Return a decoder into a struct that has the same fields, refuses others where the type does, and leaves values as
-    they are written."""
+    """Return a decoder into a struct of the same fields, as strict as the type, that leaves values as written."""
     fields: list[Any] = [(name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in fields_of(form)]
     is_strict = form.__struct_config__.forbid_unknown_fields
     return msgspec.json.Decoder(msgspec.defstruct("RawFields", fields, forbid_unknown_fields=is_strict))
@@ -186,10 +205,6 @@ def _with_integer(body: bytes, form: Any, name: str) -> bytes | None:
         return None
     setattr(fields, name, msgspec.Raw(str(int(float(written))).encode()))
     return msgspec.json.encode(fields)
-
-
-def _decode_gzip(decode_body: Decode, max_bytes: int, body: bytes, form: Any) -> Any:
-    return decode_body(decompress(body, max_bytes), form)
 
 
 def is_gzip(headers: Mapping[bytes, bytes]) -> bool:

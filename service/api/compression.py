@@ -110,18 +110,16 @@ def headers_of(headers: Headers, *, num_bytes: int | None) -> list[tuple[bytes, 
     varying = [*headers, VARY]
     if num_bytes is None:
         return varying
-    kept = [(name, weak(value) if name == b"etag" else value) for name, value in varying if name != b"content-length"]
+    kept = [
+        (name, b"W/" + value.removeprefix(b"W/") if name == b"etag" else value)
+        for name, value in varying
+        if name != b"content-length"
+    ]
     return [*kept, GZIP, (b"content-length", b"%d" % num_bytes)]
 
 
-def weak(etag: bytes) -> bytes:
-    """Return an entity tag as a weak one."""
-    return etag if etag.startswith(b"W/") else b"W/" + etag
-
-
 def takes_gzip(headers: Headers) -> bool:
-    """Return whether Accept-Encoding has gzip, and likes it no less than what is not compressed (RFC 9110, section
-    12.5.3)."""
+    """Return whether Accept-Encoding has gzip, and likes it no less than no compression (RFC 9110, section 12.5.3)."""
     named = b",".join(value for name, value in headers if name == b"accept-encoding").decode("latin-1").lower()
     if "gzip" not in named and "*" not in named:
         return False

@@ -33,9 +33,10 @@ from service.api.side_thread import LONG_TEXT, SideThread
 from service.api.validation import InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
-from service.models.registry import Limits, ModelName, ModelRegistry, ServedModel
+from service.models.registry import ModelName, ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Done, Priority
+from service.settings import Settings
 from service.telemetry import NO_TRACE
 
 
@@ -83,9 +84,8 @@ class Services:
 
     registry: ModelRegistry
     reader: BodyReader
-    limits: Limits
+    settings: Settings
     side_thread: SideThread
-    default_timeout_ms: int
     access: AccessPolicy | None  # None where everybody may send as much as they like
 
 
@@ -148,7 +148,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         self.services = services
 
     @abstractmethod
-    def read(self, data: Data, limits: Limits) -> list[InputItem]:
+    def read(self, data: Data, limits: Settings) -> list[InputItem]:
         """Return the request's items. Raises InvalidRequestError naming each that is wrong."""
 
     @abstractmethod
@@ -222,12 +222,12 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         """Check a request and encode its items. Raises the errors that refuse it."""
         services, headers = self.services, context.headers
         priority = priority_of(headers) if PRIORITY in headers else Priority.INTERACTIVE
-        default_ms = services.default_timeout_ms
+        default_ms = services.settings.default_timeout_ms
         timeout = timeout_of(headers, default_timeout_ms=default_ms) if TIMEOUT in headers else default_ms / 1000
         deadline = context.started_at + timeout
         served = self.find(data)
         context.model = served.name
-        items = self.read(data, services.limits)
+        items = self.read(data, services.settings)
         length = sum([item.length for item in items])
         if length > WORTH_A_CHECK or services.access is not None:  # requests that would be refused are not counted
             tokens = self.estimated_cost(data, items, served)

@@ -24,8 +24,9 @@ from service.api.libretranslate import FORM
 from service.api.pages import RENDERERS, DescriptionFiles, PagePlugin, description_router
 from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
 from service.errors import ServiceError
-from service.models.registry import Limits, ModelsResponse
+from service.models.registry import ModelsResponse
 from service.scheduling.job import Priority
+from service.settings import Settings
 
 Json = dict[str, Any]
 VERSION = "0.1.0"
@@ -157,7 +158,7 @@ KEYS: Mapping[str, Json] = {
 }
 
 
-def describe_api(limits: Limits, *, needs_key: bool, root_path: str | None = None) -> OpenAPIConfig:
+def describe_api(limits: Settings, *, needs_key: bool, root_path: str | None = None) -> OpenAPIConfig:
     """Configure the API's description, with the limits and the prefix of paths that hold here."""
     files = DescriptionFiles(partial(complete, limits=limits, needs_key=needs_key))
     return OpenAPIConfig(
@@ -178,7 +179,7 @@ def _operation_id(handler: HTTPRouteHandler, method: Method, path: Sequence[obje
     return f"Head{name}" if method == "HEAD" else name
 
 
-def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
+def complete(document: Json, limits: Settings, *, needs_key: bool) -> None:
     """Complete the description that Litestar made, in place."""
     parts = document["components"]
     parts["schemas"] = parts.get("schemas", {}) | types(limits)
@@ -193,7 +194,7 @@ def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
                 operation["security"] = [] if path in WITHOUT_KEY else [{name: []} for name in KEYS]
 
 
-def types(limits: Limits) -> Json:
+def types(limits: Settings) -> Json:
     """Return the schema of every type by name; those of requests with the limits that hold here."""
     events = [data for stream in STREAMS.values() for data in stream.values()]
     every = (*TASKS.values(), *ANSWERS, *events)

@@ -56,8 +56,13 @@ FOREIGN = ResponseSpec(
 )
 
 
-def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
-    """Make the route of liveness."""
+def operation_routes(lifecycle: Lifecycle, registry: ModelRegistry, measured: Metrics | None) -> list[HTTPRouteHandler]:
+    """Make the routes that operators and probes ask; that of the metrics where they are given."""
+
+    @read_route("/models", summary="Models that are served", responses=problems(401, 421, 503))
+    def models() -> ModelsResponse:
+        """Name, version, task, labels, limits, licence and measured quality of every model."""
+        return ModelsResponse(registry.cards())
 
     @read_route("/health/live", summary="The process runs", responses=problems(503), opt=OPEN)
     def live() -> Health:
@@ -65,41 +70,21 @@ def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
         lifecycle.check_live()
         return Health("live")
 
-    return live
-
-
-def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
-    """Make the route of readiness."""
-
     @read_route("/health/ready", summary="Every model is loaded and warm", responses=problems(503), opt=OPEN)
     def ready() -> Health:
         """Answer 200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
         lifecycle.check_ready()
         return Health(lifecycle.phase.value)
 
-    return ready
-
-
-def metrics_route(served: Metrics) -> HTTPRouteHandler:
-    """Make the route of the metrics."""
+    if measured is None:
+        return [models, live, ready]
 
     @read_route("/metrics", summary="Prometheus metrics", responses=problems(401, 421), media_type=CONTENT_TYPE)
     def metrics() -> Response[bytes]:
         """The Prometheus text format."""
-        return Response(served.render(), media_type=CONTENT_TYPE)
+        return Response(measured.render(), media_type=CONTENT_TYPE)
 
-    return metrics
-
-
-def models_route(registry: ModelRegistry) -> HTTPRouteHandler:
-    """Make the route of the models that are served."""
-
-    @read_route("/models", summary="Models that are served", responses=problems(401, 421, 503))
-    def models() -> ModelsResponse:
-        """Name, version, task, labels, limits, licence and measured quality of every model."""
-        return ModelsResponse(registry.cards())
-
-    return models
+    return [models, live, ready, metrics]
 
 
 def reload_route(reload_models: Reload) -> HTTPRouteHandler:

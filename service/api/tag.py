@@ -36,8 +36,9 @@ from service.api.schemas import (
 )
 from service.api.validation import InputItem, read_texts, read_tokens
 from service.errors import InvalidRequestError
-from service.models.registry import Limits, ModelName, full_name
+from service.models.registry import ModelName, full_name
 from service.predictors.tagger import TaggedRow, Tagger
+from service.settings import Settings
 from service.text.tokenizer import Sentence, join_words, split_sentences
 
 CONLLU, SPACY_JSON = "text/x-conllu", "application/x-spacy+json"
@@ -103,14 +104,6 @@ def with_format(data: TagRequest, headers: Mapping[bytes, bytes]) -> TagRequest:
     return data
 
 
-def write_results(form: TagFormat | None, model: ModelName, results: Sequence[Any]) -> bytes:
-    """Write an answer; its results are SpacyDocs where that is the format, and TagResults elsewhere."""
-    if form == "conllu":
-        return "".join(_conllu_lines(TagResponse(model, list(results)))).encode()
-    response = SpacyResponse if form == "spacy" else TagResponse
-    return msgspec.json.encode(response(model, list(results)))
-
-
 def spacy_doc(text: str, result: TagResult, *, pos: bool) -> SpacyDoc:
     """Convert a result, with offsets in code points, to spaCy's shape; ``text`` is what its offsets index. Text between
     two tokens that is more than one space becomes a token, so that the tokens and the spaces after them are the text.
@@ -142,11 +135,6 @@ def spacy_doc(text: str, result: TagResult, *, pos: bool) -> SpacyDoc:
         reason=result.reason,
         detail=result.detail,
     )
-
-
-def refused_doc(result: TagResult) -> SpacyDoc:
-    """Convert the result of a text that has no answer."""
-    return SpacyDoc(ents=spacy_entities(result), sents=[], tokens=[], reason=result.reason, detail=result.detail)
 
 
 def spacy_entities(result: TagResult) -> list[SpacyEntity] | UnsetType:
@@ -225,7 +213,7 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem]):
             data = with_format(data, context.headers)
         return await super().answer(data, context)
 
-    def read(self, data: TagRequest, limits: Limits) -> list[InputItem]:
+    def read(self, data: TagRequest, limits: Settings) -> list[InputItem]:
         if data.tokens is None and data.text is not None:
             return read_texts(data.text, limits)
         return read_tokens(text=data.text, tokens=data.tokens, limits=limits)
@@ -247,12 +235,17 @@ class TagEndpoint(TaskEndpoint[TagRequest, Tagger, TaggedItem]):
     def refuse(self, refusal: Refusal, data: TagRequest) -> TagResult | SpacyDoc:
         entities: list[EntityAnswer] | UnsetType = [] if "ner" in data.tasks else UNSET
         result = TagResult([], entities, reason=refusal.reason, detail=refusal.detail)
-        return refused_doc(result) if data.format == "spacy" else result
+        if data.format != "spacy":
+            return result
+        return SpacyDoc(ents=spacy_entities(result), sents=[], tokens=[], reason=result.reason, detail=result.detail)
 
     def write(self, data: TagRequest, model: ModelName, results: Sequence[Any]) -> WholeAnswer:
-        if data.format is None:  # as a rule
-            return WholeAnswer(_encoder.encode(TagResponse(model, list(results))), "application/json")
-        return WholeAnswer(write_results(data.format, model, results), MEDIA_TYPES[data.format])
+        if data.format == "conllu":
+            body = "".join(_conllu_lines(TagResponse(model, list(results)))).encode()
+        else:
+            response = SpacyResponse if data.format == "spacy" else TagResponse
+            body = _encoder.encode(response(model, list(results)))
+        return WholeAnswer(body, MEDIA_TYPES[data.format or "json"])
 
 
 def joined(tokens: Sequence[str]) -> tuple[str, list[Sentence]]:

@@ -11,14 +11,14 @@ from service.api.context import RequestContext
 from service.api.endpoint import Refusal, TaskAnswer, TaskEndpoint
 from service.api.schemas import TranslateRequest, TranslateResponse, TranslateResult
 from service.api.translate_stream import EFFORT, AdmittedTexts, SentenceStream, ServedTranslator, work_of
-from service.api.translations import TranslatedItem, translate_results, with_sources
+from service.api.translations import TranslatedItem, translate_result, with_sources
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.search import Hypotheses
 from service.errors import CapacityError, InvalidRequestError, ModelFailedError
-from service.models.registry import Limits
 from service.predictors.translation import LanguagePair, TranslateOptions, match_language
 from service.predictors.translator import Translator
 from service.scheduling.job import Done
+from service.settings import Settings
 from service.text.markup.documents import cut_format
 
 MAX_WEIGHTS = 2**19  # of attention in all sentences of a request: some 4 MB of JSON
@@ -49,7 +49,7 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     def cost_factor(self, data: TranslateRequest) -> float:
         return data.beam_size
 
-    def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
+    def read(self, data: TranslateRequest, limits: Settings) -> list[InputItem]:
         check_at_most(data.num_hypotheses, data.beam_size, "num_hypotheses", "beam_size")
         return read_texts(data.text, limits)
 
@@ -90,14 +90,13 @@ class TranslateEndpoint(TaskEndpoint[TranslateRequest, Translator, TranslatedIte
     def decode(
         self, model: Translator, data: TranslateRequest, items: Sequence[TranslatedItem], answers: Sequence[Hypotheses]
     ) -> list[TranslateResult]:
-        return translate_results(items, model)
+        return [translate_result(item, model) for item in items]
 
     def refuse(self, refusal: Refusal, data: TranslateRequest) -> TranslateResult:
         return TranslateResult(None, None, [], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
     async def answer(self, data: TranslateRequest, context: RequestContext) -> TaskAnswer:
-        """Answer at once or with a stream of events, before the first of which errors that refuse the request are
-        raised."""
+        """Answer at once or with a stream of events. Errors that refuse the request come before the first event."""
         if not data.stream:
             return await super().answer(data, context)
         stream = SentenceStream.start(await self.admit(data, context), self.services.side_thread)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from typing import ParamSpec, Self, TypeVar, cast
 
 from service.api.answers import error_event, event, refused_events
@@ -95,8 +94,11 @@ class SentenceStream:
     async def events(self, context: RequestContext) -> AsyncIterator[bytes]:
         """Yield the events, and withdraw the jobs if the caller disconnects, which cancels this generator."""
         try:
-            for each in chain(refused_events(self.admitted.refused), self._copied()):
+            for each in refused_events(self.admitted.refused):
                 yield each
+            for sentence in self._all_sentences():
+                if not sentence.source.searches:  # it has no word to translate
+                    yield self._sentence(sentence, sentence.source)
             while self.num_open:
                 async for each in self._finished(await self._ended.get()):
                     self.num_open -= 1
@@ -106,7 +108,10 @@ class SentenceStream:
         except Exception as error:
             yield error_event(error, context)
         finally:
-            self._withdraw(context)
+            for job in self._jobs:
+                if not job.done.done():
+                    context.kind = CallerLeftError.kind
+                    self.admitted.served.scheduler.withdraw(job)
 
     def _enqueue(self, pending: Sequence[_Pending], *, accepted: bool = False) -> Job[Hypotheses]:
         """Queue these sentences' searches. Raises OverloadedError or DeadlineExceededError."""
@@ -178,12 +183,6 @@ class SentenceStream:
             for sentence, source in enumerate(item.sources):
                 yield _Pending(item=item, place=place, sentence=sentence, source=source)
 
-    def _copied(self) -> Iterator[bytes]:
-        """Yield the events of sentences without a word to translate."""
-        for each in self._all_sentences():
-            if not each.source.searches:
-                yield self._sentence(each, each.source)
-
     def _sentence(self, pending: _Pending, source: EncodedSentence) -> bytes:
         item, sentence = pending.item, pending.sentence
         translations = item.decode(self.admitted.served.predictor, sentence, source)
@@ -191,16 +190,8 @@ class SentenceStream:
 
     def _record(self, context: RequestContext) -> None:
         """Record the outcome of all searches, except those that failed."""
-        admitted = self.admitted
-        first, *more = self._jobs
-        done = first.done.result()
-        for job in more:
+        done = self._jobs[0].done.result()
+        for job in self._jobs[1:]:
             if job.done.done() and job.done.exception() is None:
                 done = done.joined(job.done.result())
-        admitted.record(context, done)
-
-    def _withdraw(self, context: RequestContext) -> None:
-        for job in self._jobs:
-            if not job.done.done():
-                context.kind = CallerLeftError.kind
-                self.admitted.served.scheduler.withdraw(job)
+        self.admitted.record(context, done)

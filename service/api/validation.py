@@ -26,7 +26,7 @@ from service.errors import (
     MalformedRequestError,
     RequestError,
 )
-from service.models.registry import Limits
+from service.settings import Settings
 
 MAX_MESSAGE = 1000  # characters, read of msgspec's message, half at each end: it quotes what was sent
 _AT_ONCE = 10_000  # escapes passed in one search, which keeps the interpreter's lock, and so stops the event loop
@@ -170,7 +170,7 @@ class InputItem:
     tokens: Sequence[str] | None = None
 
 
-def read_texts(text: str | list[str], limits: Limits, *, path: str = "text") -> list[InputItem]:
+def read_texts(text: str | list[str], limits: Settings, *, path: str = "text") -> list[InputItem]:
     """Return the items of a text or a list of texts, the field ``path``. Raises InvalidRequestError or
     InputTooLongError, naming each item that is wrong."""
     if isinstance(text, str):
@@ -191,9 +191,8 @@ def read_texts(text: str | list[str], limits: Limits, *, path: str = "text") -> 
     return items
 
 
-def read_tokens(*, text: str | list[str] | None, tokens: list[list[str]] | None, limits: Limits) -> list[InputItem]:
-    """Return the items of a request that has tokens and no text. Raises InvalidRequestError or InputTooLongError,
-    naming each item that is wrong."""
+def read_tokens(*, text: str | list[str] | None, tokens: list[list[str]] | None, limits: Settings) -> list[InputItem]:
+    """Return the items of a request with tokens and no text. Raises what ``read_texts`` does."""
     if text is not None or tokens is None:
         raise InvalidRequestError.at("text", "send either text or tokens")
     check_count(len(tokens), "tokens", limits)
@@ -220,15 +219,14 @@ def check_at_most(value: int | None, most: int, path: str, limit: str) -> None:
         raise InvalidRequestError.at(path, f"is {value}, more than {limit} of {most}")
 
 
-def check_count(count: int, path: str, limits: Limits) -> None:
+def check_count(count: int, path: str, limits: Settings) -> None:
     """Raise InvalidRequestError if a request has no item or too many."""
     if not 1 <= count <= limits.max_items:
         raise InvalidRequestError.at(path, f"must hold 1 to {limits.max_items} items, got {count}")
 
 
-def check_lengths(items: Sequence[InputItem], limits: Limits, *, total: int | None = None) -> None:
-    """Raise InputTooLongError if an item is over its limit, or all of them are: ``total`` characters if that is not
-    their sum."""
+def check_lengths(items: Sequence[InputItem], limits: Settings, *, total: int | None = None) -> None:
+    """Raise InputTooLongError if an item is too long, or all of them: ``total`` characters, if not their sum."""
     too_long = [
         FieldError(path=item.path, message=f"has {item.length} characters, the limit is {limits.max_text_length}")
         for item in items
@@ -244,8 +242,7 @@ def check_lengths(items: Sequence[InputItem], limits: Limits, *, total: int | No
 
 
 def _are_tokens(words: list[str]) -> bool:
-    """Whether each is a token: neither empty nor with white space or a NUL in it. Joined, thousands are looked at in
-    the time of one."""
+    """Whether no word is empty or has white space or a NUL in it. Joined, thousands take the time of one."""
     joined = " ".join(words)
     return NUL not in joined and joined.split() == words
 

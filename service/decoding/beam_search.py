@@ -109,7 +109,7 @@ class LengthBucket(Generic[T]):
         slots = self._slots
         self._attentions.add(outputs.attention)
         continuations = Continuations.of(self._rows, outputs, slots["wanted"])
-        selected = continuations.selected(self._end(continuations, continuations.top_k.best(slots["wanted"])))
+        selected = continuations.selected(self._end(continuations, continuations.best(slots["wanted"])))
         lengths = slots["age"][selected.slots]
         slots["age"] += 1
         is_done = self._is_done(selected)
@@ -143,7 +143,7 @@ class LengthBucket(Generic[T]):
     def _refill(self, continuations: Continuations, slot: int, wanted: int, missing: int) -> Iterator[int]:
         """Yield the next best continuations of a sentence that live on, for so many places."""
         eos_id = self._model.eos_id
-        for number in continuations.top_k.after(slot, wanted):
+        for number in continuations.after(slot, wanted):
             if missing == 0:
                 return
             if continuations.tokens[number] != eos_id:
@@ -158,15 +158,14 @@ class LengthBucket(Generic[T]):
         slot = int(continuations.rows.slots[row])
         sentence = self._sentences[slot]
         ids, places = continuations.rows.back_pointers.of(row, int(self._slots["age"][slot]))
-        if not sentence.end(ids, places, float(continuations.top_k.totals[number]), is_complete=True):
+        if not sentence.end(ids, places, float(continuations.totals[number]), is_complete=True):
             return slot
         self._slots["wanted"][slot] = sentence.num_open
         self._slots["bar"][slot] = sentence.bar
         return None
 
     def _is_done(self, selected: Selected) -> npt.NDArray[np.bool_]:
-        """Return (slot,) whether a sentence is at its length limit, or has no hypothesis left that can still get into
-        the answer."""
+        """Return (slot,) whether a sentence is at its length limit, or no hypothesis can still get into the answer."""
         slots = self._slots
         best = np.full(len(slots), -np.inf)
         best[selected.slots[::-1]] = selected.totals[::-1]  # the last one written stays, and that is the first
@@ -280,6 +279,5 @@ def encoded_at_once(length: int) -> int:
 
 
 def _rounded(length: int) -> int:
-    """Return the length that a source is padded to. It depends on the source alone, so that other sources of a run do
-    not change its results."""
+    """Return the length that a source is padded to; it depends on the source alone, so that others do not change it."""
     return -(-length // ENCODED_TOGETHER) * ENCODED_TOGETHER

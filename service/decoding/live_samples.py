@@ -36,8 +36,7 @@ Weights = npt.NDArray[np.float64]
 
 
 def num_candidates(options: SamplingOptions) -> int:
-    """Return how many of the likeliest tokens a choice is made from. It does not depend on other samples, so that they
-    do not change it."""
+    """Return how many of the likeliest tokens a choice is made from, whatever other samples there are."""
     if options.repetition_penalty != 1.0:
         return MAX_CANDIDATES
     return min(MAX_CANDIDATES, (1 if options.temperature == 0 else options.top_k) + NUM_FORBIDDEN)
@@ -151,8 +150,7 @@ class LiveSample(Generic[T]):
             self.finish_reason = "length"
 
     def new_tokens(self, finished: Sample | None) -> NewTokens | None:
-        """Return the tokens that may be sent now and have not been told before; None if there is nothing to tell, or
-        nobody listens."""
+        """Return the tokens that may be sent now and were not told before; None without any, or if nobody listens."""
         if not self.item.search.is_streamed:
             return None
         first = self.num_told
@@ -195,8 +193,7 @@ class LiveSamples(Rows):
 
     @classmethod
     def of(cls, samples: Sequence[LiveSample[Any]], state: Floats) -> Self:
-        """Make the rows of samples without a token; ``state`` (row, state) is that before their prompts' last
-        tokens."""
+        """Make the rows of samples without a token; ``state`` (row, state) precedes their prompts' last tokens."""
         recent = np.full((len(samples), NUM_RECENT), NO_TOKEN, np.int32)
         for row, each in enumerate(samples):
             prompt = each.item.search

@@ -74,8 +74,7 @@ class Sampler(DecodeStrategy[T]):
         return 0.0
 
     def step(self) -> Iterator[StepResult[T]]:
-        """Read a piece of the prompts that are not read yet, then make one step of all samples, each when its result is
-        asked for."""
+        """Read a piece of the prompts that are not read, then make one step of all samples, each when asked for."""
         if any(each.num_left for each in self._reading):
             yield self._read()
         self._start()

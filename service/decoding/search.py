@@ -231,6 +231,5 @@ class LanguageStepModel(Protocol):
         ...
 
     def step(self, tokens: Ids, state: Floats, num_candidates: int) -> NextTokens:
-        """Read one token (row,) each and return the likeliest next ones; fewer only where the vocabulary is
-        smaller."""
+        """Read one token (row,) each and return the likeliest next ones; fewer only of a smaller vocabulary."""
         ...

@@ -82,8 +82,7 @@ def _shown(view: npt.NDArray[Number]) -> npt.NDArray[Number]:
 
 
 def _grown(array: npt.NDArray[Number], capacity: int) -> npt.NDArray[Number]:
-    """Copy an array into one with room for more. The rest is 0 rather than undefined: it is read, with a weight of
-    0."""
+    """Copy an array into one with more room. The rest is 0 rather than undefined: it is read, with a weight of 0."""
     larger = np.zeros((capacity, *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
     return larger

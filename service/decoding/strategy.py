@@ -104,8 +104,7 @@ class DecodeStrategy(ABC, Generic[T]):
 
     @abstractmethod
     def admit(self, items: Sequence[T]) -> float:
-        """Add items, which join from the next step on, even if there is no room. Returns the seconds that the model
-        took for it."""
+        """Add items, which join from the next step on, even without room. Returns the seconds that the model took."""
 
     @abstractmethod
     def step(self) -> Iterator[StepResult[T]]:

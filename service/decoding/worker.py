@@ -23,8 +23,7 @@ OnProgress = Callable[[int, NewTokens], None]  # the prompt's place in its job, 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class PendingSentence(Row[Any]):
-    """A sentence of a job on its way through the decoder. Its cost is the estimated rows of decoder steps that it
-    takes."""
+    """A sentence of a job on its way through the decoder. Its cost is the estimated rows of steps that it takes."""
 
     search: Any  # a DecodeSearch, of the kind that the strategy decodes
     on_finished: OnFinished | None = None
@@ -52,14 +51,6 @@ def pending_sentences(
         )
         for index, (search, offset) in enumerate(zip(searches, starts, strict=True))
     ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AdmittedSentences:
-    """Sentences that left the queue at one time."""
-
-    admitted: Sequence[PendingSentence]
-    late: Sequence[PendingSentence]  # whose deadline has passed
 
 
 class DecodeQueue(FairQueue[PendingSentence]):
@@ -98,9 +89,11 @@ class DecodeQueue(FairQueue[PendingSentence]):
         with self._lock:
             return super().oldest()
 
-    def take(self, *, room: int, share: int, is_empty: bool, now: float) -> AdmittedSentences:
+    def take(
+        self, *, room: int, share: int, is_empty: bool, now: float
+    ) -> tuple[list[PendingSentence], list[PendingSentence]]:
         """Take the next sentences until ``share`` rows are reached, within ``room`` rows; at least one if the worker
-        ``is_empty``."""
+        ``is_empty``. Return them, and those whose deadline has passed."""
         admitted: list[PendingSentence] = []
         late: list[PendingSentence] = []
         with self._lock:
@@ -118,7 +111,7 @@ class DecodeQueue(FairQueue[PendingSentence]):
                     room, share = room - width, share - width
                 else:
                     break
-        return AdmittedSentences(admitted=admitted, late=late)
+        return admitted, late
 
     def add(self, row: PendingSentence) -> None:
         """Queue a sentence; the caller holds the lock."""
@@ -168,8 +161,7 @@ class DecodeWorker:
         self._clock = clock
 
     def advance(self, queue: DecodeQueue, *, share: int, report: StepReport) -> None:
-        """Drop sentences that are not wanted any more, admit waiting ones and make one step of all. Raises what the
-        model raises."""
+        """Drop unwanted sentences, admit waiting ones and make one step of all. Raises what the model raises."""
         began_at, now = time.perf_counter(), self._clock()
         gone = self._strategy.drop(lambda each: not each.job.is_open or each.is_late(now))
         report.late += (each for each in gone if each.job.is_open)
@@ -194,13 +186,13 @@ class DecodeWorker:
         """Admit waiting sentences and return the seconds the encoder took."""
         if not queue.num_waiting:
             return 0.0
-        taken = queue.take(room=self._strategy.room, share=share, is_empty=not len(self._strategy), now=now)
-        report.late += taken.late
-        for each in taken.admitted:
+        admitted, late = queue.take(room=self._strategy.room, share=share, is_empty=not len(self._strategy), now=now)
+        report.late += late
+        for each in admitted:
             each.started_at = now
-        self.live_rows += sum(each.search.num_rows for each in taken.admitted)  # other workers count on it
-        self._metrics.decoder_admitted.inc(len(taken.admitted))
-        return self._strategy.admit(taken.admitted)
+        self.live_rows += sum(each.search.num_rows for each in admitted)  # other workers count on it
+        self._metrics.decoder_admitted.inc(len(admitted))
+        return self._strategy.admit(admitted)
 
 
 class DecodeSource:
@@ -236,8 +228,7 @@ class DecodeSource:
 
     @property
     def rank(self) -> tuple[float, int] | None:
-        """Time since which the source waits. A paused worker waits since its last turn, however old its sentences
-        are."""
+        """Time since which the source waits; a paused worker waits since its last turn, however old its sentences."""
         since = [worker.paused_at for worker in self._waiting() if worker.live_rows]
         if self._empty() is not None and (oldest := self.queue.oldest()) is not None:
             since.append(oldest.submitted_at)

@@ -14,6 +14,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from msgspec import structs
+
 from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
 from service.decoding.sampler import Sampler
@@ -147,8 +149,7 @@ class Engine:
             self.lifecycle.open()
 
     async def _warm_up(self, loaded: Sequence[LoadedModel]) -> None:
-        """Run the largest batches on every thread at once, so that memory has reached its bound before the service is
-        ready."""
+        """Run the largest batches on every thread at once: before the service is ready, memory is at its bound."""
         loop = asyncio.get_running_loop()
         for each in loaded:
             if self.lifecycle.is_ending:
@@ -174,7 +175,7 @@ class Engine:
                 raise log_failure(error, self.metrics.reloads) from error
             adopt_keys()
             self.serve(reloaded.models)
-            response = ReloadResponse.of(reloaded, seconds=time.monotonic() - began_at)
+            response = structs.replace(reloaded.changes, seconds=round(time.monotonic() - began_at, 3))
             log_reload(response, self.metrics.reloads)
             return response
 

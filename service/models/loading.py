@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 from prometheus_client import Counter
@@ -67,19 +67,15 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReloadPlan:
-    """The models to serve from now on, by name and the highest version of each first; and by full name which of them
-    are added, changed, kept and removed."""
+    """The models to serve from now on, by name and the highest version of each first, and what that changes."""
 
     models: Sequence[LoadedModel]
-    added: Sequence[str]
-    changed: Sequence[str]
-    kept: Sequence[str]
-    removed: Sequence[str]
+    changes: ReloadResponse
 
     @property
     def fresh(self) -> list[LoadedModel]:
         """Models that were loaded just now."""
-        return [each for each in self.models if each.full_name not in self.kept]
+        return [each for each in self.models if each.full_name not in self.changes.kept]
 
 
 def load_models(settings: Settings, open_session: OpenSession) -> list[LoadedModel]:
@@ -110,13 +106,16 @@ def reload_models(settings: Settings, open_session: OpenSession, current: Sequen
         else:
             models.append(LoadedModel(card=card, predictor=open_predictor(bundle, settings, open_session)))
     names = [each.full_name for each in models]
-    return ReloadPlan(
-        models=models,
+    is_same = kept == names and before.keys() == set(names)
+    changes = ReloadResponse(
+        result="unchanged" if is_same else "ok",
         added=[name for name in names if name not in before],
         changed=[name for name in names if name in before and name not in kept],
-        kept=kept,
         removed=[name for name in before if name not in names],
+        kept=kept,
+        seconds=0.0,
     )
+    return ReloadPlan(models=models, changes=changes)
 
 
 def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
@@ -127,8 +126,7 @@ def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
 
 
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
-    """Verify, load and prove a bundle, and check that nothing of it changed meanwhile. Raises BundleError or
-    DeviceError."""
+    """Verify, load and prove a bundle that nothing changes meanwhile. Raises BundleError or DeviceError."""
     verified = verify(bundle)
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
@@ -201,17 +199,6 @@ class ReloadResponse(Struct, frozen=True, kw_only=True):
     removed: list[str]
     kept: list[str]
     seconds: float
-
-    @classmethod
-    def of(cls, plan: ReloadPlan, *, seconds: float) -> Self:
-        return cls(
-            result="ok" if plan.added or plan.changed or plan.removed else "unchanged",
-            added=list(plan.added),
-            changed=list(plan.changed),
-            removed=list(plan.removed),
-            kept=list(plan.kept),
-            seconds=round(seconds, 3),
-        )
 
 
 def log_reload(response: ReloadResponse, reloads: Counter) -> None:

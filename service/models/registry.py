@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -86,30 +86,8 @@ class ModelsResponse(Struct, frozen=True):
     models: list[ModelCard]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Limits of one request, whatever the model."""
-
-    max_items: int
-    max_text_length: int  # characters
-    max_request_length: int  # characters of all its texts
-
-    @property
-    def max_values(self) -> int:
-        """Number of texts, tokens and lists that a request within the limits holds at most: every token counts as two
-        characters, with the space before it."""
-        return self.max_request_length // 2 + 2 * self.max_items + 16
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
-
-
-def request_limits(settings: Settings) -> Limits:
-    return Limits(
-        max_items=settings.max_items,
-        max_text_length=settings.max_text_length,
-        max_request_length=settings.max_request_length,
-    )
+# Settings that limit one request, whatever the model.
+REQUEST_LIMITS = ("max_items", "max_text_length", "max_request_length")
 
 
 def card_of(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCard:
@@ -124,7 +102,7 @@ def card_of(bundle: Bundle, settings: Settings, *, is_default: bool) -> ModelCar
         default=is_default,
         precision=precision_of(bundle, settings),
         device=device_of(bundle, settings),
-        limits={**manifest.limits, **request_limits(settings).as_dict()},
+        limits={**manifest.limits, **{name: getattr(settings, name) for name in REQUEST_LIMITS}},
         licence=manifest.licence,
         commercial_use=manifest.commercial_use,
         checksum=bundle.checksum,
@@ -146,16 +124,14 @@ def _confidence_card(content: Mapping[str, Any] | None) -> ConfidenceCard | Unse
 
 
 def plain_labels(tags: Sequence[str]) -> list[str]:
-    """Return labels without BIOES prefixes: ``O B-PER I-PER E-PER S-PER`` is the one label ``PER``; other tags are
-    labels themselves."""
+    """Return labels without BIOES prefixes: ``O B-PER I-PER E-PER S-PER`` is ``PER``; other tags are labels."""
     if "O" not in tags:
         return list(tags)
     return list(dict.fromkeys(tag.partition("-")[2] for tag in tags if "-" in tag))
 
 
 def precision_of(bundle: Bundle, settings: Settings) -> str:
-    """Return the configured precision if this model has it; else the model's own, or on a GPU the one that has kernels
-    there."""
+    """Return the configured precision if the model has it; else its own, or on a GPU the one with kernels there."""
     manifest = bundle.manifest
     wanted = settings.precision or PRECISIONS.get(device_of(bundle, settings))
     return wanted if wanted in manifest.precisions else manifest.default_precision

@@ -201,8 +201,7 @@ class ConfidenceModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> ConfidenceModel:
-        """Read the model. Raises BundleError if it is not of this form, a feature is unknown or given twice, or a
-        number is not finite."""
+        """Read the model. Raises BundleError for another form, an unknown or repeated feature, a number not finite."""
         try:
             model = msgspec.convert(content, cls)
         except msgspec.ValidationError as error:

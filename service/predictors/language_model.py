@@ -14,8 +14,7 @@ from service.decoding.sampler import sample_all
 from service.decoding.search import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
 from service.decoding.worker import TURN_SECONDS
 from service.errors import NoWordsError
-from service.predictors.graphs import STATE, LanguageGraphs
-from service.predictors.language_state import dump_state, load_state
+from service.predictors.graphs import STATE, LanguageGraphs, dump_state, load_state
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
@@ -46,17 +45,6 @@ class ScoredText:
     def logprob(self) -> float:
         """Log-probability of the text."""
         return sum(self.logprobs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerateOptions:
-    """Options of the continuation of prompts."""
-
-    sampling: SamplingOptions
-    seed: int
-    num_samples: int = 1
-    is_streamed: bool = False
-    truncate: bool = False  # whether of a prompt over the limit the end is read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,22 +118,30 @@ class LanguageModel:
         """Write a state for a caller to keep."""
         return dump_state(state, model_checksum=self._checksum)
 
-    def encode_prompt(self, text: str, options: GenerateOptions, *, before: LanguageState) -> EncodedPrompt:
-        """Encode a text that follows a state. Raises InputTooLongError, unless the options are to truncate: then its
-        end is read."""
-        last = int(before.recent[-1])
-        continued = self.pieces.encode_prompt(text, last=last)
+    def encode_prompt(
+        self,
+        text: str,
+        options: SamplingOptions,
+        *,
+        before: LanguageState,
+        seed: int,
+        num_samples: int = 1,
+        is_streamed: bool = False,
+        truncate: bool = False,
+    ) -> EncodedPrompt:
+        """Encode a text that follows a state. Raises InputTooLongError, unless truncated: then its end is read."""
+        continued = self.pieces.encode_prompt(text, last=int(before.recent[-1]))
         most = self.max_tokens
-        if len(continued.ids) > most and not options.truncate:
+        if len(continued.ids) > most and not truncate:
             raise too_long("text", len(continued.ids), most)
         prompt = Prompt(
             before=before,
             ids=np.concatenate((before.recent[-1:], continued.ids[-most:])),
-            num_samples=options.num_samples,
-            seed=options.seed,
-            options=options.sampling,
+            num_samples=num_samples,
+            seed=seed,
+            options=options,
             strips_space=continued.strips_space,
-            is_streamed=options.is_streamed,
+            is_streamed=is_streamed,
         )
         return EncodedPrompt(search=prompt, truncated=len(continued.ids) > most)
 
@@ -168,11 +164,11 @@ class LanguageModel:
         )
 
     def _encode_whole(self, text: str) -> TextScoring:
-        placed = self.pieces.encode(text)
-        if not len(placed.ids) or text.isspace():
+        ids, places = self.pieces.subwords.encode_with_offsets(text)
+        if not ids or text.isspace():
             raise NoWordsError("holds no word")
-        ids = np.concatenate((np.array([EOS_ID], np.int32), placed.ids))
-        return TextScoring(ids=ids, starts=placed.starts, ends=placed.ends)
+        starts, ends = [start for start, _ in places], [end for _, end in places]
+        return TextScoring(ids=np.array([EOS_ID, *ids], np.int32), starts=starts, ends=ends)
 
     def run(self, batch: Batch) -> list[ScoredText]:
         """Score each row as if it had been run alone."""
@@ -191,9 +187,8 @@ class LanguageModel:
         ]
 
     def _prompt_of(self, example: LanguageExample) -> Prompt:
-        sampling = SamplingOptions(temperature=0.0, max_tokens=len(example.scores))
-        options = GenerateOptions(sampling=sampling, seed=0)
-        prompt = self.encode_prompt(example.prompt, options, before=self.first_state()).search
+        options = SamplingOptions(temperature=0.0, max_tokens=len(example.scores))
+        prompt = self.encode_prompt(example.prompt, options, before=self.first_state(), seed=0).search
         return replace(prompt, strips_space=False)
 
     def difference(self, example: LanguageExample, answer: LanguageAnswer, max_drift: float) -> str:

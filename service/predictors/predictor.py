@@ -51,8 +51,7 @@ class Predictor(Protocol[Example, Answer]):
         ...
 
     def difference(self, example: Example, answer: Answer, max_drift: float) -> str:
-        """Describe how the answer differs from the example's, scores being equal within ``max_drift``; empty if it does
-        not."""
+        """Describe how the answer differs from the example's, scores within ``max_drift``; empty if it does not."""
         ...
 
     def warm_up(self, bounds: Bounds) -> float:
@@ -96,13 +95,12 @@ def full_batch(num_rows: int, length: int, *features: int) -> Batch:
 
 def longest_run(run: Callable[[Batch], object], batches: Iterable[Batch]) -> float:
     """Run the batches of :func:`largest_batches` and return the seconds that the longest took."""
-    return max(_seconds_of(run, batch) for batch in batches)
-
-
-def _seconds_of(run: Callable[[Batch], object], batch: Batch) -> float:
-    started_at = time.perf_counter()
-    run(batch)
-    return time.perf_counter() - started_at
+    longest = 0.0
+    for batch in batches:
+        started_at = time.perf_counter()
+        run(batch)
+        longest = max(longest, time.perf_counter() - started_at)
+    return longest
 
 
 def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -> str:

@@ -83,8 +83,7 @@ class Tagger:
         return Encoding(sentence, self._encoder.encode(sentence.words))
 
     def shorten(self, sentence: Sentence) -> Sentence:
-        """Return the beginning of a sentence that is too long, as much as :meth:`encode` takes; any other sentence as
-        it is."""
+        """Return the beginning of a sentence that is too long for :meth:`encode`; any other sentence as it is."""
         if len(sentence) <= self.max_tokens:
             return sentence
         end = self.max_tokens

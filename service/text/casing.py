@@ -31,8 +31,7 @@ class Casing(Enum):
 
 
 def casing_of(text: str) -> Casing:
-    """Return the casing of most words of an English text. A single word in capitals may be an acronym, so it counts
-    only if it is long."""
+    """Return the casing of most words of an English text. A short word in capitals alone may be an acronym."""
     words = [word for word in _WORD.findall(text) if len(word) > 1]
     capitals = [word for word in words if word.isupper()]
     if len(capitals) > _MOST * len(words) and (len(capitals) > 1 or len(capitals[0]) >= _LEAST_LETTERS):

@@ -99,8 +99,7 @@ def _whole_sentences(text: str) -> list[Stretch]:
 
 
 def _trimmed(text: str, span: Stretch) -> Stretch:
-    """Return a sentence's span without emoji at its edges, which stand better where they stood; all of it if there is
-    nothing else."""
+    """Return a sentence's span without emoji at its edges, which stand better outside; all if there is no more."""
     inner = Stretch(*without_edges(span.within(text)))
     return inner.moved(span.start) if inner.length > 0 else span
 

@@ -114,8 +114,7 @@ def bioes_tags(labels: Iterable[str]) -> list[str]:
 
 
 def legal_transitions(tags: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which tag may follow which, (from, to) over ``len(tags) + 1``: the last row is the sentence's begin, the
-    last column its end."""
+    """Return which tag may follow which, (from, to) over ``len(tags) + 1``: last are begin (row) and end (column)."""
     edge = len(tags)
     closed = [tag[0] in "OES" for tag in tags] + [True]
     opens = [tag[0] in "OBS" for tag in tags] + [True]

@@ -149,15 +149,6 @@ _new_decoder = getincrementaldecoder("utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PlacedPieces:
-    """Ids of a text's pieces, and where each stands in the text, in code points."""
-
-    ids: Ids  # (time,)
-    starts: Sequence[int]
-    ends: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ContinuedText:
     """Ids of a text that is to be continued."""
 
@@ -170,12 +161,6 @@ class TextPieces:
     """Subwords of running text. ``</s>`` stands before, between and behind texts."""
 
     subwords: Subwords
-
-    def encode(self, text: str) -> PlacedPieces:
-        """Encode a text from its beginning."""
-        ids, places = self.subwords.encode_with_offsets(text)
-        starts, ends = [start for start, _ in places], [end for _, end in places]
-        return PlacedPieces(ids=np.array(ids, np.int32), starts=starts, ends=ends)
 
     def encode_prompt(self, text: str, *, last: int = EOS_ID) -> ContinuedText:
         """Encode a text that follows the token ``last``, and that is to be continued."""
@@ -246,7 +231,8 @@ class TextStream:
         self._ends: list[int] = []  # of each piece in the text
         self._strips_space = strips_space
         self._bytes = _new_decoder("ignore")
-        for token in _last_bytes(spelling, list(before)):
+        last_bytes = takewhile(lambda token: byte_of(spelling[token]) is not None, reversed(list(before)))
+        for token in reversed(list(last_bytes)):
             self._spelled(token)
 
     def add(self, token: int) -> None:
@@ -280,10 +266,8 @@ class TextStream:
     def _held(self) -> int:
         """Return the length of the longest end of the text that a stop string begins with."""
         most = min(len(self.text), self._longest - 1)
-        return next((n for n in range(most, 0, -1) if self._may_stop(self.text[-n:])), 0)
-
-    def _may_stop(self, end: str) -> bool:
-        return any(stop.startswith(end) for stop in self._stop)
+        lengths = range(most, 0, -1)
+        return next((n for n in lengths if any(stop.startswith(self.text[-n:]) for stop in self._stop)), 0)
 
     def _cut(self, at: int) -> None:
         """Leave out the text from here on, and the tokens that have nothing before it."""
@@ -293,8 +277,3 @@ class TextStream:
         start = self._ends[whole - 1] if whole else 0
         self.pieces = self.pieces[:whole] + ([self.text[start:]] if start < at else [])
         self._ends = self._ends[: len(self.pieces)]
-
-
-def _last_bytes(spelling: Sequence[str], tokens: Sequence[int]) -> list[int]:
-    """Return the tokens at the end that stand for bytes."""
-    return list(takewhile(lambda token: byte_of(spelling[token]) is not None, reversed(tokens)))[::-1]

@@ -21,7 +21,7 @@ def pending(searches: Sequence[Search]) -> list[PendingSentence]:
 
 
 def take_one(waiting: DecodeQueue) -> PendingSentence:
-    return waiting.take(room=4, share=4, is_empty=True, now=0.0).admitted[0]
+    return waiting.take(room=4, share=4, is_empty=True, now=0.0)[0][0]
 
 
 @contextmanager

@@ -146,9 +146,6 @@ class _Element:
     first: int = 0
     last: int = 0
 
-    def take_in(self, first: int, last: int) -> None:
-        self.first, self.last = min(self.first, first), max(self.last, last)
-
 
 def nest(source: str, translation: str) -> str:
     """The translation with each tag of the source once, nested as in the source, and the words in their order.
@@ -165,8 +162,8 @@ def nest(source: str, translation: str) -> str:
     for element in elements:
         _place(element, places, atoms)
     for element in reversed(elements):
-        if element.parent is not None:
-            element.parent.take_in(element.first, element.last)
+        if (parent := element.parent) is not None:
+            parent.first, parent.last = min(parent.first, element.first), max(parent.last, element.last)
     outermost = [element for element in elements if element.parent is None]
     return _joined(atoms.texts, _ordered(outermost, atoms, 0, len(atoms.texts)))
 
@@ -209,19 +206,14 @@ def _elements(source: _Atoms) -> list[_Element] | None:
             if element.start != tag.replace("/", "", 1):
                 return None
         else:
-            outermost = [_around(outermost, tag)]
-            around += outermost
+            element = _Element(end=tag, inner=outermost)  # its start is in another sentence: it is around all before
+            for each in outermost:
+                each.parent = element
+            outermost = [element]
+            around.append(element)
         if max(len(opened), len(around)) > _DEEPEST:
             return None
     return [*reversed(around), *begun]
-
-
-def _around(inner: list[_Element], end: str) -> _Element:
-    """An element whose start is in another sentence, around all those before its end."""
-    element = _Element(end=end, inner=inner)
-    for each in inner:
-        each.parent = element
-    return element
 
 
 def _in_source_order(source: _Atoms, translation: _Atoms) -> list[tuple[str, int]]:

@@ -11,7 +11,6 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 
 from service.text.markup.html import APOSTROPHE, is_opaque, opaque_kind, tag_kind
 from service.text.markup.inline import NAME, Kind, Piece, opaque_piece, reference_piece, text_piece
@@ -158,32 +157,6 @@ _LABEL = re.compile(r"\[([^\[\]]{0,999})\]")
 _TICKS = re.compile(r"`+")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The lines of a block without their indentation and markers, and where each stands in the source."""
-
-    text: str
-    starts: Sequence[int]  # where each line begins in the text
-    places: Sequence[int]  # where it begins in the source
-
-    @classmethod
-    def of(cls, lines: Sequence[tuple[str, int]]) -> Content:
-        """Make the content from lines and their places in the source."""
-        starts = [0, *accumulate(len(line) + 1 for line, _ in lines)][:-1]
-        return cls("\n".join(line for line, _ in lines), starts, [place for _, place in lines])
-
-    def located(self, piece: Piece) -> Piece:
-        """A piece of the text as one of the source."""
-        return replace(piece, start=self._place(piece.start), end=self._end(piece.end))
-
-    def _place(self, offset: int) -> int:
-        line = bisect_right(self.starts, offset) - 1
-        return self.places[line] + offset - self.starts[line]
-
-    def _end(self, offset: int) -> int:
-        return self._place(offset) if self.text[offset - 1] == "\n" else self._place(offset - 1) + 1
-
-
 @dataclass(slots=True)
 class _Bracket:
     """A bracket that may begin a link or an image."""
@@ -194,9 +167,9 @@ class _Bracket:
     has_inner: bool = False  # brackets inside, which labels cannot have
 
 
-def inline_pieces(content: Content, is_label: Callable[[str], bool]) -> list[Piece]:
-    """The pieces of a block, with their places in the source; ``is_label`` says whether a link's label is defined."""
-    return [content.located(piece) for piece in with_emphasis(content.text, _Reader(content.text, is_label).pieces)]
+def inline_pieces(text: str, is_label: Callable[[str], bool]) -> list[Piece]:
+    """The pieces of a block's text; ``is_label`` says whether a link's label is defined."""
+    return with_emphasis(text, _Reader(text, is_label).pieces)
 
 
 class _Reader:
@@ -209,11 +182,8 @@ class _Reader:
         self._brackets: list[_Bracket] = []
         self._ticks: dict[int, list[int]] = {}  # where runs of backticks of each length begin
         self._missing: set[str] = set()  # ends that were looked for and are in no later place
-        for found in _TICKS.finditer(text):
-            self._ticks.setdefault(len(found[0]), []).append(found.start())
-        self._read()
-
-    def _read(self) -> None:
+        for ticks in _TICKS.finditer(text):
+            self._ticks.setdefault(len(ticks[0]), []).append(ticks.start())
         place = 0
         while found := _TOKEN.match(self._text, place):
             place = self._add(found)

@@ -191,8 +191,7 @@ def _element(token: TargetToken) -> Element:
 
 
 def _placed(markup: Markup, *, opens: bool = False, closes: bool = False) -> Element:
-    """Markup with the white space that it had in the source. Where inline markup touched a word on its outer side, the
-    translation decides."""
+    """Markup with its white space in the source. Where inline markup touched a word, the translation decides."""
     is_loose = is_inline(markup.item.text)
     stands_alone = not opens and not closes
     return Element(
