@@ -22,9 +22,9 @@ from service.models.loading import (
     default_of,
     find_versions,
     highest_of,
-    name_of,
     precision_of,
 )
+from service.models.registry import full_name
 from service.predictors.classifier import Classifier
 from service.predictors.language_model import LanguageModel
 from service.predictors.tagger import Tagger
@@ -198,7 +198,7 @@ def choose(models_dir: Path, *, name: str | None = None, precision: str | None =
     if name is None:
         settings = Settings(models_dir=models_dir)
         names = [default_of(task, bundles, settings) for task in MODELS]
-        return [bundle for known in names for bundle in bundles if name_of(bundle) == known]
+        return [bundle for known in names for bundle in bundles if full_name(bundle.manifest) == known]
     highest = highest_of(bundles)
     if name not in highest:
         raise BundleError(f"{models_dir}: no bundle {name!r}; known: {', '.join(highest)}")

@@ -12,24 +12,19 @@ from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyBudget, BodyReader
+from service.api.body import BodyBudget, BodyReader, max_values_of
 from service.api.browsers import AllowedHosts, cross_origin
-from service.api.classify import ClassifyEndpoint
 from service.api.compression import CompressionMiddleware
 from service.api.context import RequestLog
-from service.api.endpoint import Services, task_route
-from service.api.generate import GenerateEndpoint
+from service.api.endpoint import Services
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
 from service.api.middleware import ContextMiddleware, LoadLimits, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
 from service.api.operations import Reload, operation_routes, reload_route
 from service.api.pages import playground_routes
 from service.api.problems import HANDLERS
-from service.api.score import ScoreEndpoint
 from service.api.side_thread import MemoryReturn, SideThread
-from service.api.tag import TagEndpoint
-from service.api.task_routes import AnyEndpoint, TaskRoutes
-from service.api.translate import TranslateEndpoint
+from service.api.task_routes import ENDPOINTS, TaskRoutes, task_route
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.models.engine import Engine
@@ -39,13 +34,6 @@ from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
 from service.telemetry import Tracer, choose_tracer
 
-ENDPOINTS: Sequence[type[AnyEndpoint]] = (
-    TagEndpoint,
-    ClassifyEndpoint,
-    TranslateEndpoint,
-    GenerateEndpoint,
-    ScoreEndpoint,
-)
 ROW_PATHS = frozenset({"/tag", "/classify"})  # whose requests wait in the queues of rows
 
 
@@ -178,11 +166,12 @@ def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 def services_of(engine: Engine, bodies: BodyBudget, access: AccessPolicy | None) -> Services:
     """Make what the endpoints share; ``access`` is None where everybody may send as much as they like."""
+    settings, executor = engine.settings, engine.side_executor
     return Services(
         registry=engine.registry,
-        reader=BodyReader.of(engine.settings, budget=bodies, executor=engine.side_executor),
-        settings=engine.settings,
-        side_thread=SideThread(engine.side_executor),
+        reader=BodyReader(settings=settings, max_values=max_values_of(settings), budget=bodies, executor=executor),
+        settings=settings,
+        side_thread=SideThread(executor),
         access=access,
     )
 

@@ -125,11 +125,9 @@ class BackgroundHandler(logging.Handler):
 
 
 def write_whole(descriptor: int, content: bytes) -> None:
-    """Write to a file descriptor, and wait where another program has made it non-blocking. Raises OSError.
-
-    No stream of Python's is used: a thread that is stuck in a write holds a stream's lock, for which the interpreter
-    waits at its end.
-    """
+    """Write to a file descriptor, and wait where another program has made it non-blocking. Raises OSError. No stream of
+    Python's is used: a thread that is stuck in a write holds a stream's lock, for which the interpreter waits at its
+    end."""
     left = memoryview(content)
     while left:
         try:

@@ -20,10 +20,8 @@ _RATIOS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75)
 
 
 class Metrics:
-    """Metrics of one application, in a registry of their own so that two applications can share a process.
-
-    Every gauge says how the values of several workers are combined: ``multiprocess_mode`` or ``across``.
-    """
+    """Metrics of one application, in a registry of their own so that two applications can share a process. Every gauge
+    says how the values of several workers are combined: ``multiprocess_mode`` or ``across``."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -154,12 +152,8 @@ class Metrics:
 
 def count_reloads(registry: CollectorRegistry) -> Counter:
     """Declare the counter of reloads, which a supervisor has too."""
-    reloads = Counter(
-        "ribbon_reloads",
-        "Times that models were looked for again, by result: ok, unchanged, failed.",
-        ["result"],
-        registry=registry,
-    )
+    documentation = "Times that models were looked for again, by result: ok, unchanged, failed."
+    reloads = Counter("ribbon_reloads", documentation, ["result"], registry=registry)
     for result in ("ok", "unchanged", "failed"):
         reloads.labels(result)  # 0 from the beginning: a rate needs a first value
     return reloads
@@ -167,9 +161,8 @@ def count_reloads(registry: CollectorRegistry) -> Counter:
 
 def count_worker_restarts(registry: CollectorRegistry) -> Counter:
     """Declare the counter of workers that a supervisor replaced."""
-    restarts = Counter(
-        "ribbon_worker_restarts", "Workers replaced, by reason: died, hung.", ["reason"], registry=registry
-    )
+    documentation = "Workers replaced, by reason: died, hung."
+    restarts = Counter("ribbon_worker_restarts", documentation, ["reason"], registry=registry)
     for reason in ("died", "hung"):
         restarts.labels(reason)  # 0 from the beginning: a rate needs a first value
     return restarts

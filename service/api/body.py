@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import islice
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -77,22 +77,10 @@ class BodyBudget:
 class BodyReader:
     """Reads request bodies within limits and a budget of all bodies; large ones are decoded on the executor."""
 
-    timeout_seconds: float
-    max_bytes: int  # of a body as it came, and of a compressed one once it is decompressed
+    settings: Settings
     max_values: int  # texts, tokens and lists of them
     budget: BodyBudget
     executor: Executor
-
-    @classmethod
-    def of(cls, settings: Settings, *, budget: BodyBudget, executor: Executor) -> Self:
-        """Return the reader that the settings describe."""
-        return cls(
-            timeout_seconds=settings.body_timeout_seconds,
-            max_bytes=settings.max_body_bytes,
-            max_values=max_values_of(settings),
-            budget=budget,
-            executor=executor,
-        )
 
     async def read_json(self, context: RequestContext, form: Any) -> Any:
         """Read a body that is declared as JSON. Raises what ``check_media_type``, ``receive`` and ``decode`` do."""
@@ -111,14 +99,14 @@ class BodyReader:
     async def decode(self, context: RequestContext, body: bytes, form: Any, decode_body: Decode) -> Any:
         """Decode a body that was received, a large one beside the event loop. Raises UnsupportedEncodingError,
         MalformedRequestError, InvalidRequestError, BodyTooLargeError or TooManyBodiesError."""
-        size = len(body)
+        size, max_bytes = len(body), self.settings.max_body_bytes
         if is_compressed := is_gzip(context.headers):
-            content = content_size(body, self.max_bytes)
+            content = content_size(body, max_bytes)
             self.budget.add(context, content)
             size = max(size, content)
 
         def decode_whole() -> Any:
-            return decode_body(decompress(body, self.max_bytes) if is_compressed else body, form)
+            return decode_body(decompress(body, max_bytes) if is_compressed else body, form)
 
         if size <= LARGE:
             return decode_whole()
@@ -127,11 +115,12 @@ class BodyReader:
     async def receive(self, context: RequestContext) -> bytes:
         """Receive a whole body. Raises MalformedRequestError if it is empty, BodyTimeoutError if it does not arrive in
         time, BodyTooLargeError, CallerLeftError or TooManyBodiesError."""
-        if int(context.headers.get(b"content-length", b"0")) > self.max_bytes:
+        seconds, max_bytes = self.settings.body_timeout_seconds, self.settings.max_body_bytes
+        if int(context.headers.get(b"content-length", b"0")) > max_bytes:
             raise _too_large()
         chunks: list[bytes] = []
         try:
-            async with asyncio.timeout(self.timeout_seconds):
+            async with asyncio.timeout(seconds):
                 is_whole = False
                 while not is_whole:
                     message: Any = await context.receive()
@@ -141,11 +130,10 @@ class BodyReader:
                     context.request_bytes += len(chunk)
                     if context.request_bytes > FREE_BYTES:
                         self.budget.add(context, context.request_bytes - context.held_bytes)
-                    if context.request_bytes > self.max_bytes:
+                    if context.request_bytes > max_bytes:
                         raise _too_large()
                     chunks.append(chunk)
         except TimeoutError as error:
-            seconds = self.timeout_seconds
             raise BodyTimeoutError(f"the body was not complete {seconds:g} s after its headers") from error
         if not context.request_bytes:
             raise MalformedRequestError("the body is empty")
@@ -153,8 +141,7 @@ class BodyReader:
 
 
 def max_values_of(settings: Settings) -> int:
-    """Return how many texts, tokens and lists a request within the limits holds at most: every token counts as two
-    characters, with the space before it."""
+    """Return the most texts, tokens and lists of a request in the limits; a token is two characters with a space."""
     return settings.max_request_length // 2 + 2 * settings.max_items + 16
 
 

@@ -76,8 +76,7 @@ async def compress_aside(body: bytes) -> bytes:
 
 
 def content_size(body: bytes, max_bytes: int) -> int:
-    """Return how many bytes ``decompress`` makes of a gzip file at most: as many as its last four bytes say (RFC 1952,
-    section 2.3.1), and no more than ``max_bytes``."""
+    """Return the most bytes that ``decompress`` makes, by a gzip file's last four (RFC 1952, section 2.3.1)."""
     return min(int.from_bytes(body[-4:], "little"), max_bytes)
 
 
@@ -103,10 +102,8 @@ def is_compressible(headers: Headers) -> bool:
 
 
 def headers_of(headers: Headers, *, num_bytes: int | None) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an answer that would be compressed for other callers, or is, to ``num_bytes``.
-
-    An entity tag becomes a weak one: the bytes are others (RFC 9110, section 8.8.3).
-    """
+    """Return the headers of an answer that would be compressed for other callers, or is, to ``num_bytes``. An entity
+    tag becomes a weak one: the bytes are others (RFC 9110, section 8.8.3)."""
     varying = [*headers, VARY]
     if num_bytes is None:
         return varying

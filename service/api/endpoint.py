@@ -9,10 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
-from litestar import Request, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.access import AccessPolicy
@@ -21,13 +17,11 @@ from service.api.context import (
     PRIORITY,
     TIMEOUT,
     RequestContext,
-    context_of,
     priority_of,
     timeout_of,
     trace_work,
     watching_for_disconnect,
 )
-from service.api.problems import PROBLEMS
 from service.api.schemas import Reason
 from service.api.side_thread import LONG_TEXT, SideThread
 from service.api.validation import InputItem
@@ -280,26 +274,6 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         for place, refusal in admitted.refused.items():  # in order
             results.insert(place, self.refuse(refusal, data))
         return self.write(data, admitted.served.name, results)
-
-
-def task_route(
-    endpoint: TaskEndpoint[Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
-) -> HTTPRouteHandler:
-    """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
-
-    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
-        context = context_of(request)
-        answer = await endpoint.answer(await endpoint.read_body(context), context)
-        return (
-            ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])
-            if isinstance(answer, tuple)
-            else answer
-        )
-
-    handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
-    ok = ResponseSpec(endpoint.response, description=endpoint.answer_description, generate_examples=False)
-    make = post(endpoint.path, status_code=200, summary=endpoint.summary, responses={200: ok, **problems}, **more)
-    return make(handle)
 
 
 def _refusal_of(error: InvalidRequestError) -> Refusal:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Self, cast
+from typing import cast
 
 from msgspec import UNSET, UnsetType
 
@@ -104,7 +103,7 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         """Answer at once or with a stream of events. Errors that refuse the request come before the first event."""
         if not data.stream:
             return await super().answer(data, context)
-        stream = SampleStream.start(await self.admit(data, context), data)
+        stream = SampleStream(await self.admit(data, context), data)
         return event_stream(stream.events(context))
 
 
@@ -150,31 +149,21 @@ def logprob_of(value: float) -> float:
     return min(0.0, round(value, SCORE_DIGITS))
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class SampleStream:
     """The prompts of one request on their way through the decoder, told token by token."""
 
-    admitted: AdmittedPrompts
-    data: GenerateRequest
-    job: Job[Samples] = field(init=False)
-    # New tokens, each with the place of their prompt among those that are continued; and in the end the job's.
-    _arrived: asyncio.Queue[tuple[int, NewTokens] | Done[Samples] | BaseException] = field(
-        default_factory=asyncio.Queue
-    )
-
-    @classmethod
-    def start(cls, admitted: AdmittedPrompts, data: GenerateRequest) -> Self:
+    def __init__(self, admitted: AdmittedPrompts, data: GenerateRequest) -> None:
         """Queue the prompts of a request. Raises OverloadedError or DeadlineExceededError."""
-        stream = cls(admitted=admitted, data=data)
-        decoder = cast("Decoder", admitted.served.scheduler)
-        stream.job = decoder.enqueue(
+        self.admitted, self.data = admitted, data
+        # New tokens, each with the place of their prompt among those that are continued; and in the end the job's.
+        self._arrived = asyncio.Queue[tuple[int, NewTokens] | Done[Samples] | BaseException]()
+        self.job: Job[Samples] = cast("Decoder", admitted.served.scheduler).enqueue(
             admitted.rows,
             deadline=admitted.deadline,
             priority=admitted.priority,
-            on_progress=lambda prompt, new: stream._arrived.put_nowait((prompt, new)),
+            on_progress=lambda prompt, new: self._arrived.put_nowait((prompt, new)),
         )
-        stream.job.done.add_done_callback(stream._end)
-        return stream
+        self.job.done.add_done_callback(self._end)
 
     async def events(self, context: RequestContext) -> AsyncIterator[bytes]:
         """Yield the events, and withdraw the job if the caller disconnects, which cancels this generator."""

@@ -21,17 +21,18 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.api.access import KEY_IN_BODY, OPEN
 from service.api.body import check_media_type
 from service.api.context import RequestContext
-from service.api.endpoint import TaskAnswer, WholeAnswer, task_route
+from service.api.endpoint import TaskAnswer, WholeAnswer
 from service.api.operations import read_route
 from service.api.problems import LIBRETRANSLATE, libretranslate_problems
 from service.api.schemas import TranslateRequest, TranslateResult
+from service.api.task_routes import task_route
 from service.api.translate import TranslateEndpoint
 from service.api.validation import InputItem, check_at_most, explain, read_texts
 from service.errors import InvalidRequestError, MalformedRequestError, UnknownPathError, UnsupportedMediaTypeError
 from service.models.registry import ModelName, ModelRegistry
 from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair, match_language
 from service.settings import MAX_BEAM_SIZE, Settings
-from service.text.function_words import likeliest_language
+from service.text.casing import likeliest_language
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 10_000  # of a form, a repeated one counted as often as it comes

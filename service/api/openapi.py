@@ -23,6 +23,7 @@ from service.api.context import MAX_TIMEOUT_MS
 from service.api.libretranslate import FORM
 from service.api.pages import RENDERERS, DescriptionFiles, PagePlugin, description_router
 from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
+from service.api.task_routes import ENDPOINTS
 from service.errors import ServiceError
 from service.models.registry import ModelsResponse
 from service.scheduling.job import Priority
@@ -33,11 +34,7 @@ VERSION = "0.1.0"
 REF = "#/components/schemas/{name}"
 LIBRETRANSLATE_PATH = f"{LIBRETRANSLATE}translate"
 TASKS: Mapping[str, type[Any]] = {
-    "/tag": schemas.TagRequest,
-    "/classify": schemas.ClassifyRequest,
-    "/translate": schemas.TranslateRequest,
-    "/generate": language_schemas.GenerateRequest,
-    "/score": language_schemas.ScoreRequest,
+    **{each.path: each.request for each in ENDPOINTS},
     LIBRETRANSLATE_PATH: libretranslate.LibreTranslateRequest,
 }
 TEXT_FIELDS = {"/generate": "prompt", LIBRETRANSLATE_PATH: "q"}  # of other tasks it is "text"

@@ -30,8 +30,7 @@ read_route = partial(route, http_method=READ, sync_to_thread=False)
 
 
 def reload_by_supervisor(supervisor: int, lifecycle: Lifecycle) -> Reload:
-    """Return the function that asks the supervisor with this process id to reload: it loads first and then passes the
-    signal to all of its workers."""
+    """Return the function that asks the supervisor with this process id to reload, which tells all its workers."""
 
     async def ask() -> ReloadAccepted:
         if lifecycle.is_ending:

@@ -88,10 +88,8 @@ RENDERERS = (JsonRenderPlugin(), YamlRenderPlugin())
 
 
 class DescriptionFiles:
-    """The API's description, in each form made once, on a thread.
-
-    Litestar's handlers would make it on the event loop: a tenth of a second, and of YAML for every request.
-    """
+    """The API's description, in each form made once, on a thread. Litestar's handlers would make it on the event loop:
+    a tenth of a second, and of YAML for every request."""
 
     def __init__(self, complete: Callable[[Json], None]) -> None:
         self._complete = complete
@@ -100,8 +98,7 @@ class DescriptionFiles:
         self._files: dict[OpenAPIRenderPlugin, bytes] = {}
 
     async def answer(self, request: Request[Any, Any, Any]) -> Response[bytes] | None:
-        """Answer a request below /schema, before its handler. Raises UnknownPathError for paths that nothing lives at:
-        Litestar would answer with a page of its own."""
+        """Answer a request below /schema before Litestar does. Raises UnknownPathError where nothing lives."""
         if request.path_params:
             raise UnknownPathError("nothing lives at this path; GET /schema lists what there is")
         paths = request.route_handler.paths

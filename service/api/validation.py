@@ -171,8 +171,7 @@ class InputItem:
 
 
 def read_texts(text: str | list[str], limits: Settings, *, path: str = "text") -> list[InputItem]:
-    """Return the items of a text or a list of texts, the field ``path``. Raises InvalidRequestError or
-    InputTooLongError, naming each item that is wrong."""
+    """Return the items of the field ``path``. Raises InvalidRequestError or InputTooLongError, naming each wrong."""
     if isinstance(text, str):
         items = [InputItem(path=path, text=text, length=len(text))]
         if len(text) <= min(limits.max_text_length, limits.max_request_length) and NUL not in text:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from packaging.version import Version
 from pydantic import ValidationError
@@ -67,40 +67,12 @@ class Bundle:
         return self.manifest.precisions[wanted]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileIdentity:
-    """Identity of a file; it changes when the file is written to, or another takes its place."""
-
-    device: int
-    inode: int
-    size: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Self:
-        return cls(device=status.st_dev, inode=status.st_ino, size=status.st_size, changed_ns=status.st_ctime_ns)
+# Device, inode, size and time of the last change, which is another when the file is written to or exchanged.
+FileIdentity = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedFiles:
-    """Identities of a bundle's folder and files as they were verified."""
-
-    bundle: Bundle
-    folder: FileIdentity
-    files: Mapping[str, FileIdentity]
-
-    def check_unchanged(self) -> None:
-        """Raise BundleError if a file was exchanged or written to since it was verified.
-
-        It is raised even if all is back as it was: the bytes read meanwhile may have been others. Contents are compared
-        again because the clock that stamps changes is coarse.
-        """
-        again = verify(self.bundle)
-        for name, identity in again.files.items():
-            if identity != self.files[name]:
-                raise BundleError(f"{self.bundle.path(name)}: changed while it was loaded")
-        if again.folder != self.folder:
-            raise BundleError(f"{self.bundle.folder}: changed while it was loaded")
+def identity_of(status: os.stat_result) -> FileIdentity:
+    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
@@ -151,14 +123,23 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def verify(bundle: Bundle) -> VerifiedFiles:
-    """Check the manifest and every file it lists. Raises BundleError that names the file at fault."""
+def verify(bundle: Bundle) -> Mapping[str, FileIdentity]:
+    """Check the manifest and every file it lists, and return the identity of each by name, that of the folder by "".
+    Raises BundleError that names the file at fault."""
     try:
-        folder = FileIdentity.of(bundle.folder.stat())
+        folder = identity_of(bundle.folder.stat())
     except OSError as error:  # taken away since its manifest was read
         raise BundleError(f"{bundle.folder}: {error.strerror}") from error
-    files = {name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}
-    return VerifiedFiles(bundle=bundle, folder=folder, files=files)
+    return {**{name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}, "": folder}
+
+
+def check_unchanged(bundle: Bundle, verified: Mapping[str, FileIdentity]) -> None:
+    """Raise BundleError if a file was exchanged or written to since it was verified. It is raised even if all is back
+    as it was: the bytes read meanwhile may have been others. Contents are compared again because the clock that stamps
+    changes is coarse."""
+    for name, identity in verify(bundle).items():
+        if identity != verified[name]:
+            raise BundleError(f"{bundle.path(name)}: changed while it was loaded")
 
 
 def _verify_file(bundle: Bundle, name: str) -> FileIdentity:
@@ -166,9 +147,9 @@ def _verify_file(bundle: Bundle, name: str) -> FileIdentity:
     path, expected = bundle.path(name), bundle.manifest.files.get(name)
     try:
         with open_inside(bundle.folder, name) as file:
-            identity = FileIdentity.of(os.fstat(file.fileno()))
-            if expected is not None and identity.size != expected.size_bytes:
-                raise BundleError(f"{path}: {identity.size} bytes; the manifest says {expected.size_bytes}")
+            status = os.fstat(file.fileno())
+            if expected is not None and status.st_size != expected.size_bytes:
+                raise BundleError(f"{path}: {status.st_size} bytes; the manifest says {expected.size_bytes}")
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error
@@ -176,7 +157,7 @@ def _verify_file(bundle: Bundle, name: str) -> FileIdentity:
         raise BundleError(f"{path}: changed while it was loaded")
     if expected is not None and sha256 != expected.sha256:
         raise BundleError(f"{path}: checksum {sha256[:12]}…; the manifest says {expected.sha256[:12]}…")
-    return identity
+    return identity_of(status)
 
 
 def file_entry(path: Path) -> File:

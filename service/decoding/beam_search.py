@@ -230,8 +230,14 @@ class BeamSearch(DecodeStrategy[T]):
         self._items.update(dict.fromkeys(items))
         by_length: dict[int, list[T]] = {}
         for item in items:
-            by_length.setdefault(_rounded(len(item.search.ids)), []).append(item)
-        return sum(self._encode_all(together, length) for length, together in by_length.items())
+            # The length that a source is padded to depends on it alone, so that others do not change its results.
+            length = -(-len(item.search.ids) // ENCODED_TOGETHER) * ENCODED_TOGETHER
+            by_length.setdefault(length, []).append(item)
+        return sum(
+            self._encode(together[first : first + encoded_at_once(length)], length)
+            for length, together in by_length.items()
+            for first in range(0, len(together), encoded_at_once(length))
+        )
 
     def step(self) -> Iterator[StepResult[T]]:
         """Make one step of each bucket in use, each when its result is asked for."""
@@ -250,11 +256,6 @@ class BeamSearch(DecodeStrategy[T]):
 
     def _occupied(self) -> list[LengthBucket[T]]:
         return [bucket for bucket in self._buckets.values() if len(bucket)]
-
-    def _encode_all(self, items: Sequence[T], length: int) -> float:
-        at_once = encoded_at_once(length)
-        parts = (items[first : first + at_once] for first in range(0, len(items), at_once))
-        return sum(self._encode(part, length) for part in parts)
 
     def _encode(self, items: Sequence[T], length: int) -> float:
         batch = pad([item.search.ids for item in items], length=length)
@@ -276,8 +277,3 @@ def search_all(model: StepModel, searches: Sequence[Search], *, max_rows: int = 
 def encoded_at_once(length: int) -> int:
     """Return the most sources of a length that one run of the encoder may have."""
     return max(1, min(MAX_ENCODED_SOURCES, MAX_ENCODED_CELLS // length))
-
-
-def _rounded(length: int) -> int:
-    """Return the length that a source is padded to; it depends on the source alone, so that others do not change it."""
-    return -(-length // ENCODED_TOGETHER) * ENCODED_TOGETHER

@@ -103,8 +103,7 @@ class Decoder(BaseScheduler[Any]):
         return job
 
     def _seconds_before(self, offset: float, priority: Priority) -> float:
-        """Return the seconds until the sentence with this offset begins at the latest, of a request that arrives
-        now, as if no other model wanted the threads."""
+        """Return the seconds until the sentence with this offset begins at the latest, if it arrives now."""
         row_steps = self._queue.row_steps_before(offset, priority.share)
         return self._throughput.pace * row_steps / self._thread_pool.num_threads
 

@@ -144,11 +144,9 @@ class LiveHypotheses(Rows):
 
 
 def num_candidates(largest_beam: int) -> int:
-    """Return how many next tokens to ask for of each hypothesis.
-
-    The repetition guard may forbid one of the best for each length of copies, and </s> is passed over if it only spells
-    again what was found: with so many more than the beam size none of this leaves a place empty.
-    """
+    """Return how many next tokens to ask for of each hypothesis. The repetition guard may forbid one of the best for
+    each length of copies, and </s> is passed over if it only spells again what was found: with so many more than the
+    beam size none of this leaves a place empty."""
     return largest_beam + LONGEST_GUARDED + 1
 
 

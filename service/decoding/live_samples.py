@@ -235,19 +235,17 @@ class LiveSamples(Rows):
 
     def finished(self, row: int) -> Sample | None:
         """Return the sample of a row that has ended; None if it has not."""
-        live = self.samples[row]
-        return None if live.finish_reason is None else live.finished(self._state_of(row))
-
-    def _state_of(self, row: int) -> LanguageState:
-        """Return the state behind a sample; its last token has not been read."""
         live, recent = self.samples[row], self.recent[row]
+        if live.finish_reason is None:
+            return None
         before = live.item.search.before
-        return LanguageState(
+        state = LanguageState(  # behind the sample; its last token has not been read
             vector=self.state[row].copy(),
             recent=recent[recent != NO_TOKEN],
             position=before.position + live.num_steps,
             sample=before.sample + live.number,
         )
+        return live.finished(state)  # type: ignore[no-any-return]
 
 
 def _alternatives(

@@ -93,8 +93,7 @@ class Sampler(DecodeStrategy[T]):
         self._live = self._live.only(np.fromiter(is_kept, np.bool_, len(self._live)))
 
     def _read(self) -> StepResult[T]:
-        """Read the next piece of the prompts that came first. How long a piece is depends on its prompt alone, so that
-        others do not change its result."""
+        """Read a piece of the prompts that came first; how long it is depends on the prompt alone, not on others."""
         chosen, longest = list[_Reading[T]](), 0
         for each in (each for each in self._reading if each.num_left):
             longest = max(longest, len(each.next_ids()))

@@ -81,10 +81,8 @@ class StepOutputs:
 
 
 class StepModel(Protocol):
-    """A translation model as the decoder sees it. It is called by several threads at once.
-
-    A row's outputs depend on nothing but its own inputs: neither on its neighbours nor on how many there are.
-    """
+    """A translation model as the decoder sees it. It is called by several threads at once. A row's outputs depend on
+    nothing but its own inputs: neither on its neighbours nor on how many there are."""
 
     @property
     def bos_id(self) -> int: ...
@@ -208,10 +206,8 @@ class NextTokens:
 
 
 class LanguageStepModel(Protocol):
-    """A language model as the sampler sees it. It is called by several threads at once.
-
-    A row's outputs depend on nothing but its own inputs, and its best candidates not on how many are asked for.
-    """
+    """A language model as the sampler sees it. It is called by several threads at once. A row's outputs depend on
+    nothing but its own inputs, and its best candidates not on how many are asked for."""
 
     @property
     def eos_id(self) -> int: ...

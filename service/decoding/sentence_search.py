@@ -128,8 +128,7 @@ class SentenceSearch(Generic[T]):
         return sorted([each.score for each in self.ended], reverse=True)[int(self.item.search.num_hypotheses) - 1]
 
     def end(self, ids: Sequence[int], places: list[int], total: float, *, is_complete: bool) -> bool:
-        """End a hypothesis that came to </s>, or at the length limit. Returns False, and changes nothing, if it spells
-        what an earlier one does."""
+        """End a hypothesis. Returns False, and changes nothing, if it spells what an earlier one does."""
         search = self.item.search
         if search.beam_size > 1:  # a single one is like no other
             spelt = self.surface(ids)
@@ -141,8 +140,7 @@ class SentenceSearch(Generic[T]):
         return True
 
     def answer(self, attend: Attend, *, num_steps: int) -> Finished[T]:
-        """Return the finished sentence: complete hypotheses before others, the best first. Raises ValueError if no
-        hypothesis has a score."""
+        """Return the finished sentence: complete hypotheses first, then the best. Raises ValueError without one."""
         search = self.item.search
         ranked = sorted(self.ended, key=lambda each: (not each.is_complete, -each.score))
         if not ranked:

@@ -54,10 +54,8 @@ def pending_sentences(
 
 
 class DecodeQueue(FairQueue[PendingSentence]):
-    """Queue of sentences by virtual time, in row steps; its counts may be read from any thread.
-
-    A sentence that is too wide for the room there is holds up those behind it, so that its turn comes.
-    """
+    """Queue of sentences by virtual time, in row steps; its counts may be read from any thread. A sentence that is too
+    wide for the room there is holds up those behind it, so that its turn comes."""
 
     def __init__(self) -> None:
         super().__init__(VirtualClock())

@@ -14,7 +14,16 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 from prometheus_client import Counter
 
-from service.bundle import MANIFEST, Bundle, Task, check_external_data, find_bundles, read_bundle, verify
+from service.bundle import (
+    MANIFEST,
+    Bundle,
+    Task,
+    check_external_data,
+    check_unchanged,
+    find_bundles,
+    read_bundle,
+    verify,
+)
 from service.errors import BundleError, ReloadFailedError, SettingsError, StartupError
 from service.logs import error_fields
 from service.metrics import Metrics
@@ -84,18 +93,16 @@ def load_models(settings: Settings, open_session: OpenSession) -> list[LoadedMod
 
 
 def reload_models(settings: Settings, open_session: OpenSession, current: Sequence[LoadedModel]) -> ReloadPlan:
-    """Load the models again, keeping the predictors of those whose manifest and precision have not changed.
-
-    The files of kept models are compared with their checksums all the same, since a damaged one could not be started
-    again. Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound.
-    """
+    """Load the models again, keeping the predictors of those whose manifest and precision have not changed. The files
+    of kept models are compared with their checksums all the same, since a damaged one could not be started again.
+    Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound."""
     bundles = find_versions(settings.models_dir)
     check_precision(bundles, settings.precision)
     defaults = {default_of(task, bundles, settings) for task in OPENERS}
     before = {each.full_name: each for each in current}
     models, kept = list[LoadedModel](), list[str]()
     for bundle in bundles:
-        name = name_of(bundle)
+        name = full_name(bundle.manifest)
         card = card_of(bundle, settings, is_default=name in defaults)
         known = before.get(name)
         # It need not be loaded again if every file is what it was, and the same graph is wanted.
@@ -134,12 +141,8 @@ def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession
     opener, graph = OPENERS[bundle.manifest.task], open_graph(bundle.graph(precision))
     predictor = opener(bundle, graph, lambda: open_graph(bundle.encoder(precision)))
     replay(predictor, bundle, precision=precision)
-    verified.check_unchanged()
+    check_unchanged(bundle, verified)
     return predictor
-
-
-def name_of(bundle: Bundle) -> str:
-    return full_name(bundle.manifest)
 
 
 def find_versions(models_dir: Path) -> list[Bundle]:
@@ -150,7 +153,7 @@ def find_versions(models_dir: Path) -> list[Bundle]:
         bundle = read_bundle(folder)
         other = bundles.setdefault((bundle.manifest.name, bundle.version), bundle)
         if other is not bundle:
-            raise BundleError(f"{bundle.path(MANIFEST)}: {name_of(bundle)!r} is in {other.folder} too")
+            raise BundleError(f"{bundle.path(MANIFEST)}: {full_name(bundle.manifest)!r} is in {other.folder} too")
     highest_first = sorted(bundles.values(), key=lambda bundle: bundle.version, reverse=True)
     return sorted(highest_first, key=lambda bundle: bundle.manifest.name)
 
@@ -168,7 +171,7 @@ def default_of(task: Task, bundles: Sequence[Bundle], settings: Settings) -> str
     if len(chosen) > 1:
         raise BundleError(f"{chosen[1].path(MANIFEST)}: {chosen[0].folder} is the default for /{task} too")
     first = chosen or list(highest.values())
-    return name_of(first[0]) if first else None
+    return full_name(first[0].manifest) if first else None
 
 
 def highest_of(bundles: Iterable[Bundle]) -> dict[str, Bundle]:
@@ -180,11 +183,11 @@ def highest_of(bundles: Iterable[Bundle]) -> dict[str, Bundle]:
 
 
 def _configured(wanted: str, task: Task, of_task: Sequence[Bundle], highest: Mapping[str, Bundle]) -> str:
-    full_names = [name_of(bundle) for bundle in of_task]
+    full_names = [full_name(bundle.manifest) for bundle in of_task]
     if wanted in full_names:
         return wanted
     if wanted in highest:
-        return name_of(highest[wanted])
+        return full_name(highest[wanted].manifest)
     known = ", ".join(full_names) or "none"
     setting = variable(DEFAULT_SETTINGS[task])
     raise SettingsError(f"{setting}={wanted}: no such model for /{task}; known: {known}")
@@ -225,12 +228,7 @@ def log_failure(error: Exception, reloads: Counter) -> ReloadFailedError:
 
 def set_model_metrics(cards: Iterable[ModelCard], gone: Iterable[ModelCard], metrics: Metrics) -> None:
     """Set the metrics of the models that are served from now on, and of those that are not any more."""
-    for card in gone:
-        metrics.model_info.labels(*_labels(card)).set(0)
-    for card in cards:
-        metrics.model_info.labels(*_labels(card)).set(1)
+    for card, is_served in [*((card, 0) for card in gone), *((card, 1) for card in cards)]:
+        labels = (card.name, card.version, card.task, card.precision, card.checksum)
+        metrics.model_info.labels(*labels).set(is_served)
     metrics.models_loaded_at.set(time.time())
-
-
-def _labels(card: ModelCard) -> tuple[str, ...]:
-    return card.name, card.version, card.task, card.precision, card.checksum

@@ -56,11 +56,8 @@ class Diagnosis:
 
 
 def diagnose(source: Tokens, target: Tokens, attention: Floats, *, ignored: Set[int] = frozenset()) -> Diagnosis:
-    """Diagnose a hypothesis.
-
-    ``source`` and ``target`` are subword ids, ``attention`` is (target, source) with rows that sum to 1; source tokens
-    in ``ignored``, such as the language's tag and the end, count for nothing.
-    """
+    """Diagnose a hypothesis. ``source`` and ``target`` are subword ids, ``attention`` is (target, source) with rows
+    that sum to 1; source tokens in ``ignored``, such as the language's tag and the end, count for nothing."""
     sources, targets = np.asarray(source, np.int32), np.asarray(target, np.int32)
     counted = np.array([each not in ignored for each in sources.tolist()], np.bool_)
     covered = attention.sum(axis=0, dtype=np.float64)[counted]
@@ -100,8 +97,7 @@ def coverage_penalty(attention: Floats) -> float:
 
 
 def is_repeated(source: Tokens, target: Tokens) -> bool:
-    """Whether the target has a phrase of two tokens or more too often in a row, or too many n-grams again, for a
-    source that does not repeat itself as much."""
+    """Whether the target repeats a phrase too often in a row, or too many n-grams, and the source does not as much."""
     copies = num_copies(target)
     if copies > MOST_COPIES and copies > num_copies(source):
         return True

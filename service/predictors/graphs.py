@@ -181,12 +181,7 @@ def load_state(text: str, *, model_checksum: str, state_size: int, vocabulary_si
         raise _wrong("is damaged: its checksum is not that of its content")
     if model != bytes.fromhex(model_checksum)[:_MODEL_BYTES]:
         raise _wrong("is of another model, or of another version of this one")
-    return _state_of(content[_HEAD.size :], num_recent, state_size, vocabulary_size, position=position, sample=sample)
-
-
-def _state_of(
-    body: bytes, num_recent: int, state_size: int, vocabulary_size: int, *, position: int, sample: int
-) -> LanguageState:
+    body = content[_HEAD.size :]
     if not 1 <= num_recent <= NUM_RECENT or len(body) != 4 * (num_recent + state_size):
         raise _wrong(
             f"has the wrong size: {len(body)} bytes of tokens and numbers, and this model has {state_size} numbers"

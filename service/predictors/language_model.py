@@ -73,19 +73,12 @@ class LanguageExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scores: list[float]  # of the continuation's tokens, an end too
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LanguageAnswer:
-    """Answer to an example."""
-
-    logprobs: tuple[float, ...]  # of the prompt's tokens
-    continuation: Sample
+LanguageAnswer = tuple[tuple[float, ...], Sample]  # to an example: the scores of its prompt, and the continuation
 
 
 class LanguageModel:
     """Scores and continues texts with a bundle; ``graphs`` is its network. May be called by several threads at once.
-
-    Raises BundleError if manifest or subwords are not those of a language model.
-    """
+    Raises BundleError if manifest or subwords are not those of a language model."""
 
     example_decoder = msgspec.json.Decoder(list[LanguageExample])
 
@@ -181,10 +174,7 @@ class LanguageModel:
         scored = iter(self.run(pad(rows)) if rows else ())
         logprobs = [next(scored).logprobs if len(each.ids) > 1 else () for each in prompts]
         samples = sample_all(self.graphs, prompts)
-        return [
-            LanguageAnswer(logprobs=each, continuation=continued)
-            for each, (continued,) in zip(logprobs, samples, strict=True)
-        ]
+        return [(each, continued) for each, (continued,) in zip(logprobs, samples, strict=True)]
 
     def _prompt_of(self, example: LanguageExample) -> Prompt:
         options = SamplingOptions(temperature=0.0, max_tokens=len(example.scores))
@@ -194,26 +184,23 @@ class LanguageModel:
     def difference(self, example: LanguageExample, answer: LanguageAnswer, max_drift: float) -> str:
         """Describe how the answer differs from the example's; empty if it does not. Of the prompt's log-probability the
         mean over tokens counts."""
-        sample, num_tokens = answer.continuation, max(1, len(answer.logprobs))
+        logprobs, sample = answer
+        num_tokens = max(1, len(logprobs))
         if (sample.text, sample.num_steps) != (example.continuation, len(example.scores)):
             return f"continuation is {sample.text!r}, expected {example.continuation!r}"
         expected = [example.log_probability / num_tokens, *example.scores[: len(sample.tokens)]]
-        found = [sum(answer.logprobs) / num_tokens, *(each.logprob for each in sample.tokens)]
+        found = [sum(logprobs) / num_tokens, *(each.logprob for each in sample.tokens)]
         return drift(expected, found, max_drift)
 
     def warm_up(self, bounds: Bounds) -> float:
         """Read the largest batches there will be, and make the largest step."""
         batches = largest_batches(cells=bounds.cells, max_tokens=self.max_tokens)
-        reading = longest_run(lambda batch: self.run(_one_longer(batch)), batches)
+        longer = (Batch(ids=np.pad(each.ids, ((0, 0), (1, 0))), lengths=each.lengths + 1) for each in batches)
+        reading = longest_run(self.run, longer)
         began_at = time.perf_counter()
         tokens = np.full(bounds.decoder_rows, EOS_ID, np.int32)
         self.graphs.step(tokens, self.graphs.first_state(bounds.decoder_rows), MAX_CANDIDATES)
         return TURN_SECONDS + reading + time.perf_counter() - began_at
-
-
-def _one_longer(batch: Batch) -> Batch:
-    """Return a batch with one more token before each row."""
-    return Batch(ids=np.pad(batch.ids, ((0, 0), (1, 0))), lengths=batch.lengths + 1)
 
 
 def _state_size_of(manifest: Manifest) -> int:

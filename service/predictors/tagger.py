@@ -172,11 +172,9 @@ def best_legal_path(scores: Scores, legal: Legal) -> TagIds:
 
 
 def decode_legal(scores: Scores, lengths: npt.NDArray[np.int32], legal: Legal) -> TagIds:
-    """Return the best legal paths of a batch, (batch, time); ``scores`` is (batch, time, tag).
-
-    Where the best tag of each step happens to make a legal sequence it is the best legal sequence, and nearly all are:
-    only the other rows pay for Viterbi. Values behind a row's length are arbitrary.
-    """
+    """Return the best legal paths of a batch, (batch, time); ``scores`` is (batch, time, tag). Where the best tag of
+    each step happens to make a legal sequence it is the best legal sequence, and nearly all are: only the other rows
+    pay for Viterbi. Values behind a row's length are arbitrary."""
     edge = scores.shape[2]
     paths: TagIds = scores.argmax(axis=2)
     rows = np.arange(len(paths))

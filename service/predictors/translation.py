@@ -114,11 +114,9 @@ class Translation:
 
 
 def match_language(tag: str, known: Iterable[str]) -> str | None:
-    """The known code that a tag asks for, or None: ``es`` for ``ES``, ``es-MX`` and ``es_mx``.
-
-    This is the lookup of RFC 4647, section 3.4: case does not matter, and subtags are dropped from the end until a
-    code is found, so that ``pt-BR`` is ``pt-br`` where that is known and ``pt`` where it is not.
-    """
+    """The known code that a tag asks for, or None: ``es`` for ``ES``, ``es-MX`` and ``es_mx``. This is the lookup of
+    RFC 4647, section 3.4: case does not matter, and subtags are dropped from the end until a code is found, so that
+    ``pt-BR`` is ``pt-br`` where that is known and ``pt`` where it is not."""
     codes = {_normalized(code): code for code in known}
     subtags = _normalized(tag).split("-", MAX_SUBTAGS)[:MAX_SUBTAGS]
     while subtags:
@@ -168,10 +166,8 @@ class SentenceEncoder:
     ranks_hypotheses: bool = False  # whether the best of several need not be the one with the best score
 
     def encode(self, sentence: str, options: TranslateOptions) -> EncodedSentence:
-        """Encode a sentence in a pair that is served, in parts if it is long.
-
-        Raises InputTooLongError if a part that cannot be cut is too long, unless the options are to truncate.
-        """
+        """Encode a sentence in a pair that is served, in parts if it is long. Raises InputTooLongError if a part that
+        cannot be cut is too long, unless the options are to truncate."""
         whole = self._read(sentence, options)
         most = min(self.split_tokens, self.max_tokens - NUM_SPECIAL)
         if whole.num_pieces <= most:
@@ -212,11 +208,9 @@ class SentenceEncoder:
             return _Read(text, masked, Casing.SENTENCE, ())
         if casing is None:
             casing = casing_of(masked.text) if options.pair.source == "en" else Casing.SENTENCE
-        masked = replace(masked, text=sentence_case(masked.text, casing, self._num_pieces))
+        text_in_case = sentence_case(masked.text, casing, lambda word: len(self.subwords.encode(word)))
+        masked = replace(masked, text=text_in_case)
         return _Read(text, masked, casing, [self.tags[options.pair], *self.subwords.encode(masked.text), EOS_ID])
-
-    def _num_pieces(self, text: str) -> int:
-        return len(self.subwords.encode(text))
 
     def _source(
         self, sentence: str, options: TranslateOptions, reads: Sequence[tuple[Stretch, _Read]]
@@ -247,11 +241,9 @@ class SentenceEncoder:
         )
 
     def _search(self, ids: Sequence[int], options: TranslateOptions, masked: Masked, share: float) -> Search:
-        """Make the search of a segment, for more hypotheses than are asked for in two cases.
-
-        Where several are asked for, two that differ may be alike once the items are back; where items need a symbol,
-        the best hypothesis may have lost it.
-        """
+        """Make the search of a segment, for more hypotheses than are asked for in two cases. Where several are asked
+        for, two that differ may be alike once the items are back; where items need a symbol, the best hypothesis may
+        have lost it."""
         caps = [self.max_target_tokens, cap_of(len(ids))]
         if options.max_length is not None:
             caps.append(max(1, int(options.max_length * share)))

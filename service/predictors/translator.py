@@ -44,10 +44,8 @@ class TranslateExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Translator:
-    """Translates sentences with a bundle; ``graphs`` is its network. May be called by several threads at once.
-
-    Raises BundleError if manifest or subwords are not those of a translator.
-    """
+    """Translates sentences with a bundle; ``graphs`` is its network. May be called by several threads at once. Raises
+    BundleError if manifest or subwords are not those of a translator."""
 
     example_decoder = msgspec.json.Decoder(list[TranslateExample])
 
@@ -147,11 +145,9 @@ class Translator:
         return drift([example.score], [answer.score], max_drift)
 
     def warm_up(self, bounds: Bounds) -> float:
-        """Encode the largest batch there will be, and make the largest step of its hypotheses.
-
-        The longest turn is that of a worker which, at the end of its time, admits as many sentences as it has rows, of
-        the longest, and makes one more step.
-        """
+        """Encode the largest batch there will be, and make the largest step of its hypotheses. The longest turn is that
+        of a worker which, at the end of its time, admits as many sentences as it has rows, of the longest, and makes
+        one more step."""
         num_rows, num_sources = bounds.decoder_rows, encoded_at_once(self.max_tokens)
         batch = full_batch(num_sources, self.max_tokens)
         began_at = time.perf_counter()

@@ -211,11 +211,9 @@ def _quotations(text: str) -> Iterator[tuple[int, int]]:
 
 
 def join_clauses(text: str, parts: Sequence[Stretch], translations: Sequence[str], *, language: str) -> list[str]:
-    """The translations of a sentence's parts and what stands between them, in order; joined they are the sentence's.
-
-    A network writes each part as a sentence: the full stop that it adds to a part without one is removed, and so is
-    the capital that it begins a part with which continues the sentence. ``language`` is the translation's.
-    """
+    """The translations of a sentence's parts and what stands between them, in order; joined they are the sentence's. A
+    network writes each part as a sentence: the full stop that it adds to a part without one is removed, and so is the
+    capital that it begins a part with which continues the sentence. ``language`` is the translation's."""
     if not parts:
         return [text]
     pieces = [text[: parts[0].start]]

@@ -21,10 +21,8 @@ PAD_ID, UNK_ID, MASK_ID = 0, 1, 2
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Tokens by id. The first three are always padding, unknown and mask; ``pad_id`` is 0.
-
-    Those three are no words: a text that spells one of them has an unknown word there.
-    """
+    """Tokens by id. The first three are always padding, unknown and mask; ``pad_id`` is 0. Those three are no words: a
+    text that spells one of them has an unknown word there."""
 
     tokens: tuple[str, ...]
     ids: Mapping[str, int] = field(init=False, repr=False)
@@ -215,9 +213,7 @@ class TextEncoder:
 
 def parts_of_symbol(word: str) -> list[str]:
     """The characters of a word of emoji or symbols, without modifiers and joiners; none if it is any other word.
-
-    Symbols are the characters outside ASCII of Unicode's categories S. Skin tones that stand alone are parts.
-    """
+    Symbols are the characters outside ASCII of Unicode's categories S. Skin tones that stand alone are parts."""
     parts = list(_MODIFIERS.sub("", word)) or list(word.strip("\ufe0e\ufe0f\u200d"))
     if _KEYCAP.fullmatch(word) or _SELECTED.fullmatch(word) or all(map(_is_symbol, parts)):
         return parts
@@ -225,10 +221,8 @@ def parts_of_symbol(word: str) -> list[str]:
 
 
 def name_words(character: str) -> list[str]:
-    """The words of a character's Unicode name in lower case; none if it has no name.
-
-    Names never change, but this Python may know fewer characters than a later one (``unicodedata.unidata_version``).
-    """
+    """The words of a character's Unicode name in lower case; none if it has no name. Names never change, but this
+    Python may know fewer characters than a later one (``unicodedata.unidata_version``)."""
     return unicodedata.name(character, "").lower().split()
 
 

@@ -76,8 +76,7 @@ class Subwords:
         return [each for is_byte, row in rows for each in (_decoded(list(row)) if is_byte else row)]
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Return the ids of a text's pieces and the place of each in the text, in code points. Of the byte pieces of a
-        character the last has its place."""
+        """Return the ids of a text's pieces and their places, in code points; a character's last byte has its place."""
         found = self.processor.encode(_sendable(text), return_type="offset_mapping")
         return list(found["ids"]), list(found["offsets"])
 

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import cache
 from typing import NamedTuple
 
 from service.text.markup.inline import NAME, STAND_IN, Kind, Piece, opaque_piece, reference_piece, runs_of, text_piece
@@ -241,14 +240,9 @@ def _tokens(text: str) -> Iterator[_Token]:
         name = match["name"].lower()
         yield _Token("end" if match["slash"] else "start", start, place, name, match["attributes"])
         if name in RAW and not match["slash"]:
-            found = _end_of_raw(name).search(text, place)
+            # Where the end tag of an element begins whose content is not markup.
+            found = re.compile(rf"(?i:</{name})(?=[\s/>])").search(text, place)
             end = found.start() if found else len(text)
             if end > place:
                 yield _Token("raw", place, end)
             place = end
-
-
-@cache
-def _end_of_raw(name: str) -> re.Pattern[str]:
-    """Where the end tag of an element begins whose content is not markup."""
-    return re.compile(rf"(?i:</{name})(?=[\s/>])")

@@ -248,10 +248,8 @@ class _Reader:
         return place + 1
 
     def _target(self, bracket: _Bracket, place: int) -> tuple[int, str]:
-        """Where a link or image ends whose text ends at ``place``, and how its end is written; empty if it is none.
-
-        A link whose text is its label keeps the label when the text is translated.
-        """
+        """Where a link or image ends whose text ends at ``place``, and how its end is written; empty if it is none. A
+        link whose text is its label keeps the label when the text is translated."""
         if found := _ADDRESS.match(self._text, place + 1):
             return found.end(), self._text[place : found.end()]
         own = "" if bracket.has_inner else self._text[bracket.place : place][: _LONGEST_LABEL + 1]

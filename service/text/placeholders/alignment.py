@@ -75,9 +75,7 @@ def one_hot(size: int, place: int) -> Floats:
 
 class SourceColumns:
     """Finds the source piece at a place of the masked text. ``pieces`` are the texts of those that the network read.
-
-    They are those of the text and, empty, control symbols. A place behind the last one of a cut text is at that.
-    """
+    They are those of the text and, empty, control symbols. A place behind the last one of a cut text is at that."""
 
     def __init__(self, text: str, pieces: Sequence[str]) -> None:
         self.symbols = [column for column, piece in enumerate(pieces) if piece.strip() in _SYMBOLS]
@@ -144,14 +142,9 @@ _SPANISH = {"?": "¿", "!": "¡"}
 _FINAL = frozenset(".,;:!?…")
 
 
-def has_pairs(text: str) -> bool:
-    """Whether a text has exactly one pair of some brackets or of quotation marks."""
-    return any(_has_pair(text, marks) for marks in _PAIRS)
-
-
 def needs_mending(source: str, translation: str, language: str) -> bool:
     """Whether a translation may lack marks: the source has a pair, or a Spanish question does not begin like one."""
-    return has_pairs(source) or (
+    return any(_has_pair(source, marks) for marks in _PAIRS) or (
         language == "es" and translation[-1:] in _SPANISH and source.rstrip()[-1:] == translation[-1:]
     )
 

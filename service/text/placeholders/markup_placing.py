@@ -51,8 +51,7 @@ class _Node:
 def place_markups(
     tokens: Sequence[TargetToken], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
 ) -> list[Element]:
-    """The tokens of a translation and the markup of its source in their final order. ``markups`` are those of
-    ``masked`` that are to be placed."""
+    """The tokens of a translation and the ``markups`` of ``masked`` that are to be placed, in their final order."""
     if not markups:
         return [_element(token) for token in tokens]
     partner_of = partners(_role(markup.item.text) for markup in markups)

@@ -97,8 +97,7 @@ def join_parts(source: str, pieces: Sequence[str], style: Style) -> str:
 def _completed(
     tokens: Sequence[TargetToken], items: ItemTokens, chosen: Mapping[int, int], masked: Masked, style: Style
 ) -> tuple[list[TargetToken], int]:
-    """The tokens with their symbols named by ``chosen``, the missing items inserted, and invented ones removed; and how
-    many of them were put in or removed."""
+    """The tokens with named symbols, missing items and no invented ones; and how many were put in or removed."""
     tokens = _cased(with_items(tokens, items, chosen), style)
     missing = sorted(set(range(len(items.tokens))).difference(chosen.values()))
     tokens, missing, num_changes = without_inventions(
@@ -124,8 +123,7 @@ def _is_plain(masked: Masked, translation: str, style: Style) -> bool:
 
 
 def _cased(tokens: Sequence[TargetToken], style: Style) -> list[TargetToken]:
-    """The tokens in capitals where the source is, but for items and the endings of numbers, as in 1er; with one at the
-    beginning where the source is a title."""
+    """The tokens in the source's casing; items and the endings of numbers, as in 1er, stay as they are."""
     tokens = list(tokens)
     first = next((place for place, token in enumerate(tokens) if token.is_item or token.text[0].isalnum()), None)
     if style.casing is Casing.TITLE and first is not None and not tokens[first].is_item:
@@ -142,8 +140,7 @@ def _cased(tokens: Sequence[TargetToken], style: Style) -> list[TargetToken]:
 
 
 def _with_shown(tokens: Sequence[TargetToken], markups: Sequence[Markup]) -> tuple[list[TargetToken], list[Markup]]:
-    """The tokens with entities in the place of the quotation marks that the network saw for them, and the markups that
-    are still to be placed."""
+    """The tokens with entities for the quotation marks that the network saw, and the markups still to be placed."""
     tokens, remaining = list(tokens), []
     for markup in markups:
         marks = _QUOTES.get(markup.shown, "")
