@@ -23,7 +23,7 @@ from bench.process import ROOT
 from bench.report import print_machine
 from service.api.answers import TaggedItem, tag_results
 from service.api.schemas import TagRequest, TagResponse
-from service.models.cards import ModelName
+from service.models.registry import ModelName
 from service.predictors.tagger import ScoredSpan, TaggedRow
 from service.text.pipeline import Encoding
 from service.text.tokenizer import split_sentences

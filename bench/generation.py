@@ -29,10 +29,10 @@ from bench.ways import EAGER, Speed, Way, measure, measure_once
 from bench.workload import SENTENCES
 from service.bundle import Bundle
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import Prompt, SamplingOptions
+from service.decoding.search import Prompt, SamplingOptions
 from service.errors import BundleError
 from service.models.loading import find_versions, highest_of
-from service.predictors.language_model import GenerateOptions, LanguageModel
+from service.predictors.language_model import LanguageModel
 from service.runtime.resources import available_cores
 
 HTTP, RAW = "HTTP", "raw onnxruntime"
@@ -82,8 +82,8 @@ def tasks_of(model: LanguageModel, name: str, lengths: Sequence[int], temperatur
     texts = [" ".join(words[: 1 + len(words) // 2]) for words in random.Random(0).sample(lines, len(lengths))]
     prompts = []
     for text, length in zip(texts, lengths, strict=True):
-        options = GenerateOptions(sampling=SamplingOptions(max_tokens=length, temperature=temperature), seed=SEED)
-        prompts.append(model.encode_prompt(text, options, before=model.first_state()).search)
+        options = SamplingOptions(max_tokens=length, temperature=temperature)
+        prompts.append(model.encode_prompt(text, options, before=model.first_state(), seed=SEED).search)
     tasks = []
     for text, prompt, (sample,) in zip(texts, prompts, sample_all(model.graphs, prompts), strict=True):
         wishes: dict[str, str | int | float] = {

@@ -13,7 +13,7 @@ from bench.client import Connection, Request, encode_request
 from bench.process import ServiceProcess
 from bench.ways import Ids, Way
 from service.decoding.sampler import Sampler
-from service.decoding.sampling import Prompt
+from service.decoding.search import Prompt
 from service.decoding.strategy import NumberedSearch, decode_all
 from service.predictors.language_model import LanguageModel
 

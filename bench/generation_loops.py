@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bench.ways import Decode, Ids
 from service.bundle import Bundle
-from service.decoding.sampling import MAX_CANDIDATES, Prompt
+from service.decoding.search import MAX_CANDIDATES, Prompt
 from service.predictors.language_model import LanguageModel
 from service.text.batch import pad
 from service.text.subwords import EOS_ID

@@ -14,8 +14,7 @@ from bench.client import Request
 from service.bundle import Bundle, Task
 from service.decoding.beam_search import search_all
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import Prompt, SamplingOptions
-from service.decoding.search import Search
+from service.decoding.search import Prompt, SamplingOptions, Search
 from service.errors import BundleError
 from service.models.loading import (
     DEFAULT_SETTINGS,
@@ -23,14 +22,13 @@ from service.models.loading import (
     default_of,
     find_versions,
     highest_of,
-    name_of,
     precision_of,
 )
+from service.models.registry import full_name
 from service.predictors.classifier import Classifier
-from service.predictors.language_model import GenerateOptions, LanguageModel
-from service.predictors.sentence_encoder import cap_of
+from service.predictors.language_model import LanguageModel
 from service.predictors.tagger import Tagger
-from service.predictors.translation import TranslateOptions
+from service.predictors.translation import TranslateOptions, cap_of
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays
 from service.settings import PREFIX, Settings
@@ -161,8 +159,7 @@ class GeneratorModel(Model):
     def __init__(self, bundle: Bundle, *, precision: str) -> None:
         super().__init__(bundle, precision=precision)
         self._model = LanguageModel(bundle, reader=BareSession(bundle.encoder(precision)), step=self._session)
-        sampling = SamplingOptions(max_tokens=NEW_TOKENS, temperature=TEMPERATURE)
-        self._options = GenerateOptions(sampling=sampling, seed=1)
+        self._options = SamplingOptions(max_tokens=NEW_TOKENS, temperature=TEMPERATURE)
         self.field = "prompt"
         self.wishes = {"max_tokens": NEW_TOKENS, "temperature": TEMPERATURE, "seed": 1}
 
@@ -170,13 +167,13 @@ class GeneratorModel(Model):
         """Continue every prompt to its end, and others in its place as long as there are some."""
         lengths = (batch.lengths - NEW_TOKENS).tolist()
         prompts = [
-            Prompt(before=self._model.first_state(), ids=ids[:length], seed=1, options=self._options.sampling)
+            Prompt(before=self._model.first_state(), ids=ids[:length], seed=1, options=self._options)
             for ids, length in zip(batch.ids, lengths, strict=True)
         ]
         sample_all(self._model.graphs, prompts)
 
     def rows_of(self, text: str) -> list[Ids]:
-        prompt = self._model.encode_prompt(text, self._options, before=self._model.first_state()).search
+        prompt = self._model.encode_prompt(text, self._options, before=self._model.first_state(), seed=1).search
         return [np.concatenate((prompt.ids, np.zeros(NEW_TOKENS, np.int32)))]
 
     def what_is_wrong(self, results: Sequence[Any], request: Request) -> str:
@@ -201,7 +198,7 @@ def choose(models_dir: Path, *, name: str | None = None, precision: str | None =
     if name is None:
         settings = Settings(models_dir=models_dir)
         names = [default_of(task, bundles, settings) for task in MODELS]
-        return [bundle for known in names for bundle in bundles if name_of(bundle) == known]
+        return [bundle for known in names for bundle in bundles if full_name(bundle.manifest) == known]
     highest = highest_of(bundles)
     if name not in highest:
         raise BundleError(f"{models_dir}: no bundle {name!r}; known: {', '.join(highest)}")

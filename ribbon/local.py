@@ -87,8 +87,8 @@ def load_chosen(
 ) -> list[LoadedModel]:
     """Load and prove the bundles that were asked for: one by its name, or the default of a task; of translators all,
     because their languages differ. Raises StartupError or ModelError."""
-    from service.models.cards import card_of
-    from service.models.loading import LoadedModel, name_of, open_predictor
+    from service.models.loading import LoadedModel, open_predictor
+    from service.models.registry import card_of
 
     bundles = bundles_in(settings.models_dir)
     chosen = (
@@ -98,7 +98,7 @@ def load_chosen(
     )
     return [
         LoadedModel(
-            card=card_of(bundle, settings, is_default=name_of(bundle) == name_of(chosen[0])),
+            card=card_of(bundle, settings, is_default=bundle is chosen[0]),
             predictor=open_predictor(bundle, settings, open_session),
         )
         for bundle in chosen
@@ -118,10 +118,10 @@ def bundles_in(models_dir: Path) -> list[Bundle]:
 
 def bundle_named(bundles: Sequence[Bundle], name: str, models_dir: Path) -> Bundle:
     """Return the bundle called ``name``, the highest version of it, or ``name@version``. Raises ModelError."""
-    from service.models.loading import name_of
+    from service.models.registry import full_name
 
     for bundle in bundles:  # the highest version of each name first
-        if name in (bundle.manifest.name, name_of(bundle)):
+        if name in (bundle.manifest.name, full_name(bundle.manifest)):
             return bundle
     known = ", ".join(dict.fromkeys(bundle.manifest.name for bundle in bundles))
     raise ModelError(f"{models_dir}: no model named {name!r}; known: {known}")
@@ -129,14 +129,15 @@ def bundle_named(bundles: Sequence[Bundle], name: str, models_dir: Path) -> Bund
 
 def bundles_for_task(bundles: Sequence[Bundle], task: str | None, settings: Settings) -> list[Bundle]:
     """Return the bundle that answers for a task, or all translators, the default first. Raises ModelError."""
-    from service.models.loading import OPENERS, default_of, name_of
+    from service.models.loading import OPENERS, default_of
+    from service.models.registry import full_name
 
     asked = next((each for each in OPENERS if each == task), None)
     default = asked and default_of(asked, bundles, settings)
     if not default:
         raise ModelError(f"{settings.models_dir}: no model answers /{task}")
     of_task = [bundle for bundle in bundles if bundle.manifest.task == task]
-    ranked = sorted(of_task, key=lambda bundle: name_of(bundle) != default)
+    ranked = sorted(of_task, key=lambda bundle: full_name(bundle.manifest) != default)
     return ranked if task == "translate" else ranked[:1]
 
 

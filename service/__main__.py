@@ -13,8 +13,7 @@ SWITCH_SECONDS = 0.001  # the event loop gets the interpreter's lock back sooner
 
 
 def main() -> int:
-    """Run the service; returns 0 after a drain, 1 if it could not start. Heavy modules are imported once signals are
-    handled."""
+    """Run the service; returns 0 after a drain, 1 if it could not start. Heavy modules come after signal handlers."""
     started_at = time.monotonic()
     open_standard_streams()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # blocked until its handler is installed

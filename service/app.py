@@ -12,28 +12,22 @@ from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.access import AccessPolicy
-from service.api.body import BodyBudget, BodyReader
+from service.api.body import BodyBudget, BodyReader, max_values_of
 from service.api.browsers import AllowedHosts, cross_origin
-from service.api.classify import ClassifyEndpoint
 from service.api.compression import CompressionMiddleware
 from service.api.context import RequestLog
-from service.api.endpoint import Services, task_route
-from service.api.generate import GenerateEndpoint
+from service.api.endpoint import Services
 from service.api.libretranslate import LibreTranslateEndpoint, detect, languages_route, libretranslate_route
 from service.api.load_shedding import LoadShedder
 from service.api.middleware import ContextMiddleware, with_plain_addresses, with_root_path
 from service.api.openapi import describe_api
-from service.api.operations import Reload, live_route, metrics_route, models_route, ready_route, reload_route
-from service.api.playground import playground_routes
+from service.api.operations import Reload, operation_routes, reload_route
+from service.api.pages import playground_routes
 from service.api.problems import HANDLERS
-from service.api.score import ScoreEndpoint
 from service.api.side_thread import MemoryReturn, SideThread
-from service.api.tag import TagEndpoint
-from service.api.task_routes import AnyEndpoint, TaskRoutes
-from service.api.translate import TranslateEndpoint
+from service.api.task_routes import ENDPOINTS, TaskRoutes, task_route
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
-from service.models.cards import request_limits
 from service.models.engine import Engine
 from service.models.loading import LoadedModel, OpenSession
 from service.runtime.resources import FindObstacle, choose_device
@@ -41,13 +35,6 @@ from service.runtime.session import find_obstacle, open_session
 from service.settings import Settings
 from service.telemetry import Tracer, choose_tracer
 
-ENDPOINTS: Sequence[type[AnyEndpoint]] = (
-    TagEndpoint,
-    ClassifyEndpoint,
-    TranslateEndpoint,
-    GenerateEndpoint,
-    ScoreEndpoint,
-)
 ROW_PATHS = frozenset({"/tag", "/classify"})  # whose requests wait in the queues of rows
 
 
@@ -100,7 +87,6 @@ def create_app(
     engine.metrics.device.labels(device).set(1)
     request_log = RequestLog(metrics=engine.metrics, keys=access.keys, tracer=tracer, lifecycle=engine.lifecycle)
     checks = access if access.is_needed else None
-    limits = request_limits(settings)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     services = services_of(engine, bodies, checks)
     endpoints = [each(services) for each in ENDPOINTS]
@@ -110,7 +96,9 @@ def create_app(
             *tasks,
             languages_route(engine.registry),
             detect,
-            *operation_routes(engine, with_metrics=settings.admin_port is None),
+            *operation_routes(
+                engine.lifecycle, engine.registry, engine.metrics if settings.admin_port is None else None
+            ),
             *(playground_routes() if settings.playground else []),
         ],
         exception_handlers=HANDLERS,
@@ -118,7 +106,7 @@ def create_app(
         before_request=checks,
         cors_config=cross_origin(settings.cors_origins),
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(limits, needs_key=access.keys is not None, root_path=settings.root_path),
+        openapi_config=describe_api(settings, needs_key=access.keys is not None, root_path=settings.root_path),
         logging_config=None,
     )
     straight = TaskRoutes(
@@ -146,10 +134,13 @@ def create_admin_app(app: App, reload_models: Reload) -> App:
     hosts = AllowedHosts.of(settings, settings.admin_host or settings.host)
     bodies = BodyBudget(settings.max_bodies_bytes, MemoryReturn(engine.side_executor))
     admin = Litestar(
-        route_handlers=[*operation_routes(engine, with_metrics=True), reload_route(reload_models)],
+        route_handlers=[
+            *operation_routes(engine.lifecycle, engine.registry, engine.metrics),
+            reload_route(reload_models),
+        ],
         exception_handlers=HANDLERS,
         request_max_body_size=settings.max_body_bytes,
-        openapi_config=describe_api(request_limits(settings), needs_key=False),
+        openapi_config=describe_api(settings, needs_key=False),
         logging_config=None,
     )
     middleware = ContextMiddleware(
@@ -181,20 +172,12 @@ def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
 
 def services_of(engine: Engine, bodies: BodyBudget, access: AccessPolicy | None) -> Services:
     """Make what the endpoints share; ``access`` is None where everybody may send as much as they like."""
-    settings = engine.settings
-    limits = request_limits(settings)
+    settings, executor = engine.settings, engine.side_executor
     return Services(
         registry=engine.registry,
-        reader=BodyReader(
-            timeout_seconds=settings.body_timeout_seconds,
-            max_bytes=settings.max_body_bytes,
-            max_values=limits.max_values,
-            budget=bodies,
-            executor=engine.side_executor,
-        ),
-        limits=limits,
-        side_thread=SideThread(engine.side_executor),
-        default_timeout_ms=settings.default_timeout_ms,
+        reader=BodyReader(settings=settings, max_values=max_values_of(settings), budget=bodies, executor=executor),
+        settings=settings,
+        side_thread=SideThread(executor),
         access=access,
     )
 
@@ -209,9 +192,3 @@ def load_shedder_of(engine: Engine, request_log: RequestLog, hosts: AllowedHosts
         lifecycle=engine.lifecycle,
         hosts=hosts,
     )
-
-
-def operation_routes(engine: Engine, *, with_metrics: bool) -> list[HTTPRouteHandler]:
-    """Make the routes that operators and probes ask."""
-    metrics = [metrics_route(engine.metrics)] if with_metrics else []
-    return [models_route(engine.registry), live_route(engine.lifecycle), ready_route(engine.lifecycle), *metrics]

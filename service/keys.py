@@ -67,8 +67,7 @@ class ApiKeys:
         return found
 
     def reread(self) -> Callable[[], None]:
-        """Read the file again and return a function that puts the new keys in force. Raises SettingsError if the file
-        is bad."""
+        """Read the file again and return a function that puts its keys in force. Raises SettingsError if it is bad."""
         keys = _read(self._path)
 
         def adopt() -> None:
@@ -104,8 +103,7 @@ def line_for(name: str, key: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the program: write the line to standard output, so that ``>> FILE`` appends it, and the key to standard
-    error, for a person."""
+    """Run the program: the line goes to standard output, so that ``>> FILE`` appends it, the key to standard error."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write("usage: python -m service.keys NAME >> FILE\n")
         return 2

@@ -43,8 +43,7 @@ class Lifecycle:
         self._decide(Phase.FAILED)
 
     def leave(self) -> None:
-        """Stop reporting that the service is ready, but still accept requests; a service that is still starting
-        closes."""
+        """Say no longer that the service is ready, but accept requests; a service that is still starting closes."""
         if self.phase is Phase.READY:
             self._enter(Phase.LEAVING)
         elif self.phase is Phase.STARTING:

@@ -125,11 +125,9 @@ class BackgroundHandler(logging.Handler):
 
 
 def write_whole(descriptor: int, content: bytes) -> None:
-    """Write to a file descriptor, and wait where another program has made it non-blocking. Raises OSError.
-
-    No stream of Python's is used: a thread that is stuck in a write holds a stream's lock, for which the interpreter
-    waits at its end.
-    """
+    """Write to a file descriptor, and wait where another program has made it non-blocking. Raises OSError. No stream of
+    Python's is used: a thread that is stuck in a write holds a stream's lock, for which the interpreter waits at its
+    end."""
     left = memoryview(content)
     while left:
         try:
@@ -139,8 +137,7 @@ def write_whole(descriptor: int, content: bytes) -> None:
 
 
 def configure_logging(*, level: str, format: Literal["json", "text"]) -> BackgroundHandler:  # noqa: A002 (the setting's name)
-    """Send every logger to standard error in one form; the server's own lines from warnings on only. Return the
-    handler."""
+    """Send every logger to standard error in one form, the server's own from warnings on; return the handler."""
     handler = BackgroundHandler(JsonFormatter() if format == "json" else TextFormatter())
     # These fields are not printed, and finding them out is half the cost of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, Protocol
+from typing import Any, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -19,36 +19,16 @@ _CELLS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _RATIOS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75)
 
 
-class QueueGauge(Protocol):
-    """A queue whose lengths the gauges read at any moment."""
-
-    @property
-    def queued_rows(self) -> int: ...
-    @property
-    def queued_cells(self) -> int: ...
-    @property
-    def oldest_age_seconds(self) -> float: ...
-
-
-class DecoderGauge(Protocol):
-    """A decoder whose rows the gauges read at any moment."""
-
-    @property
-    def live_rows(self) -> int: ...
-
-
 class Metrics:
-    """Metrics of one application, in a registry of their own so that two applications can share a process.
-
-    Every gauge says how the values of several workers are combined: ``multiprocess_mode`` or ``across``.
-    """
+    """Metrics of one application, in a registry of their own so that two applications can share a process. Every gauge
+    says how the values of several workers are combined: ``multiprocess_mode`` or ``across``."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._counter, self._histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
         self._plain_gauge = partial(Gauge, registry=registry)
-        self.queues: list[QueueGauge] = []  # read when scraped
-        self.decoders: list[DecoderGauge] = []
+        self.queues: list[Any] = []  # schedulers, whose gauges are read when scraped
+        self.decoders: list[Any] = []  # those of them that decode
         self.num_in_flight: Callable[[], int] = lambda: 0  # the lifecycle knows
         self._declare_requests()
         self._declare_runs()
@@ -172,12 +152,8 @@ class Metrics:
 
 def count_reloads(registry: CollectorRegistry) -> Counter:
     """Declare the counter of reloads, which a supervisor has too."""
-    reloads = Counter(
-        "ribbon_reloads",
-        "Times that models were looked for again, by result: ok, unchanged, failed.",
-        ["result"],
-        registry=registry,
-    )
+    documentation = "Times that models were looked for again, by result: ok, unchanged, failed."
+    reloads = Counter("ribbon_reloads", documentation, ["result"], registry=registry)
     for result in ("ok", "unchanged", "failed"):
         reloads.labels(result)  # 0 from the beginning: a rate needs a first value
     return reloads
@@ -185,9 +161,8 @@ def count_reloads(registry: CollectorRegistry) -> Counter:
 
 def count_worker_restarts(registry: CollectorRegistry) -> Counter:
     """Declare the counter of workers that a supervisor replaced."""
-    restarts = Counter(
-        "ribbon_worker_restarts", "Workers replaced, by reason: died, hung.", ["reason"], registry=registry
-    )
+    documentation = "Workers replaced, by reason: died, hung."
+    restarts = Counter("ribbon_worker_restarts", documentation, ["reason"], registry=registry)
     for reason in ("died", "hung"):
         restarts.labels(reason)  # 0 from the beginning: a rate needs a first value
     return restarts

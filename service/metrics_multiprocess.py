@@ -86,11 +86,9 @@ def render_folder(folder: Path) -> bytes:
 
 
 def use_folder(folder: Path, *, worker: int) -> None:
-    """Keep the values of all metrics that this process declares from now on in files of a folder.
-
-    The files belong to a worker's number, not to its process id as by default, so that a worker which replaces a dead
-    one counts on where that one stopped, and there are never more files than workers.
-    """
+    """Keep the values of all metrics that this process declares from now on in files of a folder. The files belong to a
+    worker's number, not to its process id as by default, so that a worker which replaces a dead one counts on where
+    that one stopped, and there are never more files than workers."""
     os.environ[FOLDER] = str(folder)
     prometheus_client.values.ValueClass = MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -35,15 +35,6 @@ _LINK_HINT = (
 HEAD = "| Variable | Default | Meaning | What turning it up costs |\n| --- | --- | --- | --- |"
 BEGIN, END = "<!-- settings: written by `make settings` -->", "<!-- end of settings -->"
 _BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-
-
-def _body_bytes(chosen: Mapping[str, Any]) -> int:
-    """Return the size of the largest body that a request within the limits may have, whatever it escapes."""
-    return MAX_JSON_BYTES * int(chosen.get("max_request_length", 0)) + OTHER_BYTES
-
-
-def _bodies_bytes(chosen: Mapping[str, Any]) -> int:
-    return LARGEST_BODIES * int(chosen.get("max_body_bytes", 0))
 
 
 class Settings(BaseModel):
@@ -95,10 +86,14 @@ class Settings(BaseModel):
     """characters in one text. Cost: longer waits; memory of the largest answer"""
     max_request_length: Count = 131_072
     """characters in all texts of one request. Cost: memory: an answer of `/tag` is many times as long as its text"""
-    max_body_bytes: int = Field(ge=1024, default_factory=_body_bytes)
+    max_body_bytes: int = Field(
+        ge=1024, default_factory=lambda chosen: MAX_JSON_BYTES * int(chosen.get("max_request_length", 0)) + OTHER_BYTES
+    )
     """bytes in one request body; default: what the longest texts may take, 12 bytes a character and 262144 beside them.
     Cost: memory: a body is read whole"""
-    max_bodies_bytes: int = Field(ge=1024, default_factory=_bodies_bytes)
+    max_bodies_bytes: int = Field(
+        ge=1024, default_factory=lambda chosen: LARGEST_BODIES * int(chosen.get("max_body_bytes", 0))
+    )
     """bytes in all request bodies of a worker that are being read or answered, beyond the first 16384 of each; above,
     503; default: 32 bodies of the largest size. Cost: memory: callers who never finish a body hold so much"""
 
@@ -172,7 +167,9 @@ class Settings(BaseModel):
             if _LINK.fullmatch(name) and (name not in variables() or "://" in named[name])
         ]
         wrong = [f"{', '.join(links)}: {_LINK_HINT}"] if links else []
-        wrong += [_not_a_setting(name) for name in sorted(named.keys() - {*variables(), *links})]
+        for name in sorted(named.keys() - {*variables(), *links}):
+            nearest = get_close_matches(name, variables(), n=1, cutoff=0.0)[0]
+            wrong.append(f"{name} is not a setting; did you mean {nearest}?")
         chosen = {name: named[name] for name in variables() if name in named and name not in links}
         wrong += [f"{name} is empty: leave it out to have its default" for name in chosen if not chosen[name]]
         values = {name.removeprefix(PREFIX).lower(): value for name, value in chosen.items() if value}
@@ -245,10 +242,6 @@ def _assignment(settings: Settings, name: str) -> str:
     """Format a setting, as ``RIBBON_MAX_ITEMS=128``, and say whether it is the default."""
     default = "" if name in settings.model_fields_set else " (the default)"
     return f"{variable(name)}={getattr(settings, name)}{default}"
-
-
-def _not_a_setting(name: str) -> str:
-    return f"{name} is not a setting; did you mean {get_close_matches(name, variables(), n=1, cutoff=0.0)[0]}?"
 
 
 def _bad_values(error: ValidationError, chosen: Mapping[str, str]) -> Iterator[str]:

@@ -102,8 +102,7 @@ class Tracer:
 
     @asynccontextmanager
     async def running(self, _: object) -> AsyncIterator[None]:
-        """Trace as long as an application runs; at the end send what is left, without waiting long for a collector
-        that does not answer."""
+        """Trace as long as an application runs; at the end send what is left, without a long wait for a collector."""
         if self._open_provider is None:
             yield
             return
@@ -132,8 +131,7 @@ def choose_tracer(exporter: Literal["off", "otlp"]) -> Tracer:
 
 
 def open_provider() -> TracerProvider:
-    """Open the provider that ``OTEL_SERVICE_NAME``, ``OTEL_TRACES_SAMPLER``, ``OTEL_EXPORTER_OTLP_ENDPOINT`` and
-    similar variables ask for."""
+    """Open the provider that the ``OTEL_`` variables ask for."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider

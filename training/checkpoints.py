@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 
 from service.bundle import SUBWORDS, VOCABULARIES
-from service.text.pipeline import WordEncoder
+from service.text.pipeline import WordEncoder, load_vocabularies
 from service.text.subwords import Subwords
-from service.text.vocabulary import load_vocabularies
 from training.corpora.tagging import Heads
 from training.networks.gated_translator import GatedTranslator
 from training.networks.tagger import Tagger, TaggerConfig

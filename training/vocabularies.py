@@ -11,9 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from service.bundle import VOCABULARIES
-from service.text.pipeline import SUFFIX_LENGTH, WORD_BEGIN, WORD_END, normalize
+from service.text.pipeline import (
+    SUFFIX_LENGTH,
+    WORD_BEGIN,
+    WORD_END,
+    Vocabulary,
+    dump_vocabularies,
+    load_vocabularies,
+    normalize,
+)
 from service.text.tokenizer import words_of
-from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import Vocabulary
 from training.corpora import glove
 
 

@@ -11,7 +11,7 @@ import msgspec
 from service.api.answers import TaggedItem, classify_result, tag_results
 from service.api.schemas import ClassifyResponse, TagRequest, TagResponse
 from service.bundle import read_bundle
-from service.models.cards import ModelName
+from service.models.registry import ModelName
 from service.predictors.classifier import Classifier, TextEncoding
 from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession

@@ -78,8 +78,7 @@ class RateLimiter:
         _check_wait(self.standing(bucket, allowance), 1)
 
     def take(self, bucket: str, allowance: Allowance, items: int) -> Standing:
-        """Count these items, all or none. Raises RateLimitedError if they must wait, InvalidRequestError if they can
-        never pass at once."""
+        """Count items, all or none. Raises RateLimitedError, or InvalidRequestError if they never pass at once."""
         if items > allowance.burst:
             most = allowance.burst
             message = f"the request holds {items} items; the rate limit never lets more than {most} through at once"
@@ -116,22 +115,14 @@ class AccessPolicy:
     """Checks a request's key and rate limit before anything reads the body; Litestar calls it before a handler."""
 
     keys: ApiKeys | None  # none where nobody needs one
-    items_per_second: float | None  # of callers whose key has no rate of its own; none where they have no limit
-    burst: int | None
-    workers: int  # each of which lets its share of a rate through
-    least_burst: int  # where none is written: a legal request must be able to pass
+    settings: Settings
     limiter: RateLimiter = field(default_factory=RateLimiter)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the policy that the settings describe. Raises SettingsError if the key file is bad."""
-        return cls(
-            keys=None if settings.api_keys_file is None else ApiKeys(settings.api_keys_file),
-            items_per_second=settings.rate_limit_items,
-            burst=settings.rate_limit_burst,
-            workers=settings.workers,
-            least_burst=settings.max_items,
-        )
+        keys = None if settings.api_keys_file is None else ApiKeys(settings.api_keys_file)
+        return cls(keys=keys, settings=settings)
 
     async def __call__(self, request: Request[Any, Any, Any]) -> None:
         """Let a request pass. Raises UnauthorizedError or RateLimitedError."""
@@ -146,8 +137,7 @@ class AccessPolicy:
             self.limiter.check(context.caller.bucket, allowance)
 
     def identify(self, context: RequestContext, key: str | None) -> None:
-        """Take a caller without a known key in the headers for the one whose key came in the body. Raises
-        UnauthorizedError."""
+        """Take a caller without a known key in the headers for the one of the body's key. Raises UnauthorizedError."""
         if self.keys is None or context.caller.key is not None:
             return
         found = self.keys.find(key.encode()) if key is not None else None
@@ -156,30 +146,30 @@ class AccessPolicy:
         context.caller = replace(context.caller, key=found)
 
     def take(self, context: RequestContext, items: int) -> None:
-        """Count a request's items against its caller. Raises RateLimitedError, or InvalidRequestError if so many can
-        never pass at once."""
+        """Count a request's items against its caller. Raises what ``RateLimiter.take`` does."""
         if (allowance := self.allowance(context.caller.key)) is not None:
             standing = self.limiter.take(context.caller.bucket, allowance, items)
             context.more_headers = [(name.encode(), value.encode()) for name, value in standing.headers().items()]
 
     def reread_keys(self) -> Callable[[], None]:
-        """Read the key file again and return a function that puts the new keys in force. Raises SettingsError if the
-        file is bad."""
+        """Read the key file again and return a function that puts its keys in force. Raises SettingsError."""
         return (lambda: None) if self.keys is None else self.keys.reread()
 
     def allowance(self, key: ApiKey | None) -> Allowance | None:
         """Return what this process lets through of a caller with this key, if there is a limit. The burst is not
         divided among processes: a request is counted in one."""
-        rate, burst = self.items_per_second, self.burst
+        rate, burst = self.settings.rate_limit_items, self.settings.rate_limit_burst
         if key is not None and key.items_per_second is not None:
             rate, burst = key.items_per_second, key.burst
         if rate is None:
             return None
-        return Allowance(items_per_second=rate / self.workers, burst=burst or max(ceil(rate), self.least_burst))
+        # Where no burst is written, a legal request must be able to pass.
+        least = max(ceil(rate), self.settings.max_items)
+        return Allowance(items_per_second=rate / self.settings.workers, burst=burst or least)
 
     @property
     def is_needed(self) -> bool:
-        return self.keys is not None or self.items_per_second is not None
+        return self.keys is not None or self.settings.rate_limit_items is not None
 
 
 def _unauthorized(context: RequestContext) -> UnauthorizedError:

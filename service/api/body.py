@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from service.api.body_errors import decoder_of, explain, fields_of
 from service.api.compression import content_size, decompress
 from service.api.context import RequestContext
 from service.api.side_thread import MemoryReturn
+from service.api.validation import decoder_of, explain, fields_of
 from service.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
@@ -27,6 +27,7 @@ from service.errors import (
     UnsupportedEncodingError,
     UnsupportedMediaTypeError,
 )
+from service.settings import Settings
 
 LARGE = 16_384  # bytes: a body of more is decoded, and what is wrong with it is found out, beside the event loop
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -76,15 +77,13 @@ class BodyBudget:
 class BodyReader:
     """Reads request bodies within limits and a budget of all bodies; large ones are decoded on the executor."""
 
-    timeout_seconds: float
-    max_bytes: int  # of a body as it came, and of a compressed one once it is decompressed
+    settings: Settings
     max_values: int  # texts, tokens and lists of them
     budget: BodyBudget
     executor: Executor
 
     async def read_json(self, context: RequestContext, form: Any) -> Any:
-        """Read a body that is declared as JSON into a type. Raises what ``check_media_type``, ``receive`` and
-        ``decode`` do."""
+        """Read a body that is declared as JSON. Raises what ``check_media_type``, ``receive`` and ``decode`` do."""
         headers = context.headers
         if headers.get(b"content-type", JSON) != JSON:
             check_media_type(headers)
@@ -100,24 +99,28 @@ class BodyReader:
     async def decode(self, context: RequestContext, body: bytes, form: Any, decode_body: Decode) -> Any:
         """Decode a body that was received, a large one beside the event loop. Raises UnsupportedEncodingError,
         MalformedRequestError, InvalidRequestError, BodyTooLargeError or TooManyBodiesError."""
-        size = len(body)
-        if is_gzip(context.headers):
-            content = content_size(body, self.max_bytes)
+        size, max_bytes = len(body), self.settings.max_body_bytes
+        if is_compressed := is_gzip(context.headers):
+            content = content_size(body, max_bytes)
             self.budget.add(context, content)
             size = max(size, content)
-            decode_body = partial(_decode_gzip, decode_body, self.max_bytes)
+
+        def decode_whole() -> Any:
+            return decode_body(decompress(body, max_bytes) if is_compressed else body, form)
+
         if size <= LARGE:
-            return decode_body(body, form)
-        return await asyncio.get_running_loop().run_in_executor(self.executor, decode_body, body, form)
+            return decode_whole()
+        return await asyncio.get_running_loop().run_in_executor(self.executor, decode_whole)
 
     async def receive(self, context: RequestContext) -> bytes:
         """Receive a whole body. Raises MalformedRequestError if it is empty, BodyTimeoutError if it does not arrive in
         time, BodyTooLargeError, CallerLeftError or TooManyBodiesError."""
-        if int(context.headers.get(b"content-length", b"0")) > self.max_bytes:
+        seconds, max_bytes = self.settings.body_timeout_seconds, self.settings.max_body_bytes
+        if int(context.headers.get(b"content-length", b"0")) > max_bytes:
             raise _too_large()
         chunks: list[bytes] = []
         try:
-            async with asyncio.timeout(self.timeout_seconds):
+            async with asyncio.timeout(seconds):
                 is_whole = False
                 while not is_whole:
                     message: Any = await context.receive()
@@ -127,15 +130,19 @@ class BodyReader:
                     context.request_bytes += len(chunk)
                     if context.request_bytes > FREE_BYTES:
                         self.budget.add(context, context.request_bytes - context.held_bytes)
-                    if context.request_bytes > self.max_bytes:
+                    if context.request_bytes > max_bytes:
                         raise _too_large()
                     chunks.append(chunk)
         except TimeoutError as error:
-            seconds = self.timeout_seconds
             raise BodyTimeoutError(f"the body was not complete {seconds:g} s after its headers") from error
         if not context.request_bytes:
             raise MalformedRequestError("the body is empty")
         return b"".join(chunks)
+
+
+def max_values_of(settings: Settings) -> int:
+    """Return the most texts, tokens and lists of a request in the limits; a token is two characters with a space."""
+    return settings.max_request_length // 2 + 2 * settings.max_items + 16
 
 
 def decode(body: bytes, form: Any, max_values: int) -> Any:
@@ -155,8 +162,7 @@ def decode(body: bytes, form: Any, max_values: int) -> Any:
 
 @cache
 def _raw_fields(form: Any) -> msgspec.json.Decoder[Any]:
-    """Return a decoder into a struct that has the same fields, refuses others where the type does, and leaves values as
-    they are written."""
+    """Return a decoder into a struct of the same fields, as strict as the type, that leaves values as written."""
     fields: list[Any] = [(name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in fields_of(form)]
     is_strict = form.__struct_config__.forbid_unknown_fields
     return msgspec.json.Decoder(msgspec.defstruct("RawFields", fields, forbid_unknown_fields=is_strict))
@@ -186,10 +192,6 @@ def _with_integer(body: bytes, form: Any, name: str) -> bytes | None:
         return None
     setattr(fields, name, msgspec.Raw(str(int(float(written))).encode()))
     return msgspec.json.encode(fields)
-
-
-def _decode_gzip(decode_body: Decode, max_bytes: int, body: bytes, form: Any) -> Any:
-    return decode_body(decompress(body, max_bytes), form)
 
 
 def is_gzip(headers: Mapping[bytes, bytes]) -> bool:

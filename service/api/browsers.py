@@ -61,14 +61,10 @@ class AllowedHosts:
             everywhere=settings.allowed_hosts is not None or is_private,
         )
 
-    def allows(self, host: str) -> bool:
-        """Return whether a Host header names an address, which no page can be bound to anew, or an allowed name."""
-        return _is_allowed(host, self.names)
-
     def refusal(self, path: str, host: bytes | None) -> UnknownHostError | None:
         """Return the error that refuses a request addressed to a host that is not allowed. One without a Host header
         comes from no browser."""
-        if host is None or _is_allowed(host.decode("latin-1"), self.names) or not self.guards(path):
+        if host is None or allows(host.decode("latin-1"), self.names) or not self.guards(path):
             return None
         return UnknownHostError(
             "this service is not known under the host that the request names: ask it by its address, or let "
@@ -82,7 +78,8 @@ class AllowedHosts:
 
 
 @lru_cache(1024)
-def _is_allowed(host: str, names: frozenset[str]) -> bool:
+def allows(host: str, names: frozenset[str]) -> bool:
+    """Return whether a Host header names an address, which no page can be bound to anew, or an allowed name."""
     found = _HOST.fullmatch(host)
     if found is None:
         return False
@@ -108,8 +105,7 @@ def is_loopback(host: str) -> bool:
 
 
 def security_headers(method: str, headers: Headers) -> Headers:
-    """Return the headers that an answer gets in addition to its own; a page with a content security policy keeps
-    that."""
+    """Return the headers that an answer gets in addition; a page keeps a content security policy of its own."""
     if method == "POST":
         return ANSWER_HEADERS
     given = dict(headers)
@@ -119,8 +115,7 @@ def security_headers(method: str, headers: Headers) -> Headers:
 
 
 def with_headers(send: Send, context: RequestContext, method: str, lifecycle: Lifecycle) -> Send:
-    """Return a function that sends the messages of an application's answer with the headers of every answer, and
-    records its status and size."""
+    """Return a function that sends an answer's messages with the headers of all answers, and records its size."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

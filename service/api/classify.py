@@ -8,8 +8,8 @@ from service.api.answers import classify_result
 from service.api.endpoint import Refusal, TaskEndpoint
 from service.api.schemas import ClassifyRequest, ClassifyResponse, ClassifyResult
 from service.api.validation import InputItem, read_texts
-from service.models.cards import Limits
 from service.predictors.classifier import ClassifiedRow, Classifier, TextEncoding
+from service.settings import Settings
 
 
 class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding]):
@@ -22,7 +22,7 @@ class ClassifyEndpoint(TaskEndpoint[ClassifyRequest, Classifier, TextEncoding]):
     request = ClassifyRequest
     response = ClassifyResponse
 
-    def read(self, data: ClassifyRequest, limits: Limits) -> list[InputItem]:
+    def read(self, data: ClassifyRequest, limits: Settings) -> list[InputItem]:
         return read_texts(data.text, limits)
 
     def encode(self, item: InputItem, data: ClassifyRequest, model: Classifier) -> TextEncoding:

@@ -76,8 +76,7 @@ async def compress_aside(body: bytes) -> bytes:
 
 
 def content_size(body: bytes, max_bytes: int) -> int:
-    """Return how many bytes ``decompress`` makes of a gzip file at most: as many as its last four bytes say (RFC 1952,
-    section 2.3.1), and no more than ``max_bytes``."""
+    """Return the most bytes that ``decompress`` makes, by a gzip file's last four (RFC 1952, section 2.3.1)."""
     return min(int.from_bytes(body[-4:], "little"), max_bytes)
 
 
@@ -103,25 +102,21 @@ def is_compressible(headers: Headers) -> bool:
 
 
 def headers_of(headers: Headers, *, num_bytes: int | None) -> list[tuple[bytes, bytes]]:
-    """Return the headers of an answer that would be compressed for other callers, or is, to ``num_bytes``.
-
-    An entity tag becomes a weak one: the bytes are others (RFC 9110, section 8.8.3).
-    """
+    """Return the headers of an answer that would be compressed for other callers, or is, to ``num_bytes``. An entity
+    tag becomes a weak one: the bytes are others (RFC 9110, section 8.8.3)."""
     varying = [*headers, VARY]
     if num_bytes is None:
         return varying
-    kept = [(name, weak(value) if name == b"etag" else value) for name, value in varying if name != b"content-length"]
+    kept = [
+        (name, b"W/" + value.removeprefix(b"W/") if name == b"etag" else value)
+        for name, value in varying
+        if name != b"content-length"
+    ]
     return [*kept, GZIP, (b"content-length", b"%d" % num_bytes)]
 
 
-def weak(etag: bytes) -> bytes:
-    """Return an entity tag as a weak one."""
-    return etag if etag.startswith(b"W/") else b"W/" + etag
-
-
 def takes_gzip(headers: Headers) -> bool:
-    """Return whether Accept-Encoding has gzip, and likes it no less than what is not compressed (RFC 9110, section
-    12.5.3)."""
+    """Return whether Accept-Encoding has gzip, and likes it no less than no compression (RFC 9110, section 12.5.3)."""
     named = b",".join(value for name, value in headers if name == b"accept-encoding").decode("latin-1").lower()
     if "gzip" not in named and "*" not in named:
         return False

@@ -23,7 +23,7 @@ from service.keys import ApiKey, ApiKeys
 from service.lifecycle import Lifecycle
 from service.logs import log_request
 from service.metrics import Metrics
-from service.models.cards import ModelName, full_name
+from service.models.registry import ModelName, full_name
 from service.scheduling.job import Done, ModelWork, Priority
 from service.telemetry import NO_TRACE, Trace, Tracer
 

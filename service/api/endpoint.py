@@ -9,10 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
-from litestar import Request, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.response.base import ASGIResponse
 from litestar.response.streaming import ASGIStreamingResponse
 
 from service.api.access import AccessPolicy
@@ -21,22 +17,20 @@ from service.api.context import (
     PRIORITY,
     TIMEOUT,
     RequestContext,
-    context_of,
     priority_of,
     timeout_of,
     trace_work,
     watching_for_disconnect,
 )
-from service.api.problems import PROBLEMS
 from service.api.schemas import Reason
 from service.api.side_thread import LONG_TEXT, SideThread
 from service.api.validation import InputItem
 from service.bundle import Task
 from service.errors import DeadlineExceededError, FieldError, InputTooLongError, InvalidRequestError, NoWordsError
-from service.models.cards import Limits, ModelName
-from service.models.registry import ModelRegistry, ServedModel
+from service.models.registry import ModelName, ModelRegistry, ServedModel
 from service.predictors.predictor import Predictor
 from service.scheduling.job import Done, Priority
+from service.settings import Settings
 from service.telemetry import NO_TRACE
 
 
@@ -84,9 +78,8 @@ class Services:
 
     registry: ModelRegistry
     reader: BodyReader
-    limits: Limits
+    settings: Settings
     side_thread: SideThread
-    default_timeout_ms: int
     access: AccessPolicy | None  # None where everybody may send as much as they like
 
 
@@ -149,7 +142,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         self.services = services
 
     @abstractmethod
-    def read(self, data: Data, limits: Limits) -> list[InputItem]:
+    def read(self, data: Data, limits: Settings) -> list[InputItem]:
         """Return the request's items. Raises InvalidRequestError naming each that is wrong."""
 
     @abstractmethod
@@ -223,12 +216,12 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         """Check a request and encode its items. Raises the errors that refuse it."""
         services, headers = self.services, context.headers
         priority = priority_of(headers) if PRIORITY in headers else Priority.INTERACTIVE
-        default_ms = services.default_timeout_ms
+        default_ms = services.settings.default_timeout_ms
         timeout = timeout_of(headers, default_timeout_ms=default_ms) if TIMEOUT in headers else default_ms / 1000
         deadline = context.started_at + timeout
         served = self.find(data)
         context.model = served.name
-        items = self.read(data, services.limits)
+        items = self.read(data, services.settings)
         length = sum([item.length for item in items])
         if length > WORTH_A_CHECK or services.access is not None:  # requests that would be refused are not counted
             tokens = self.estimated_cost(data, items, served)
@@ -281,26 +274,6 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         for place, refusal in admitted.refused.items():  # in order
             results.insert(place, self.refuse(refusal, data))
         return self.write(data, admitted.served.name, results)
-
-
-def task_route(
-    endpoint: TaskEndpoint[Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
-) -> HTTPRouteHandler:
-    """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
-
-    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
-        context = context_of(request)
-        answer = await endpoint.answer(await endpoint.read_body(context), context)
-        return (
-            ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])
-            if isinstance(answer, tuple)
-            else answer
-        )
-
-    handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
-    ok = ResponseSpec(endpoint.response, description=endpoint.answer_description, generate_examples=False)
-    make = post(endpoint.path, status_code=200, summary=endpoint.summary, responses={200: ok, **problems}, **more)
-    return make(handle)
 
 
 def _refusal_of(error: InvalidRequestError) -> Refusal:

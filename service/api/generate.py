@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Self, cast
+from typing import cast
 
 from msgspec import UNSET, UnsetType
 
@@ -28,12 +27,12 @@ from service.api.language_schemas import (
 from service.api.schemas import DoneEvent
 from service.api.validation import InputItem, check_at_most, read_texts
 from service.decoding.decoder import Decoder
-from service.decoding.sampling import NewTokens, Sample, SampledToken, Samples, SamplingOptions
+from service.decoding.search import NewTokens, Sample, SampledToken, Samples, SamplingOptions
 from service.errors import CallerLeftError, InvalidRequestError
-from service.models.cards import Limits
 from service.models.registry import ServedModel
-from service.predictors.language_model import EncodedPrompt, GenerateOptions, LanguageModel
+from service.predictors.language_model import EncodedPrompt, LanguageModel
 from service.scheduling.job import Done, Job
+from service.settings import Settings
 
 MAX_ANSWER_TOKENS = 2**18  # of all samples of a request, alternatives included: some 9 MB of JSON
 ESTIMATED = 0.9  # of the tokens that are asked for: what a request writes at least as a rule
@@ -64,7 +63,7 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         max_tokens = _max_tokens(data, served.predictor)
         return max(1, int(ESTIMATED * len(items) * data.num_samples * max_tokens))
 
-    def read(self, data: GenerateRequest, limits: Limits) -> list[InputItem]:
+    def read(self, data: GenerateRequest, limits: Settings) -> list[InputItem]:
         items = read_texts(data.prompt, limits, path="prompt")
         if (asked := len(items) * _answer_tokens(data)) > MAX_ANSWER_TOKENS:
             message = (
@@ -79,8 +78,15 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         return len(admitted.items) * _answer_tokens(data)
 
     def encode(self, item: InputItem, data: GenerateRequest, model: LanguageModel) -> EncodedPrompt:
-        before = model.first_state() if data.state is None else model.load_state(data.state)
-        return model.encode_prompt(item.text, _options_of(data, model), before=before)
+        return model.encode_prompt(
+            item.text,
+            _options_of(data, model),
+            before=model.first_state() if data.state is None else model.load_state(data.state),
+            seed=random.randint(0, MAX_SEED) if data.seed is None else data.seed,  # noqa: S311  # it is no secret
+            num_samples=data.num_samples,
+            is_streamed=data.stream,
+            truncate=data.truncate,
+        )
 
     def decode(
         self, model: LanguageModel, data: GenerateRequest, items: Sequence[EncodedPrompt], answers: Sequence[Samples]
@@ -94,11 +100,10 @@ class GenerateEndpoint(TaskEndpoint[GenerateRequest, LanguageModel, EncodedPromp
         return GenerateResult(samples=[], truncated=False, reason=refusal.reason, detail=refusal.detail)
 
     async def answer(self, data: GenerateRequest, context: RequestContext) -> TaskAnswer:
-        """Answer at once or with a stream of events, before the first of which errors that refuse the request are
-        raised."""
+        """Answer at once or with a stream of events. Errors that refuse the request come before the first event."""
         if not data.stream:
             return await super().answer(data, context)
-        stream = SampleStream.start(await self.admit(data, context), data)
+        stream = SampleStream(await self.admit(data, context), data)
         return event_stream(stream.events(context))
 
 
@@ -112,8 +117,8 @@ def _max_tokens(data: GenerateRequest, model: LanguageModel) -> int:
     return data.max_tokens or min(DEFAULT_MAX_TOKENS, model.max_new_tokens)
 
 
-def _options_of(data: GenerateRequest, model: LanguageModel) -> GenerateOptions:
-    sampling = SamplingOptions(
+def _options_of(data: GenerateRequest, model: LanguageModel) -> SamplingOptions:
+    return SamplingOptions(
         max_tokens=_max_tokens(data, model),
         temperature=data.temperature,
         top_k=data.top_k,
@@ -121,13 +126,6 @@ def _options_of(data: GenerateRequest, model: LanguageModel) -> GenerateOptions:
         repetition_penalty=data.repetition_penalty,
         stop=tuple(data.stop),
         num_alternatives=data.logprobs,
-    )
-    return GenerateOptions(
-        sampling=sampling,
-        seed=random.randint(0, MAX_SEED) if data.seed is None else data.seed,  # noqa: S311  # it is no secret
-        num_samples=data.num_samples,
-        is_streamed=data.stream,
-        truncate=data.truncate,
     )
 
 
@@ -151,44 +149,29 @@ def logprob_of(value: float) -> float:
     return min(0.0, round(value, SCORE_DIGITS))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _New:
-    """Tokens of a sample of a prompt."""
-
-    prompt: int  # among those that are continued
-    new: NewTokens
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
 class SampleStream:
     """The prompts of one request on their way through the decoder, told token by token."""
 
-    admitted: AdmittedPrompts
-    data: GenerateRequest
-    job: Job[Samples] = field(init=False)
-    _arrived: asyncio.Queue[_New | Done[Samples] | BaseException] = field(default_factory=asyncio.Queue)
-
-    @classmethod
-    def start(cls, admitted: AdmittedPrompts, data: GenerateRequest) -> Self:
+    def __init__(self, admitted: AdmittedPrompts, data: GenerateRequest) -> None:
         """Queue the prompts of a request. Raises OverloadedError or DeadlineExceededError."""
-        stream = cls(admitted=admitted, data=data)
-        decoder = cast("Decoder", admitted.served.scheduler)
-        stream.job = decoder.enqueue(
+        self.admitted, self.data = admitted, data
+        # New tokens, each with the place of their prompt among those that are continued; and in the end the job's.
+        self._arrived = asyncio.Queue[tuple[int, NewTokens] | Done[Samples] | BaseException]()
+        self.job: Job[Samples] = cast("Decoder", admitted.served.scheduler).enqueue(
             admitted.rows,
             deadline=admitted.deadline,
             priority=admitted.priority,
-            on_progress=lambda prompt, new: stream._arrived.put_nowait(_New(prompt=prompt, new=new)),
+            on_progress=lambda prompt, new: self._arrived.put_nowait((prompt, new)),
         )
-        stream.job.done.add_done_callback(stream._end)
-        return stream
+        self.job.done.add_done_callback(self._end)
 
     async def events(self, context: RequestContext) -> AsyncIterator[bytes]:
         """Yield the events, and withdraw the job if the caller disconnects, which cancels this generator."""
         try:
             for refused in refused_events(self.admitted.refused):
                 yield refused
-            while isinstance(arrived := await self._arrived.get(), _New):
-                for each in self._events_of(arrived):
+            while isinstance(arrived := await self._arrived.get(), tuple):
+                for each in self._events_of(*arrived):
                     yield each
             if isinstance(arrived, Exception):
                 raise arrived
@@ -206,8 +189,8 @@ class SampleStream:
         if not done.cancelled():
             self._arrived.put_nowait(done.exception() or done.result())
 
-    def _events_of(self, arrived: _New) -> Iterator[bytes]:
-        place, new, model = self.admitted.places[arrived.prompt], arrived.new, self.admitted.served.predictor
+    def _events_of(self, prompt: int, new: NewTokens) -> Iterator[bytes]:
+        place, model = self.admitted.places[prompt], self.admitted.served.predictor
         for each in new.tokens:
             top = _alternatives(each, model) if self.data.logprobs else UNSET
             yield event("token", TokenEvent(place, new.sample, each.text, logprob_of(each.logprob), top))
@@ -218,7 +201,7 @@ class SampleStream:
                     item=place,
                     sample=new.sample,
                     finish_reason=new.finished.finish_reason,
-                    truncated=self.admitted.items[arrived.prompt].truncated,
+                    truncated=self.admitted.items[prompt].truncated,
                     state=_state_of(new.finished, self.data, model),
                 ),
             )

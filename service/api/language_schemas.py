@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.api.schemas import Detail, Model, Reason, Strict
-from service.decoding.sampling import MAX_CANDIDATES
-from service.models.cards import ModelName
+from service.decoding.search import MAX_CANDIDATES
+from service.models.registry import ModelName
 from service.settings import MAX_BEAM_SIZE
 from service.text.spans import OffsetUnit
 

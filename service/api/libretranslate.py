@@ -20,20 +20,19 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.access import KEY_IN_BODY, OPEN
 from service.api.body import check_media_type
-from service.api.body_errors import explain
 from service.api.context import RequestContext
-from service.api.endpoint import TaskAnswer, WholeAnswer, task_route
+from service.api.endpoint import TaskAnswer, WholeAnswer
 from service.api.operations import read_route
 from service.api.problems import LIBRETRANSLATE, libretranslate_problems
 from service.api.schemas import TranslateRequest, TranslateResult
+from service.api.task_routes import task_route
 from service.api.translate import TranslateEndpoint
-from service.api.validation import InputItem, check_at_most, read_texts
+from service.api.validation import InputItem, check_at_most, explain, read_texts
 from service.errors import InvalidRequestError, MalformedRequestError, UnknownPathError, UnsupportedMediaTypeError
-from service.models.cards import Limits, ModelName
-from service.models.registry import ModelRegistry
+from service.models.registry import ModelName, ModelRegistry
 from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair, match_language
-from service.settings import MAX_BEAM_SIZE
-from service.text.function_words import likeliest_language
+from service.settings import MAX_BEAM_SIZE, Settings
+from service.text.casing import likeliest_language
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 10_000  # of a form, a repeated one counted as often as it comes
@@ -124,8 +123,7 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         return await super().answer(self.translation_of(data), context)
 
     def translation_of(self, data: LibreTranslateRequest) -> CompatibleRequest:
-        """Return the same request in the words of /translate. A text without a translation fails it. Raises
-        InvalidRequestError."""
+        """Return the request to /translate, which a text without a translation fails. Raises InvalidRequestError."""
         num_hypotheses = 1 + data.alternatives
         detected = self.detected(data) if data.source == AUTO else None
         return CompatibleRequest(
@@ -152,7 +150,7 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         language, share = likeliest_language(text, [*sources, pairs[0].target])
         return DetectedLanguage(language, round(100 * share, 1))
 
-    def read(self, data: TranslateRequest, limits: Limits) -> list[InputItem]:
+    def read(self, data: TranslateRequest, limits: Settings) -> list[InputItem]:
         check_at_most(data.num_hypotheses, data.beam_size, "alternatives", "the beam")
         return read_texts(data.text, limits, path="q")
 
@@ -160,7 +158,8 @@ class LibreTranslateEndpoint(TranslateEndpoint):
         assert isinstance(data, CompatibleRequest)  # noqa: S101  # no other reaches this endpoint
         detected = data.detected
         texts = [result.translation or "" for result in results]
-        others = [_alternatives(result) for result in results]
+        # A text of several sentences has no hypotheses.
+        others = [[each.translation for each in (result.hypotheses or [])[1:]] for result in results]
         is_list = not isinstance(data.text, str)
         answer = msgspec.json.encode(
             LibreTranslateAnswer(
@@ -218,11 +217,6 @@ def pairs_of(registry: ModelRegistry) -> list[LanguagePair]:
     return [pair for served in registry.candidates("translate", None) for pair in served.predictor.pairs]
 
 
-def _alternatives(result: TranslateResult) -> list[str]:
-    """Return the further translations of a text; a text of several sentences has none."""
-    return [] if result.hypotheses is UNSET else [each.translation for each in result.hypotheses[1:]]
-
-
 def decode_form(body: bytes, form: Any) -> Any:
     """Decode a form in UTF-8 into a type. A field that comes several times is a list; one without a value is absent,
     unless it is the text. Raises MalformedRequestError or InvalidRequestError."""
@@ -236,17 +230,14 @@ def decode_form(body: bytes, form: Any) -> Any:
     except UnicodeDecodeError as error:
         raise MalformedRequestError("the body is not a form in UTF-8") from error
     fields = {
-        name: values if len(values) > 1 else values[0] for name, values in found.items() if _is_given(name, values)
+        name: values if len(values) > 1 else values[0]
+        for name, values in found.items()
+        if name == TEXT_FIELD or any(values)
     }
     try:
         return msgspec.convert(fields, form, strict=False)
     except msgspec.ValidationError as error:
         raise explain(msgspec.json.encode(fields), error, form) from error
-
-
-def _is_given(name: str, values: Sequence[str]) -> bool:
-    """Tell whether a field counts as sent: an empty one does not, unless it is the text."""
-    return name == TEXT_FIELD or any(values)
 
 
 def _unquoted(value: bytes) -> bytes:

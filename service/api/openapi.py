@@ -17,26 +17,24 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Server
 from litestar.types import Method
 
-from service.api import language_schemas, libretranslate, schemas, tag_formats
+from service.api import language_schemas, libretranslate, schemas, tag
 from service.api.answers import EVENT_STREAM
 from service.api.context import MAX_TIMEOUT_MS
 from service.api.libretranslate import FORM
-from service.api.openapi_files import RENDERERS, DescriptionFiles, PagePlugin, description_router
+from service.api.pages import RENDERERS, DescriptionFiles, PagePlugin, description_router
 from service.api.problems import LIBRETRANSLATE, PROBLEM_JSON, LibreTranslateError, Problem
+from service.api.task_routes import ENDPOINTS
 from service.errors import ServiceError
-from service.models.cards import Limits, ModelsResponse
+from service.models.registry import ModelsResponse
 from service.scheduling.job import Priority
+from service.settings import Settings
 
 Json = dict[str, Any]
 VERSION = "0.1.0"
 REF = "#/components/schemas/{name}"
 LIBRETRANSLATE_PATH = f"{LIBRETRANSLATE}translate"
 TASKS: Mapping[str, type[Any]] = {
-    "/tag": schemas.TagRequest,
-    "/classify": schemas.ClassifyRequest,
-    "/translate": schemas.TranslateRequest,
-    "/generate": language_schemas.GenerateRequest,
-    "/score": language_schemas.ScoreRequest,
+    **{each.path: each.request for each in ENDPOINTS},
     LIBRETRANSLATE_PATH: libretranslate.LibreTranslateRequest,
 }
 TEXT_FIELDS = {"/generate": "prompt", LIBRETRANSLATE_PATH: "q"}  # of other tasks it is "text"
@@ -47,8 +45,8 @@ STREAMS: Mapping[str, Mapping[str, type[Any]]] = {
 }
 OTHER_ANSWERS: Mapping[str, Mapping[str, Json]] = {
     "/tag": {
-        tag_formats.SPACY_JSON: {"$ref": REF.format(name=tag_formats.SpacyResponse.__name__)},
-        tag_formats.CONLLU: {
+        tag.SPACY_JSON: {"$ref": REF.format(name=tag.SpacyResponse.__name__)},
+        tag.CONLLU: {
             "type": "string",
             "description": "CoNLL-U: a document (newdoc) for each text, its id the text's place from 0. A text without "
             "an answer is a document without sentences, with its reason as a comment",
@@ -57,7 +55,7 @@ OTHER_ANSWERS: Mapping[str, Mapping[str, Json]] = {
 }
 ANSWERS = (
     schemas.TagResponse,
-    tag_formats.SpacyResponse,
+    tag.SpacyResponse,
     libretranslate.LibreTranslateAnswer,
     libretranslate.LibreTranslateLanguage,
     LibreTranslateError,
@@ -157,7 +155,7 @@ KEYS: Mapping[str, Json] = {
 }
 
 
-def describe_api(limits: Limits, *, needs_key: bool, root_path: str | None = None) -> OpenAPIConfig:
+def describe_api(limits: Settings, *, needs_key: bool, root_path: str | None = None) -> OpenAPIConfig:
     """Configure the API's description, with the limits and the prefix of paths that hold here."""
     files = DescriptionFiles(partial(complete, limits=limits, needs_key=needs_key))
     return OpenAPIConfig(
@@ -178,7 +176,7 @@ def _operation_id(handler: HTTPRouteHandler, method: Method, path: Sequence[obje
     return f"Head{name}" if method == "HEAD" else name
 
 
-def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
+def complete(document: Json, limits: Settings, *, needs_key: bool) -> None:
     """Complete the description that Litestar made, in place."""
     parts = document["components"]
     parts["schemas"] = parts.get("schemas", {}) | types(limits)
@@ -193,7 +191,7 @@ def complete(document: Json, limits: Limits, *, needs_key: bool) -> None:
                 operation["security"] = [] if path in WITHOUT_KEY else [{name: []} for name in KEYS]
 
 
-def types(limits: Limits) -> Json:
+def types(limits: Settings) -> Json:
     """Return the schema of every type by name; those of requests with the limits that hold here."""
     events = [data for stream in STREAMS.values() for data in stream.values()]
     every = (*TASKS.values(), *ANSWERS, *events)

@@ -21,9 +21,8 @@ from service.api.schemas import Health, ReloadAccepted
 from service.errors import ReloadFailedError
 from service.lifecycle import Lifecycle
 from service.metrics import CONTENT_TYPE, Metrics
-from service.models.cards import ModelsResponse
 from service.models.loading import ReloadResponse
-from service.models.registry import ModelRegistry
+from service.models.registry import ModelRegistry, ModelsResponse
 
 READ: list[Method] = ["GET", "HEAD"]
 Reload = Callable[[], Awaitable[ReloadResponse | ReloadAccepted]]  # raises ReloadFailedError
@@ -31,8 +30,7 @@ read_route = partial(route, http_method=READ, sync_to_thread=False)
 
 
 def reload_by_supervisor(supervisor: int, lifecycle: Lifecycle) -> Reload:
-    """Return the function that asks the supervisor with this process id to reload: it loads first and then passes the
-    signal to all of its workers."""
+    """Return the function that asks the supervisor with this process id to reload, which tells all its workers."""
 
     async def ask() -> ReloadAccepted:
         if lifecycle.is_ending:
@@ -57,8 +55,13 @@ FOREIGN = ResponseSpec(
 )
 
 
-def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
-    """Make the route of liveness."""
+def operation_routes(lifecycle: Lifecycle, registry: ModelRegistry, measured: Metrics | None) -> list[HTTPRouteHandler]:
+    """Make the routes that operators and probes ask; that of the metrics where they are given."""
+
+    @read_route("/models", summary="Models that are served", responses=problems(401, 421, 503))
+    def models() -> ModelsResponse:
+        """Name, version, task, labels, limits, licence and measured quality of every model."""
+        return ModelsResponse(registry.cards())
 
     @read_route("/health/live", summary="The process runs", responses=problems(503), opt=OPEN)
     def live() -> Health:
@@ -66,41 +69,21 @@ def live_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
         lifecycle.check_live()
         return Health("live")
 
-    return live
-
-
-def ready_route(lifecycle: Lifecycle) -> HTTPRouteHandler:
-    """Make the route of readiness."""
-
     @read_route("/health/ready", summary="Every model is loaded and warm", responses=problems(503), opt=OPEN)
     def ready() -> Health:
         """Answer 200 when requests will be answered; 503 before, and from the moment the process is told to stop."""
         lifecycle.check_ready()
         return Health(lifecycle.phase.value)
 
-    return ready
-
-
-def metrics_route(served: Metrics) -> HTTPRouteHandler:
-    """Make the route of the metrics."""
+    if measured is None:
+        return [models, live, ready]
 
     @read_route("/metrics", summary="Prometheus metrics", responses=problems(401, 421), media_type=CONTENT_TYPE)
     def metrics() -> Response[bytes]:
         """The Prometheus text format."""
-        return Response(served.render(), media_type=CONTENT_TYPE)
+        return Response(measured.render(), media_type=CONTENT_TYPE)
 
-    return metrics
-
-
-def models_route(registry: ModelRegistry) -> HTTPRouteHandler:
-    """Make the route of the models that are served."""
-
-    @read_route("/models", summary="Models that are served", responses=problems(401, 421, 503))
-    def models() -> ModelsResponse:
-        """Name, version, task, labels, limits, licence and measured quality of every model."""
-        return ModelsResponse(registry.cards())
-
-    return models
+    return [models, live, ready, metrics]
 
 
 def reload_route(reload_models: Reload) -> HTTPRouteHandler:

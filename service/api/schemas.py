@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from service.models.cards import ModelName
+from service.models.registry import ModelName
 from service.settings import MAX_BEAM_SIZE
 from service.text.markup.documents import Format
 from service.text.spans import OffsetUnit

@@ -14,9 +14,9 @@ from service.api.generate import logprob_of
 from service.api.language_schemas import GAP, ScoredChoice, ScoredToken, ScoreRequest, ScoreResponse, ScoreResult
 from service.api.validation import InputItem, check_lengths, read_texts
 from service.errors import FieldError, InputTooLongError, InvalidRequestError
-from service.models.cards import Limits
 from service.models.registry import ServedModel
 from service.predictors.language_model import LanguageModel, ScoredText, TextScoring
+from service.settings import Settings
 from service.text.batch import Ids
 from service.text.spans import offset_table
 
@@ -66,7 +66,7 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem]):
     def cost_factor(self, data: ScoreRequest) -> float:
         return len(data.choices or "_")
 
-    def read(self, data: ScoreRequest, limits: Limits) -> list[InputItem]:
+    def read(self, data: ScoreRequest, limits: Settings) -> list[InputItem]:
         items = read_texts(data.text, limits)
         if data.choices is not None:
             if (rows := len(items) * len(data.choices)) > MAX_CHOICES:
@@ -81,7 +81,7 @@ class ScoreEndpoint(TaskEndpoint[ScoreRequest, LanguageModel, ScoredItem]):
         return items
 
     def encode(self, item: InputItem, data: ScoreRequest, model: LanguageModel) -> ScoredItem:
-        texts = [item.text] if data.choices is None else _filled(item.text, data.choices)
+        texts = [item.text.replace(GAP, choice) for choice in data.choices or (GAP,)]
         encode = model.encode_beginning if data.truncate else model.encode
         scored = ScoredItem(text=item.text, scorings=list(map(encode, texts)))
         if data.choices is not None and scored.truncated:
@@ -120,10 +120,6 @@ def _check_gaps(items: Sequence[InputItem]) -> None:
     ]
     if wrong:
         raise InvalidRequestError.of(wrong)
-
-
-def _filled(text: str, choices: Sequence[str]) -> list[str]:
-    return [text.replace(GAP, choice) for choice in choices]
 
 
 def _text_result(item: ScoredItem, row: ScoredText, data: ScoreRequest) -> ScoreResult:

@@ -51,8 +51,7 @@ class SideThread:
         self._memory_return = MemoryReturn(executor)
 
     def check(self, length: int) -> None:
-        """Raise OverloadedError if the limit of waiting work is reached. A text that finds nothing waiting is always
-        worked on."""
+        """Raise OverloadedError if the limit of waiting work is reached. What finds nothing waiting always passes."""
         if self.waiting and self.waiting + length > MAX_WAITING:
             raise OverloadedError(
                 f"{self.waiting} characters of long requests are waiting to be read: there is no room for more",
@@ -62,8 +61,7 @@ class SideThread:
     async def __call__(
         self, length: int, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
     ) -> Result:
-        """Return ``function(*args)``, computed on the event loop for a short text and on the side thread for a long
-        one."""
+        """Return ``function(*args)``, computed on the event loop for a short text, else on the side thread."""
         if length <= LONG_TEXT:
             return function(*args, **kwargs)
         loop = asyncio.get_running_loop()

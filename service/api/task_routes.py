@@ -5,20 +5,56 @@ Litestar's routing, request and response cost a short request more than reading 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from litestar import Request, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.response.base import ASGIResponse
 from litestar.types import HTTPScope, Send
 
 from service.api.access import AccessPolicy
 from service.api.browsers import ANSWER_HEADERS, CLOSE_CONNECTION, with_headers
+from service.api.classify import ClassifyEndpoint
 from service.api.compression import GZIP, MIN_BYTES, VARY, compress_aside, takes_gzip
-from service.api.context import RequestContext
+from service.api.context import RequestContext, context_of
 from service.api.endpoint import TaskEndpoint, WholeAnswer
-from service.api.problems import write_failure
+from service.api.generate import GenerateEndpoint
+from service.api.problems import PROBLEMS, write_failure
+from service.api.score import ScoreEndpoint
+from service.api.tag import TagEndpoint
+from service.api.translate import TranslateEndpoint
 from service.lifecycle import Lifecycle
 
 AnyEndpoint = TaskEndpoint[Any, Any, Any]
+ENDPOINTS: Sequence[type[AnyEndpoint]] = (
+    TagEndpoint,
+    ClassifyEndpoint,
+    TranslateEndpoint,
+    GenerateEndpoint,
+    ScoreEndpoint,
+)
+
+
+def task_route(
+    endpoint: TaskEndpoint[Any, Any, Any], *, problems: Mapping[int, ResponseSpec] = PROBLEMS, **more: Any
+) -> HTTPRouteHandler:
+    """Make the route of an endpoint as Litestar describes and answers it; ``more`` are options of Litestar's."""
+
+    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
+        context = context_of(request)
+        answer = await endpoint.answer(await endpoint.read_body(context), context)
+        return (
+            ASGIResponse(body=answer.body, media_type=answer.media_type.partition(";")[0])
+            if isinstance(answer, tuple)
+            else answer
+        )
+
+    handle.__name__, handle.__doc__ = endpoint.path.rpartition("/")[2], endpoint.description
+    ok = ResponseSpec(endpoint.response, description=endpoint.answer_description, generate_examples=False)
+    make = post(endpoint.path, status_code=200, summary=endpoint.summary, responses={200: ok, **problems}, **more)
+    return make(handle)
 
 
 class TaskRoutes:

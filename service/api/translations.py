@@ -8,7 +8,7 @@ from itertools import islice
 from statistics import fmean
 
 import numpy as np
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from service.api.answers import PARTS, SCORE_DIGITS, apportion
 from service.api.schemas import (
@@ -60,8 +60,7 @@ class TranslatedItem:
         return SourceSpan(int(self.table[span.start]), int(self.table[span.end]))
 
     def decode(self, translator: Translator, sentence: int, source: EncodedSentence) -> list[Translation]:
-        """Return a sentence's translations as they stand in the text, best first, no two alike, at least one.
-        ``source`` is the sentence with its answers."""
+        """Return an answered sentence's translations as they stand in the text, best first, no two alike."""
         found: dict[str, Translation] = {}
         for each in translator.decode(source):
             restored = self._restored(sentence, each)
@@ -93,12 +92,8 @@ def with_sources(items: Sequence[TranslatedItem], sources: Iterable[EncodedSente
     return [replace(item, sources=list(islice(remaining, len(item.sources)))) for item in items]
 
 
-def translate_results(items: Sequence[TranslatedItem], translator: Translator) -> list[TranslateResult]:
-    """Make the results of answered items."""
-    return [_result(item, translator) for item in items]
-
-
-def _result(item: TranslatedItem, translator: Translator) -> TranslateResult:
+def translate_result(item: TranslatedItem, translator: Translator) -> TranslateResult:
+    """Make the result of an answered item."""
     found = [item.decode(translator, place, source) for place, source in enumerate(item.sources)]
     best = [translations[0] for translations in found]
     whole = item.joined(best)
@@ -134,19 +129,12 @@ def sentence_event(
     sentence: int,
 ) -> SentenceEvent:
     """Make the event of a finished sentence, ``source``, of the item with this number."""
-    best = _sentence(item, sentence, source, translations[0])
     return SentenceEvent(
         item=number,
         sentence=sentence,
-        source=best.source,
-        translation=best.translation,
-        score=best.score,
-        complete=best.complete,
-        confidence=best.confidence,
         truncated=item.sources[sentence].truncated,
         hypotheses=[HypothesisAnswer(each.text, round(each.score, SCORE_DIGITS)) for each in translations],
-        attention=best.attention,
-        degraded=best.degraded,
+        **structs.asdict(_sentence(item, sentence, source, translations[0])),
     )
 
 

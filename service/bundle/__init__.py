@@ -4,9 +4,9 @@
 ONNX, and names no file outside of its folder.
 """
 
-from service.bundle.external_data import check_external_data as check_external_data
 from service.bundle.folder import Bundle as Bundle
-from service.bundle.folder import VerifiedFiles as VerifiedFiles
+from service.bundle.folder import check_external_data as check_external_data
+from service.bundle.folder import check_unchanged as check_unchanged
 from service.bundle.folder import file_entry as file_entry
 from service.bundle.folder import find_bundles as find_bundles
 from service.bundle.folder import load_bundle as load_bundle

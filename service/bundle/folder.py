@@ -1,15 +1,21 @@
-"""Bundle folders: finds, reads, verifies and writes them. Only plain files inside a folder are ever opened."""
+"""Bundle folders: finds, reads, verifies and writes them. Only plain files inside a folder are ever opened.
+
+A graph may read weights from other files, its external data, which onnxruntime opens by itself. Why they are not given
+to it from memory is in docs/adr/0012-weights-are-opened-by-onnxruntime.md.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from packaging.version import Version
 from pydantic import ValidationError
@@ -61,40 +67,12 @@ class Bundle:
         return self.manifest.precisions[wanted]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileIdentity:
-    """Identity of a file; it changes when the file is written to, or another takes its place."""
-
-    device: int
-    inode: int
-    size: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Self:
-        return cls(device=status.st_dev, inode=status.st_ino, size=status.st_size, changed_ns=status.st_ctime_ns)
+# Device, inode, size and time of the last change, which is another when the file is written to or exchanged.
+FileIdentity = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedFiles:
-    """Identities of a bundle's folder and files as they were verified."""
-
-    bundle: Bundle
-    folder: FileIdentity
-    files: Mapping[str, FileIdentity]
-
-    def check_unchanged(self) -> None:
-        """Raise BundleError if a file was exchanged or written to since it was verified.
-
-        It is raised even if all is back as it was: the bytes read meanwhile may have been others. Contents are compared
-        again because the clock that stamps changes is coarse.
-        """
-        again = verify(self.bundle)
-        for name, identity in again.files.items():
-            if identity != self.files[name]:
-                raise BundleError(f"{self.bundle.path(name)}: changed while it was loaded")
-        if again.folder != self.folder:
-            raise BundleError(f"{self.bundle.folder}: changed while it was loaded")
+def identity_of(status: os.stat_result) -> FileIdentity:
+    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
@@ -128,8 +106,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def open_inside(folder: Path, name: str) -> BufferedReader:
-    """Open a plain file of the folder. Raises OSError, and BundleError if it is no plain file or a link that leads
-    out."""
+    """Open a plain file of the folder. Raises OSError, and BundleError for what is no file or a link that leads out."""
     path = folder / name
     real = Path(os.path.realpath(path, strict=True))
     if not real.is_relative_to(os.path.realpath(folder)):
@@ -146,14 +123,23 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def verify(bundle: Bundle) -> VerifiedFiles:
-    """Check the manifest and every file it lists. Raises BundleError that names the file at fault."""
+def verify(bundle: Bundle) -> Mapping[str, FileIdentity]:
+    """Check the manifest and every file it lists, and return the identity of each by name, that of the folder by "".
+    Raises BundleError that names the file at fault."""
     try:
-        folder = FileIdentity.of(bundle.folder.stat())
+        folder = identity_of(bundle.folder.stat())
     except OSError as error:  # taken away since its manifest was read
         raise BundleError(f"{bundle.folder}: {error.strerror}") from error
-    files = {name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}
-    return VerifiedFiles(bundle=bundle, folder=folder, files=files)
+    return {**{name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}, "": folder}
+
+
+def check_unchanged(bundle: Bundle, verified: Mapping[str, FileIdentity]) -> None:
+    """Raise BundleError if a file was exchanged or written to since it was verified. It is raised even if all is back
+    as it was: the bytes read meanwhile may have been others. Contents are compared again because the clock that stamps
+    changes is coarse."""
+    for name, identity in verify(bundle).items():
+        if identity != verified[name]:
+            raise BundleError(f"{bundle.path(name)}: changed while it was loaded")
 
 
 def _verify_file(bundle: Bundle, name: str) -> FileIdentity:
@@ -161,9 +147,9 @@ def _verify_file(bundle: Bundle, name: str) -> FileIdentity:
     path, expected = bundle.path(name), bundle.manifest.files.get(name)
     try:
         with open_inside(bundle.folder, name) as file:
-            identity = FileIdentity.of(os.fstat(file.fileno()))
-            if expected is not None and identity.size != expected.size_bytes:
-                raise BundleError(f"{path}: {identity.size} bytes; the manifest says {expected.size_bytes}")
+            status = os.fstat(file.fileno())
+            if expected is not None and status.st_size != expected.size_bytes:
+                raise BundleError(f"{path}: {status.st_size} bytes; the manifest says {expected.size_bytes}")
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error
@@ -171,7 +157,7 @@ def _verify_file(bundle: Bundle, name: str) -> FileIdentity:
         raise BundleError(f"{path}: changed while it was loaded")
     if expected is not None and sha256 != expected.sha256:
         raise BundleError(f"{path}: checksum {sha256[:12]}…; the manifest says {expected.sha256[:12]}…")
-    return identity
+    return identity_of(status)
 
 
 def file_entry(path: Path) -> File:
@@ -188,3 +174,98 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Manifest:
     complete = Manifest.model_validate({"format_version": FORMAT_VERSION, **manifest, "files": files})
     (folder / MANIFEST).write_text(complete.model_dump_json(indent=2, exclude_unset=True) + "\n", encoding="utf-8")
     return complete
+
+
+# Where tensors may be: of each message of onnx.proto the fields that lead to one, and the message that each holds.
+INSIDE: Mapping[str, Mapping[int, str]] = {
+    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
+    "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
+    "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
+    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
+    "NodeProto": {5: "AttributeProto"},
+    "AttributeProto": {
+        5: "TensorProto",
+        6: "GraphProto",
+        10: "TensorProto",
+        11: "GraphProto",
+        22: "SparseTensorProto",
+        23: "SparseTensorProto",
+    },
+    "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
+}
+TENSOR, EXTERNAL_DATA, KEY, VALUE = "TensorProto", 13, 1, 2
+
+
+class Wire(IntEnum):
+    """Wire types of protobuf fields; the old groups, 3 and 4, are not in onnx.proto."""
+
+    VARINT = 0
+    FIXED64 = 1
+    BYTES = 2
+    FIXED32 = 5
+
+
+def check_external_data(bundle: Bundle) -> None:
+    """Raise BundleError if a graph names a file that the manifest does not list, and that so nobody has checked."""
+    graphs = {file for each in bundle.manifest.precisions.values() for file in (each.file, each.encoder) if file}
+    for graph in sorted(graphs):
+        for location in sorted(external_files(bundle.path(graph))):
+            if location not in bundle.manifest.files:
+                raise BundleError(f"{bundle.path(graph)}: reads {location!r}, which {MANIFEST} does not list")
+
+
+def external_files(path: Path) -> set[str]:
+    """Return the locations of external data as they are written. Raises BundleError if it is no ONNX file."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return set(_locations(content))
+    except (ValueError, IndexError) as error:  # an empty file too
+        raise BundleError(f"{path}: not an ONNX file") from error
+
+
+def _locations(content: mmap.mmap) -> Iterator[str]:
+    """Walk over all messages that may hold tensors, however deep; others are stepped over, weights too."""
+    messages = [("ModelProto", 0, len(content))]
+    while messages:
+        message, start, end = messages.pop()
+        for number, first, last in _fields(content, start, end):
+            if message == TENSOR and number == EXTERNAL_DATA:
+                yield from _location(content, first, last)
+            elif number in INSIDE.get(message, {}):
+                messages.append((INSIDE[message][number], first, last))
+
+
+def _location(content: mmap.mmap, start: int, end: int) -> Iterator[str]:
+    """Yield the values of an entry whose key is ``location``; all of them, should it hold several."""
+    fields = [(number, content[first:last]) for number, first, last in _fields(content, start, end)]
+    if (KEY, b"location") in fields:
+        yield from (value.decode("utf-8", "backslashreplace") for number, value in fields if number == VALUE)
+
+
+def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield number, start and end of each field with a length. Raises ValueError or IndexError if it is no message."""
+    while start < end:
+        tag, start = _varint(content, start)
+        wire, size = Wire(tag & 7), 0
+        if wire is Wire.VARINT:
+            _, start = _varint(content, start)
+        elif wire is Wire.BYTES:
+            size, start = _varint(content, start)
+        else:
+            size = 8 if wire is Wire.FIXED64 else 4
+        if start + size > end:
+            raise ValueError("a field beyond its message")
+        if wire is Wire.BYTES:
+            yield tag >> 3, start, start + size
+        start += size
+
+
+def _varint(content: mmap.mmap, start: int) -> tuple[int, int]:
+    """Read a number of up to ten bytes; returns it and where it ends."""
+    value = 0
+    for place in range(10):
+        byte = content[start + place]
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return value, start + place + 1
+    raise ValueError("a number without end")

@@ -120,8 +120,7 @@ class Manifest(_Part):
     @field_validator("format_version")
     @classmethod
     def _readable(cls, version: int) -> int:
-        """Check the format version with the first field, so that a later format is named as such and not as full of
-        unknown fields."""
+        """Check the version with the first field: a later format is named as such and not as full of unknown fields."""
         if version != FORMAT_VERSION:
             raise ValueError(f"this service reads {FORMAT_VERSION}, not {version}")
         return version

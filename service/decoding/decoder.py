@@ -7,9 +7,18 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from service.decoding.queue import DecodeQueue, OnFinished, OnProgress, PendingSentence, pending_sentences
 from service.decoding.strategy import DecodeSearch, DecodeStrategy, Finished
-from service.decoding.worker import TURN_SECONDS, DecodeSource, DecodeWorker, StepReport
+from service.decoding.worker import (
+    TURN_SECONDS,
+    DecodeQueue,
+    DecodeSource,
+    DecodeWorker,
+    OnFinished,
+    OnProgress,
+    PendingSentence,
+    StepReport,
+    pending_sentences,
+)
 from service.errors import CallerLeftError, DeadlineExceededError
 from service.metrics import Metrics
 from service.scheduling.job import Done, Job, ModelWork, Priority
@@ -94,17 +103,18 @@ class Decoder(BaseScheduler[Any]):
         return job
 
     def _seconds_before(self, offset: float, priority: Priority) -> float:
-        """Return the seconds until the sentence with this offset begins at the latest, of a request that arrives
-        now, as if no other model wanted the threads."""
+        """Return the seconds until the sentence with this offset begins at the latest, if it arrives now."""
         row_steps = self._queue.row_steps_before(offset, priority.share)
         return self._throughput.pace * row_steps / self._thread_pool.num_threads
 
     def _drop(self, job: Job[Any]) -> None:
         """Drop the waiting sentences of a job that ended early; those being decoded are seen to be closed."""
         self._queue.drop([row for row in job.rows if isinstance(row, PendingSentence)])
-        reason = _reason(job)
-        if reason is not None:
-            self._metrics.decoder_cancelled.labels(reason).inc(job.remaining)
+        error = None if job.done.cancelled() else job.done.exception()
+        if job.done.cancelled() or isinstance(error, CallerLeftError):
+            self._metrics.decoder_cancelled.labels("cancelled").inc(job.remaining)
+        elif isinstance(error, DeadlineExceededError):
+            self._metrics.decoder_cancelled.labels("expired").inc(job.remaining)
 
     def _register(self) -> None:
         super()._register()
@@ -132,8 +142,7 @@ class Decoder(BaseScheduler[Any]):
         loop.call_soon_threadsafe(self._on_turn_ended, worker, report, self._clock())
 
     def _share(self, worker: DecodeWorker) -> int:
-        """Return how many more rows a worker should have so that all running workers, and those about to run, have
-        equally many."""
+        """Return how many more rows a worker should have so that all that run, or are about to, have equally many."""
         running = self._source.running
         total = sum([each.live_rows for each in running]) + self._queue.rows
         return -(-total // max(1, len(running) + self._thread_pool.num_idle)) - worker.live_rows
@@ -174,11 +183,3 @@ class Decoder(BaseScheduler[Any]):
         failure = failure_of(error)
         for each in sentences:
             each.job.fail(failure)
-
-
-def _reason(job: Job[Any]) -> str | None:
-    """Return why the rest of a job is not wanted any more; None if the model failed."""
-    error: BaseException | None = CallerLeftError("") if job.done.cancelled() else job.done.exception()
-    if isinstance(error, CallerLeftError):
-        return "cancelled"
-    return "expired" if isinstance(error, DeadlineExceededError) else None

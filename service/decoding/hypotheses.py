@@ -43,8 +43,7 @@ class BackPointers(Rows):
         return tokens, places
 
     def after(self, parents: Indices, tokens: Ids, lengths: Ids) -> BackPointers:
-        """Return the back pointers of hypotheses (row,) that extend these ``parents``, each ``lengths`` (row,) long, by
-        one token."""
+        """Return the back pointers (row,) that extend these ``parents``, each ``lengths`` (row,) long, by one token."""
         steps = self.steps[parents]
         if len(lengths) and lengths.max() >= steps.shape[1]:
             steps = np.concatenate((steps, np.zeros_like(steps)), axis=1)
@@ -77,8 +76,7 @@ class Attentions:
             self._kept.popleft()
 
     def of(self, *, start: int, places: list[int], num_tokens: int) -> Floats:
-        """Return the attention (target, source) of a hypothesis: the rows in these ``places`` of the steps from
-        ``start`` on."""
+        """Return the attention (target, source) of a hypothesis: rows ``places`` of the steps from ``start`` on."""
         first = start - (self.num_steps - len(self._kept))
         rows = [step[place] for step, place in zip(islice(self._kept, first, None), places, strict=False)]
         if not rows:
@@ -146,38 +144,54 @@ class LiveHypotheses(Rows):
 
 
 def num_candidates(largest_beam: int) -> int:
-    """Return how many next tokens to ask for of each hypothesis.
-
-    The repetition guard may forbid one of the best for each length of copies, and </s> is passed over if it only spells
-    again what was found: with so many more than the beam size none of this leaves a place empty.
-    """
+    """Return how many next tokens to ask for of each hypothesis. The repetition guard may forbid one of the best for
+    each length of copies, and </s> is passed over if it only spells again what was found: with so many more than the
+    beam size none of this leaves a place empty."""
     return largest_beam + LONGEST_GUARDED + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TopK:
-    """Continuations ranked sentence by sentence, best first, and numbered row by row, candidate by candidate.
+class Continuations:
+    """Candidate continuations of the live hypotheses, numbered row by row, candidate by candidate, and ranked sentence
+    by sentence, best first.
 
     Of equals the one whose hypothesis stands first comes first, then the one that the model names first.
     """
 
-    order: Indices  # (continuation,)
+    rows: LiveHypotheses
+    outputs: StepOutputs
+    width: int  # candidates of each row
+    tokens: Ids  # (continuation,), by number
     totals: Totals  # (continuation,), by number
+    order: Indices  # (continuation,)
     starts: Indices  # (slot,), where a sentence's continuations begin in order
     counts: Indices  # (slot,), how many they are
 
     @classmethod
-    def of(cls, totals: Totals, slots: Ids, num_slots: int) -> TopK:
-        """Rank ``totals`` (row, candidate) of hypotheses that belong to the sentences in ``slots`` (row,)."""
-        size = totals.shape[1]
-        flat = totals.ravel()
-        counts = np.bincount(slots, minlength=num_slots) * size
-        order = np.lexsort((-flat, np.repeat(slots, size)))  # it is stable
-        return cls(order=order, totals=flat, starts=counts.cumsum() - counts, counts=counts)
+    def of(cls, rows: LiveHypotheses, outputs: StepOutputs, wanted: Ids) -> Self:
+        """Rank the continuations; ``wanted`` (slot,) is how many of each sentence may go on."""
+        forbidden = rows.repetition_guard.forbids(outputs.candidates)
+        # If nothing is forbidden, a sentence takes no more of a row than it has places, and a </s> that is dropped.
+        width = outputs.scores.shape[1] if forbidden is not None else int(wanted.max()) + 1
+        candidates, scores = outputs.candidates[:, :width], outputs.scores[:, :width]
+        totals: Totals = rows.totals[:, None] + scores  # (row, candidate)
+        if forbidden is not None:
+            totals[forbidden] = -np.inf
+        width, flat = totals.shape[1], totals.ravel()
+        counts = np.bincount(rows.slots, minlength=len(wanted)) * width
+        return cls(
+            rows=rows,
+            outputs=outputs,
+            width=width,
+            tokens=candidates.ravel(),
+            totals=flat,
+            order=np.lexsort((-flat, np.repeat(rows.slots, width))),  # it is stable
+            starts=counts.cumsum() - counts,
+            counts=counts,
+        )
 
     def best(self, wanted: Ids) -> Indices:
-        """Return the numbers of the ``wanted`` (slot,) best continuations of each sentence; those of -inf are never
-        among them."""
+        """Return the numbers of the ``wanted`` (slot,) best continuations of each sentence, none of them -inf."""
         places = np.arange(len(self.order)) - np.repeat(self.starts, self.counts)
         chosen = self.order[places < np.repeat(wanted, self.counts)]
         return chosen[self.totals[chosen] > -np.inf]
@@ -189,47 +203,17 @@ class TopK:
         found: list[int] = numbers[self.totals[numbers] > -np.inf].tolist()
         return found
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Continuations:
-    """Candidate continuations of the live hypotheses, numbered row by row, candidate by candidate."""
-
-    rows: LiveHypotheses
-    outputs: StepOutputs
-    width: int  # candidates of each row
-    tokens: Ids  # (continuation,)
-    top_k: TopK
-
-    @classmethod
-    def of(cls, rows: LiveHypotheses, outputs: StepOutputs, wanted: Ids) -> Self:
-        """Rank the continuations; ``wanted`` (slot,) is how many of each sentence may go on."""
-        forbidden = rows.repetition_guard.forbids(outputs.candidates)
-        # If nothing is forbidden, a sentence takes no more of a row than it has places, and a </s> that is dropped.
-        width = outputs.scores.shape[1] if forbidden is not None else int(wanted.max()) + 1
-        candidates, scores = outputs.candidates[:, :width], outputs.scores[:, :width]
-        totals: Totals = rows.totals[:, None] + scores
-        if forbidden is not None:
-            totals[forbidden] = -np.inf
-        return cls(
-            rows=rows,
-            outputs=outputs,
-            width=totals.shape[1],
-            tokens=candidates.ravel(),
-            top_k=TopK.of(totals, rows.slots, len(wanted)),
-        )
-
     def selected(self, numbers: Indices) -> Selected:
         parents = numbers // self.width
         return Selected(
             parents=parents,
             slots=self.rows.slots[parents],
             tokens=self.tokens[numbers],
-            totals=self.top_k.totals[numbers],
+            totals=self.totals[numbers],
         )
 
     def rows_of(self, selected: Selected, lengths: Ids) -> LiveHypotheses:
-        """Make the live hypotheses (row,) of the selected continuations; ``lengths`` (row,) are those of their
-        parents."""
+        """Make the live hypotheses (row,) of the selected continuations, whose parents have ``lengths`` (row,)."""
         return LiveHypotheses(
             slots=selected.slots,
             tokens=selected.tokens,

@@ -1,4 +1,5 @@
-"""Live samples: texts that are being written, as rows of a step and as text."""
+"""Live samples: texts that are being written, as rows of a step and as text, and the choice of their next tokens by
+temperature, top-k, top-p and repetition penalty."""
 
 from __future__ import annotations
 
@@ -9,21 +10,97 @@ from typing import Any, Generic, Self
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.sampling import (
+from service.decoding.search import (
+    MAX_CANDIDATES,
     NUM_RECENT,
     Alternative,
     FinishReason,
+    Floats,
     LanguageState,
     NewTokens,
     NextTokens,
     Sample,
     SampledToken,
+    SamplingOptions,
 )
-from service.decoding.search import Floats
 from service.decoding.strategy import Rows, T
-from service.decoding.token_choice import NO_TOKEN, NUM_FORBIDDEN, ChoiceParameters, choose
 from service.text.batch import Ids
-from service.text.text_pieces import TextStream
+from service.text.subwords import TextStream
+
+NUM_FORBIDDEN = 3  # tokens that are no text, which may be among the best: padding, unknown, begin
+COLDEST = 1e-6  # least temperature that is divided by
+NO_TOKEN = -1  # fills up the recent tokens of a short text
+
+Columns = npt.NDArray[np.intp]
+Weights = npt.NDArray[np.float64]
+
+
+def num_candidates(options: SamplingOptions) -> int:
+    """Return how many of the likeliest tokens a choice is made from, whatever other samples there are."""
+    if options.repetition_penalty != 1.0:
+        return MAX_CANDIDATES
+    return min(MAX_CANDIDATES, (1 if options.temperature == 0 else options.top_k) + NUM_FORBIDDEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChoiceParameters(Rows):
+    """Parameters of the samples as arrays (row,)."""
+
+    temperature: Weights
+    top_k: Ids
+    top_p: Weights
+    penalty: Weights
+    num_candidates: Ids
+
+    @classmethod
+    def of(cls, options: Sequence[SamplingOptions]) -> Self:
+        return cls(
+            temperature=np.array([each.temperature for each in options]),
+            top_k=np.array([1 if each.temperature == 0 else each.top_k for each in options], np.int32),
+            top_p=np.array([each.top_p for each in options]),
+            penalty=np.array([each.repetition_penalty for each in options]),
+            num_candidates=np.array(list(map(num_candidates, options)), np.int32),
+        )
+
+
+def choose(
+    scores: Floats, candidates: Ids, parameters: ChoiceParameters, *, is_text: npt.NDArray[np.bool_], recent: Ids,
+    draws: Weights,
+) -> Columns:  # fmt: skip
+    """Return the chosen column (row,) of ``scores`` and ``candidates``, both (row, candidate).
+
+    First the log-probabilities of ``recent`` tokens (row, token) are multiplied by the penalty (Keskar et al. 2019, for
+    logits), then the ``top_k`` best are kept, then of the distribution at the temperature the fewest that have a share
+    of ``top_p`` (Holtzman et al. 2020). ``draws`` (row,) are uniform from 0 to 1. Sums are taken from left to right, so
+    that a row's choice does not depend on how many columns other rows need. Raises ValueError if a row has no score.
+    """
+    places = np.arange(scores.shape[1])
+    weights = scores.astype(np.float64)
+    weights[~is_text[candidates] | (places >= parameters.num_candidates[:, None])] = -np.inf
+    _penalise(weights, candidates, parameters.penalty, recent, num_tokens=len(is_text))
+    order = np.argsort(-weights, axis=1, kind="stable")
+    weights = np.take_along_axis(weights, order, axis=1)
+    if not np.isfinite(weights[:, 0]).all():
+        raise ValueError("no token has a score")
+    weights[places >= parameters.top_k[:, None]] = -np.inf
+    heat = np.maximum(parameters.temperature, COLDEST)[:, None]
+    shares = np.exp((weights - weights[:, :1]) / heat)
+    sums = shares.cumsum(axis=1)
+    kept = (sums - shares < parameters.top_p[:, None] * sums[:, -1:]).sum(axis=1)  # of the best; at least one
+    rows = np.arange(len(order))
+    thresholds = draws * sums[rows, kept - 1]
+    chosen = np.minimum((sums <= thresholds[:, None]).sum(axis=1), kept - 1)
+    found: Columns = order[rows, chosen]
+    return found
+
+
+def _penalise(weights: Weights, candidates: Ids, penalty: Weights, recent: Ids, *, num_tokens: int) -> None:
+    rows = np.flatnonzero(penalty != 1.0)
+    if len(rows):
+        places = np.arange(len(rows))[:, None]
+        is_recent = np.zeros((len(rows), num_tokens + 1), np.bool_)  # NO_TOKEN is the last
+        is_recent[places, recent[rows]] = True
+        weights[rows] *= np.where(is_recent[places, candidates[rows]], penalty[rows, None], 1.0)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -73,8 +150,7 @@ class LiveSample(Generic[T]):
             self.finish_reason = "length"
 
     def new_tokens(self, finished: Sample | None) -> NewTokens | None:
-        """Return the tokens that may be sent now and have not been told before; None if there is nothing to tell, or
-        nobody listens."""
+        """Return the tokens that may be sent now and were not told before; None without any, or if nobody listens."""
         if not self.item.search.is_streamed:
             return None
         first = self.num_told
@@ -117,8 +193,7 @@ class LiveSamples(Rows):
 
     @classmethod
     def of(cls, samples: Sequence[LiveSample[Any]], state: Floats) -> Self:
-        """Make the rows of samples without a token; ``state`` (row, state) is that before their prompts' last
-        tokens."""
+        """Make the rows of samples without a token; ``state`` (row, state) precedes their prompts' last tokens."""
         recent = np.full((len(samples), NUM_RECENT), NO_TOKEN, np.int32)
         for row, each in enumerate(samples):
             prompt = each.item.search
@@ -160,19 +235,17 @@ class LiveSamples(Rows):
 
     def finished(self, row: int) -> Sample | None:
         """Return the sample of a row that has ended; None if it has not."""
-        live = self.samples[row]
-        return None if live.finish_reason is None else live.finished(self._state_of(row))
-
-    def _state_of(self, row: int) -> LanguageState:
-        """Return the state behind a sample; its last token has not been read."""
         live, recent = self.samples[row], self.recent[row]
+        if live.finish_reason is None:
+            return None
         before = live.item.search.before
-        return LanguageState(
+        state = LanguageState(  # behind the sample; its last token has not been read
             vector=self.state[row].copy(),
             recent=recent[recent != NO_TOKEN],
             position=before.position + live.num_steps,
             sample=before.sample + live.number,
         )
+        return live.finished(state)  # type: ignore[no-any-return]
 
 
 def _alternatives(

@@ -11,15 +11,15 @@ from typing import Generic
 import numpy as np
 
 from service.decoding.live_samples import LiveSample, LiveSamples
-from service.decoding.sampling import (
+from service.decoding.search import (
     READ_COST,
     READ_TOGETHER,
+    Floats,
     LanguageStepModel,
     Prompt,
     Sample,
     Samples,
 )
-from service.decoding.search import Floats
 from service.decoding.strategy import (
     MAX_ROWS,
     DecodeStrategy,
@@ -74,8 +74,7 @@ class Sampler(DecodeStrategy[T]):
         return 0.0
 
     def step(self) -> Iterator[StepResult[T]]:
-        """Read a piece of the prompts that are not read yet, then make one step of all samples, each when its result is
-        asked for."""
+        """Read a piece of the prompts that are not read, then make one step of all samples, each when asked for."""
         if any(each.num_left for each in self._reading):
             yield self._read()
         self._start()
@@ -94,8 +93,7 @@ class Sampler(DecodeStrategy[T]):
         self._live = self._live.only(np.fromiter(is_kept, np.bool_, len(self._live)))
 
     def _read(self) -> StepResult[T]:
-        """Read the next piece of the prompts that came first. How long a piece is depends on its prompt alone, so that
-        others do not change its result."""
+        """Read a piece of the prompts that came first; how long it is depends on the prompt alone, not on others."""
         chosen, longest = list[_Reading[T]](), 0
         for each in (each for each in self._reading if each.num_left):
             longest = max(longest, len(each.next_ids()))

@@ -12,8 +12,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from service.decoding.sampling import NewTokens, Prompt
-from service.decoding.search import Search
+from service.decoding.search import NewTokens, Prompt, Search
 
 DecodeSearch = Search | Prompt  # a sentence to translate, or a prompt to continue
 
@@ -105,8 +104,7 @@ class DecodeStrategy(ABC, Generic[T]):
 
     @abstractmethod
     def admit(self, items: Sequence[T]) -> float:
-        """Add items, which join from the next step on, even if there is no room. Returns the seconds that the model
-        took for it."""
+        """Add items, which join from the next step on, even without room. Returns the seconds that the model took."""
 
     @abstractmethod
     def step(self) -> Iterator[StepResult[T]]:

@@ -1,17 +1,125 @@
-"""Decode workers, each of which makes one decoder step after another while it has a thread, and their work source."""
+"""Decode queue and workers: sentences wait on the event loop and are taken by workers, each of which makes one decoder
+step after another while it has a thread."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from service.decoding.queue import DecodeQueue, PendingSentence
-from service.decoding.sampling import NewTokens
-from service.decoding.strategy import DecodeStrategy, Finished
+from service.decoding.search import NewTokens
+from service.decoding.strategy import DecodeSearch, DecodeStrategy, Finished
 from service.metrics import Metrics
+from service.scheduling.fair_queue import FairQueue, VirtualClock
+from service.scheduling.job import Job, Row, offsets
+from service.scheduling.scheduler import SHARE_OF_DEADLINE
+
+OnFinished = Callable[[int, Any], None]  # the sentence's place in its job, and its answer
+OnProgress = Callable[[int, NewTokens], None]  # the prompt's place in its job, and what is new of one of its samples
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class PendingSentence(Row[Any]):
+    """A sentence of a job on its way through the decoder. Its cost is the estimated rows of steps that it takes."""
+
+    search: Any  # a DecodeSearch, of the kind that the strategy decodes
+    on_finished: OnFinished | None = None
+    on_progress: OnProgress | None = None
+    started_at: float = 0.0  # when it was taken
+
+    def is_late(self, now: float) -> bool:
+        return self.job.deadline <= now
+
+
+def pending_sentences(
+    job: Job[Any],
+    searches: Sequence[DecodeSearch],
+    on_finished: OnFinished | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[PendingSentence]:
+    """Make the rows of a job that these searches answer."""
+    starts = offsets([search.row_steps for search in searches], job.priority)
+    return [
+        PendingSentence(
+            *(job, index, search.ids, len(search.ids), search.row_steps, offset),
+            search=search,
+            on_finished=on_finished,
+            on_progress=on_progress,
+        )
+        for index, (search, offset) in enumerate(zip(searches, starts, strict=True))
+    ]
+
+
+class DecodeQueue(FairQueue[PendingSentence]):
+    """Queue of sentences by virtual time, in row steps; its counts may be read from any thread. A sentence that is too
+    wide for the room there is holds up those behind it, so that its turn comes."""
+
+    def __init__(self) -> None:
+        super().__init__(VirtualClock())
+        self.rows = 0  # places of all beams
+        self._lock = threading.Lock()
+
+    def row_steps_before(self, offset: float, share: float) -> float:
+        """Return the row steps that are made at most before the sentence with this offset begins, of a request that
+        arrives now with this share: the first sentences of all that wait, with a reserve, and then the shares of all,
+        its own too. It is 0 if nothing waits."""
+        rows, shares = self.num_waiting, self._clock.shares
+        if not rows:
+            return 0.0
+        return self.cost * min(1.0, shares / rows) / SHARE_OF_DEADLINE + offset * (shares + share)
+
+    def push(self, rows: Iterable[PendingSentence]) -> None:
+        """Queue the sentences of requests that arrive now, in the order of each request."""
+        with self._lock:
+            for row in rows:
+                self.add(row)
+
+    def drop(self, rows: Iterable[PendingSentence]) -> None:
+        """Drop those of these sentences that still wait."""
+        with self._lock:
+            super().drop(rows)
+
+    def oldest(self) -> Job[Any] | None:
+        """Return the job that arrived first of those with a sentence waiting."""
+        with self._lock:
+            return super().oldest()
+
+    def take(
+        self, *, room: int, share: int, is_empty: bool, now: float
+    ) -> tuple[list[PendingSentence], list[PendingSentence]]:
+        """Take the next sentences until ``share`` rows are reached, within ``room`` rows; at least one if the worker
+        ``is_empty``. Return them, and those whose deadline has passed."""
+        admitted: list[PendingSentence] = []
+        late: list[PendingSentence] = []
+        with self._lock:
+            while (first := self.first()) is not None:
+                width = first.search.num_rows
+                if not first.job.is_open:
+                    super().drop([first])
+                elif first.is_late(now):
+                    super().drop([first])
+                    late.append(first)
+                elif (share > 0 and width <= room) or (is_empty and not admitted):
+                    self._remove(first)
+                    self._serve([first])
+                    admitted.append(first)
+                    room, share = room - width, share - width
+                else:
+                    break
+        return admitted, late
+
+    def add(self, row: PendingSentence) -> None:
+        """Queue a sentence; the caller holds the lock."""
+        super().add(row)
+        self.rows += row.search.num_rows
+
+    def _remove(self, row: PendingSentence) -> None:
+        super()._remove(row)
+        self.rows -= row.search.num_rows
+
 
 # Most time that other work waits for a turn to end, besides one step. Changing over costs a tenth of a millisecond.
 TURN_SECONDS = 0.01
@@ -51,8 +159,7 @@ class DecodeWorker:
         self._clock = clock
 
     def advance(self, queue: DecodeQueue, *, share: int, report: StepReport) -> None:
-        """Drop sentences that are not wanted any more, admit waiting ones and make one step of all. Raises what the
-        model raises."""
+        """Drop unwanted sentences, admit waiting ones and make one step of all. Raises what the model raises."""
         began_at, now = time.perf_counter(), self._clock()
         gone = self._strategy.drop(lambda each: not each.job.is_open or each.is_late(now))
         report.late += (each for each in gone if each.job.is_open)
@@ -77,13 +184,13 @@ class DecodeWorker:
         """Admit waiting sentences and return the seconds the encoder took."""
         if not queue.num_waiting:
             return 0.0
-        taken = queue.take(room=self._strategy.room, share=share, is_empty=not len(self._strategy), now=now)
-        report.late += taken.late
-        for each in taken.admitted:
+        admitted, late = queue.take(room=self._strategy.room, share=share, is_empty=not len(self._strategy), now=now)
+        report.late += late
+        for each in admitted:
             each.started_at = now
-        self.live_rows += sum(each.search.num_rows for each in taken.admitted)  # other workers count on it
-        self._metrics.decoder_admitted.inc(len(taken.admitted))
-        return self._strategy.admit(taken.admitted)
+        self.live_rows += sum(each.search.num_rows for each in admitted)  # other workers count on it
+        self._metrics.decoder_admitted.inc(len(admitted))
+        return self._strategy.admit(admitted)
 
 
 class DecodeSource:
@@ -119,8 +226,7 @@ class DecodeSource:
 
     @property
     def rank(self) -> tuple[float, int] | None:
-        """Time since which the source waits. A paused worker waits since its last turn, however old its sentences
-        are."""
+        """Time since which the source waits; a paused worker waits since its last turn, however old its sentences."""
         since = [worker.paused_at for worker in self._waiting() if worker.live_rows]
         if self._empty() is not None and (oldest := self.queue.oldest()) is not None:
             since.append(oldest.submitted_at)

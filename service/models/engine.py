@@ -14,11 +14,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from msgspec import structs
+
 from service.decoding.beam_search import BeamSearch
 from service.decoding.decoder import Decoder
-from service.decoding.queue import PendingSentence
 from service.decoding.sampler import Sampler
 from service.decoding.strategy import DecodeStrategy
+from service.decoding.worker import PendingSentence
 from service.errors import ReloadFailedError, StartupError
 from service.lifecycle import Lifecycle, Phase
 from service.logs import error_fields
@@ -97,10 +99,8 @@ class Engine:
 
     @contextlib.asynccontextmanager
     async def reload_on_sighup(self, _: object) -> AsyncIterator[None]:
-        """Reload at every SIGHUP while the application runs. Only an event loop in the main thread can do this.
-
-        A signal that was blocked until now is acted on; several while a reload waits count as one.
-        """
+        """Reload at every SIGHUP while the application runs. Only an event loop in the main thread can do this. A
+        signal that was blocked until now is acted on; several while a reload waits count as one."""
         requested = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, requested.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
@@ -147,8 +147,7 @@ class Engine:
             self.lifecycle.open()
 
     async def _warm_up(self, loaded: Sequence[LoadedModel]) -> None:
-        """Run the largest batches on every thread at once, so that memory has reached its bound before the service is
-        ready."""
+        """Run the largest batches on every thread at once: before the service is ready, memory is at its bound."""
         loop = asyncio.get_running_loop()
         for each in loaded:
             if self.lifecycle.is_ending:
@@ -158,11 +157,9 @@ class Engine:
             self.metrics.longest_run_seconds.labels(each.full_name).set(max(await asyncio.gather(*runs)))
 
     async def reload(self) -> ReloadResponse:
-        """Serve the models that are in the folder now, and accept the keys that are in the key file now.
-
-        Requests that found a model before keep it until they are answered. A second reload waits for one that is under
-        way. Raises ReloadFailedError if anything of the folder or the file is not sound: then nothing is changed.
-        """
+        """Serve the models that are in the folder now, and accept the keys that are in the key file now. Requests that
+        found a model before keep it until they are answered. A second reload waits for one that is under way. Raises
+        ReloadFailedError if anything of the folder or the file is not sound: then nothing is changed."""
         await self.lifecycle.decided()
         async with self._reloading:
             began_at = time.monotonic()
@@ -174,13 +171,12 @@ class Engine:
                 raise log_failure(error, self.metrics.reloads) from error
             adopt_keys()
             self.serve(reloaded.models)
-            response = ReloadResponse.of(reloaded, seconds=time.monotonic() - began_at)
+            response = structs.replace(reloaded.changes, seconds=round(time.monotonic() - began_at, 3))
             log_reload(response, self.metrics.reloads)
             return response
 
     async def _load_again(self) -> ReloadPlan:
-        """Load on a thread of its own, because long texts would wait for it on the side thread. Each model is warmed up
-        on one thread of the pool only, so that the others go on."""
+        """Load on a thread of its own, as long texts need the side thread, and warm up on one thread of the pool."""
         self._check_open()
         loop = asyncio.get_running_loop()
         current = [LoadedModel(card=each.card, predictor=each.predictor) for each in self.registry.models]

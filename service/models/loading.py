@@ -9,16 +9,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 from prometheus_client import Counter
 
-from service.bundle import MANIFEST, Bundle, Task, check_external_data, find_bundles, read_bundle, verify
+from service.bundle import (
+    MANIFEST,
+    Bundle,
+    Task,
+    check_external_data,
+    check_unchanged,
+    find_bundles,
+    read_bundle,
+    verify,
+)
 from service.errors import BundleError, ReloadFailedError, SettingsError, StartupError
 from service.logs import error_fields
 from service.metrics import Metrics
-from service.models.cards import ModelCard, card_of, device_of, full_name, precision_of
+from service.models.registry import ModelCard, card_of, device_of, full_name, precision_of
 from service.predictors.classifier import Classifier
 from service.predictors.language_model import LanguageModel
 from service.predictors.predictor import RowPredictor, replay
@@ -67,19 +76,15 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReloadPlan:
-    """The models to serve from now on, by name and the highest version of each first; and by full name which of them
-    are added, changed, kept and removed."""
+    """The models to serve from now on, by name and the highest version of each first, and what that changes."""
 
     models: Sequence[LoadedModel]
-    added: Sequence[str]
-    changed: Sequence[str]
-    kept: Sequence[str]
-    removed: Sequence[str]
+    changes: ReloadResponse
 
     @property
     def fresh(self) -> list[LoadedModel]:
         """Models that were loaded just now."""
-        return [each for each in self.models if each.full_name not in self.kept]
+        return [each for each in self.models if each.full_name not in self.changes.kept]
 
 
 def load_models(settings: Settings, open_session: OpenSession) -> list[LoadedModel]:
@@ -88,18 +93,16 @@ def load_models(settings: Settings, open_session: OpenSession) -> list[LoadedMod
 
 
 def reload_models(settings: Settings, open_session: OpenSession, current: Sequence[LoadedModel]) -> ReloadPlan:
-    """Load the models again, keeping the predictors of those whose manifest and precision have not changed.
-
-    The files of kept models are compared with their checksums all the same, since a damaged one could not be started
-    again. Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound.
-    """
+    """Load the models again, keeping the predictors of those whose manifest and precision have not changed. The files
+    of kept models are compared with their checksums all the same, since a damaged one could not be started again.
+    Nothing of ``current`` is changed. Raises StartupError if any bundle is not sound."""
     bundles = find_versions(settings.models_dir)
     check_precision(bundles, settings.precision)
     defaults = {default_of(task, bundles, settings) for task in OPENERS}
     before = {each.full_name: each for each in current}
     models, kept = list[LoadedModel](), list[str]()
     for bundle in bundles:
-        name = name_of(bundle)
+        name = full_name(bundle.manifest)
         card = card_of(bundle, settings, is_default=name in defaults)
         known = before.get(name)
         # It need not be loaded again if every file is what it was, and the same graph is wanted.
@@ -110,13 +113,16 @@ def reload_models(settings: Settings, open_session: OpenSession, current: Sequen
         else:
             models.append(LoadedModel(card=card, predictor=open_predictor(bundle, settings, open_session)))
     names = [each.full_name for each in models]
-    return ReloadPlan(
-        models=models,
+    is_same = kept == names and before.keys() == set(names)
+    changes = ReloadResponse(
+        result="unchanged" if is_same else "ok",
         added=[name for name in names if name not in before],
         changed=[name for name in names if name in before and name not in kept],
-        kept=kept,
         removed=[name for name in before if name not in names],
+        kept=kept,
+        seconds=0.0,
     )
+    return ReloadPlan(models=models, changes=changes)
 
 
 def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
@@ -127,8 +133,7 @@ def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
 
 
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
-    """Verify, load and prove a bundle, and check that nothing of it changed meanwhile. Raises BundleError or
-    DeviceError."""
+    """Verify, load and prove a bundle that nothing changes meanwhile. Raises BundleError or DeviceError."""
     verified = verify(bundle)
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
@@ -136,12 +141,8 @@ def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession
     opener, graph = OPENERS[bundle.manifest.task], open_graph(bundle.graph(precision))
     predictor = opener(bundle, graph, lambda: open_graph(bundle.encoder(precision)))
     replay(predictor, bundle, precision=precision)
-    verified.check_unchanged()
+    check_unchanged(bundle, verified)
     return predictor
-
-
-def name_of(bundle: Bundle) -> str:
-    return full_name(bundle.manifest)
 
 
 def find_versions(models_dir: Path) -> list[Bundle]:
@@ -152,7 +153,7 @@ def find_versions(models_dir: Path) -> list[Bundle]:
         bundle = read_bundle(folder)
         other = bundles.setdefault((bundle.manifest.name, bundle.version), bundle)
         if other is not bundle:
-            raise BundleError(f"{bundle.path(MANIFEST)}: {name_of(bundle)!r} is in {other.folder} too")
+            raise BundleError(f"{bundle.path(MANIFEST)}: {full_name(bundle.manifest)!r} is in {other.folder} too")
     highest_first = sorted(bundles.values(), key=lambda bundle: bundle.version, reverse=True)
     return sorted(highest_first, key=lambda bundle: bundle.manifest.name)
 
@@ -170,7 +171,7 @@ def default_of(task: Task, bundles: Sequence[Bundle], settings: Settings) -> str
     if len(chosen) > 1:
         raise BundleError(f"{chosen[1].path(MANIFEST)}: {chosen[0].folder} is the default for /{task} too")
     first = chosen or list(highest.values())
-    return name_of(first[0]) if first else None
+    return full_name(first[0].manifest) if first else None
 
 
 def highest_of(bundles: Iterable[Bundle]) -> dict[str, Bundle]:
@@ -182,11 +183,11 @@ def highest_of(bundles: Iterable[Bundle]) -> dict[str, Bundle]:
 
 
 def _configured(wanted: str, task: Task, of_task: Sequence[Bundle], highest: Mapping[str, Bundle]) -> str:
-    full_names = [name_of(bundle) for bundle in of_task]
+    full_names = [full_name(bundle.manifest) for bundle in of_task]
     if wanted in full_names:
         return wanted
     if wanted in highest:
-        return name_of(highest[wanted])
+        return full_name(highest[wanted].manifest)
     known = ", ".join(full_names) or "none"
     setting = variable(DEFAULT_SETTINGS[task])
     raise SettingsError(f"{setting}={wanted}: no such model for /{task}; known: {known}")
@@ -201,17 +202,6 @@ class ReloadResponse(Struct, frozen=True, kw_only=True):
     removed: list[str]
     kept: list[str]
     seconds: float
-
-    @classmethod
-    def of(cls, plan: ReloadPlan, *, seconds: float) -> Self:
-        return cls(
-            result="ok" if plan.added or plan.changed or plan.removed else "unchanged",
-            added=list(plan.added),
-            changed=list(plan.changed),
-            removed=list(plan.removed),
-            kept=list(plan.kept),
-            seconds=round(seconds, 3),
-        )
 
 
 def log_reload(response: ReloadResponse, reloads: Counter) -> None:
@@ -238,12 +228,7 @@ def log_failure(error: Exception, reloads: Counter) -> ReloadFailedError:
 
 def set_model_metrics(cards: Iterable[ModelCard], gone: Iterable[ModelCard], metrics: Metrics) -> None:
     """Set the metrics of the models that are served from now on, and of those that are not any more."""
-    for card in gone:
-        metrics.model_info.labels(*_labels(card)).set(0)
-    for card in cards:
-        metrics.model_info.labels(*_labels(card)).set(1)
+    for card, is_served in [*((card, 0) for card in gone), *((card, 1) for card in cards)]:
+        labels = (card.name, card.version, card.task, card.precision, card.checksum)
+        metrics.model_info.labels(*labels).set(is_served)
     metrics.models_loaded_at.set(time.time())
-
-
-def _labels(card: ModelCard) -> tuple[str, ...]:
-    return card.name, card.version, card.task, card.precision, card.checksum

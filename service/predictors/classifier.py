@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,9 +14,8 @@ from service.errors import NoWordsError
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
-from service.text.pipeline import TextEncoder
+from service.text.pipeline import TextEncoder, load_vocabularies
 from service.text.tokenizer import words_of
-from service.text.vocabulary import load_vocabularies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,13 +55,6 @@ class ClassifyExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: str
     scores: dict[str, float]
     labels: list[str] | None = None  # of a multi-label classifier
-
-
-class _Group(NamedTuple):
-    """A group of labels, by place."""
-
-    name: str | None
-    places: tuple[int, ...]
 
 
 class Classifier:
@@ -150,10 +141,9 @@ class Classifier:
         return tuple(self.labels[i] for i in sorted(reached, key=lambda i: -scores[i]))
 
     def _group_of(self, scores: Sequence[float]) -> str | None:
-        """Return the group with the highest sum of scores; a label without a group is one of its own, without a
-        name."""
-        sums = [sum(scores[i] for i in group.places) for group in self._groups]
-        return self._groups[sums.index(max(sums))].name
+        """Return the group with the highest sum of scores; a label without a group is one of its own, nameless."""
+        sums = [sum(scores[i] for i in places) for _, places in self._groups]
+        return self._groups[sums.index(max(sums))][0]
 
     def _ids_of(self, text: str) -> Ids:
         words = words_of(text)
@@ -163,8 +153,7 @@ class Classifier:
 
 
 def _thresholds_of(manifest: Manifest, labels: Sequence[str]) -> tuple[float, ...] | None:
-    """Return the thresholds in the order of the labels; None if the classifier is not multi-label. Raises
-    ValueError."""
+    """Return the thresholds by label, None if the classifier is not multi-label. Raises ValueError."""
     if manifest.multi_label is (manifest.thresholds is None):
         raise ValueError("thresholds are needed where multi_label is true, and only there")
     if manifest.thresholds is None:
@@ -174,9 +163,9 @@ def _thresholds_of(manifest: Manifest, labels: Sequence[str]) -> tuple[float, ..
     return tuple(manifest.thresholds[label] for label in labels)
 
 
-def _groups_of(manifest: Manifest, labels: Sequence[str]) -> tuple[_Group, ...]:
-    """Return the groups, then a nameless one for each label in none; empty if there are no groups. Raises
-    ValueError."""
+def _groups_of(manifest: Manifest, labels: Sequence[str]) -> Sequence[tuple[str | None, Sequence[int]]]:
+    """Return the groups with the places of their labels, then a nameless one for each label in none; empty if there are
+    no groups. Raises ValueError."""
     if manifest.groups is None:
         return ()
     if manifest.multi_label:
@@ -186,5 +175,5 @@ def _groups_of(manifest: Manifest, labels: Sequence[str]) -> tuple[_Group, ...]:
         raise ValueError("groups have one label or more, and each label is in one at most")
     if unknown := sorted({*grouped} - {*labels}):
         raise ValueError(f"groups of unknown labels: {', '.join(unknown)}")
-    named = [_Group(name, tuple(map(labels.index, group))) for name, group in manifest.groups.items()]
-    return (*named, *(_Group(None, (place,)) for place, label in enumerate(labels) if label not in grouped))
+    named = [(name, tuple(map(labels.index, group))) for name, group in manifest.groups.items()]
+    return (*named, *((None, (place,)) for place, label in enumerate(labels) if label not in grouped))

@@ -11,16 +11,14 @@ import numpy as np
 
 from service.bundle import MANIFEST, SUBWORDS, Bundle, Manifest
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
+from service.decoding.search import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
 from service.decoding.worker import TURN_SECONDS
 from service.errors import NoWordsError
-from service.predictors.graphs import STATE, LanguageGraphs
-from service.predictors.language_state import dump_state, load_state
+from service.predictors.graphs import STATE, LanguageGraphs, dump_state, load_state
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
-from service.text.subwords import EOS_ID, Subwords
-from service.text.text_pieces import TextPieces
+from service.text.subwords import EOS_ID, Subwords, TextPieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,17 +47,6 @@ class ScoredText:
         return sum(self.logprobs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerateOptions:
-    """Options of the continuation of prompts."""
-
-    sampling: SamplingOptions
-    seed: int
-    num_samples: int = 1
-    is_streamed: bool = False
-    truncate: bool = False  # whether of a prompt over the limit the end is read
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EncodedPrompt:
     """A prompt as the sampler takes it."""
@@ -86,19 +73,12 @@ class LanguageExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scores: list[float]  # of the continuation's tokens, an end too
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LanguageAnswer:
-    """Answer to an example."""
-
-    logprobs: tuple[float, ...]  # of the prompt's tokens
-    continuation: Sample
+LanguageAnswer = tuple[tuple[float, ...], Sample]  # to an example: the scores of its prompt, and the continuation
 
 
 class LanguageModel:
     """Scores and continues texts with a bundle; ``graphs`` is its network. May be called by several threads at once.
-
-    Raises BundleError if manifest or subwords are not those of a language model.
-    """
+    Raises BundleError if manifest or subwords are not those of a language model."""
 
     example_decoder = msgspec.json.Decoder(list[LanguageExample])
 
@@ -131,22 +111,30 @@ class LanguageModel:
         """Write a state for a caller to keep."""
         return dump_state(state, model_checksum=self._checksum)
 
-    def encode_prompt(self, text: str, options: GenerateOptions, *, before: LanguageState) -> EncodedPrompt:
-        """Encode a text that follows a state. Raises InputTooLongError, unless the options are to truncate: then its
-        end is read."""
-        last = int(before.recent[-1])
-        continued = self.pieces.encode_prompt(text, last=last)
+    def encode_prompt(
+        self,
+        text: str,
+        options: SamplingOptions,
+        *,
+        before: LanguageState,
+        seed: int,
+        num_samples: int = 1,
+        is_streamed: bool = False,
+        truncate: bool = False,
+    ) -> EncodedPrompt:
+        """Encode a text that follows a state. Raises InputTooLongError, unless truncated: then its end is read."""
+        continued = self.pieces.encode_prompt(text, last=int(before.recent[-1]))
         most = self.max_tokens
-        if len(continued.ids) > most and not options.truncate:
+        if len(continued.ids) > most and not truncate:
             raise too_long("text", len(continued.ids), most)
         prompt = Prompt(
             before=before,
             ids=np.concatenate((before.recent[-1:], continued.ids[-most:])),
-            num_samples=options.num_samples,
-            seed=options.seed,
-            options=options.sampling,
+            num_samples=num_samples,
+            seed=seed,
+            options=options,
             strips_space=continued.strips_space,
-            is_streamed=options.is_streamed,
+            is_streamed=is_streamed,
         )
         return EncodedPrompt(search=prompt, truncated=len(continued.ids) > most)
 
@@ -169,11 +157,11 @@ class LanguageModel:
         )
 
     def _encode_whole(self, text: str) -> TextScoring:
-        placed = self.pieces.encode(text)
-        if not len(placed.ids) or text.isspace():
+        ids, places = self.pieces.subwords.encode_with_offsets(text)
+        if not ids or text.isspace():
             raise NoWordsError("holds no word")
-        ids = np.concatenate((np.array([EOS_ID], np.int32), placed.ids))
-        return TextScoring(ids=ids, starts=placed.starts, ends=placed.ends)
+        starts, ends = [start for start, _ in places], [end for _, end in places]
+        return TextScoring(ids=np.array([EOS_ID, *ids], np.int32), starts=starts, ends=ends)
 
     def run(self, batch: Batch) -> list[ScoredText]:
         """Score each row as if it had been run alone."""
@@ -186,40 +174,33 @@ class LanguageModel:
         scored = iter(self.run(pad(rows)) if rows else ())
         logprobs = [next(scored).logprobs if len(each.ids) > 1 else () for each in prompts]
         samples = sample_all(self.graphs, prompts)
-        return [
-            LanguageAnswer(logprobs=each, continuation=continued)
-            for each, (continued,) in zip(logprobs, samples, strict=True)
-        ]
+        return [(each, continued) for each, (continued,) in zip(logprobs, samples, strict=True)]
 
     def _prompt_of(self, example: LanguageExample) -> Prompt:
-        sampling = SamplingOptions(temperature=0.0, max_tokens=len(example.scores))
-        options = GenerateOptions(sampling=sampling, seed=0)
-        prompt = self.encode_prompt(example.prompt, options, before=self.first_state()).search
+        options = SamplingOptions(temperature=0.0, max_tokens=len(example.scores))
+        prompt = self.encode_prompt(example.prompt, options, before=self.first_state(), seed=0).search
         return replace(prompt, strips_space=False)
 
     def difference(self, example: LanguageExample, answer: LanguageAnswer, max_drift: float) -> str:
         """Describe how the answer differs from the example's; empty if it does not. Of the prompt's log-probability the
         mean over tokens counts."""
-        sample, num_tokens = answer.continuation, max(1, len(answer.logprobs))
+        logprobs, sample = answer
+        num_tokens = max(1, len(logprobs))
         if (sample.text, sample.num_steps) != (example.continuation, len(example.scores)):
             return f"continuation is {sample.text!r}, expected {example.continuation!r}"
         expected = [example.log_probability / num_tokens, *example.scores[: len(sample.tokens)]]
-        found = [sum(answer.logprobs) / num_tokens, *(each.logprob for each in sample.tokens)]
+        found = [sum(logprobs) / num_tokens, *(each.logprob for each in sample.tokens)]
         return drift(expected, found, max_drift)
 
     def warm_up(self, bounds: Bounds) -> float:
         """Read the largest batches there will be, and make the largest step."""
         batches = largest_batches(cells=bounds.cells, max_tokens=self.max_tokens)
-        reading = longest_run(lambda batch: self.run(_one_longer(batch)), batches)
+        longer = (Batch(ids=np.pad(each.ids, ((0, 0), (1, 0))), lengths=each.lengths + 1) for each in batches)
+        reading = longest_run(self.run, longer)
         began_at = time.perf_counter()
         tokens = np.full(bounds.decoder_rows, EOS_ID, np.int32)
         self.graphs.step(tokens, self.graphs.first_state(bounds.decoder_rows), MAX_CANDIDATES)
         return TURN_SECONDS + reading + time.perf_counter() - began_at
-
-
-def _one_longer(batch: Batch) -> Batch:
-    """Return a batch with one more token before each row."""
-    return Batch(ids=np.pad(batch.ids, ((0, 0), (1, 0))), lengths=batch.lengths + 1)
 
 
 def _state_size_of(manifest: Manifest) -> int:

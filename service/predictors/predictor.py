@@ -31,10 +31,8 @@ class Bounds:
 
 
 class Predictor(Protocol[Example, Answer]):
-    """Predictor of one task; how texts become rows, and rows answers, differs by task.
-
-    All of it may be called by several threads at once.
-    """
+    """Predictor of one task; how texts become rows, and rows answers, differs by task. All of it may be called by
+    several threads at once."""
 
     @property
     def max_tokens(self) -> int:
@@ -51,8 +49,7 @@ class Predictor(Protocol[Example, Answer]):
         ...
 
     def difference(self, example: Example, answer: Answer, max_drift: float) -> str:
-        """Describe how the answer differs from the example's, scores being equal within ``max_drift``; empty if it does
-        not."""
+        """Describe how the answer differs from the example's, scores within ``max_drift``; empty if it does not."""
         ...
 
     def warm_up(self, bounds: Bounds) -> float:
@@ -96,13 +93,12 @@ def full_batch(num_rows: int, length: int, *features: int) -> Batch:
 
 def longest_run(run: Callable[[Batch], object], batches: Iterable[Batch]) -> float:
     """Run the batches of :func:`largest_batches` and return the seconds that the longest took."""
-    return max(_seconds_of(run, batch) for batch in batches)
-
-
-def _seconds_of(run: Callable[[Batch], object], batch: Batch) -> float:
-    started_at = time.perf_counter()
-    run(batch)
-    return time.perf_counter() - started_at
+    longest = 0.0
+    for batch in batches:
+        started_at = time.perf_counter()
+        run(batch)
+        longest = max(longest, time.perf_counter() - started_at)
+    return longest
 
 
 def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -> str:
@@ -116,8 +112,7 @@ def drift(expected: Sequence[float], found: Sequence[float], max_drift: float) -
 
 
 def replay(predictor: Predictor[Example, Answer], bundle: Bundle, *, precision: str) -> None:
-    """Answer every example, in one batch and each alone. Raises BundleError that names the one that differs, or the
-    graph if it does not run at all."""
+    """Answer every example, in one batch and alone. Raises BundleError that names what differs, or does not run."""
     path = bundle.path(EXAMPLES)
     max_drift = bundle.manifest.precisions[precision].max_drift
     try:
@@ -140,9 +135,7 @@ def differences(
     predictor: Predictor[Example, Answer], examples: Sequence[Example], max_drift: float
 ) -> Iterator[tuple[int, str]]:
     """Yield the examples that are answered differently, by place, with the difference; in one batch and each alone.
-
-    Raises InvalidRequestError for one that is empty or too long.
-    """
+    Raises InvalidRequestError for one that is empty or too long."""
     together = predictor.answer(examples)
     for number, (example, answer) in enumerate(zip(examples, together, strict=True)):
         alone = predictor.answer([example])[0]

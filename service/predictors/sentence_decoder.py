@@ -9,10 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from service.decoding.search import Floats, Hypotheses, Hypothesis, Search
-from service.predictors.confidence import ConfidenceModel, Features
-from service.predictors.diagnosis import Diagnosis, combine, coverage_penalty, diagnose
-from service.predictors.sentence_encoder import NUM_SPECIAL
-from service.predictors.translation import Attention, Candidate, EncodedSentence, Segment, Translation
+from service.predictors.confidence import ConfidenceModel, Diagnosis, Features, combine, coverage_penalty, diagnose
+from service.predictors.translation import NUM_SPECIAL, Attention, Candidate, EncodedSentence, Segment, Translation
 from service.text.casing import Casing, sentence_case
 from service.text.clauses import join_clauses
 from service.text.placeholders.restoration import Restored, Style, join_parts, restore, written_items
@@ -42,8 +40,7 @@ class SentenceDecoder:
         return replace(source, segments=segments)
 
     def faulty(self, source: EncodedSentence) -> list[bool]:
-        """Return for each segment of an answered sentence whether its best translation loops, omits something or was
-        cut."""
+        """Return for each segment of an answered sentence whether its best translation loops, omits or was cut."""
         return [self._is_faulty(segment) for segment in source.segments]
 
     def better(self, first: EncodedSentence, second: EncodedSentence) -> EncodedSentence:
@@ -60,8 +57,7 @@ class SentenceDecoder:
         return min(first, second, key=rank)
 
     def translations(self, source: EncodedSentence) -> list[Translation]:
-        """Return the translations that were asked for of an answered sentence, best first, no two alike; at least
-        one."""
+        """Return the translations that were asked for of an answered sentence, best first, no two alike."""
         found: dict[str, Translation] = {}
         for candidates in _variants(source):
             text = self._text(source, candidates)
@@ -75,8 +71,12 @@ class SentenceDecoder:
         """Make a segment's candidates. Those whose items needed less repair come first; equal ones rank by score."""
         if segment.search is None:
             raise ValueError("the segment was not searched")
-        sources = self.subwords.spell(segment.search.ids.tolist())
-        restored = [(self._restored(source, segment, sources, each), each) for each in hypotheses]
+        sources, style = self.subwords.spell(segment.search.ids.tolist()), self._style(source, segment.casing)
+        restored: list[tuple[Restored, Hypothesis]] = []
+        for each in hypotheses:
+            targets, attention = self.subwords.spell(each.ids), each.attention
+            found = restore(segment.masked, sources=sources, targets=targets, attention=attention, style=style)
+            restored.append((found, each))
         restored.sort(key=lambda pair: (pair[0].num_repairs, *self._rank(pair[1])))
         return [Candidate(text=one.text, hypothesis=each, names=one.names) for one, each in restored]
 
@@ -86,17 +86,6 @@ class SentenceDecoder:
             return ()
         penalty = coverage_penalty(hypothesis.attention)
         return (not hypothesis.is_complete, -hypothesis.score - self.coverage_weight * penalty)
-
-    def _restored(
-        self, source: EncodedSentence, segment: Segment, sources: Sequence[str], hypothesis: Hypothesis
-    ) -> Restored:
-        return restore(
-            segment.masked,
-            sources=sources,
-            targets=self.subwords.spell(hypothesis.ids),
-            attention=hypothesis.attention,
-            style=self._style(source, segment.casing),
-        )
 
     def _style(self, source: EncodedSentence, casing: Casing = Casing.SENTENCE) -> Style:
         return Style(
@@ -110,9 +99,8 @@ class SentenceDecoder:
         if len(candidates) == 1:
             return candidates[0].text
         text = source.text
-        if any(
-            segment.casing is Casing.TITLE for segment in source.segments
-        ):  # only the first part of a title begins one
+        # Only the first part of a title begins one.
+        if any(segment.casing is Casing.TITLE for segment in source.segments):
             text = sentence_case(text, Casing.TITLE, lambda word: len(self.subwords.encode(word)))
         parts = [segment.part for segment in source.segments]
         pieces = join_clauses(text, parts, [each.text for each in candidates], language=source.options.pair.target)
@@ -171,17 +159,17 @@ class SentenceDecoder:
         if not searched:
             return None
         num_tokens = [len(search.ids) - NUM_SPECIAL for search, _ in searched]
+        log_probability = sum(each.score * float(_length(each) ** search.length_penalty) for search, each in searched)
         num_rare = sum(np.isin(search.ids, self._rare_ids).sum() for search, _ in searched)
         return Features.of(
             combine([self._diagnosis(*each) for each in searched], num_tokens),
-            mean_log_probability=_log_probability(searched) / max(1, sum(_length(each) for _, each in searched)),
+            mean_log_probability=log_probability / max(1, sum(_length(each) for _, each in searched)),
             rare_share=float(num_rare / max(1, sum(num_tokens))),
             source_tokens=sum(num_tokens),
         )
 
     def _confidence(self, source: EncodedSentence, searched: Searched) -> float | None:
-        """Return the confidence; for a sentence without a word to translate it is 1, unless it has letters that the
-        model cannot read."""
+        """Return the confidence; without a word to translate 1, or 0 with letters that the model cannot read."""
         if self.confidence is None:
             return None
         features = self._features(searched)
@@ -261,7 +249,3 @@ def _score(searched: Searched) -> float:
     lengths = [_length(hypothesis) for _, hypothesis in searched]
     total = sum(hypothesis.score * length for (_, hypothesis), length in zip(searched, lengths, strict=True))
     return total / max(1, sum(lengths))
-
-
-def _log_probability(searched: Searched) -> float:
-    return sum(each.score * float(_length(each) ** search.length_penalty) for search, each in searched)

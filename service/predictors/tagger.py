@@ -15,10 +15,9 @@ from service.errors import InvalidRequestError
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad
-from service.text.pipeline import Encoding, WordEncoder
+from service.text.pipeline import Encoding, WordEncoder, load_vocabularies
 from service.text.spans import OUTSIDE, legal_transitions, spans_of
 from service.text.tokenizer import Sentence, join_words
-from service.text.vocabulary import load_vocabularies
 
 Scores = npt.NDArray[np.float32]
 TagIds = npt.NDArray[np.intp]
@@ -84,8 +83,7 @@ class Tagger:
         return Encoding(sentence, self._encoder.encode(sentence.words))
 
     def shorten(self, sentence: Sentence) -> Sentence:
-        """Return the beginning of a sentence that is too long, as much as :meth:`encode` takes; any other sentence as
-        it is."""
+        """Return the beginning of a sentence that is too long for :meth:`encode`; any other sentence as it is."""
         if len(sentence) <= self.max_tokens:
             return sentence
         end = self.max_tokens
@@ -174,11 +172,9 @@ def best_legal_path(scores: Scores, legal: Legal) -> TagIds:
 
 
 def decode_legal(scores: Scores, lengths: npt.NDArray[np.int32], legal: Legal) -> TagIds:
-    """Return the best legal paths of a batch, (batch, time); ``scores`` is (batch, time, tag).
-
-    Where the best tag of each step happens to make a legal sequence it is the best legal sequence, and nearly all are:
-    only the other rows pay for Viterbi. Values behind a row's length are arbitrary.
-    """
+    """Return the best legal paths of a batch, (batch, time); ``scores`` is (batch, time, tag). Where the best tag of
+    each step happens to make a legal sequence it is the best legal sequence, and nearly all are: only the other rows
+    pay for Viterbi. Values behind a row's length are arbitrary."""
     edge = scores.shape[2]
     paths: TagIds = scores.argmax(axis=2)
     rows = np.arange(len(paths))

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from math import ceil
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,17 +19,17 @@ from service.predictors.confidence import ConfidenceModel
 from service.predictors.graphs import TranslationGraphs
 from service.predictors.predictor import Bounds, drift, full_batch, reading
 from service.predictors.sentence_decoder import SentenceDecoder
-from service.predictors.sentence_encoder import SPLIT_TOKENS, SentenceEncoder
 from service.predictors.translation import (
     EXAMPLE_BEAM_SIZE,
+    SPLIT_TOKENS,
     EncodedSentence,
     LanguagePair,
+    SentenceEncoder,
     TranslateOptions,
     Translation,
     match_language,
 )
 from service.runtime.session import Session
-from service.text.batch import Batch
 from service.text.subwords import Subwords
 
 
@@ -44,18 +43,9 @@ class TranslateExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str = "en"
 
 
-class _Timed(NamedTuple):
-    """Seconds of an encoder run and of a step."""
-
-    encoding: float
-    step: float
-
-
 class Translator:
-    """Translates sentences with a bundle; ``graphs`` is its network. May be called by several threads at once.
-
-    Raises BundleError if manifest or subwords are not those of a translator.
-    """
+    """Translates sentences with a bundle; ``graphs`` is its network. May be called by several threads at once. Raises
+    BundleError if manifest or subwords are not those of a translator."""
 
     example_decoder = msgspec.json.Decoder(list[TranslateExample])
 
@@ -73,9 +63,7 @@ class Translator:
             coverage_weight=manifest.coverage_weight,
         )
         self.graphs = TranslationGraphs(encoder=encoder, step=step, subwords=subwords)
-        self.max_tokens = (
-            self.sentence_encoder.max_tokens
-        )  # of one search's source: pieces, the target's tag and the end
+        self.max_tokens = self.sentence_encoder.max_tokens  # of one search's source: pieces, target's tag and end
         self.max_target_tokens = self.sentence_encoder.max_target_tokens  # of one translation: pieces and the end
         self.pairs = tuple(self.sentence_encoder.tags)
 
@@ -102,8 +90,7 @@ class Translator:
         return self.sentence_encoder.halved(source, faulty) if any(faulty) else None
 
     def decode(self, source: EncodedSentence) -> list[Translation]:
-        """Return the translations that were asked for of an answered sentence, best first, no two alike; at least
-        one."""
+        """Return the translations that were asked for of an answered sentence, best first, no two alike."""
         return self.sentence_decoder.translations(source)
 
     def translate(self, sentences: Sequence[str], options: TranslateOptions) -> list[list[Translation]]:
@@ -132,8 +119,7 @@ class Translator:
     def better_all(
         self, found: Sequence[EncodedSentence], halved: Mapping[int, EncodedSentence], answers: Iterable[Hypotheses]
     ) -> list[EncodedSentence]:
-        """Return the sentences, of those that were searched again the better answer; ``answers`` are those of the
-        second searches, in order."""
+        """Return the sentences, each with the better answer; ``answers`` are those of the second searches, in order."""
         best = list(found)
         for place, second in zip(halved, self.answered_all(halved.values(), answers), strict=True):
             best[place] = self.sentence_decoder.better(found[place], second)
@@ -159,20 +145,15 @@ class Translator:
         return drift([example.score], [answer.score], max_drift)
 
     def warm_up(self, bounds: Bounds) -> float:
-        """Encode the largest batch there will be, and make the largest step of its hypotheses.
-
-        The longest turn is that of a worker which, at the end of its time, admits as many sentences as it has rows, of
-        the longest, and makes one more step.
-        """
-        num_sources = encoded_at_once(self.max_tokens)
-        timed = self._step_once(full_batch(num_sources, self.max_tokens), bounds.decoder_rows)
-        return TURN_SECONDS + ceil(bounds.decoder_rows / num_sources) * timed.encoding + timed.step
-
-    def _step_once(self, batch: Batch, num_rows: int) -> _Timed:
+        """Encode the largest batch there will be, and make the largest step of its hypotheses. The longest turn is that
+        of a worker which, at the end of its time, admits as many sentences as it has rows, of the longest, and makes
+        one more step."""
+        num_rows, num_sources = bounds.decoder_rows, encoded_at_once(self.max_tokens)
+        batch = full_batch(num_sources, self.max_tokens)
         began_at = time.perf_counter()
         encoded = self.graphs.encode(batch)
         encoded_at = time.perf_counter()
-        sources = np.arange(num_rows, dtype=np.int32) % len(batch.lengths)
+        sources = np.arange(num_rows, dtype=np.int32) % num_sources
         self.graphs.step(
             StepInputs(
                 tokens=np.full(num_rows, self.graphs.bos_id, np.int32),
@@ -183,12 +164,12 @@ class Translator:
                 num_candidates=4 * EXAMPLE_BEAM_SIZE,
             )
         )
-        return _Timed(encoding=encoded_at - began_at, step=time.perf_counter() - encoded_at)
+        step_seconds = time.perf_counter() - encoded_at
+        return TURN_SECONDS + ceil(num_rows / num_sources) * (encoded_at - began_at) + step_seconds
 
 
 def _encoder_of(manifest: Manifest, subwords: Subwords) -> SentenceEncoder:
-    """Make the sentence encoder. Raises KeyError on a limit or a tag that is missing, ValueError if there are no
-    pairs."""
+    """Make the sentence encoder. Raises KeyError if a limit or tag is missing, ValueError without pairs."""
     tags = {LanguagePair(each.source, each.target): subwords.tag(each.tag) for each in manifest.pairs}
     if not tags:
         raise ValueError("it has no pairs")

@@ -20,8 +20,7 @@ class Batch:
 
 
 def pad(rows: Sequence[Ids], *, length: int | None = None) -> Batch:
-    """Lay rows (time,) or (time, feature) of one width under one another, padded with 0 to the longest, or to a
-    ``length`` that none exceeds."""
+    """Lay rows (time,) or (time, feature) under one another, padded with 0 to the longest, or to a ``length``."""
     lengths = np.fromiter(map(len, rows), np.int32, len(rows))
     ids = np.zeros((len(rows), length or int(lengths.max()), *rows[0].shape[1:]), np.int32)
     for target, row in zip(ids, rows, strict=True):

@@ -51,10 +51,8 @@ _LONG_WORD = 64  # characters
 
 
 def shape_of(word: str) -> str:
-    """Return the shape of a word: letters by their case, numbers by their kind, punctuation by itself.
-
-    The middle of a very long word is left out: a sentence's first word is read for each place where it could end.
-    """
+    """Return the shape of a word: letters by their case, numbers by their kind, punctuation by itself. The middle of a
+    very long word is left out: a sentence's first word is read for each place where it could end."""
     return _shape_of(word if len(word) <= _LONG_WORD else word[: _LONG_WORD // 2] + word[-_LONG_WORD // 2 :])
 
 

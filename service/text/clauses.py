@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.text.pairs import partners
 from service.text.placeholders.items import scan
-from service.text.spans import Stretch, stretch_of
+from service.text.spans import Stretch, partners, stretch_of
 
 Places = npt.NDArray[np.int64]
 
@@ -42,7 +41,8 @@ _GAP = re.compile(r"(?:[,;:—]?\s++(?:—\s*+|--?\s++|–\s++)?)+|(?<=\w)—(?=
 _WORD = re.compile(r"[^\W\d_]{1,12}(?!\w)")
 _QUOTE = re.compile(r"[()\[\]{}“”„«»\"]|(?<!\w)'(?=\w)|(?<=[\w.,!?…])'(?!\w)")
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "“": "”", "„": "“", "«": "»", "»": "«", '"': '"', "'": "'"}
-_JOINER, _SKIN_TONES = "\u200d", frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+_JOINER = "\u200d"
+_CHANGES_EMOJI = frozenset((_JOINER, *map(chr, range(0x1F3FB, 0x1F400))))  # the joiner and skin tones
 _FIRST_WORD = re.compile(r"[\W_]*+(\w[\w'’]*+)?")
 _SPACED_MARK = re.compile(r"[;:]")  # French has a space before them
 _ABBREVIATION = re.compile(r"(?:\.\s?\w{1,4}|\b(?:etc|usw|bzw|p\. ej|approx|env))\.$", re.IGNORECASE)
@@ -128,19 +128,15 @@ def _between_characters(text: str, part: Stretch) -> int:
     """A place near the middle where no mark is parted from its letter."""
     middle = (part.start + part.end) // 2
     for place in range(middle, min(middle + MAX_MARKS, part.end)):
-        if not _is_mark(text[place]) and text[place - 1] != _JOINER:
+        # Accents, and what changes or joins emoji, belong to the character before.
+        is_mark = text[place] in _CHANGES_EMOJI or unicodedata.category(text[place])[0] == "M"
+        if not is_mark and text[place - 1] != _JOINER:
             return place
     return middle
 
 
-def _is_mark(character: str) -> bool:
-    """Whether it belongs to the character before it: accents, and what changes or joins emoji."""
-    return character == _JOINER or character in _SKIN_TONES or unicodedata.category(character)[0] == "M"
-
-
 def _borders(text: str, whole: Stretch) -> _Borders:
-    """Every stretch of white space, with the marks around it, dashes between words, and the edges of protected items
-    that touch other text."""
+    """White space with marks around it, dashes between words, and edges of protected items that touch other text."""
     gaps = [gap for gap in _GAP.finditer(text, whole.start, whole.end) if whole.start < gap.start()]
     ends = np.array([gap.start() for gap in gaps], np.int64)
     costs = np.array([_cost(text, gap) for gap in gaps], np.float64)
@@ -149,7 +145,9 @@ def _borders(text: str, whole: Stretch) -> _Borders:
     levels = QUOTED * _is_inside(ends, list(_quotations(text)))
     items = [(item.start, item.end) for item in scan(text)]
     is_protected = _is_inside(ends, items)
-    is_protected |= np.array([_is_in_number(text, gap) for gap in gaps], np.bool_)
+    # Nor is a number cut, as in ``May 5, 2024``.
+    digits = [text[gap.start() - 1].isdigit() and text[gap.end() : gap.end() + 1].isdigit() for gap in gaps]
+    is_protected |= np.array(digits, np.bool_)
     levels[is_protected] = PROTECTED
     starts = np.array([gap.end() for gap in gaps], np.int64)
     edges = _edges(items, whole, ends, starts)
@@ -189,11 +187,6 @@ def _is_comma(gap: str) -> bool:
     return "," in gap and not any(mark in gap for mark in ";:—–")
 
 
-def _is_in_number(text: str, gap: re.Match[str]) -> bool:
-    """Whether a gap stands between digits, as in ``May 5, 2024``."""
-    return text[gap.start() - 1].isdigit() and text[gap.end() : gap.end() + 1].isdigit()
-
-
 def _are_near(commas: Places) -> npt.NDArray[np.bool_]:
     """Which of the commas (comma,), given as indices of borders, have another within LIST_WORDS words."""
     far = 2 * LIST_WORDS
@@ -218,11 +211,9 @@ def _quotations(text: str) -> Iterator[tuple[int, int]]:
 
 
 def join_clauses(text: str, parts: Sequence[Stretch], translations: Sequence[str], *, language: str) -> list[str]:
-    """The translations of a sentence's parts and what stands between them, in order; joined they are the sentence's.
-
-    A network writes each part as a sentence: the full stop that it adds to a part without one is removed, and so is
-    the capital that it begins a part with which continues the sentence. ``language`` is the translation's.
-    """
+    """The translations of a sentence's parts and what stands between them, in order; joined they are the sentence's. A
+    network writes each part as a sentence: the full stop that it adds to a part without one is removed, and so is the
+    capital that it begins a part with which continues the sentence. ``language`` is the translation's."""
     if not parts:
         return [text]
     pieces = [text[: parts[0].start]]
@@ -231,7 +222,8 @@ def join_clauses(text: str, parts: Sequence[Stretch], translations: Sequence[str
         translated = translation if source.endswith(".") else _without_stop(translation)
         pieces.append(_continued(translated, source, language) if number else translated)
         following = parts[number + 1].start if number + 1 < len(parts) else len(text)
-        pieces.append(_separator(text[part.end : following], language))
+        gap = text[part.end : following]
+        pieces.append(f" {gap}" if language == "fr" and _SPACED_MARK.match(gap) else gap)
     return pieces
 
 
@@ -253,7 +245,3 @@ def _continued(translation: str, source: str, language: str) -> str:
     if language == "de" and word.lower() not in _SMALL_IN_GERMAN:
         return translation
     return translation[: found.start(1)] + word[0].lower() + translation[found.start(1) + 1 :]
-
-
-def _separator(gap: str, language: str) -> str:
-    return f" {gap}" if language == "fr" and _SPACED_MARK.match(gap) else gap

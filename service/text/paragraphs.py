@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from service.text.markup.html import is_block
-from service.text.placeholders.items import Item, scan, without_edges
+from service.text.placeholders.items import scan, without_edges
 from service.text.spans import Stretch
 from service.text.tokenizer import split_sentences
 
@@ -65,15 +65,13 @@ def cut(text: str) -> Passage:
 def _sentences(block: str) -> Iterator[Stretch]:
     """The sentences of a block. None of them holds a tag that parts blocks of HTML, such as ``<li>``."""
     start = 0
-    for tag in [item for item in scan(block) if _is_block_tag(item)] if "<" in block else ():
+    for tag in scan(block) if "<" in block else ():
+        name = _TAG.match(tag.text) if tag.kind == "markup" else None
+        if name is None or not is_block(name[1].lower()):
+            continue
         yield from _sentences_between(block, Stretch(start, tag.start))
         start = tag.end
     yield from _sentences_between(block, Stretch(start, len(block)))
-
-
-def _is_block_tag(item: Item) -> bool:
-    name = _TAG.match(item.text) if item.kind == "markup" else None
-    return name is not None and is_block(name[1].lower())
 
 
 def _sentences_between(block: str, span: Stretch) -> Iterator[Stretch]:
@@ -99,8 +97,7 @@ def _whole_sentences(text: str) -> list[Stretch]:
 
 
 def _trimmed(text: str, span: Stretch) -> Stretch:
-    """Return a sentence's span without emoji at its edges, which stand better where they stood; all of it if there is
-    nothing else."""
+    """Return a sentence's span without emoji at its edges, which stand better outside; all if there is no more."""
     inner = Stretch(*without_edges(span.within(text)))
     return inner.moved(span.start) if inner.length > 0 else span
 

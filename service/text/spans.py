@@ -1,11 +1,12 @@
-"""Stretches of a text and their offsets in the caller's unit; labelled spans of a sentence, and the tags that write
-them down, one a token.
+"""Stretches of a text and their offsets in the caller's unit; pairs of marks; labelled spans of a sentence, and the
+tags that write them down, one a token.
 
 BIOES (also called BILOU): ``B-`` begins, ``I-`` continues, ``E-`` ends, ``S-`` is alone, ``O`` is outside.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -43,10 +44,8 @@ def stretch_of(text: str) -> Stretch:
 
 def offset_table(text: str, unit: OffsetUnit) -> OffsetTable | None:
     """Return a table in which ``table[i]`` is where code point ``i`` begins in ``unit``, up to and with ``len(text)``.
-
     It is None where the table would say nothing: for code points, ASCII, and UTF-16 without astral characters. Bytes
-    are those of UTF-8; a lone surrogate, which has none, counts as three.
-    """
+    are those of UTF-8; a lone surrogate, which has none, counts as three."""
     if unit == "codepoint" or text.isascii():
         return None
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")  # (character,)
@@ -70,28 +69,23 @@ class Span(NamedTuple):
     end: int
 
 
-def tags_of_span(label: str, length: int) -> list[str]:
-    """The BIOES tags of one span of so many tokens."""
-    if length == 1:
-        return [f"S-{label}"]
-    return [f"B-{label}", *[f"I-{label}"] * (length - 2), f"E-{label}"]
-
-
 def tags_of(spans: Iterable[Span], length: int) -> list[str]:
     """BIOES tags of a sentence of ``length`` tokens. Raises ValueError if spans overlap or leave it."""
     tags = [OUTSIDE] * length
     for span in spans:
         if not 0 <= span.start < span.end <= length or any(t != OUTSIDE for t in tags[span.start : span.end]):
             raise ValueError(f"span {span} overlaps another or leaves the sentence of {length} tokens")
-        tags[span.start : span.end] = tags_of_span(span.label, span.end - span.start)
+        last = span.end - 1
+        tags[span.start : span.end] = [f"I-{span.label}"] * (span.end - span.start)
+        tags[span.start] = f"{'S' if span.start == last else 'B'}-{span.label}"
+        if span.start < last:
+            tags[last] = f"E-{span.label}"
     return tags
 
 
 def spans_of(tags: Sequence[str]) -> list[Span]:
-    """The spans of a tag sequence in BIOES, IOB2 or IOB1, read as ``conlleval`` reads them.
-
-    Total on any sequence: an ``I-`` or ``E-`` with nothing to continue begins a span.
-    """
+    """The spans of a tag sequence in BIOES, IOB2 or IOB1, read as ``conlleval`` reads them. Total on any sequence: an
+    ``I-`` or ``E-`` with nothing to continue begins a span."""
     spans: list[Span] = []
     start, open_label = 0, ""
     for i, tag in enumerate([*tags, OUTSIDE]):
@@ -113,8 +107,7 @@ def bioes_tags(labels: Iterable[str]) -> list[str]:
 
 
 def legal_transitions(tags: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which tag may follow which, (from, to) over ``len(tags) + 1``: the last row is the sentence's begin, the
-    last column its end."""
+    """Return which tag may follow which, (from, to) over ``len(tags) + 1``: last are begin (row) and end (column)."""
     edge = len(tags)
     closed = [tag[0] in "OES" for tag in tags] + [True]
     opens = [tag[0] in "OBS" for tag in tags] + [True]
@@ -126,3 +119,27 @@ def legal_transitions(tags: Sequence[str]) -> npt.NDArray[np.bool_]:
             legal[i, j] = (closed[i] and opens[j]) or same
     legal[edge, edge] = False  # a sentence is never empty
     return legal
+
+
+Role = tuple[str | None, str | None]  # the names of the pair that a mark may open, and of that which it may close
+
+
+def partners(roles: Iterable[Role]) -> list[int | None]:
+    """Return for each mark the index of the one that it is a pair with; None where there is none. A mark closes the
+    last open pair of its name, and leaves those opened inside of it without an end; one that finds none to close may
+    open one. Takes time linear in the number of marks."""
+    found: list[int | None] = []
+    opened: list[tuple[str, int]] = []
+    num_open: Counter[str] = Counter()
+    for place, (opens, closes) in enumerate(roles):
+        found.append(None)
+        if closes is not None and num_open[closes]:
+            name = None
+            while name != closes:
+                name, start = opened.pop()
+                num_open[name] -= 1
+            found[start], found[place] = place, start
+        elif opens is not None:
+            opened.append((opens, place))
+            num_open[opens] += 1
+    return found

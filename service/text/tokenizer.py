@@ -153,11 +153,9 @@ def _ends_line(gap: str, width: int, *, is_wrapped: bool) -> bool:
 
 
 def wrapped_ends(text: str) -> set[int]:
-    """Return the ends of the lines, white space left out, that were broken because the next word found no room.
-
-    A stretch of such lines is taken for wrapped text if at least half of them go on with a small letter: lists, forms
-    and addresses seldom do. Takes time linear in the length.
-    """
+    """Return the ends of the lines, white space left out, that were broken because the next word found no room. A
+    stretch of such lines is taken for wrapped text if at least half of them go on with a small letter: lists, forms and
+    addresses seldom do. Takes time linear in the length."""
     ends: set[int] = set()
     for lines in _paragraphs(text):
         if NARROWEST <= max(line.length for line in lines) <= WIDEST:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from service.api.body import FREE_BYTES, LARGE, BodyBudget, decode
+from service.api.body import FREE_BYTES, LARGE, BodyBudget, decode, max_values_of
 from service.api.context import RequestContext
 from service.api.schemas import TagRequest, TranslateRequest
 from service.api.side_thread import MemoryReturn
@@ -28,7 +28,6 @@ from service.errors import (
     RequestError,
     TooManyBodiesError,
 )
-from service.models.cards import request_limits
 from service.settings import Settings
 from tests.api.test_bad_input import JSON_VALUES
 from tests.application import JSON, NEEDED, Serve, Served, every_route, problem_of, wait_until
@@ -36,7 +35,7 @@ from tests.server import Run, read_answer, request
 
 SIZE = 1024 * 1024  # bytes
 SLACK = 8_000_000
-MAX_VALUES = request_limits(Settings()).max_values
+MAX_VALUES = max_values_of(Settings())
 MEMBERS = [b'""', b'"a"', b'"ab"', b"[]", b'["a"]', b"{}", b'{"":0}', b'{"a":{}}', b"1", b"1.5", b"null", rb'"\ud800"']
 SURROGATE = rb'"\ud800"'
 

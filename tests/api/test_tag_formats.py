@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.api.tag_formats import CONLLU, SPACY_JSON
+from service.api.tag import CONLLU, SPACY_JSON
 from tests.application import Served
 from tests.fakes import MAX_TOKENS, NAME, VERSION
 

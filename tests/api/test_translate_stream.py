@@ -16,8 +16,7 @@ import numpy as np
 from service.api.context import RequestContext
 from service.api.endpoint import AdmittedRequest
 from service.api.side_thread import LONG_TEXT
-from service.api.translate import TranslateEndpoint
-from service.api.translate_stream import AdmittedTexts, SentenceStream, ServedTranslator
+from service.api.translate import AdmittedTexts, SentenceStream, ServedTranslator, TranslateEndpoint
 from service.api.translations import TranslatedItem
 from service.bundle import load_bundle
 from service.decoding.search import Hypothesis
@@ -202,7 +201,7 @@ class Scene:
         context = RequestContext(request_id="x")
         admitted: AdmittedTexts = AdmittedRequest(served=served, items=[item], deadline=7.0, length=1)
         side_thread = RecordingSideThread()
-        return cls(scheduler, SentenceStream.start(admitted, cast("Any", side_thread)), context, side_thread)
+        return cls(scheduler, SentenceStream(admitted, cast("Any", side_thread)), context, side_thread)
 
     def tell(self, job: int, *texts: str) -> None:
         """The searches of a job are finished, and so is the job."""

@@ -14,7 +14,7 @@ from bench.generation import main, open_language_model, tasks_of
 from bench.generation_joins import RequestLevelSampler
 from bench.generation_loops import raw_loop, write_together
 from service.decoding.sampler import sample_all
-from service.decoding.sampling import Prompt
+from service.decoding.search import Prompt
 from service.decoding.strategy import NumberedSearch
 from service.errors import BundleError
 from service.text.subwords import EOS_ID

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.bundle import MANIFEST, load_bundle, write_manifest
-from service.bundle.external_data import INSIDE, TENSOR, check_external_data, external_files
+from service.bundle.folder import INSIDE, TENSOR, check_external_data, external_files
 from service.errors import BundleError
 from service.models.loading import load_models, open_predictor
 from service.runtime.session import open_session

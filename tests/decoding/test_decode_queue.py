@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from service.decoding.queue import DecodeQueue, PendingSentence, pending_sentences
 from service.decoding.search import Search
+from service.decoding.worker import DecodeQueue, PendingSentence, pending_sentences
 from service.scheduling.job import Job
 from tests.decoding.invented_model import search
 from tests.scheduling.test_row_source import job_of
@@ -21,7 +21,7 @@ def pending(searches: Sequence[Search]) -> list[PendingSentence]:
 
 
 def take_one(waiting: DecodeQueue) -> PendingSentence:
-    return waiting.take(room=4, share=4, is_empty=True, now=0.0).admitted[0]
+    return waiting.take(room=4, share=4, is_empty=True, now=0.0)[0][0]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.decoding.sampler import MAX_READ_CELLS, Sampler, sample_all
-from service.decoding.sampling import READ_TOGETHER, LanguageState, Prompt, Sample, SamplingOptions
+from service.decoding.search import READ_TOGETHER, LanguageState, Prompt, Sample, SamplingOptions
 from service.predictors.graphs import LanguageGraphs
 from service.predictors.language_model import EncodedPrompt
 from service.text.subwords import EOS_ID

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.decoding.sampling import MAX_CANDIDATES, NUM_RECENT, SamplingOptions
-from service.decoding.token_choice import NO_TOKEN, ChoiceParameters, choose, num_candidates
+from service.decoding.live_samples import NO_TOKEN, ChoiceParameters, choose, num_candidates
+from service.decoding.search import MAX_CANDIDATES, NUM_RECENT, SamplingOptions
 
 SIZE = 40
 OPTIONS = st.builds(

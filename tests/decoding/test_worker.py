@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from service.decoding.beam_search import BeamSearch
-from service.decoding.queue import DecodeQueue, PendingSentence
-from service.decoding.worker import DecodeSource, DecodeWorker, StepReport
+from service.decoding.worker import DecodeQueue, DecodeSource, DecodeWorker, PendingSentence, StepReport
 from service.metrics import Metrics
 from service.scheduling.scheduler import no_run
 from tests.decoding.invented_model import InventedModel, search

@@ -10,7 +10,7 @@ from typing import Any
 
 from service.bundle import CARD, EXAMPLES, SUBWORDS, VOCABULARIES, write_manifest
 from service.settings import Settings
-from service.text.vocabulary import Vocabulary, dump_vocabularies
+from service.text.pipeline import Vocabulary, dump_vocabularies
 from tests.fakes import letters
 from tests.fakes.language import STATE_SIZE, continued, language_subwords
 from tests.fakes.words import (

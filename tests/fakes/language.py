@@ -18,8 +18,7 @@ import numpy.typing as npt
 import sentencepiece
 
 from service.runtime.session import Arrays
-from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
-from service.text.text_pieces import TextPieces
+from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords, TextPieces
 
 Table = npt.NDArray[np.float32]
 STATE_SIZE = 3  # the last two tokens, and how many there were
@@ -91,7 +90,7 @@ def log_softmax(logits: Table) -> Table:
 
 def logprob_of_text(text: str) -> float:
     """Log-probability of a text from its beginning."""
-    return sum(logprobs_of([EOS_ID, *language_pieces().encode(text).ids]))
+    return sum(logprobs_of([EOS_ID, *language_pieces().subwords.encode(text)]))
 
 
 def logprobs_of(tokens: Sequence[int]) -> list[float]:
@@ -109,7 +108,7 @@ def logprobs_of(tokens: Sequence[int]) -> list[float]:
 
 def continued(prompt: str, *, num_units: int = 7) -> dict[str, Any]:
     """A prompt and the likeliest continuation."""
-    ids = [EOS_ID, *language_pieces().encode(prompt).ids]
+    ids = [EOS_ID, *language_pieces().subwords.encode(prompt)]
     found = list(ids)
     for _ in range(num_units):
         state = np.array([[found[-2] if len(found) > 1 else 0, found[-1], len(found)]], np.float32)

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import BundleError
-from service.predictors.confidence import FEATURES, ConfidenceModel, Features
-from service.predictors.diagnosis import Diagnosis
+from service.predictors.confidence import FEATURES, ConfidenceModel, Diagnosis, Features
 
 SOUND = Diagnosis(coverage=0.9, uncovered_share=0.1, longest_gap=1, repeated=False, stalled=False, length_ratio=1.2)
 CONTENT: dict[str, Any] = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.predictors.diagnosis import Diagnosis, coverage_penalty, diagnose, num_copies, repetition_share
+from service.predictors.confidence import Diagnosis, coverage_penalty, diagnose, num_copies, repetition_share
 
 TAG, END = 90, 3
 IGNORED = {TAG, END}

@@ -17,8 +17,7 @@ from service.bundle import MANIFEST, load_bundle, write_manifest
 from service.decoding.search import Hypothesis
 from service.errors import BundleError, InputTooLongError
 from service.predictors.sentence_decoder import block_diagonal
-from service.predictors.sentence_encoder import NUM_SPECIAL, SPLIT_TOKENS
-from service.predictors.translation import EncodedSentence, LanguagePair, TranslateOptions
+from service.predictors.translation import NUM_SPECIAL, SPLIT_TOKENS, EncodedSentence, LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.text.placeholders.items import scan
 from service.text.placeholders.masking import compose

@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from service.bundle import MANIFEST, read_bundle
-from service.decoding.encoder_memory import EncoderMemory
+from service.decoding.sentence_search import EncoderMemory
 from service.errors import BundleError, DeviceError
 from service.runtime.cuda import cut, next_power_of_two, next_time, padded, sizes_of
 from service.runtime.session import CPU, CUDA, OnnxSession, find_obstacle, open_on_cuda

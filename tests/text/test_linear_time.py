@@ -16,7 +16,7 @@ import pytest
 from service.text.casing import casing_of
 from service.text.clauses import cut_clauses
 from service.text.markup.documents import cut_format
-from service.text.markup.nesting import nest
+from service.text.markup.inline import nest
 from service.text.paragraphs import cut
 from service.text.pipeline import normalize, parts_of_symbol
 from service.text.placeholders.items import without_edges

@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.pipeline import WORD_BEGIN, WORD_END, TextEncoder, WordEncoder, name_words, normalize, parts_of_symbol
+from service.text.pipeline import (
+    PAD_ID,
+    UNK_ID,
+    WORD_BEGIN,
+    WORD_END,
+    TextEncoder,
+    Vocabulary,
+    WordEncoder,
+    name_words,
+    normalize,
+    parts_of_symbol,
+)
 from service.text.tokenizer import words_of
-from service.text.vocabulary import PAD_ID, UNK_ID, Vocabulary
 
 VOCABULARIES = {
     "words": Vocabulary.of(["plays", "it's", "0000", "abcdefghij"]),

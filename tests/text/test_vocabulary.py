@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.vocabulary import MASK, PAD, UNK, UNK_ID, Vocabulary, dump_vocabularies, load_vocabularies
+from service.text.pipeline import MASK, PAD, UNK, UNK_ID, Vocabulary, dump_vocabularies, load_vocabularies
 
 # Without lone surrogates: they cannot be written as UTF-8, and no corpus that was read from UTF-8 holds any.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

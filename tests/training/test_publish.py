@@ -9,7 +9,7 @@ pytest.importorskip("onnx")
 from service.bundle import EXAMPLES as EXAMPLES_FILE
 from service.bundle import load_bundle
 from service.predictors.tagger import TagExample, Tagger
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import Vocabulary
 from tests.fakes import LEXICON, FakeSession, example, write_bundle
 from training.export import ExportError
 from training.publish import agreed, write_examples

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.text.pipeline import WORD_BEGIN, WORD_END
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import WORD_BEGIN, WORD_END, Vocabulary
 from training.vocabularies import VocabularyConfig, build_vocabularies, count_words, dropout_rates, vocabularies_of_run
 
 SENTENCES = [["The", "cat", "1998"], ["the", "CAT", "2024"], ["the", "dog"]]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from service.text.pipeline import WORD_BEGIN, WORD_END
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import WORD_BEGIN, WORD_END, Vocabulary
 from training.networks.tagger import Tagger, TaggerConfig
 
 NUM_CHARACTERS = 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.api.playground import FOLDER
+from service.api.pages import FOLDER
 from tests.application import Serve, Served, problem_of
 
 FILES = sorted(path.name for path in FOLDER.iterdir())

@@ -23,9 +23,8 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from service.bundle import VOCABULARIES, load_bundle
-from service.text.pipeline import normalize
+from service.text.pipeline import UNK_ID, Vocabulary, dump_vocabularies, load_vocabularies, normalize
 from service.text.tokenizer import words_of
-from service.text.vocabulary import UNK_ID, Vocabulary, dump_vocabularies, load_vocabularies
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import held_out_texts, read_training
 from training.classifier.evaluate import classify_texts, open_classifier

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from wordfreq import top_n_list
 
-from service.text.pipeline import normalize
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import Vocabulary, normalize
 from training.corpora import glove
 
 Matrix = npt.NDArray[np.float64]

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from service.text.pipeline import TextEncoder
+from service.text.pipeline import UNK, TextEncoder
 from service.text.tokenizer import words_of
-from service.text.vocabulary import UNK
 from training.classifier.batches import TextExample, text_batches
 from training.classifier.config import ClassifierRun
 from training.classifier.corpora import TextSet

@@ -12,8 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from service.text.pipeline import TextEncoder
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import TextEncoder, Vocabulary
 from training.classifier.batches import Mixture, examples_of
 from training.classifier.bundle_start import START, TAUGHT_FILE
 from training.classifier.config import TAUGHT, ClassifierRun

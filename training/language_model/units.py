@@ -14,10 +14,9 @@ import sentencepiece
 
 from service.bundle import SUBWORDS
 from service.text.batch import Ids
-from service.text.pipeline import TextEncoder
+from service.text.pipeline import TextEncoder, Vocabulary
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 from service.text.tokenizer import words_of
-from service.text.vocabulary import Vocabulary
 from training.language_model.config import LanguageModelRun
 from training.vocabularies import count_words, vocabularies_of_run, vocabulary_of_texts
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import Vocabulary
 from training.networks.layers import CharacterConvolution, RecurrentEncoder, SharedDropout
 from training.tagger.batches import TaggedBatch
 

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.text.batch import Batch, pad
-from service.text.pipeline import TextEncoder
+from service.text.pipeline import TextEncoder, Vocabulary
 from service.text.tokenizer import words_of
-from service.text.vocabulary import Vocabulary
 from training.classifier.baselines import texts_of
 from training.classifier.bundle_start import ClassifierStart
 from training.classifier.config import ClassifierRun

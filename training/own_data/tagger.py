@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from service.text.pipeline import WordEncoder, normalize
+from service.text.pipeline import Vocabulary, WordEncoder, normalize
 from service.text.spans import bioes_tags, spans_of, tags_of
-from service.text.vocabulary import Vocabulary
 from training.classifier.temperature import fit_temperature
 from training.corpora.examples import TaggedSentence
 from training.corpora.tagging import Heads

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from service.text.pipeline import Vocabulary
 from service.text.spans import spans_of, tags_of
-from service.text.vocabulary import Vocabulary
 from training.card import corpora_table, default_text, join_sections, table
 from training.corpora.examples import TaggedSentence
 from training.corpora.tagging import Heads

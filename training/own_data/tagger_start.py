@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from service.bundle import VOCABULARIES, load_bundle
 from service.errors import BundleError
-from service.text.vocabulary import Vocabulary, load_vocabularies
+from service.text.pipeline import Vocabulary, load_vocabularies
 from training.networks.tagger import Tagger, TaggerConfig
 from training.own_data.errors import DataError
 from training.tagger.bundle_start import State, extended, state_of_graph

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from service.text.batch import Ids, pad
-from service.text.pipeline import WordEncoder
-from service.text.vocabulary import MASK_ID, UNK_ID
+from service.text.pipeline import MASK_ID, UNK_ID, WordEncoder
 from training.batches import pack
 
 Bits = npt.NDArray[np.int64]

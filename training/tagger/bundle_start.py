@@ -24,7 +24,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from service.bundle import VOCABULARIES, load_bundle
-from service.text.vocabulary import Vocabulary, dump_vocabularies, load_vocabularies
+from service.text.pipeline import Vocabulary, dump_vocabularies, load_vocabularies
 from training.corpora import glove, tagging
 from training.corpora.entities import TAGS
 from training.onnx_graph import recurrent_state

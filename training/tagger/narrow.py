@@ -23,8 +23,7 @@ from torch import Tensor
 
 from service.bundle import VOCABULARIES
 from service.text.batch import pad
-from service.text.pipeline import WordEncoder
-from service.text.vocabulary import dump_vocabularies, load_vocabularies
+from service.text.pipeline import WordEncoder, dump_vocabularies, load_vocabularies
 from training.batches import random_part
 from training.checkpoints import load_start
 from training.config import load_config

@@ -15,7 +15,7 @@ import torch
 from service.bundle import VOCABULARIES
 from service.predictors.tagger import TagExample
 from service.predictors.tagger import Tagger as Predictor
-from service.text.vocabulary import Vocabulary, dump_vocabularies
+from service.text.pipeline import Vocabulary, dump_vocabularies
 from training.card import Terms
 from training.corpora.licences import TAGGER_CORPORA
 from training.corpora.tagging import Heads

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 
 from service.bundle import VOCABULARIES
-from service.text.pipeline import WordEncoder
-from service.text.vocabulary import Vocabulary, load_vocabularies
+from service.text.pipeline import Vocabulary, WordEncoder, load_vocabularies
 from training.checkpoints import load_start
 from training.command_line import publishing_parser
 from training.config import load_config

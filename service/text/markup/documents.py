@@ -14,12 +14,10 @@ from itertools import accumulate
 from typing import Literal
 
 from service.text.markup.html import html_runs, write_html
-from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece
+from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece, nest
 from service.text.markup.markdown import markdown_runs, write_markdown
-from service.text.markup.nesting import nest
-from service.text.pairs import partners
 from service.text.paragraphs import Passage, cut
-from service.text.spans import Stretch
+from service.text.spans import Stretch, partners
 from service.text.tokenizer import split_sentences
 
 Format = Literal["text", "html", "markdown"]
@@ -94,8 +92,7 @@ class _InlineContent:
         return cls(pieces, partners(piece.role for piece in pieces), starts)
 
     def sentences(self) -> Iterator[tuple[Stretch, MarkedSentence]]:
-        """Yield the sentences, each with its place in the source. Marks at the edges of one belong to it only if their
-        partner is inside."""
+        """Yield the sentences with their places. A mark at an edge belongs to one if its partner is inside."""
         previous = -1  # the last piece of the sentence before
         place = 0
         for sentence in split_sentences("".join(piece.shown for piece in self.pieces)):
@@ -114,8 +111,7 @@ class _InlineContent:
             yield Stretch(parts[0].start, parts[-1].end), self._marked(parts, begin)
 
     def _first_mark(self, first: int, last: int, previous: int, start: int) -> int:
-        """The piece a sentence begins with: before the first one that shows something of it, the start of an element
-        that ends inside of it."""
+        """The piece a sentence begins with: before its text may be the start of an element that ends inside of it."""
         found = place = first
         is_edge = not self.pieces[first].shown[: start - self.starts[first]].strip()
         while is_edge and place > previous + 1 and not self._is_solid(place - 1):
@@ -126,8 +122,7 @@ class _InlineContent:
         return found
 
     def _last_mark(self, first: int, last: int, end: int) -> int:
-        """The piece a sentence ends with: behind the last one that shows something of it, the end of an element that
-        starts inside of it."""
+        """The piece a sentence ends with: behind its text may stand the end of an element that starts inside of it."""
         found = place = last
         is_edge = not self.pieces[last].shown[end - self.starts[last] :].strip()
         while is_edge and place < len(self.pieces) - 1 and not self._is_solid(place + 1):
@@ -143,12 +138,21 @@ class _InlineContent:
 
     def _marked(self, parts: Sequence[Piece], begin: int) -> MarkedSentence:
         """A sentence of these pieces, the first of which is the run's piece ``begin``."""
-        stand_ins = _StandIns()
+        texts, originals, numbers = (
+            list[str](),
+            dict[str, str](),
+            dict[int, int](),
+        )  # the two tags of an element have one
         for place, piece in enumerate(parts, begin):
-            partner = self.partners[place]
-            is_paired = partner is not None and begin <= partner < begin + len(parts)
-            stand_ins.add(piece, min(place, partner) if is_paired and partner is not None else place)
-        return MarkedSentence(_SPACES.sub(" ", "".join(stand_ins.texts)), stand_ins.originals)
+            text = piece.literal
+            if piece.kind is not Kind.TEXT:
+                partner = self.partners[place]
+                is_inside = partner is not None and begin <= partner < begin + len(parts)
+                element = min(place, partner) if partner is not None and is_inside else place
+                text = _stand_in(piece.kind, numbers.setdefault(element, len(numbers)), len(originals))
+                originals[text] = piece.literal
+            texts.append(text)
+        return MarkedSentence(_SPACES.sub(" ", "".join(texts)), originals)
 
 
 def _cut(piece: Piece, start: int, end: int) -> Piece:
@@ -159,29 +163,12 @@ def _cut(piece: Piece, start: int, end: int) -> Piece:
     return Piece(piece.kind, piece.start + start, piece.start + end, shown, shown)
 
 
-class _StandIns:
-    """The text of a sentence while it is put together, and what its stand-ins stand for."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.originals: dict[str, str] = {}
-        self._numbers: dict[int, int] = {}
-
-    def add(self, piece: Piece, element: int) -> None:
-        """Add a piece; the two tags of an element have the same ``element``."""
-        if piece.kind is Kind.TEXT:
-            self.texts.append(piece.literal)
-            return
-        stand_in = self._stand_in(piece.kind, self._numbers.setdefault(element, len(self._numbers)))
-        self.texts.append(stand_in)
-        self.originals[stand_in] = piece.literal
-
-    def _stand_in(self, kind: Kind, number: int) -> str:
-        if kind is Kind.OPEN:
-            return f"<a/{number}>"
-        if kind is Kind.CLOSE:
-            return f"</a/{number}>"
-        num_names = len(self.originals)
-        if kind is Kind.NAME and num_names < len(NAMES):
-            return chr(NAMES.start + num_names)
-        return f"<img/{number}>"
+def _stand_in(kind: Kind, number: int, num_before: int) -> str:
+    """Return the stand-in of an element with this number, of which so many are before it."""
+    if kind is Kind.OPEN:
+        return f"<a/{number}>"
+    if kind is Kind.CLOSE:
+        return f"</a/{number}>"
+    if kind is Kind.NAME and num_before < len(NAMES):
+        return chr(NAMES.start + num_before)
+    return f"<img/{number}>"

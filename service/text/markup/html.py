@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import cache
 from typing import NamedTuple
 
 from service.text.markup.inline import NAME, STAND_IN, Kind, Piece, opaque_piece, reference_piece, runs_of, text_piece
@@ -67,15 +66,7 @@ class Elements:
     _inline: list[Counter[str]] = field(default_factory=lambda: [Counter()])  # within each block, not in inner ones
 
     @property
-    def is_blocked(self) -> bool:
-        return self._state is _State.BLOCKED
-
-    @property
-    def is_sealed(self) -> bool:
-        return self._state is _State.SEALED
-
-    @property
-    def _state(self) -> _State:
+    def state(self) -> _State:
         return self._opened[-1][1] if self._opened else _State.TRANSLATED
 
     def start(self, name: str, attributes: str) -> None:
@@ -95,18 +86,17 @@ class Elements:
             self._inline[-1][name] += 1
 
     def end(self, name: str) -> None:
-        """Read an end tag. It closes the innermost element of its name with all inside; an inline one's never closes
-        blocks."""
+        """Read an end tag. It closes the innermost element of its name with all inside; an inline one no block."""
         if (self._num_blocks if is_block(name) else self._inline[-1])[name]:
             while self._close_to(len(self._opened) - 1) != name:
                 pass
 
     def _state_of(self, name: str, attributes: str) -> _State:
-        if self.is_sealed:
+        if self.state is _State.SEALED:
             return _State.SEALED
         if is_opaque(name, attributes):
             return _State.BLOCKED if is_block(name) and name not in _OPAQUE else _State.SEALED
-        return self._state if _translates(attributes) is None else _State.TRANSLATED
+        return self.state if _translates(attributes) is None else _State.TRANSLATED
 
     def _close_to(self, size: int) -> str:
         """Close the innermost elements until so many are open; the name of the last one that was closed."""
@@ -204,14 +194,15 @@ def _pieces(text: str) -> Iterator[Piece]:
     sealed: _Token | None = None  # the start tag of the element around, if that is one piece
     kind = Kind.BORDER
     for token in _tokens(text):
-        is_blocked = elements.is_blocked
+        is_blocked = elements.state is _State.BLOCKED
         if token.kind == "start":
             elements.start(token.name, token.attributes)
         elif token.kind == "end":
             elements.end(token.name)
-        if sealed is None and elements.is_sealed:
+        is_sealed = elements.state is _State.SEALED
+        if sealed is None and is_sealed:
             sealed, kind = token, Kind.BORDER if is_blocked else opaque_kind(token.name)
-        elif sealed is not None and not elements.is_sealed:
+        elif sealed is not None and not is_sealed:
             is_own = token.name == sealed.name
             yield opaque_piece(kind, sealed.start, text[sealed.start : token.end if is_own else token.start])
             sealed = None
@@ -232,13 +223,10 @@ def _piece(text: str, token: _Token) -> Piece:
         return reference_piece(token.start, source)
     if token.kind == "apostrophe":
         return Piece(Kind.TEXT, token.start, token.end, "'", "'")
-    return opaque_piece(_markup_kind(token), token.start, source, token.name)
-
-
-def _markup_kind(token: _Token) -> Kind:
+    kind = {"declaration": Kind.BORDER, "program": Kind.NAME, "private": Kind.NAME}.get(token.kind, Kind.MARK)
     if token.name:
-        return tag_kind(token.name, token.attributes, is_end=token.kind == "end")
-    return {"declaration": Kind.BORDER, "program": Kind.NAME, "private": Kind.NAME}.get(token.kind, Kind.MARK)
+        kind = tag_kind(token.name, token.attributes, is_end=token.kind == "end")
+    return opaque_piece(kind, token.start, source, token.name)
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -252,14 +240,9 @@ def _tokens(text: str) -> Iterator[_Token]:
         name = match["name"].lower()
         yield _Token("end" if match["slash"] else "start", start, place, name, match["attributes"])
         if name in RAW and not match["slash"]:
-            found = _end_of_raw(name).search(text, place)
+            # Where the end tag of an element begins whose content is not markup.
+            found = re.compile(rf"(?i:</{name})(?=[\s/>])").search(text, place)
             end = found.start() if found else len(text)
             if end > place:
                 yield _Token("raw", place, end)
             place = end
-
-
-@cache
-def _end_of_raw(name: str) -> re.Pattern[str]:
-    """Where the end tag of an element begins whose content is not markup."""
-    return re.compile(rf"(?i:</{name})(?=[\s/>])")

@@ -8,18 +8,18 @@ else does.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from itertools import chain, pairwise
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import normalizeReference
 from markdown_it.token import Token
 
-from service.text.markup.emphasis import is_sign
 from service.text.markup.inline import STAND_IN, Piece, runs_of
-from service.text.markup.markdown_inline import Content, inline_pieces
+from service.text.markup.markdown_inline import inline_pieces, is_sign
 
 _FRONT_MATTER = re.compile(
     r"""\ufeff?
@@ -31,31 +31,45 @@ _BREAK = re.compile(r"\r\n?|\n")
 _CELL = re.compile(r"(?:[^|\\]|\\(?s:.)|\\\Z)*+(?:\||\Z)")
 
 
-def _parser() -> MarkdownIt:
-    """Make the parser of blocks, which leaves the content of each as it is."""
-    parser = MarkdownIt("commonmark").enable("table")
-    parser.core.ruler.enableOnly(["normalize", "block"])
-    return parser
-
-
-_PARSER = _parser()
+_PARSER = MarkdownIt("commonmark").enable("table")  # of blocks, the content of each of which it leaves as it is
+_PARSER.core.ruler.enableOnly(["normalize", "block"])
 
 
 def markdown_runs(text: str) -> Iterator[list[Piece]]:
-    """The inline content of each block in order; line breaks that are kept end a run. Takes time linear in the length,
-    whatever the text."""
+    """The inline content of each block in order; kept line breaks end a run. Takes time linear in the length."""
     front_matter = _FRONT_MATTER.match(text)
     start = front_matter.end() if front_matter else 0
     environment: dict[str, Any] = {}
     tokens = _PARSER.parse(text[start:], environment)
-    is_label = partial(_is_label, environment.get("references", {}))
+    defined = environment.get("references", {})  # addresses of links by their labels
     for content in _contents(tokens, _Lines(text, start)):
-        yield from runs_of(inline_pieces(content, is_label))
+        pieces = inline_pieces(content.text, lambda label: normalizeReference(label) in defined)
+        yield from runs_of(map(content.located, pieces))
 
 
-def _is_label(references: dict[str, Any], label: str) -> bool:
-    """Whether a document defines the address of a link with this label."""
-    return normalizeReference(label) in references
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """The lines of a block without their indentation and markers, and where each stands in the source."""
+
+    text: str
+    starts: Sequence[int]  # where each line begins in the text
+    places: Sequence[int]  # where it begins in the source
+
+    @classmethod
+    def of(cls, lines: Sequence[tuple[str, int]]) -> _Content:
+        """Make the content from lines and their places in the source."""
+        starts = [0, *accumulate(len(line) + 1 for line, _ in lines)][:-1]
+        return cls("\n".join(line for line, _ in lines), starts, [place for _, place in lines])
+
+    def located(self, piece: Piece) -> Piece:
+        """A piece of the text as one of the source."""
+        is_break = self.text[piece.end - 1] == "\n"
+        end = self._place(piece.end) if is_break else self._place(piece.end - 1) + 1
+        return replace(piece, start=self._place(piece.start), end=end)
+
+    def _place(self, offset: int) -> int:
+        line = bisect_right(self.starts, offset) - 1
+        return self.places[line] + offset - self.starts[line]
 
 
 class _Lines:
@@ -73,7 +87,7 @@ class _Lines:
         return start, self._text[start:end].replace("\0", "\ufffd")
 
 
-def _contents(tokens: Sequence[Token], lines: _Lines) -> Iterator[Content]:
+def _contents(tokens: Sequence[Token], lines: _Lines) -> Iterator[_Content]:
     """The content of each block that has text, and of each cell of a table."""
     row: Iterator[tuple[int, str]] = iter(())
     for before, token in pairwise(tokens):
@@ -87,7 +101,7 @@ def _contents(tokens: Sequence[Token], lines: _Lines) -> Iterator[Content]:
             yield content
 
 
-def _paragraph(content: str, first: int, lines: _Lines) -> Content | None:
+def _paragraph(content: str, first: int, lines: _Lines) -> _Content | None:
     """A block's content with the place of each of its lines; None where a line is not found in the source."""
     parts: list[tuple[str, int]] = []
     for number, line in enumerate(content.split("\n"), first):
@@ -98,7 +112,7 @@ def _paragraph(content: str, first: int, lines: _Lines) -> Content | None:
         if whole is None:
             return None
         parts.append((wanted, start + len(whole) - len(wanted)))
-    return Content.of(parts)
+    return _Content.of(parts)
 
 
 def _without_heading_end(line: str) -> str:
@@ -110,17 +124,12 @@ def _without_heading_end(line: str) -> str:
 
 def _cells(start: int, line: str) -> Iterator[tuple[int, str]]:
     """What stands before, between and behind the pipes of a table's row, and where."""
-    place = 0
-    while place < len(line):
-        found = _CELL.match(line, place)
-        cell = found[0].removesuffix("|") if found else line[place:]
-        yield start + place, cell
-        place += len(cell) + 1
+    for found in _CELL.finditer(line):
+        yield start + found.start(), found[0].removesuffix("|")
 
 
-def _cell(row: Iterator[tuple[int, str]], content: str) -> Content | None:
-    """The next cell of a row that has this content; None if there is none. Before the content may be the marker of a
-    list or quotation."""
+def _cell(row: Iterator[tuple[int, str]], content: str) -> _Content | None:
+    """The next cell of a row that has this content, behind the marker of a list or quotation; None if there is none."""
     if not content:
         next(row, None)
         return None
@@ -128,7 +137,7 @@ def _cell(row: Iterator[tuple[int, str]], content: str) -> Content | None:
     for start, cell in row:
         stripped = cell.rstrip()
         if stripped.endswith(wanted):
-            return Content.of([(wanted, start + len(stripped) - len(wanted))])
+            return _Content.of([(wanted, start + len(stripped) - len(wanted))])
     return None
 
 

@@ -1,19 +1,133 @@
-"""The inline content of a Markdown block: links, images, code, HTML, escapes and emphasis, as CommonMark reads them.
+"""Inline content of a Markdown block: links, images, code, HTML, escapes and emphasis, as CommonMark reads them.
 
-Takes time linear in the length, whatever the content.
+The rules of emphasis are those of CommonMark, section 6.2, and of GitHub's strikethrough; of the runs before one that
+ends emphasis only the last few are looked at. Takes time linear in the length, whatever the content.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from service.text.markup.emphasis import LINK, RUN, with_emphasis
 from service.text.markup.html import APOSTROPHE, is_opaque, opaque_kind, tag_kind
 from service.text.markup.inline import NAME, Kind, Piece, opaque_piece, reference_piece, text_piece
+
+RUN = "run"  # the name of pieces that are runs
+LINK = "link "  # how names of links' tags begin; emphasis does not cross them
+_FARTHEST = 32
+
+
+@dataclass(slots=True, eq=False)
+class _DelimiterRun:
+    """Marks in a row; those that are not yet part of emphasis stand from ``start`` to ``end``."""
+
+    character: str
+    start: int
+    end: int
+    can_open: bool
+    can_close: bool
+    length: int  # of all of it
+    closed: list[Piece] = field(default_factory=list)  # in order
+    opened: list[Piece] = field(default_factory=list)  # the last one first
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+    def may_open_for(self, closer: _DelimiterRun) -> bool:
+        """Whether this run may begin emphasis that the other one ends: CommonMark's rules 9 and 10."""
+        if self.character != closer.character:
+            return False
+        if self.character == "~":
+            return self.length == closer.length == 2
+        is_both = self.can_close or closer.can_open
+        return not is_both or (self.length + closer.length) % 3 != 0 or self.length % 3 == closer.length % 3 == 0
+
+
+def with_emphasis(text: str, pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces of a block with marks of emphasis in place of the runs that are some."""
+    runs = {place: _run_of(text, piece) for place, piece in enumerate(pieces) if piece.name == RUN}
+    levels: list[list[_DelimiterRun]] = [[]]  # the runs that could begin emphasis, by the links around them
+    for place, piece in enumerate(pieces):
+        if place in runs:
+            _match(runs[place], levels[-1])
+        elif piece.name.startswith(LINK):
+            if piece.kind is Kind.OPEN:
+                levels.append([])
+            else:
+                levels.pop()
+    return list(_replaced(text, pieces, runs))
+
+
+def _replaced(text: str, pieces: Iterable[Piece], runs: dict[int, _DelimiterRun]) -> Iterator[Piece]:
+    for place, piece in enumerate(pieces):
+        if place not in runs:
+            yield piece
+            continue
+        run = runs[place]
+        yield from run.closed
+        if run.size:
+            rest = text[run.start : run.end]
+            is_alone = _is_space(text, run.start - 1) and _is_space(text, run.end)
+            yield opaque_piece(Kind.NAME, run.start, rest) if is_alone else text_piece(run.start, rest)
+        yield from reversed(run.opened)
+
+
+def _run_of(text: str, piece: Piece) -> _DelimiterRun:
+    """A run with what it may do by the characters around it."""
+    start, end = piece.start, piece.end
+    space_before, space_after = _is_space(text, start - 1), _is_space(text, end)
+    sign_before, sign_after = is_sign(text[start - 1 : start]), is_sign(text[end : end + 1])
+    is_left = not space_after and (not sign_after or space_before or sign_before)
+    is_right = not space_before and (not sign_before or space_after or sign_after)
+    is_strict = text[start] == "_"  # not inside of words
+    return _DelimiterRun(
+        character=text[start],
+        start=start,
+        end=end,
+        can_open=is_left and (not is_strict or not is_right or sign_before),
+        can_close=is_right and (not is_strict or not is_left or sign_after),
+        length=end - start,
+    )
+
+
+def _is_space(text: str, place: int) -> bool:
+    return not 0 <= place < len(text) or text[place].isspace()
+
+
+def is_sign(character: str) -> bool:
+    """Whether a character is punctuation or a symbol; false of none."""
+    return bool(character) and unicodedata.category(character)[0] in "PS"
+
+
+def _match(run: _DelimiterRun, openers: list[_DelimiterRun]) -> None:
+    """Let a run end as much emphasis as it can, and begin some later with what is left of it."""
+    while run.can_close and run.size:
+        found = next((each for each in openers[: -_FARTHEST - 1 : -1] if each.may_open_for(run)), None)
+        if found is None:
+            break
+        while openers[-1] is not found:
+            openers.pop()
+        _pair(found, run)
+        if not found.size:
+            openers.pop()
+    if run.can_open and run.size:
+        openers.append(run)
+
+
+def _pair(opener: _DelimiterRun, closer: _DelimiterRun) -> None:
+    """Make emphasis of the inner marks of two runs, strong if both have two."""
+    width = 2 if min(opener.size, closer.size) >= 2 else 1
+    name = f"{opener.character}{opener.end}"
+    mark = opener.character * width
+    opener.opened.append(Piece(Kind.OPEN, opener.end - width, opener.end, literal=mark, name=name))
+    closer.closed.append(Piece(Kind.CLOSE, closer.start, closer.start + width, literal=mark, name=name))
+    opener.end -= width
+    closer.start += width
+
 
 _LONGEST_LABEL = 999
 _TOKEN = re.compile(
@@ -43,32 +157,6 @@ _LABEL = re.compile(r"\[([^\[\]]{0,999})\]")
 _TICKS = re.compile(r"`+")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The lines of a block without their indentation and markers, and where each stands in the source."""
-
-    text: str
-    starts: Sequence[int]  # where each line begins in the text
-    places: Sequence[int]  # where it begins in the source
-
-    @classmethod
-    def of(cls, lines: Sequence[tuple[str, int]]) -> Content:
-        """Make the content from lines and their places in the source."""
-        starts = [0, *accumulate(len(line) + 1 for line, _ in lines)][:-1]
-        return cls("\n".join(line for line, _ in lines), starts, [place for _, place in lines])
-
-    def located(self, piece: Piece) -> Piece:
-        """A piece of the text as one of the source."""
-        return replace(piece, start=self._place(piece.start), end=self._end(piece.end))
-
-    def _place(self, offset: int) -> int:
-        line = bisect_right(self.starts, offset) - 1
-        return self.places[line] + offset - self.starts[line]
-
-    def _end(self, offset: int) -> int:
-        return self._place(offset) if self.text[offset - 1] == "\n" else self._place(offset - 1) + 1
-
-
 @dataclass(slots=True)
 class _Bracket:
     """A bracket that may begin a link or an image."""
@@ -79,9 +167,9 @@ class _Bracket:
     has_inner: bool = False  # brackets inside, which labels cannot have
 
 
-def inline_pieces(content: Content, is_label: Callable[[str], bool]) -> list[Piece]:
-    """The pieces of a block, with their places in the source; ``is_label`` says whether a link's label is defined."""
-    return [content.located(piece) for piece in with_emphasis(content.text, _Reader(content.text, is_label).pieces)]
+def inline_pieces(text: str, is_label: Callable[[str], bool]) -> list[Piece]:
+    """The pieces of a block's text; ``is_label`` says whether a link's label is defined."""
+    return with_emphasis(text, _Reader(text, is_label).pieces)
 
 
 class _Reader:
@@ -94,11 +182,8 @@ class _Reader:
         self._brackets: list[_Bracket] = []
         self._ticks: dict[int, list[int]] = {}  # where runs of backticks of each length begin
         self._missing: set[str] = set()  # ends that were looked for and are in no later place
-        for found in _TICKS.finditer(text):
-            self._ticks.setdefault(len(found[0]), []).append(found.start())
-        self._read()
-
-    def _read(self) -> None:
+        for ticks in _TICKS.finditer(text):
+            self._ticks.setdefault(len(ticks[0]), []).append(ticks.start())
         place = 0
         while found := _TOKEN.match(self._text, place):
             place = self._add(found)
@@ -163,10 +248,8 @@ class _Reader:
         return place + 1
 
     def _target(self, bracket: _Bracket, place: int) -> tuple[int, str]:
-        """Where a link or image ends whose text ends at ``place``, and how its end is written; empty if it is none.
-
-        A link whose text is its label keeps the label when the text is translated.
-        """
+        """Where a link or image ends whose text ends at ``place``, and how its end is written; empty if it is none. A
+        link whose text is its label keeps the label when the text is translated."""
         if found := _ADDRESS.match(self._text, place + 1):
             return found.end(), self._text[place : found.end()]
         own = "" if bracket.has_inner else self._text[bracket.place : place][: _LONGEST_LABEL + 1]

@@ -31,8 +31,7 @@ class ItemTokens:
 
     @classmethod
     def of(cls, masked: Masked, written: Sequence[str], columns: SourceColumns, num_columns: int) -> ItemTokens:
-        """Make the tokens of items; ``written`` is how the translation writes each. Those that were cut off come from
-        the last piece."""
+        """Make the tokens of items as ``written`` in the translation. Those cut off come from the last piece."""
         places = [*columns.symbols, *[num_columns - 1] * len(written)]
         return cls(
             [
@@ -115,7 +114,8 @@ def insert_missing(
     for number, column in zip(missing, columns, strict=True):
         place = items.contents[number].place
         if place <= spoken[0]:
-            added[_after_opening(tokens)].append(number)
+            after_opening = next((place for place, token in enumerate(tokens) if token.text not in _OPENING), 0)
+            added[after_opening].append(number)
         elif place >= spoken[-1] or weights is None:
             added[_before_final(tokens)].append(number)
         else:
@@ -136,10 +136,6 @@ def _merged(tokens: Sequence[TargetToken], items: ItemTokens, added: dict[int, l
             following = [replace(each, is_spaced=each.is_spaced or is_word) for each in following]
         merged += following
     return merged
-
-
-def _after_opening(tokens: Sequence[TargetToken]) -> int:
-    return next((place for place, token in enumerate(tokens) if token.text not in _OPENING), 0)
 
 
 def _before_final(tokens: Sequence[TargetToken]) -> int:
@@ -183,7 +179,10 @@ def without_inventions(
                 tokens[first] = replace(tokens[first], text=plain)
                 num_changes += 1
             else:
-                removed.update(place for place in places if is_alone or not _stays(tokens[place]))
+                # In what looks like code around an item, the item and words stay.
+                removed.update(
+                    place for place in places if is_alone or not (tokens[place].is_item or tokens[place].text.isalpha())
+                )
                 num_changes += 1
         tokens = _without_signs(without(tokens, removed), source)
     return tokens, missing, num_changes
@@ -193,11 +192,6 @@ def _plain_word(item: Item, alphabet: frozenset[str]) -> str:
     """A name of letters only as a plain word; empty if it is none even so."""
     plain = item.text.capitalize()
     return plain if plain.isalpha() and not scan(plain, alphabet) else ""
-
-
-def _stays(token: TargetToken) -> bool:
-    """Whether a token stays, in what looks like code around an item."""
-    return token.is_item or token.text.isalpha()
 
 
 def _read(tokens: Sequence[TargetToken]) -> tuple[str, list[int]]:

@@ -8,7 +8,6 @@ the rules of Unicode CLDR: 1,234.56 and 50%.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -136,8 +135,7 @@ _NUMERIC = re.compile(r"[0-9]")
 
 
 class Item(NamedTuple):
-    """A stretch of a text that a translation must keep as it is; half-open, in code points. It is foreign if only the
-    subwords cannot spell it."""
+    """A stretch of a text, half-open, that a translation must keep; foreign if only the subwords cannot spell it."""
 
     text: str
     kind: ItemKind
@@ -148,9 +146,16 @@ class Item(NamedTuple):
 def scan(text: str, alphabet: frozenset[str] | None = None) -> list[Item]:
     """The protected items from left to right, none overlapping. Words with a character outside ``alphabet``, the
     characters that the subwords can spell, are items too; without an alphabet every character is spelled."""
+    found: list[Item] = []
     if not _TRIGGER.search(text) and (alphabet is None or alphabet.issuperset(text)):
-        return []
-    return list(_items(text, alphabet))
+        return found
+    for match in _SCANNER.finditer(text):
+        kind = _KINDS.get(match.lastgroup or "")
+        if kind is None and alphabet is not None and match.lastgroup != "apostrophe":
+            kind = None if alphabet.issuperset(match[0]) else "foreign"
+        if kind is not None:
+            found.append(Item(match[0], kind, match.start(), match.end()))
+    return found
 
 
 def key(item: Item) -> str:
@@ -178,15 +183,6 @@ def without_edges(text: str) -> tuple[int, int]:
         end = first
     inner = text[start:end]
     return start + len(inner) - len(inner.lstrip()), max(start, end - len(inner) + len(inner.rstrip()))
-
-
-def _items(text: str, alphabet: frozenset[str] | None) -> Iterator[Item]:
-    for match in _SCANNER.finditer(text):
-        kind, found = _KINDS.get(match.lastgroup or ""), match[0]
-        if kind:
-            yield Item(found, kind, match.start(), match.end())
-        elif alphabet is not None and match.lastgroup != "apostrophe" and not alphabet.issuperset(found):
-            yield Item(found, "foreign", match.start(), match.end())
 
 
 _PLAIN_NUMBER = re.compile(

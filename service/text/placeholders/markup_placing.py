@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.text.pairs import Role, partners
 from service.text.placeholders.alignment import SourceColumns, TargetToken, best_window
 from service.text.placeholders.masking import Markup, Masked, is_inline
+from service.text.spans import Role, partners
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*|[0-9]+)[^>]*?(/?)>", re.DOTALL)
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
@@ -51,8 +51,7 @@ class _Node:
 def place_markups(
     tokens: Sequence[TargetToken], markups: Sequence[Markup], masked: Masked, columns: SourceColumns
 ) -> list[Element]:
-    """The tokens of a translation and the markup of its source in their final order. ``markups`` are those of
-    ``masked`` that are to be placed."""
+    """The tokens of a translation and the ``markups`` of ``masked`` that are to be placed, in their final order."""
     if not markups:
         return [_element(token) for token in tokens]
     partner_of = partners(_role(markup.item.text) for markup in markups)
@@ -191,8 +190,7 @@ def _element(token: TargetToken) -> Element:
 
 
 def _placed(markup: Markup, *, opens: bool = False, closes: bool = False) -> Element:
-    """Markup with the white space that it had in the source. Where inline markup touched a word on its outer side, the
-    translation decides."""
+    """Markup with its white space in the source. Where inline markup touched a word, the translation decides."""
     is_loose = is_inline(markup.item.text)
     stands_alone = not opens and not closes
     return Element(

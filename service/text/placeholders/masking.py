@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -76,7 +76,9 @@ def mask(text: str, alphabet: frozenset[str]) -> Masked:
     without its markup. Words with a character outside of ``alphabet`` are names."""
     text = compose(text)
     items = scan(text, alphabet)
-    return mask_items(text, items, list(_numbered(items))) if items else Masked(text, text)
+    numbers, names = cycle(NUMBER_SYMBOLS), cycle(NAME_SYMBOLS)
+    symbols = [next(numbers if item.kind == "number" else names) for item in items if item.kind != "markup"]
+    return mask_items(text, items, symbols) if items else Masked(text, text)
 
 
 def mask_items(text: str, items: Sequence[Item], symbols: Sequence[str]) -> Masked:
@@ -104,14 +106,6 @@ def mask_items(text: str, items: Sequence[Item], symbols: Sequence[str]) -> Mask
 def has_words(text: str) -> bool:
     """Whether there is anything to translate in a masked text: a letter."""
     return any(map(str.isalpha, text))
-
-
-def _numbered(items: Sequence[Item]) -> Iterator[str]:
-    """The symbol of each item that is no markup: those of a class in turn."""
-    numbers, names = cycle(NUMBER_SYMBOLS), cycle(NAME_SYMBOLS)
-    for item in items:
-        if item.kind != "markup":
-            yield next(numbers if item.kind == "number" else names)
 
 
 def _shown(text: str, item: Item) -> str:

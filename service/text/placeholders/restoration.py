@@ -14,12 +14,19 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from service.text.casing import Casing, in_capitals
-from service.text.placeholders.alignment import Floats, SourceColumns, TargetToken, normalised, target_tokens
+from service.text.placeholders.alignment import (
+    Floats,
+    SourceColumns,
+    TargetToken,
+    mended,
+    needs_mending,
+    normalised,
+    target_tokens,
+)
 from service.text.placeholders.contents import ItemTokens, insert_missing, match_symbols, with_items, without_inventions
 from service.text.placeholders.items import Item, ItemKind, localize, scan
 from service.text.placeholders.markup_placing import Element, place_markups
 from service.text.placeholders.masking import Markup, Masked, compose
-from service.text.placeholders.punctuation import mended, needs_mending
 
 _QUOTES = {"'": "'’‘", '"': '"“”„«»'}
 _FALLBACK_REPAIRS = 100  # more than another translation needs
@@ -57,14 +64,17 @@ def restore(
     tokens = target_tokens(targets, normalised(attention, sources))
     chosen = match_symbols(tokens, items)
     symbols = [place for place, token in enumerate(tokens) if token.is_symbol]
-    draft = _completed(tokens, items, chosen, masked, style)
-    tokens = mended(draft.tokens, masked.text, sources, language=style.language, alphabet=style.alphabet)
+    tokens, num_repairs = _completed(tokens, items, chosen, masked, style)
+    tokens = mended(tokens, masked.text, sources, language=style.language, alphabet=style.alphabet)
     tokens, markups = _with_shown(tokens, masked.markups)
     elements = place_markups(tokens, markups, masked, columns)
-    text = joined(elements, expected=_expected(masked, items), alphabet=style.alphabet)
-    num_repairs = len(symbols) - len(chosen) + draft.num_repairs + (_FALLBACK_REPAIRS if text is None else 0)
+    contents = [(content.item.kind, token.text) for content, token in zip(masked.contents, items.tokens, strict=True)]
+    expected = Counter([*contents, *((markup.item.kind, markup.item.text) for markup in masked.markups)])
+    text = joined(elements, expected=expected, alphabet=style.alphabet)
+    num_repairs += len(symbols) - len(chosen)
     if text is None:
-        text = joined(_apart(elements), expected=_expected(masked, items), alphabet=style.alphabet)
+        text = joined(_apart(elements), expected=expected, alphabet=style.alphabet)
+        num_repairs += _FALLBACK_REPAIRS
     return Restored(
         text=masked.source if text is None else text,
         num_repairs=num_repairs,
@@ -84,31 +94,16 @@ def join_parts(source: str, pieces: Sequence[str], style: Style) -> str:
     return composed if text is None else text
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Draft:
-    """The tokens of a translation with all numbers and names, and how many of them were put in or removed."""
-
-    tokens: list[TargetToken]
-    num_repairs: int
-
-
 def _completed(
     tokens: Sequence[TargetToken], items: ItemTokens, chosen: Mapping[int, int], masked: Masked, style: Style
-) -> _Draft:
-    """The tokens with their symbols named by ``chosen``, the missing items inserted, and invented ones removed."""
-    tokens = with_items(tokens, items, chosen)
-    tokens = _cased(tokens, style)
+) -> tuple[list[TargetToken], int]:
+    """The tokens with named symbols, missing items and no invented ones; and how many were put in or removed."""
+    tokens = _cased(with_items(tokens, items, chosen), style)
     missing = sorted(set(range(len(items.tokens))).difference(chosen.values()))
     tokens, missing, num_changes = without_inventions(
         tokens, items, missing, source=masked.text, alphabet=style.alphabet
     )
-    return _Draft(insert_missing(tokens, items, missing, masked.text), num_changes + len(missing))
-
-
-def _expected(masked: Masked, items: ItemTokens) -> Counter[tuple[ItemKind, str]]:
-    """How often the translation must have each item, by kind and text."""
-    contents = [(content.item.kind, token.text) for content, token in zip(masked.contents, items.tokens, strict=True)]
-    return Counter([*contents, *((markup.item.kind, markup.item.text) for markup in masked.markups)])
+    return insert_missing(tokens, items, missing, masked.text), num_changes + len(missing)
 
 
 def written_items(masked: Masked, style: Style) -> list[str]:
@@ -128,8 +123,7 @@ def _is_plain(masked: Masked, translation: str, style: Style) -> bool:
 
 
 def _cased(tokens: Sequence[TargetToken], style: Style) -> list[TargetToken]:
-    """The tokens in capitals where the source is, but for items and the endings of numbers, as in 1er; with one at the
-    beginning where the source is a title."""
+    """The tokens in the source's casing; items and the endings of numbers, as in 1er, stay as they are."""
     tokens = list(tokens)
     first = next((place for place, token in enumerate(tokens) if token.is_item or token.text[0].isalnum()), None)
     if style.casing is Casing.TITLE and first is not None and not tokens[first].is_item:
@@ -137,23 +131,16 @@ def _cased(tokens: Sequence[TargetToken], style: Style) -> list[TargetToken]:
         tokens[first] = replace(tokens[first], text=in_capitals(text[:1], style.alphabet) + text[1:])
     if style.casing is not Casing.CAPITALS:
         return tokens
-    return [
-        token
-        if token.is_item or _is_ending(tokens, place)
-        else replace(token, text=in_capitals(token.text, style.alphabet))
-        for place, token in enumerate(tokens)
-    ]
-
-
-def _is_ending(tokens: Sequence[TargetToken], place: int) -> bool:
-    return (
-        place > 0 and tokens[place - 1].is_item and not tokens[place].is_spaced and tokens[place - 1].text[-1].isdigit()
-    )
+    for place, token in enumerate(tokens):
+        before = tokens[place - 1] if place else None
+        is_ending = before is not None and before.is_item and not token.is_spaced and before.text[-1].isdigit()
+        if not token.is_item and not is_ending:
+            tokens[place] = replace(token, text=in_capitals(token.text, style.alphabet))
+    return tokens
 
 
 def _with_shown(tokens: Sequence[TargetToken], markups: Sequence[Markup]) -> tuple[list[TargetToken], list[Markup]]:
-    """The tokens with entities in the place of the quotation marks that the network saw for them, and the markups that
-    are still to be placed."""
+    """The tokens with entities for the quotation marks that the network saw, and the markups still to be placed."""
     tokens, remaining = list(tokens), []
     for markup in markups:
         marks = _QUOTES.get(markup.shown, "")

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.markup.inline import TAG
-from service.text.markup.nesting import nest
+from service.text.markup.inline import TAG, nest
 
 _TAG = re.compile(TAG)
 _PIECES = st.sampled_from(["uno ", "dos", " tres", ". ", "\uf000", "", " "])

@@ -5,8 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from service.text.pipeline import TextEncoder
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import TextEncoder, Vocabulary
 from tests.training.classifier.small_tasks import labelled
 from training.classifier.batches import Mixture, TextExample, examples_of, text_batches, window
 

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("wordfreq")
 
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import Vocabulary
 from tests.training.corpora.made_up_texts import glove, write
 from training.classifier.more_words import ridge, with_more_words
 

@@ -5,8 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from service.text.pipeline import TextEncoder
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import TextEncoder, Vocabulary
 from tests.training.classifier.small_tasks import config, several
 from training.classifier.corpora import TextSet
 from training.classifier.predict import MAX_TOKENS, predict_logits, score_sets

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from bench.generation_loops import eager_loop
-from service.decoding.sampling import LanguageState, Prompt, SamplingOptions
+from service.decoding.search import LanguageState, Prompt, SamplingOptions
 from service.text.subwords import EOS_ID
 from training.export import GRAPHS
 from training.language_model.bundle_start import network_of_bundle

@@ -7,8 +7,7 @@ torch = pytest.importorskip("torch")
 import numpy as np
 from torch.nn import functional
 
-from service.text.pipeline import WordEncoder
-from service.text.vocabulary import UNK_ID
+from service.text.pipeline import UNK_ID, WordEncoder
 from tests.training.tiny_tagger import HEADS, SIZES, VOCABULARIES, config, random_ids, tagger
 from training.networks.cloze import ClozeModel
 from training.networks.tagger import partial_label_loss

@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.pipeline import WordEncoder
-from service.text.vocabulary import MASK_ID, UNK_ID
+from service.text.pipeline import MASK_ID, UNK_ID, WordEncoder
 from tests.training.tiny_tagger import NUM_CHARACTERS, VOCABULARIES
 from training.batches import pack
 from training.tagger.batches import (

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from service.text.vocabulary import Vocabulary
+from service.text.pipeline import Vocabulary
 from tests.training.tiny_tagger import NUM_CHARACTERS, random_ids, tagger
 from training.export import save_graph
 from training.tagger.bundle_start import extended, grow, renew_entity_head, state_of_graph
