@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from litestar import Litestar
-from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
