@@ -61,15 +61,17 @@ class LoadShedder:
             allowed = SHARE_OF_DEADLINE * timeout_of(headers, default_timeout_ms=self.default_timeout_ms)
         except InvalidRequestError:  # which is told later
             return None
+        if self.hosts.refusal(path, headers.get(b"host")) is not None:
+            return None
+        if keys is not None and keys.presented(scope["headers"]) is None:
+            return None  # to be told that, and not how busy the service is
         if wait <= allowed:
             if not self.num_arriving:
                 asyncio.get_running_loop().call_soon(self._forget_arriving)
             self.num_arriving += 1
             return None
-        if b"origin" in headers or self.hosts.refusal(path, headers.get(b"host")) is not None:
+        if b"origin" in headers:
             return None
-        if keys is not None and keys.presented(scope["headers"]) is None:
-            return None  # to be told that, and not how busy the service is
         scope["method"], scope["path"] = "POST", path
         context = self.request_log.begin(scope, receive_nothing)
         answer = self._write(wait, allowed, context, server_headers)

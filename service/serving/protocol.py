@@ -85,6 +85,7 @@ class Connection(SheddingProtocol):
                 return
         if self._is_over or self._refusal is not None:
             return
+        self._may_refuse = not self.flow.write_paused
         if self._head_since is None and not self._in_body:
             self._head_since = self._received_at
         try:
@@ -265,7 +266,7 @@ class Connection(SheddingProtocol):
             if now - dropping_since > limits.request_seconds or now - self._received_at > limits.linger_seconds:
                 self.transport.abort()
         elif head_since is not None and now - head_since > limits.request_seconds and not self.flow.read_paused:
-            if self._running is None and not self._num_unparsed:
+            if self._running is None and not (self._is_refused or self._num_unparsed):
                 self.transport.close()  # nothing was ever asked
             else:
                 self._refuse(BodyTimeoutError(f"the headers were not complete after {limits.request_seconds:g} s"))

@@ -117,3 +117,12 @@ def test_a_row_that_has_waited_and_would_be_late_is_dropped(now: float, is_run: 
     queue.throughput.learn(tokens=10, seconds=1.0)
     assert queue.take(100, now=now) == (list(job.rows) if is_run else [])
     assert job.is_open == is_run
+
+
+def test_rows_that_are_too_late_take_no_time_from_those_that_are_not() -> None:
+    queue, jobs = filled([[10]] * 7)  # due at 1.0
+    queue.throughput.learn(tokens=10, seconds=0.1)
+    for job in jobs[1:]:
+        job.deadline = 0.5
+    assert queue.take(100, now=0.8) == list(jobs[0].rows)
+    assert [job.is_open for job in jobs] == [True] + [False] * 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -84,6 +85,29 @@ def test_requests_sent_at_once_are_refused_in_their_order(busy: RunningServer) -
     hurried = with_headers(request("/tag", text="a"), SHORT)
     with busy.call(hurried + hurried + READY + hurried + hurried) as caller:
         assert [read_answer(caller)[0] for _ in range(5)] == [429, 429, 200, 429, 429]
+
+
+def test_heads_of_a_caller_who_reads_nothing_pile_up_nowhere(busy: RunningServer) -> None:
+    with busy.call() as caller:
+        caller.settimeout(1)
+        with pytest.raises(TimeoutError):
+            caller.sendall(with_headers(request("/tag", text="a"), SHORT) * 200_000)
+        with busy.call(READY) as other:
+            assert read_answer(other)[0] == 200
+
+
+@pytest.mark.parametrize(("host", "num_arriving"), [(b"x", 1), (b"evil.example", 0)])
+def test_what_will_be_refused_anyway_does_not_count_as_waiting(
+    busy: RunningServer, host: bytes, num_arriving: int
+) -> None:
+    shedder = busy.app.load_shedder
+
+    async def let_in() -> int:
+        headers = [(b"host", host), (b"x-request-timeout-ms", b"600000")]
+        assert shedder.refuse(b"/tag", {"headers": headers}, []) is None
+        return shedder.num_arriving
+
+    assert asyncio.run(let_in()) == num_arriving
 
 
 def test_every_refusal_has_an_id_of_its_own(busy: RunningServer) -> None:
