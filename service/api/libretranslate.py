@@ -32,7 +32,7 @@ from service.errors import InvalidRequestError, MalformedRequestError, UnknownPa
 from service.models.registry import ModelName, ModelRegistry
 from service.predictors.translation import EXAMPLE_BEAM_SIZE, LanguagePair, match_language
 from service.settings import MAX_BEAM_SIZE, Settings
-from service.text.casing import likeliest_language
+from service.text.function_words import likeliest_language
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 10_000  # of a form, a repeated one counted as often as it comes

@@ -14,7 +14,8 @@ from service.decoding.sampler import sample_all
 from service.decoding.search import MAX_CANDIDATES, LanguageState, Prompt, Sample, SamplingOptions
 from service.decoding.worker import TURN_SECONDS
 from service.errors import NoWordsError
-from service.predictors.graphs import STATE, LanguageGraphs, dump_state, load_state
+from service.predictors.graphs import STATE, LanguageGraphs
+from service.predictors.language_state import dump_state, load_state
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
 from service.text.batch import Batch, Ids, pad

@@ -57,7 +57,8 @@ class SentenceDecoder:
         return min(first, second, key=rank)
 
     def translations(self, source: EncodedSentence) -> list[Translation]:
-        """Return the translations that were asked for of an answered sentence, best first, no two alike."""
+        """Return the translations that were asked for of an answered sentence, best first, no two alike; at least
+        one."""
         found: dict[str, Translation] = {}
         for candidates in _variants(source):
             text = self._text(source, candidates)

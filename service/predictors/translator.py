@@ -90,7 +90,8 @@ class Translator:
         return self.sentence_encoder.halved(source, faulty) if any(faulty) else None
 
     def decode(self, source: EncodedSentence) -> list[Translation]:
-        """Return the translations that were asked for of an answered sentence, best first, no two alike."""
+        """Return the translations that were asked for of an answered sentence, best first, no two alike; at least
+        one."""
         return self.sentence_decoder.translations(source)
 
     def translate(self, sentences: Sequence[str], options: TranslateOptions) -> list[list[Translation]]:

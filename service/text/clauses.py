@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from service.text.pairs import partners
 from service.text.placeholders.items import scan
-from service.text.spans import Stretch, partners, stretch_of
+from service.text.spans import Stretch, stretch_of
 
 Places = npt.NDArray[np.int64]
 

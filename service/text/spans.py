@@ -1,12 +1,11 @@
-"""Stretches of a text and their offsets in the caller's unit; pairs of marks; labelled spans of a sentence, and the
-tags that write them down, one a token.
+"""Stretches of a text and their offsets in the caller's unit; labelled spans of a sentence, and the tags that write
+them down, one a token.
 
 BIOES (also called BILOU): ``B-`` begins, ``I-`` continues, ``E-`` ends, ``S-`` is alone, ``O`` is outside.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -119,27 +118,3 @@ def legal_transitions(tags: Sequence[str]) -> npt.NDArray[np.bool_]:
             legal[i, j] = (closed[i] and opens[j]) or same
     legal[edge, edge] = False  # a sentence is never empty
     return legal
-
-
-Role = tuple[str | None, str | None]  # the names of the pair that a mark may open, and of that which it may close
-
-
-def partners(roles: Iterable[Role]) -> list[int | None]:
-    """Return for each mark the index of the one that it is a pair with; None where there is none. A mark closes the
-    last open pair of its name, and leaves those opened inside of it without an end; one that finds none to close may
-    open one. Takes time linear in the number of marks."""
-    found: list[int | None] = []
-    opened: list[tuple[str, int]] = []
-    num_open: Counter[str] = Counter()
-    for place, (opens, closes) in enumerate(roles):
-        found.append(None)
-        if closes is not None and num_open[closes]:
-            name = None
-            while name != closes:
-                name, start = opened.pop()
-                num_open[name] -= 1
-            found[start], found[place] = place, start
-        elif opens is not None:
-            opened.append((opens, place))
-            num_open[opens] += 1
-    return found

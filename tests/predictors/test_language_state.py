@@ -10,7 +10,7 @@ import pytest
 
 from service.decoding.search import LanguageState
 from service.errors import InvalidRequestError
-from service.predictors.graphs import dump_state, load_state
+from service.predictors.language_state import dump_state, load_state
 
 CHECKSUM = sha256(b"a model").hexdigest()
 VOCABULARY_SIZE = 2**31 - 1  # the checksum is what refuses, not the range of tokens

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.text.casing import likeliest_language
+from service.text.function_words import likeliest_language
 
 ALL = ("de", "en", "es", "fr")
 

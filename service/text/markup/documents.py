@@ -16,8 +16,9 @@ from typing import Literal
 from service.text.markup.html import html_runs, write_html
 from service.text.markup.inline import NAMES, STAND_IN, Kind, Piece, nest
 from service.text.markup.markdown import markdown_runs, write_markdown
+from service.text.pairs import partners
 from service.text.paragraphs import Passage, cut
-from service.text.spans import Stretch, partners
+from service.text.spans import Stretch
 from service.text.tokenizer import split_sentences
 
 Format = Literal["text", "html", "markdown"]

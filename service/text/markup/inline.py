@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from service.text.spans import Role
+from service.text.pairs import Role
 
 NAMES = range(0xF000, 0xF8FF)  # private-use characters that stand for elements in a word's place
 NAME = f"[{chr(NAMES.start)}-{chr(NAMES.stop - 1)}]"

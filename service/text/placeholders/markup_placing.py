@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from service.text.pairs import Role, partners
 from service.text.placeholders.alignment import SourceColumns, TargetToken, best_window
 from service.text.placeholders.masking import Markup, Masked, is_inline
-from service.text.spans import Role, partners
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w:.-]*|[0-9]+)[^>]*?(/?)>", re.DOTALL)
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
