@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -19,6 +19,24 @@ _CELLS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _RATIOS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75)
 
 
+class QueueGauge(Protocol):
+    """A queue whose lengths the gauges read at any moment."""
+
+    @property
+    def queued_rows(self) -> int: ...
+    @property
+    def queued_cells(self) -> int: ...
+    @property
+    def oldest_age_seconds(self) -> float: ...
+
+
+class DecoderGauge(Protocol):
+    """A decoder whose rows the gauges read at any moment."""
+
+    @property
+    def live_rows(self) -> int: ...
+
+
 class Metrics:
     """Metrics of one application, in a registry of their own so that two applications can share a process. Every gauge
     says how the values of several workers are combined: ``multiprocess_mode`` or ``across``."""
@@ -27,8 +45,8 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self._counter, self._histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
         self._plain_gauge = partial(Gauge, registry=registry)
-        self.queues: list[Any] = []  # schedulers, whose gauges are read when scraped
-        self.decoders: list[Any] = []  # those of them that decode
+        self.queues: list[QueueGauge] = []  # schedulers, whose gauges are read when scraped
+        self.decoders: list[DecoderGauge] = []  # those of them that decode
         self.num_in_flight: Callable[[], int] = lambda: 0  # the lifecycle knows
         self._declare_requests()
         self._declare_runs()
