@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.version import Version
 from pydantic import ValidationError
@@ -30,6 +30,8 @@ from service.bundle.manifest import (
     required_files,
 )
 from service.errors import BundleError
+
+FOLDER = "."  # name of the folder among its files, of which none can have it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,19 @@ class Bundle:
         return self.manifest.precisions[wanted]
 
 
-# Device, inode, size and time of the last change, which is another when the file is written to or exchanged.
-FileIdentity = tuple[int, int, int, int]
+class FileIdentity(NamedTuple):
+    """Identity of a file or folder; it changes when that is written to, or another takes its place."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    changed_ns: int
 
 
 def identity_of(status: os.stat_result) -> FileIdentity:
-    return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
+    return FileIdentity(
+        device=status.st_dev, inode=status.st_ino, size_bytes=status.st_size, changed_ns=status.st_ctime_ns
+    )
 
 
 def find_bundles(models_dir: Path) -> list[Path]:
@@ -124,13 +133,13 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def verify(bundle: Bundle) -> Mapping[str, FileIdentity]:
-    """Check the manifest and every file it lists, and return the identity of each by name, that of the folder by "".
-    Raises BundleError that names the file at fault."""
+    """Check the manifest and every file it lists, and return the identity of each by name, that of the folder by
+    FOLDER. Raises BundleError that names the file at fault."""
     try:
         folder = identity_of(bundle.folder.stat())
     except OSError as error:  # taken away since its manifest was read
         raise BundleError(f"{bundle.folder}: {error.strerror}") from error
-    return {**{name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}, "": folder}
+    return {**{name: _verify_file(bundle, name) for name in (MANIFEST, *bundle.manifest.files)}, FOLDER: folder}
 
 
 def check_unchanged(bundle: Bundle, verified: Mapping[str, FileIdentity]) -> None:
