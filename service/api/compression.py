@@ -76,7 +76,8 @@ async def compress_aside(body: bytes) -> bytes:
 
 
 def content_size(body: bytes, max_bytes: int) -> int:
-    """Return the most bytes that ``decompress`` makes, by a gzip file's last four (RFC 1952, section 2.3.1)."""
+    """Return the most bytes that ``decompress`` makes of a gzip file: as many as its last four bytes say (RFC 1952,
+    section 2.3.1), and no more than ``max_bytes``."""
     return min(int.from_bytes(body[-4:], "little"), max_bytes)
 
 

@@ -60,7 +60,8 @@ class TranslatedItem:
         return SourceSpan(int(self.table[span.start]), int(self.table[span.end]))
 
     def decode(self, translator: Translator, sentence: int, source: EncodedSentence) -> list[Translation]:
-        """Return an answered sentence's translations as they stand in the text, best first, no two alike."""
+        """Return an answered sentence's translations as they stand in the text, best first, no two alike; at least
+        one."""
         found: dict[str, Translation] = {}
         for each in translator.decode(source):
             restored = self._restored(sentence, each)

@@ -133,7 +133,8 @@ def check_precision(bundles: Iterable[Bundle], wanted: str | None) -> None:
 
 
 def open_predictor(bundle: Bundle, settings: Settings, open_session: OpenSession) -> AnyPredictor:
-    """Verify, load and prove a bundle that nothing changes meanwhile. Raises BundleError or DeviceError."""
+    """Verify, load and prove a bundle, and check that nothing of it changed meanwhile. Raises BundleError or
+    DeviceError."""
     verified = verify(bundle)
     check_external_data(bundle)
     precision = precision_of(bundle, settings)
