@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
 from ribbon.client import Client
 from ribbon.errors import ModelError
@@ -152,7 +154,7 @@ class LocalTransport(httpx.BaseTransport):
         self._open: set[LocalRequest] = set()
         thresholds = gc.get_threshold()
         with ExitStack() as stack:
-            self._portal = stack.enter_context(start_blocking_portal())
+            self._portal = start_event_loop(stack)
             stack.enter_context(self._portal.wrap_async_context_manager(app.litestar.lifespan()))
             phase = self._portal.call(app.lifecycle.decided)
             # The service tunes the collector for a process of its own; this one is another program's.
@@ -175,6 +177,24 @@ class LocalTransport(httpx.BaseTransport):
         for local in list(self._open):
             local.close()
         self._stack.close()
+
+
+def start_event_loop(stack: ExitStack) -> BlockingPortal:
+    """Run an event loop in a thread until the stack is closed. It is a daemon, unlike that of anyio's
+    ``start_blocking_portal``: a program that never closes its models ends all the same."""
+    started: SimpleQueue[BlockingPortal] = SimpleQueue()
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            started.put(portal)
+            await portal.sleep_until_stopped()
+
+    thread = Thread(target=anyio.run, args=(serve,), name="ribbon", daemon=True)
+    thread.start()
+    portal = started.get()
+    stack.callback(thread.join)
+    stack.callback(lambda: portal.call(portal.stop))
+    return portal
 
 
 class LocalRequest(httpx.SyncByteStream):

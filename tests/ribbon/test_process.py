@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fakes import NAME
 from tests.process import PATIENCE_SECONDS, environment, get, started
 
@@ -145,3 +147,17 @@ def test_serve_is_the_service_in_the_same_process(folder: Path) -> None:
         assert found.stdout == run(folder, "tag", SENTENCE).stdout
         service.terminate()
         assert service.status() == 0
+
+
+@pytest.mark.parametrize(("last", "code"), [("", 0), ("raise SystemExit(3)", 3), ("1 / 0", 1)])
+def test_a_program_that_never_closes_its_model_ends(folder: Path, last: str, code: int) -> None:
+    program = f"import ribbon; tagger = ribbon.load({NAME!r}); print(tagger('Alice').ents[0].text); {last}"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=variables_of(folder),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, "Alice\n")
