@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = load_config(LanguageModelRun, arguments.config)
     folder = arguments.run_dir or Path("runs") / config.name
-    splits = read_splits(config.sources, arguments.data_dir)
+    splits = read_splits(tuple(dict.fromkeys(config.sources)), arguments.data_dir)  # a text counts once
     units = units_of_run(config, folder, [text for split in splits.values() for text in split.train])
     train = [units.encode(text) for split in splits.values() for text in texts_of(split.train, config.units)]
     found = {}
