@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -91,15 +92,7 @@ def create_app(
     endpoints = [each(services) for each in ENDPOINTS]
     tasks = [*map(task_route, endpoints), libretranslate_route(LibreTranslateEndpoint(services))]
     app = Litestar(
-        route_handlers=[
-            *tasks,
-            languages_route(engine.registry),
-            detect,
-            *operation_routes(
-                engine.lifecycle, engine.registry, engine.metrics if settings.admin_port is None else None
-            ),
-            *(playground_routes() if settings.playground else []),
-        ],
+        route_handlers=[*tasks, *other_routes(engine)],
         exception_handlers=HANDLERS,
         lifespan=[engine.running, tracer.running, *([engine.reload_on_sighup] if reloads_on_sighup else [])],
         before_request=checks,
@@ -167,6 +160,17 @@ def behind_proxies(app: ASGIApp, settings: Settings) -> ASGIApp:
         inner: Any = with_plain_addresses(wrapped)
         wrapped = ProxyHeadersMiddleware(inner, trusted_hosts=[str(network) for network in trusted])
     return cast("ASGIApp", wrapped)
+
+
+def other_routes(engine: Engine) -> list[HTTPRouteHandler]:
+    """Make the routes of everybody's port that are no task's: languages, operation and the playground."""
+    settings = engine.settings
+    return [
+        languages_route(engine.registry),
+        detect,
+        *operation_routes(engine.lifecycle, engine.registry, engine.metrics if settings.admin_port is None else None),
+        *(playground_routes() if settings.playground else []),
+    ]
 
 
 def services_of(engine: Engine, bodies: BodyBudget, access: AccessPolicy | None) -> Services:

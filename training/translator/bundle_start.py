@@ -21,11 +21,10 @@ from torch import Tensor
 from service.bundle import SUBWORDS, load_bundle
 from training.bundle_weights import next_product, stored_weights
 from training.export import GRAPHS
+from training.mean_weights import State, mean_of
 from training.onnx_graph import GATES
 from training.translator.export import ENCODERS
 from training.translator.shortlist_graph import PREFIX as SHORTLIST_PREFIX
-
-State = dict[str, Tensor]
 
 
 def main() -> None:
@@ -37,8 +36,7 @@ def main() -> None:
     subwords, *others = (bundle.path(SUBWORDS).read_bytes() for bundle in bundles)
     if any(other != subwords for other in others):
         raise SystemExit("the bundles have different subwords")
-    states = [state_of_bundle(folder) for folder in arguments.bundles]
-    state = {name: torch.stack([each[name] for each in states]).mean(0) for name in states[0]}
+    state = mean_of([state_of_bundle(folder) for folder in arguments.bundles])
     arguments.run_dir.mkdir(parents=True, exist_ok=True)
     torch.save({"network": state}, arguments.run_dir / "best.pt")
     (arguments.run_dir / SUBWORDS).write_bytes(subwords)
