@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
 import pytest
 
 from service.errors import BundleError
@@ -35,6 +38,32 @@ def test_several_threads_may_run_one_session(graph: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: session.run(INPUTS)["upos"], range(50)))
     assert all(np.array_equal(answer, answers[0]) for answer in answers)
+
+
+def test_products_of_bytes_are_exact_on_any_processor(tmp_path: Path) -> None:
+    tensors, kinds = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    weights = np.full((64, 8), 127, np.int8)
+    scales = np.ones(8, np.float32)
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node(
+                "MatMulIntegerToFloat", ["bytes", "weights", "one", "scales"], ["sums"], domain="com.microsoft"
+            )
+        ],
+        "sums",
+        [tensors("bytes", kinds.UINT8, ["batch", 64])],
+        [tensors("sums", kinds.FLOAT, ["batch", 8])],
+        [
+            onnx.numpy_helper.from_array(weights, "weights"),
+            onnx.numpy_helper.from_array(np.float32(1.0), "one"),
+            onnx.numpy_helper.from_array(scales, "scales"),
+        ],
+    )
+    path = tmp_path / "model.onnx"
+    domains = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=domains, ir_version=8), path)
+    sums = OnnxSession(path).run({"bytes": np.full((3, 64), 255, np.uint8)})["sums"]
+    np.testing.assert_array_equal(sums, np.full((3, 8), 64 * 255 * 127, np.float32))
 
 
 def test_a_file_that_is_no_graph_is_named(tmp_path: Path) -> None:
