@@ -115,9 +115,20 @@ class BodyReader:
     async def receive(self, context: RequestContext) -> bytes:
         """Receive a whole body. Raises MalformedRequestError if it is empty, BodyTimeoutError if it does not arrive in
         time, BodyTooLargeError, CallerLeftError or TooManyBodiesError."""
-        seconds, max_bytes = self.settings.body_timeout_seconds, self.settings.max_body_bytes
-        if int(context.headers.get(b"content-length", b"0")) > max_bytes:
+        if int(context.headers.get(b"content-length", b"0")) > self.settings.max_body_bytes:
             raise _too_large()
+        whole = None if context.connection is None else context.connection.take_body()
+        if whole is None:
+            whole = await self._receive_pieces(context)
+        else:
+            self._count(context, len(whole))
+        if not whole:
+            raise MalformedRequestError("the body is empty")
+        return whole
+
+    async def _receive_pieces(self, context: RequestContext) -> bytes:
+        """Receive a body by ASGI's messages, within the time for it."""
+        seconds = self.settings.body_timeout_seconds
         chunks: list[bytes] = []
         try:
             async with asyncio.timeout(seconds):
@@ -127,17 +138,19 @@ class BodyReader:
                     if message["type"] == "http.disconnect":
                         raise CallerLeftError("the connection closed before the body was complete")
                     chunk, is_whole = message.get("body", b""), not message.get("more_body")
-                    context.request_bytes += len(chunk)
-                    if context.request_bytes > FREE_BYTES:
-                        self.budget.add(context, context.request_bytes - context.held_bytes)
-                    if context.request_bytes > max_bytes:
-                        raise _too_large()
+                    self._count(context, len(chunk))
                     chunks.append(chunk)
         except TimeoutError as error:
             raise BodyTimeoutError(f"the body was not complete {seconds:g} s after its headers") from error
-        if not context.request_bytes:
-            raise MalformedRequestError("the body is empty")
         return b"".join(chunks)
+
+    def _count(self, context: RequestContext, num_bytes: int) -> None:
+        """Count bytes of a body that have come. Raises BodyTooLargeError or TooManyBodiesError."""
+        context.request_bytes += num_bytes
+        if context.request_bytes > FREE_BYTES:
+            self.budget.add(context, context.request_bytes - context.held_bytes)
+        if context.request_bytes > self.settings.max_body_bytes:
+            raise _too_large()
 
 
 def max_values_of(settings: Settings) -> int:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from litestar.connection import ASGIConnection
 from litestar.types import Receive
@@ -27,6 +27,7 @@ from service.models.registry import ModelName, full_name
 from service.scheduling.job import Done, ModelWork, Priority
 from service.telemetry import NO_TRACE, Trace, Tracer
 
+CONNECTION = "ribbon.connection"  # among the extensions of a request's scope: a Connection
 PRIORITY_HEADER = "X-Priority"
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 PRIORITY, TIMEOUT = PRIORITY_HEADER.lower().encode(), TIMEOUT_HEADER.lower().encode()
@@ -73,6 +74,20 @@ def network_of(text: str) -> str:
     return str(address.ipv4_mapped or ip_network((int(address), NETWORK_BITS), strict=False))
 
 
+class Connection(Protocol):
+    """Connection of a request that is read and answered without messages of ASGI (``service.serving.direct``)."""
+
+    on_left: Callable[[], None] | None  # called if the caller leaves before there is an answer
+
+    def take_body(self) -> bytes | None:
+        """Return the request's body, or None if it is not there yet."""
+        ...
+
+    def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, is_last: bool) -> bool:
+        """Write a whole answer, and return whether that was possible."""
+        ...
+
+
 async def receive_nothing() -> Any:
     """Receive from a connection that has closed."""
     return {"type": "http.disconnect"}
@@ -85,6 +100,7 @@ class RequestContext:
     request_id: str
     headers: Mapping[bytes, bytes] = field(default_factory=dict)  # of the request, the first of each name
     receive: Receive = receive_nothing
+    connection: Connection | None = None  # under a server of this project's
     caller: Caller = NOBODY
     method: str = OTHER_METHOD
     trace: Trace = NO_TRACE
@@ -184,6 +200,7 @@ class RequestLog:
             request_id=given.decode("ascii") if given and _SANE_ID.fullmatch(given) else new_request_id(),
             headers=headers,
             receive=receive,
+            connection=scope["extensions"].get(CONNECTION) if "extensions" in scope else None,
             caller=Caller(client[0] if client else None, None if self.keys is None else self.keys.presented(pairs)),
             method=method if method in _METHODS else OTHER_METHOD,
             trace=self._tracer.begin(pairs) if self._tracer.is_on and scope["path"] not in _QUIET_ROUTES else NO_TRACE,
@@ -192,7 +209,7 @@ class RequestLog:
     def end(self, context: RequestContext, route: str) -> None:
         """Record a request that has been answered or given up."""
         self._lifecycle.in_flight -= 1
-        context.receive = receive_nothing  # which would hold the connection's request, and that the context
+        context.receive, context.connection = receive_nothing, None  # they hold the request, and that the context
         metrics, total = self.metrics, time.monotonic() - context.started_at
         answers = self._answers.get((route, context.status))
         if answers is None:

@@ -209,8 +209,15 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         job = scheduler.enqueue(
             admitted.rows, deadline=admitted.deadline, priority=admitted.priority, accepted=accepted
         )
-        with watching_for_disconnect(context.receive, lambda: scheduler.withdraw(job)):
+        connection = context.connection
+        if connection is None:
+            with watching_for_disconnect(context.receive, lambda: scheduler.withdraw(job)):
+                return admitted, await job.done
+        connection.on_left = lambda: scheduler.withdraw(job)
+        try:
             return admitted, await job.done
+        finally:
+            connection.on_left = None
 
     async def admit(self, data: Data, context: RequestContext) -> AdmittedRequest[Model, ItemEncoding]:
         """Check a request and encode its items. Raises the errors that refuse it."""

@@ -105,8 +105,11 @@ class TaskRoutes:
             *ANSWER_HEADERS,
             *context.answer_headers(),
         ]
-        if self._lifecycle.is_ending:
+        context.answer_bytes = len(body)
+        is_last = self._lifecycle.is_ending
+        if context.connection is not None and context.connection.answer(status, headers, body, is_last=is_last):
+            return
+        if is_last:
             headers.append(CLOSE_CONNECTION)
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        context.answer_bytes = len(body)
         await send({"type": "http.response.body", "body": body, "more_body": False})

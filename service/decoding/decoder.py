@@ -90,7 +90,7 @@ class Decoder(BaseScheduler[Any]):
         sentences finish and before any task that awaits ``done`` resumes; ``on_progress`` before it for the tokens of
         samples that are streamed.
         """
-        job = Job[Any](submitted_at=self._clock(), deadline=deadline, priority=priority)
+        job: Job[Any] = Job(submitted_at=self._clock(), deadline=deadline, priority=priority)
         if not searches:
             job.done.set_result(Done(answers=()))
             return job

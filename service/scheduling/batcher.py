@@ -175,7 +175,7 @@ class Batcher(BaseScheduler[Answer], Generic[Answer]):
         accepted: bool = False,
     ) -> Job[Answer]:
         """Queue rows (time, ...), none of them empty. Raises as BaseScheduler says."""
-        job = Job[Answer](submitted_at=self._clock(), deadline=deadline, priority=priority)
+        job: Job[Answer] = Job(submitted_at=self._clock(), deadline=deadline, priority=priority)
         if not rows:
             job.done.set_result(Done(answers=()))
             return job

@@ -20,6 +20,7 @@ from service.errors import (
     TooManyConnectionsError,
     UnreadAnswerError,
 )
+from service.serving.direct import Count, DirectProtocol, Refuse
 from service.serving.limits import (
     FILES_KEPT_FREE,
     MAX_HEAD_BYTES,
@@ -33,7 +34,6 @@ from service.serving.limits import (
     last_answer,
     path_of,
 )
-from service.serving.shedding import Count, Refuse, SheddingProtocol
 from service.serving.sockets import is_reset
 
 MAX_DROPPED_BYTES = 64 * 1024 * 1024  # of a body whose request is refused
@@ -41,7 +41,7 @@ PROBE = b"HTTP/1.1 100 Continue\r\n\r\n"  # harmless to a caller who waits for a
 PROBE_SECONDS = 0.1  # until a caller who has left is heard of, on a usual network; then once a second
 
 
-class Connection(SheddingProtocol):
+class Connection(DirectProtocol):
     """Connection of HTTP/1.1. ``count`` is called with every refusal that has no request context."""
 
     def __init__(self, *uvicorn: Any, limits: ConnectionLimits, count: Count, refuse: Refuse) -> None:
@@ -51,8 +51,6 @@ class Connection(SheddingProtocol):
         self._is_over = False  # answered for the last time: what still comes is not parsed
         self._has_ended = False  # the caller sends no more, but may still read
         self._refusal: ServiceError | None = None  # to be sent once the requests before it are answered
-        self._running: RequestResponseCycle | None = None  # being answered; ``cycle`` came last
-        self._awaits_head, self._unsent = False, b""  # of its answer; a head is unsent until the body begins
         self._num_unparsed = 0  # bytes since the parser last called back
         self._received_at = self.loop.time()
         self._head_since: float | None = self._received_at  # none while no head is expected
@@ -158,10 +156,6 @@ class Connection(SheddingProtocol):
             self._num_unparsed, self._in_body, self._dropping_since = 0, False, None
             super().on_message_complete()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running, self._awaits_head = cycle, True
-        super()._start_asgi_task(cycle, app)
-
     def on_response_complete(self) -> None:
         if not self._is_over:
             super().on_response_complete()
@@ -197,15 +191,6 @@ class Connection(SheddingProtocol):
         """End the connection if the caller has left: nothing is read any more, so that the event loop does not tell."""
         if not self.transport.is_closing() and is_reset(self.transport.get_extra_info("socket")):
             self.transport.abort()
-
-    def write(self, data: bytes) -> None:
-        """Write a part of an answer. A head is sent with the body that it announces, by one system call."""
-        running = self._running
-        if self._awaits_head and running and running.expected_content_length and running.scope["method"] != "HEAD":
-            self._awaits_head, self._unsent = False, data
-        else:
-            self.transport.writelines((self._unsent, data))
-            self._unsent = b""
 
     def is_closing(self) -> bool:
         return self._is_over or self.transport.is_closing()
@@ -298,3 +283,5 @@ class Connection(SheddingProtocol):
                 cycle.disconnected = True
                 cycle.waiting_for_100_continue = False
                 cycle.message_event.set()
+        if self.on_left is not None:
+            self.on_left()

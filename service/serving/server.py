@@ -16,9 +16,9 @@ import uvicorn
 
 from service.errors import ServiceError
 from service.lifecycle import Lifecycle, Phase
+from service.serving.direct import Refuse
 from service.serving.limits import ConnectionLimits
 from service.serving.protocol import Connection
-from service.serving.shedding import Refuse
 from service.serving.signals import StopSignal
 from service.serving.sockets import BACKLOG, Sockets
 from service.serving.supervisor import HEARTBEAT_SECONDS, WorkerContext
