@@ -16,7 +16,7 @@ import numpy as np
 
 from service.decoding.beam_search import BeamSearch
 from service.decoding.search import EncoderOutputs, Search, StepInputs, StepOutputs
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 
 HIDDEN, ANNOTATION, SOURCE_TOKENS, TARGET_TOKENS = 512, 1024, 14, 20
 FIRST_WORD, NUM_WORDS = 4, 8000

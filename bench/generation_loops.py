@@ -12,7 +12,7 @@ from bench.ways import Decode, Ids
 from service.bundle import Bundle
 from service.decoding.search import MAX_CANDIDATES, Prompt
 from service.predictors.language_model import LanguageModel
-from service.text.batch import pad
+from service.text.pipeline import pad
 from service.text.subwords import EOS_ID
 
 SEED = 1

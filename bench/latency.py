@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bench.client import Address, Connection
 from bench.model import Model
 from bench.workload import Text, requests_of
-from service.text.batch import pad
+from service.text.pipeline import pad
 
 PAUSE_SECONDS = 0.005  # the machine is idle between requests: caches cool and cores nap, as they will for real
 _MODEL_PART = re.compile(r"\bmodel;dur=([\d.]+)")

@@ -32,8 +32,8 @@ from service.predictors.translation import TranslateOptions, cap_of
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays
 from service.settings import PREFIX, Settings
-from service.text.batch import Batch, Ids
 from service.text.paragraphs import cut
+from service.text.pipeline import Batch, Ids
 from service.text.tokenizer import split_sentences
 
 BEAM_SIZE = 4  # of translations: the service's default

@@ -11,7 +11,7 @@ from functools import partial
 from bench.model import Model
 from bench.workload import Text, batches_of
 from service.bundle import Task
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 
 BATCH_SIZES: Mapping[Task, Sequence[int]] = {
     "tag": (1, 2, 4, 8, 16, 32),

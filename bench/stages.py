@@ -48,7 +48,6 @@ STAGES: Mapping[str, str] = {
     "service/lifecycle": "checks",
     "service/api/": "context, limits, headers",
     "service/app.py": "context, limits, headers",
-    "service/text/batch": "padding",
     "service/text/spans": "decoding",
     "service/text/": "words and ids",
     "service/runtime/": "graph",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.decoding.search import EncoderOutputs, StepInputs, StepModel, StepOutputs
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 
 
 @dataclass(slots=True)

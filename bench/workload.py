@@ -12,7 +12,7 @@ from bench.client import Request, text_request
 from bench.model import Model
 from bench.reviews import draw_review_length
 from service.bundle import Task
-from service.text.batch import Batch, Ids, pad
+from service.text.pipeline import Batch, Ids, pad
 
 SENTENCES = Path(__file__).with_name("sentences.txt")  # Tolstoy, War and Peace (Maude); lengths like web text's
 NUM_REVIEWS = 500

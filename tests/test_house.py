@@ -201,7 +201,7 @@ def test_training_uses_the_text_room_and_the_bundle_and_only_export_and_evaluati
     ],
 )
 def test_the_reader_of_imports_sees_every_form(statement: str, module: str) -> None:
-    assert module in [found.module for found in imports_of(statement, "service/text/batch.py")]
+    assert module in [found.module for found in imports_of(statement, "service/text/words.py")]
 
 
 def test_what_the_glossary_names_exists() -> None:

@@ -20,7 +20,7 @@ import torch
 from onnx.external_data_helper import set_external_data
 
 from service.runtime.session import OnnxSession, Session
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 
 GRAPHS = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
 WEIGHTS = "weights.bin"  # the weights that the graphs of a bundle share

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Sized
 from typing import Any
 
 from service.predictors.predictor import Answer, Predictor
-from service.text.batch import Ids, pad
+from service.text.pipeline import Ids, pad
 
 
 def by_length(rows: Sequence[Sized], num_words: int) -> Iterator[list[int]]:

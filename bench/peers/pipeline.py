@@ -15,7 +15,7 @@ from service.models.registry import ModelName
 from service.predictors.classifier import Classifier, TextEncoding
 from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession
-from service.text.batch import Ids, pad
+from service.text.pipeline import Ids, pad
 from service.text.tokenizer import split_sentences
 
 BUNDLES = {"tag": "en-tagger", "classify": "en-sentiment"}

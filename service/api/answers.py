@@ -26,8 +26,7 @@ from service.api.schemas import (
 )
 from service.predictors.classifier import ClassifiedRow, TextEncoding
 from service.predictors.tagger import TaggedRow
-from service.text.batch import Ids
-from service.text.pipeline import Encoding
+from service.text.pipeline import Encoding, Ids
 from service.text.spans import offset_table
 from service.text.tokenizer import Sentence
 

@@ -120,8 +120,10 @@ class BodyReader:
         whole = None if context.connection is None else context.connection.take_body()
         if whole is None:
             whole = await self._receive_pieces(context)
-        else:
+        elif len(whole) > FREE_BYTES:
             self._count(context, len(whole))
+        else:
+            context.request_bytes = len(whole)
         if not whole:
             raise MalformedRequestError("the body is empty")
         return whole

@@ -17,7 +17,7 @@ from service.errors import FieldError, InputTooLongError, InvalidRequestError
 from service.models.registry import ServedModel
 from service.predictors.language_model import LanguageModel, ScoredText, TextScoring
 from service.settings import Settings
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from service.text.spans import offset_table
 
 MAX_CHOICES = 4096  # in all texts of a request: each is a row for the network

@@ -24,7 +24,7 @@ from service.decoding.hypotheses import (
 from service.decoding.search import EncoderOutputs, Floats, Hypotheses, Search, StepInputs, StepModel, StepOutputs
 from service.decoding.sentence_search import EncoderMemory, SentenceSearch
 from service.decoding.strategy import MAX_ROWS, DecodeStrategy, Finished, NumberedSearch, StepResult, T, decode_all
-from service.text.batch import Ids, pad
+from service.text.pipeline import Ids, pad
 
 _SLOT = np.dtype(
     [

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from service.decoding.search import Floats, StepOutputs
 from service.decoding.strategy import Rows
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 
 Indices = npt.NDArray[np.intp]
 Totals = npt.NDArray[np.float64]  # summed log-probabilities

@@ -24,7 +24,7 @@ from service.decoding.search import (
     SamplingOptions,
 )
 from service.decoding.strategy import Rows, T
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from service.text.subwords import TextStream
 
 NUM_FORBIDDEN = 3  # tokens that are no text, which may be among the best: padding, unknown, begin

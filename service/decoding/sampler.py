@@ -29,7 +29,7 @@ from service.decoding.strategy import (
     T,
     decode_all,
 )
-from service.text.batch import Ids, pad
+from service.text.pipeline import Ids, pad
 
 MAX_READ_CELLS = 512  # of the prompts that are read between two steps
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from service.text.batch import Batch, Ids
+from service.text.pipeline import Batch, Ids
 
 Floats = npt.NDArray[np.float32]
 # By the graph's name for it: (source, time, size), or (source, size) for what is not of tokens.

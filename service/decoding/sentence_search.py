@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from service.decoding.search import Floats, Hypothesis, Memories
 from service.decoding.strategy import Finished, T
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 
 Number = TypeVar("Number", bound=np.generic)
 

@@ -13,8 +13,7 @@ from service.bundle import MANIFEST, VOCABULARIES, Bundle, Manifest
 from service.errors import NoWordsError
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
-from service.text.batch import Batch, Ids, pad
-from service.text.pipeline import TextEncoder, load_vocabularies
+from service.text.pipeline import Batch, Ids, TextEncoder, load_vocabularies, pad
 from service.text.tokenizer import words_of
 
 

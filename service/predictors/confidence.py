@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from service.decoding.search import Floats
 from service.errors import BundleError
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 
 LONGEST_PHRASE = 16  # tokens of a phrase whose copies are counted
 MOST_COPIES = 2  # of one phrase in a row

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from service.decoding.search import EncoderOutputs, Floats, NextTokens, StepInputs, StepOutputs
 from service.runtime.session import Arrays, Session
-from service.text.batch import Batch, Ids
+from service.text.pipeline import Batch, Ids
 from service.text.subwords import BOS_ID, EOS_ID, Subwords, TextPieces
 
 STATE, NEXT_STATE = "state", "next_state"  # a graph must tell what goes in from what comes out

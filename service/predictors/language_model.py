@@ -18,7 +18,7 @@ from service.predictors.graphs import STATE, LanguageGraphs
 from service.predictors.language_state import dump_state, load_state
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
-from service.text.batch import Batch, Ids, pad
+from service.text.pipeline import Batch, Ids, pad
 from service.text.subwords import EOS_ID, Subwords, TextPieces
 
 

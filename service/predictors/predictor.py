@@ -14,7 +14,7 @@ import numpy as np
 
 from service.bundle import EXAMPLES, Bundle
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 
 Example = TypeVar("Example")
 Answer = TypeVar("Answer")

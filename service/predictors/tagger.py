@@ -14,8 +14,7 @@ from service.bundle import MANIFEST, VOCABULARIES, Bundle
 from service.errors import InvalidRequestError
 from service.predictors.predictor import Bounds, drift, largest_batches, longest_run, reading, too_long
 from service.runtime.session import Session
-from service.text.batch import Batch, Ids, pad
-from service.text.pipeline import Encoding, WordEncoder, load_vocabularies
+from service.text.pipeline import Batch, Encoding, Ids, WordEncoder, load_vocabularies, pad
 from service.text.spans import OUTSIDE, legal_transitions, spans_of
 from service.text.tokenizer import Sentence, join_words
 

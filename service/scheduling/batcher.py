@@ -15,7 +15,7 @@ from service.scheduling.fair_queue import FairQueue, TicketHeap, VirtualClock
 from service.scheduling.job import Answer, Done, Job, ModelWork, Priority, Row, offsets
 from service.scheduling.scheduler import SHARE_OF_DEADLINE, BaseScheduler, failure_of, no_run
 from service.scheduling.thread_pool import LONG_ROW_TOKENS, ThreadPool, Throughput
-from service.text.batch import Batch, Ids, pad
+from service.text.pipeline import Batch, Ids, pad
 
 TYPICAL_ROW_TOKENS = 24
 # A run costs as much as so many further rows of its length. Measured on a BiLSTM tagger on one core: one row takes 1.6
@@ -59,9 +59,10 @@ class RowSource(FairQueue[Row[Answer]], Generic[Answer]):
     def take(self, max_cells: int, *, now: float) -> list[Row[Answer]]:
         """Take the next batch: at most ``max_cells`` padded cells, or one row that is longer. It is without the rows
         that are or would be too late, whose jobs fail, and has possibly none."""
-        first = self.first()
-        if first is None:
+        ticket = self._order.first()
+        if ticket is None:
             return []
+        first: Row[Answer] = ticket[2]
         self._remove(first)
         batch = [first]
         if self.num_waiting:

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
 from service.errors import ServiceError
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 
 Answer = TypeVar("Answer")
 # [virtual time, number, row]: a list because the row becomes None when it leaves its queue, which frees it at once.

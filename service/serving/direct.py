@@ -22,8 +22,8 @@ Refuse = Callable[[bytes, Any, list[tuple[bytes, bytes]]], bytes | None]
 
 
 class DirectProtocol(HttpToolsProtocol):
-    """Protocol of connections that asks ``refuse`` about each POST and drops the bodies of those that it refuses, and
-    that is a ``Connection`` of ``service.api.context`` for the request that is being answered."""
+    """Protocol of connections that asks ``refuse`` about each POST, and is a ``Connection`` of ``service.api.context``
+    for the request that is being answered. Bodies of those that it refuses are to be dropped (``_is_refused``)."""
 
     def __init__(self, *uvicorn: Any, refuse: Refuse) -> None:
         super().__init__(*uvicorn)
@@ -37,7 +37,11 @@ class DirectProtocol(HttpToolsProtocol):
         self._may_refuse = False
 
     def on_headers_complete(self) -> None:
-        answer = self._refusal_by_head() if self.parser.get_method() == b"POST" else None
+        parser, answer = self.parser, None
+        is_first = self.cycle is None or self.cycle.response_complete  # no other is being answered
+        may_wait = self.expect_100_continue or parser.should_upgrade()  # and then send the body or not
+        if is_first and self._may_refuse and not may_wait and parser.get_method() == b"POST":
+            answer = self._refuse_by_head(self.url, self.scope, self.server_state.default_headers)
         self._is_refused = answer is not None
         if answer is None:
             super().on_headers_complete()
@@ -45,39 +49,17 @@ class DirectProtocol(HttpToolsProtocol):
                 self.flow.resume_reading()
             return
         self._may_refuse = False
-        if self._is_last:
+        is_last = self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
+        if is_last:
             answer = answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
         self.transport.write(answer)
         self.on_response_complete()
-        if self._is_last:
+        if is_last:
             self.close()
 
     def close(self) -> None:
         """Close the connection after an answer."""
         self.transport.close()
-
-    @property
-    def _is_last(self) -> bool:
-        """Whether the connection is to end after the request that came last."""
-        return self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
-
-    def _refusal_by_head(self) -> bytes | None:
-        """Return the answer that refuses a request. One goes on if another is being answered or was refused in this
-        read, or if its caller may wait for 100 Continue."""
-        is_first = self.cycle is None or self.cycle.response_complete
-        if not (is_first and self._may_refuse) or self.expect_100_continue or self.parser.should_upgrade():
-            return None
-        return self._refuse_by_head(self.url, self.scope, self.server_state.default_headers)
-
-    def on_body(self, body: bytes) -> None:
-        if not self._is_refused:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        if not self._is_refused:
-            super().on_message_complete()
-        elif self._is_last:
-            self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running, self._awaits_head = cycle, True

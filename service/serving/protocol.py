@@ -149,12 +149,16 @@ class Connection(DirectProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._num_unparsed = 0
-        super().on_body(body)
+        if not self._is_refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self._in_body:
             self._num_unparsed, self._in_body, self._dropping_since = 0, False, None
-            super().on_message_complete()
+            if not self._is_refused:
+                super().on_message_complete()
+            elif self._is_over:  # its answer was the last
+                self.transport.close()
 
     def on_response_complete(self) -> None:
         if not self._is_over:

@@ -1,4 +1,5 @@
-"""Vocabularies and encoders: words, their characters and symbols become ids, for training and serving alike."""
+"""Vocabularies, encoders and batches: words, their characters and symbols become ids, and rows of ids become padded
+batches, for training and serving alike."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 
-from service.text.batch import Ids
 from service.text.tokenizer import Sentence
 
+Ids = npt.NDArray[np.int32]
 PAD, UNK, MASK = "<pad>", "<unk>", "<mask>"
 PAD_ID, UNK_ID, MASK_ID = 0, 1, 2
 
@@ -228,3 +230,20 @@ def name_words(character: str) -> list[str]:
 
 def _is_symbol(character: str) -> bool:
     return not character.isascii() and unicodedata.category(character)[0] == "S"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """Several rows side by side. ``ids`` may carry a trailing feature axis; ``pad_id`` is 0."""
+
+    ids: Ids  # (batch, time) or (batch, time, feature), padded on the right
+    lengths: Ids  # (batch,), tokens before padding
+
+
+def pad(rows: Sequence[Ids], *, length: int | None = None) -> Batch:
+    """Lay rows (time,) or (time, feature) under one another, padded with 0 to the longest, or to a ``length``."""
+    lengths = np.fromiter(map(len, rows), np.int32, len(rows))
+    ids = np.zeros((len(rows), length or int(lengths.max()), *rows[0].shape[1:]), np.int32)
+    for target, row in zip(ids, rows, strict=True):
+        target[: len(row)] = row
+    return Batch(ids=ids, lengths=lengths)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from sentencepiece import SentencePieceProcessor
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from service.text.placeholders.masking import SYMBOLS
 
 PAD_ID, UNK_ID, BOS_ID, EOS_ID = 0, 1, 2, 3

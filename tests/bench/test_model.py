@@ -11,7 +11,7 @@ from bench.client import text_request
 from bench.model import MODELS, Model, choose, open_model
 from service.errors import BundleError, SettingsError
 from service.models.loading import OPENERS
-from service.text.batch import pad
+from service.text.pipeline import pad
 from tests.fakes import CLASSIFIER, NAME, lexicon_graph, sentiment_graph, write_bundle, write_classifier
 
 

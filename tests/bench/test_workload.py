@@ -13,7 +13,7 @@ from bench.mixed import LONG_REVIEW_WORDS, traffic_of
 from bench.reviews import LONGEST, SHORTEST
 from bench.workload import Workload, batches_of, requests_of, text_of_about, workloads_of
 from service.bundle import Task
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 
 
 class FakeModel:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.decoding.search import EncoderOutputs, Search, StepInputs, StepOutputs
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 
 BOS, EOS, FIRST_WORD = 2, 3, 4
 LOOP = 99  # a source that begins with it and n makes the model repeat the same n words for ever

@@ -16,7 +16,7 @@ from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
 from service.scheduling.thread_pool import ThreadPool
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from tests.decoding.invented_model import BOS, EOS, InventedModel
 from tests.fakes import FakeClock
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.decoding.search import EncoderOutputs, Floats, Hypothesis, Search, StepInputs, StepModel, StepOutputs
-from service.text.batch import pad
+from service.text.pipeline import pad
 
 EVERYTHING = 1_000_000
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.decoding.beam_search import MAX_ENCODED_CELLS, MAX_ENCODED_SOURCES, BeamSearch
 from service.decoding.search import EncoderOutputs, Hypotheses, Search, StepInputs, StepOutputs
 from service.decoding.sentence_search import EncoderMemory
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from tests.decoding import reference_search
 from tests.decoding.invented_model import LOOP, TIE, InventedModel, search
 

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from service.bundle import MANIFEST, VOCABULARIES, load_bundle, write_manifest
 from service.errors import BundleError, InputTooLongError, InvalidRequestError
 from service.predictors.classifier import ClassifiedRow, Classifier, ClassifyExample
-from service.text.batch import pad
+from service.text.pipeline import pad
 from tests.fakes import (
     CLASSIFIER,
     LABELS,

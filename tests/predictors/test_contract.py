@@ -25,8 +25,8 @@ from service.predictors.tagger import Tagger
 from service.predictors.translation import TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import Arrays, OnnxSession, Session
-from service.text.batch import pad
 from service.text.paragraphs import cut
+from service.text.pipeline import pad
 from service.text.tokenizer import join_words, split_sentences
 from tests.fakes import (
     FakeSession,

@@ -18,7 +18,7 @@ from service.predictors.tagger import Tagger
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.predictors.translator import Translator
 from service.runtime.session import OnnxSession
-from service.text.batch import pad
+from service.text.pipeline import pad
 from service.text.placeholders.items import scan
 from service.text.spans import spans_of, tags_of
 from service.text.tokenizer import join_words

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from service.bundle import MANIFEST, VOCABULARIES, load_bundle, write_manifest
 from service.errors import BundleError
 from service.predictors.tagger import ScoredSpan, Tagger, best_legal_path, decode_legal, score_spans
-from service.text.batch import pad
+from service.text.pipeline import pad
 from service.text.spans import bioes_tags, legal_transitions, spans_of, tags_of
 from service.text.tokenizer import join_words
 from tests.fakes import CONFIDENCE, NAME, FakeSession, manifest, write_bundle

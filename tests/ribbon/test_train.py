@@ -20,7 +20,7 @@ from service.predictors.classifier import Classifier
 from service.predictors.tagger import Tagger
 from service.predictors.translation import LanguagePair, TranslateOptions
 from service.runtime.session import OnnxSession
-from service.text.batch import pad
+from service.text.pipeline import pad
 from service.text.tokenizer import split_sentences
 from tests.training.corpora.made_up_pairs import SENTENCES, german
 from training.language_model.predict import LanguageModelBundle

@@ -18,7 +18,7 @@ from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job, Priority
 from service.scheduling.thread_pool import ThreadPool
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from tests.fakes import FakeClock
 
 SECONDS_A_CELL = 0.0001

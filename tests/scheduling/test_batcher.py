@@ -24,7 +24,7 @@ from service.metrics import Metrics
 from service.scheduling.batcher import Batcher
 from service.scheduling.job import Job
 from service.scheduling.thread_pool import LONG_ROW_TOKENS, ThreadPool
-from service.text.batch import Batch, Ids
+from service.text.pipeline import Batch, Ids
 from tests.fakes import FakeClock
 
 FOREVER = 1e12

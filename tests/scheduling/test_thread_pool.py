@@ -24,7 +24,7 @@ from service.scheduling.thread_pool import (
     ThreadPool,
     Throughput,
 )
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from tests.fakes import FakeClock
 
 FOREVER = 1e12

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.batch import pad
+from service.text.pipeline import pad
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from service.text.batch import Ids, pad
-from service.text.pipeline import TextEncoder
+from service.text.pipeline import Ids, TextEncoder, pad
 from service.text.tokenizer import words_of
 from training.batches import pack
 from training.corpora.labelled_text import LabelledText

@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper
 from torch.nn import functional
 
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from training.export import SHAPES, Arrays, random_lengths, round_weights, torch_inputs
 from training.networks.classifier import Classifier, ClassifierConfig
 from training.onnx_graph import GraphBuilder, quantize_rows

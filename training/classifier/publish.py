@@ -15,8 +15,7 @@ import numpy as np
 
 from service.bundle import CARD, EXAMPLES, VOCABULARIES, load_bundle, write_manifest
 from service.predictors.classifier import Classifier as Predictor
-from service.text.batch import Batch
-from service.text.pipeline import TextEncoder, Vocabulary, dump_vocabularies
+from service.text.pipeline import Batch, TextEncoder, Vocabulary, dump_vocabularies
 from training.card import Terms
 from training.classifier.card import classifier_card, recipe_text, terms_of
 from training.classifier.config import ClassifierRun

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from training.experiments.record import COLOURS, Record, experiment_parser
 from training.experiments.small_models import Text, add_arguments, read_text, train_ngrams, trained_network
 from training.language_model.minimal_pairs import Accuracy, Pair, judge, read_pairs

@@ -17,7 +17,7 @@ import sacrebleu
 import torch
 from torch import Tensor
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from training.experiments.record import COLOURS, Record, experiment_parser
 from training.experiments.small_models import Text, add_arguments, read_text, train_ngrams, trained_network
 from training.language_model.ngrams import KneserNey

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from training.language_model.batches import stream_batches
 from training.language_model.corpora import read_splits
 from training.language_model.ngrams import KneserNey

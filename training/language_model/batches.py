@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from service.runtime.session import OnnxSession, Session
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from training.export import (
     GRAPHS,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from training.corpora.columns import open_text
 from training.corpora.sources import locate
 

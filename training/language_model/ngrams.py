@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

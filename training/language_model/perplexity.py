@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from training.language_model.batches import stream_batches
 from training.networks.language_model import LanguageModel
 from training.networks.layers import State

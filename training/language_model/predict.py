@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from service.bundle import SUBWORDS, Bundle, load_bundle
 from service.runtime.session import OnnxSession
-from service.text.batch import Batch, Ids
+from service.text.pipeline import Batch, Ids
 from service.text.subwords import EOS_ID, PAD_ID, Subwords
 from training.language_model.export import LanguageModelSessions, read, run_step
 from training.language_model.graphs import NEXT_STATE

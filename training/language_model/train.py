@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from service.bundle import SUBWORDS, VOCABULARIES
-from service.text.batch import Ids
-from service.text.pipeline import load_vocabularies
+from service.text.pipeline import Ids, load_vocabularies
 from training.checkpoints import history_of_training
 from training.command_line import publishing_parser
 from training.config import load_config

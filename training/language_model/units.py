@@ -13,8 +13,7 @@ import numpy as np
 import sentencepiece
 
 from service.bundle import SUBWORDS
-from service.text.batch import Ids
-from service.text.pipeline import TextEncoder, Vocabulary
+from service.text.pipeline import Ids, TextEncoder, Vocabulary
 from service.text.subwords import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Subwords
 from service.text.tokenizer import words_of
 from training.language_model.config import LanguageModelRun

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from service.text.batch import Batch, pad
-from service.text.pipeline import TextEncoder, Vocabulary
+from service.text.pipeline import Batch, TextEncoder, Vocabulary, pad
 from service.text.tokenizer import words_of
 from training.classifier.baselines import texts_of
 from training.classifier.bundle_start import ClassifierStart

@@ -13,7 +13,7 @@ import numpy as np
 
 from service.bundle import SUBWORDS, load_bundle
 from service.errors import BundleError
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from training.language_model.bundle_start import network_of_bundle
 from training.language_model.config import LanguageModelRun
 from training.language_model.corpora import Split

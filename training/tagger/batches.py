@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from service.text.batch import Ids, pad
-from service.text.pipeline import MASK_ID, UNK_ID, WordEncoder
+from service.text.pipeline import MASK_ID, UNK_ID, Ids, WordEncoder, pad
 from training.batches import pack
 
 Bits = npt.NDArray[np.int64]

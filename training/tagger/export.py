@@ -9,7 +9,7 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from training.export import SHAPES, Arrays, random_lengths, torch_inputs
 from training.networks.tagger import Tagger
 from training.onnx_graph import GraphBuilder

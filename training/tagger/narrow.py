@@ -22,8 +22,7 @@ import torch
 from torch import Tensor
 
 from service.bundle import VOCABULARIES
-from service.text.batch import pad
-from service.text.pipeline import WordEncoder, dump_vocabularies, load_vocabularies
+from service.text.pipeline import WordEncoder, dump_vocabularies, load_vocabularies, pad
 from training.batches import random_part
 from training.checkpoints import load_start
 from training.config import load_config

@@ -13,8 +13,7 @@ import torch
 from torch import nn
 
 from service.predictors.tagger import decode_legal
-from service.text.batch import Ids, pad
-from service.text.pipeline import WordEncoder
+from service.text.pipeline import Ids, WordEncoder, pad
 from service.text.spans import OUTSIDE, legal_transitions, spans_of
 from training.corpora.tagging_sets import GoldSet
 from training.evaluation import SpanReport, evaluate_spans

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from service.text.batch import Ids, pad
+from service.text.pipeline import Ids, pad
 from service.text.subwords import BOS_ID, EOS_ID
 from training.batches import pack
 from training.corpora.parallel import Pair

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from service.runtime.session import OnnxSession, Session
-from service.text.batch import Batch, Ids
+from service.text.pipeline import Batch, Ids
 from service.text.subwords import BOS_ID, PAD_ID
 from training.export import (
     GRAPHS,

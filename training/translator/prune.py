@@ -22,7 +22,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from service.bundle import CARD, EXAMPLES, MANIFEST, SUBWORDS, Bundle, load_bundle
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from service.text.subwords import PAD_ID, Subwords
 from training.export import save_graph, share_weights
 from training.onnx_graph import quantize_groups

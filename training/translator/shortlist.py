@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from service.text.subwords import EOS_ID, PAD_ID, Subwords
 from training.corpora.parallel import Pair
 from training.translator.mixture import Mixture

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from sentencepiece import sentencepiece_model_pb2 as proto
 
-from service.text.batch import Ids
+from service.text.pipeline import Ids
 from service.text.subwords import SPACE, Subwords
 
 PieceType = proto.ModelProto.SentencePiece.Type

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.runtime.session import OnnxSession
-from service.text.batch import pad
+from service.text.pipeline import pad
 from training.classifier.export import (
     EXACT_CELLS,
     EXACT_POOLINGS,

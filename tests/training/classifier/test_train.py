@@ -17,8 +17,7 @@ from service.bundle import CARD, EXAMPLES, MANIFEST, VOCABULARIES, Bundle, load_
 from service.predictors.classifier import Classifier
 from service.predictors.predictor import replay
 from service.runtime.session import OnnxSession
-from service.text.batch import pad
-from service.text.pipeline import load_vocabularies
+from service.text.pipeline import load_vocabularies, pad
 from tests.training.classifier.small_tasks import write_task
 from tests.training.corpora.made_up_texts import text_of
 from tests.training.scripts import run

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from service.text.batch import Batch
+from service.text.pipeline import Batch
 from training.export import ExportError
 from training.language_model.export import (
     LanguageModelSessions,

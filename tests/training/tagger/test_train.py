@@ -15,7 +15,7 @@ from service.bundle import CARD, EXAMPLES, MANIFEST, VOCABULARIES, load_bundle
 from service.predictors.predictor import replay
 from service.predictors.tagger import Tagger
 from service.runtime.session import OnnxSession
-from service.text.batch import pad
+from service.text.pipeline import pad
 from service.text.tokenizer import split_sentences
 from tests.training.corpora.made_up_tagging import write_corpora
 from tests.training.scripts import run

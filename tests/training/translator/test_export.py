@@ -14,7 +14,7 @@ from service.decoding.search import EncoderOutputs as Encoded
 from service.decoding.search import Search, StepInputs, StepOutputs
 from service.predictors.graphs import TranslationGraphs
 from service.runtime.session import OnnxSession
-from service.text.batch import Batch, pad
+from service.text.pipeline import Batch, pad
 from service.text.subwords import BOS_ID, EOS_ID
 from tests.training.tiny_translator import VOCABULARY, translator
 from training.export import GRAPHS, SHAPES, TOLERANCE, WEIGHTS, ExportError, round_weights, save_graph, torch_inputs

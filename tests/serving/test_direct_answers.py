@@ -1,0 +1,83 @@
+"""Bodies and answers that pass in one call are those that pass by ASGI's messages."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Any
+
+import pytest
+
+from service.api.context import CONNECTION
+from tests.server import GOOD, GOOD_BODY, POST, Run, RunningServer, everything, read_answer, request
+
+OWN = re.compile(rb"(?m)^(date|x-request-id|server-timing): .*\r\n|\"request_id\":\"[^\"]*\"")
+LONG = request("/tag", text=["Alice met Bob. " * 20] * 32)  # its answer is some 200 KB
+
+
+class ByMessages:
+    """An application under a server that knows only messages."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            assert CONNECTION in scope.pop("extensions")
+        await self._app(scope, receive, send)
+
+
+def by_messages(running: RunningServer) -> None:
+    """Let the server's connections from now on have messages alone."""
+    for app_server in running.server._app_servers:
+        app_server.config.loaded_app = ByMessages(app_server.config.loaded_app)
+
+
+def answer_to(running: RunningServer, sent: bytes) -> bytes:
+    """All that comes back on a connection that is closed after the answer, without what differs from answer to
+    answer."""
+    with running.call(sent) as caller:
+        caller.shutdown(socket.SHUT_WR)
+        return OWN.sub(b"", everything(caller))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GOOD,
+        LONG,
+        POST + b"Content-Length: 1\r\n\r\n{",
+        POST + b"Content-Length: 0\r\n\r\n",
+        POST + b"Content-Length: 99999999\r\n\r\n",
+        POST.replace(b"1.1", b"1.0") + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
+        POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
+        POST + b"Accept-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
+        POST + b"Transfer-Encoding: chunked\r\n\r\nd\r\n" + GOOD_BODY + b"\r\n0\r\n\r\n",
+        GOOD + GOOD + LONG + GOOD,
+    ],
+    ids=["short", "long", "bad", "empty", "too large", "1.0", "last", "gzip", "chunked", "several"],
+)
+def test_an_answer_is_the_same_to_the_byte(run: Run, sent: bytes) -> None:
+    running = run(default_timeout_ms=60_000).ready()
+    direct = answer_to(running, sent)
+    by_messages(running)
+    assert answer_to(running, sent) == direct
+    assert direct.startswith(b"HTTP/1.1 ")
+
+
+def test_a_body_in_pieces_is_read_whole(run: Run) -> None:
+    running = run().ready()
+    with running.call(GOOD[:-5]) as caller:
+        caller.sendall(GOOD[-5:])
+        assert read_answer(caller)[0] == 200
+
+
+def test_a_caller_who_reads_no_answer_holds_nobody_up(run: Run) -> None:
+    running = run(default_timeout_ms=60_000).ready()
+    with running.call() as caller:
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.sendall(LONG)
+        with running.call(GOOD) as other:
+            assert read_answer(other)[0] == 200
+        caller.sendall(GOOD)
+        assert [read_answer(caller)[0], read_answer(caller)[0]] == [200, 200]
