@@ -28,7 +28,6 @@ class EncoderMemory:
         self.num_slots = 0
         self._lengths: Ids = np.zeros(0, np.int32)  # (slot,)
         self._memories: dict[str, npt.NDArray[Any]] = {}  # (slot, time, size) or (slot, size) each
-        self._shown: Memories | None = None  # as long as nothing changes
 
     @property
     def lengths(self) -> Ids:
@@ -37,15 +36,11 @@ class EncoderMemory:
 
     @property
     def memories(self) -> Memories:
-        """Read-only memories, (source, time, size) or (source, size) each. While nothing changes they are the very same
-        arrays, which tells a session that it need not copy them again."""
-        if self._shown is None:
-            self._shown = {name: _shown(memory[: self.num_slots]) for name, memory in self._memories.items()}
-        return self._shown
+        """Memories, (source, time, size) or (source, size) each, views."""
+        return {name: memory[: self.num_slots] for name, memory in self._memories.items()}
 
     def append(self, lengths: Ids, memories: Memories) -> None:
         """Put sources (batch,) with memories (batch, time or less, size) or (batch, size) into the next slots."""
-        self._shown = None
         first, self.num_slots = self.num_slots, self.num_slots + len(lengths)
         self._grow(memories)
         self._lengths[first : self.num_slots] = lengths
@@ -54,7 +49,6 @@ class EncoderMemory:
 
     def remove(self, slot: int) -> None:
         """Free a slot; the last slot's source moves into it."""
-        self._shown = None
         last = self.num_slots = self.num_slots - 1
         if slot != last:
             self._lengths[slot] = self._lengths[last]
@@ -74,11 +68,6 @@ class EncoderMemory:
             shape = (self.time, *memory.shape[2:]) if memory.ndim == 3 else memory.shape[1:]
             known = self._memories.get(name, np.zeros((0, *shape), memory.dtype))
             self._memories[name] = _grown(known, capacity)
-
-
-def _shown(view: npt.NDArray[Number]) -> npt.NDArray[Number]:
-    view.flags.writeable = False
-    return view
 
 
 def _grown(array: npt.NDArray[Number], capacity: int) -> npt.NDArray[Number]:

@@ -138,9 +138,8 @@ def precision_of(bundle: Bundle, settings: Settings) -> str:
 
 
 def device_of(bundle: Bundle, settings: Settings) -> Device:
-    """Return the device on which a model runs: a language model always on the CPU, because its reader's positions count
-    the padding, and a GPU pads further. The setting ``auto`` has been resolved in service.app by the time a model is
-    loaded."""
+    """Return the device on which a model runs: a language model always on the CPU, until it is measured on a GPU. The
+    setting ``auto`` has been resolved in service.app by the time a model is loaded."""
     return "cuda" if settings.device == "cuda" and bundle.manifest.task != "generate" else "cpu"
 
 

@@ -15,22 +15,22 @@ import numpy.typing as npt
 import onnxruntime
 
 from service.errors import BundleError, DeviceError
-from service.runtime.cuda import CudaSession
 from service.runtime.resources import Device, Obstacle
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 GPU_BYTES = 4 << 30
 CUDA_OPTIONS: Mapping[str, str] = {
-    # Memory grows by what is asked for and not by doubling: after the warm-up it has reached its bound. Each graph has
-    # an arena of its own; the limit is far above the largest run there can be, and keeps a mistake in the settings
-    # from taking the card from everybody else.
+    # Memory grows by what is asked for and not by doubling; the warm-up makes the largest runs. Each graph has an arena
+    # of its own; the limit is far above the largest run there can be, and keeps a mistake in the settings from taking
+    # the card from everybody else.
     "arena_extend_strategy": "kSameAsRequested",
     "gpu_mem_limit": str(GPU_BYTES),
     # TF32 multiplies with 10 bits of mantissa: scores would drift further than the bundles promise.
     "use_tf32": "0",
 }
-_CUDA_FIRST = ((CUDA, dict(CUDA_OPTIONS)), CPU)
+# Operators without a kernel on the GPU run on the CPU beside it.
+_PROVIDERS: Mapping[Device, Sequence[Any]] = {"cpu": (CPU,), "cuda": ((CUDA, dict(CUDA_OPTIONS)), CPU)}
 _WARNINGS, _SILENT = 2, 4  # severities of onnxruntime's log
 # ``product = factor @ factor``, (2, 2): the smallest graph for which a GPU has to compute something.
 PROBE = bytes.fromhex(
@@ -49,11 +49,7 @@ onnxruntime.create_and_register_allocator(
 
 
 class Session(Protocol):
-    """A graph that takes and gives named arrays. May be called by several threads at once.
-
-    An input array that is read-only will never change as long as it lives: a copy of it may be kept where the graph
-    runs.
-    """
+    """A graph that takes and gives named arrays. May be called by several threads at once."""
 
     def run(self, inputs: Arrays) -> Arrays: ...
 
@@ -65,25 +61,27 @@ class Runtime(Protocol):
 
     @property
     def InferenceSession(self) -> Any: ...  # noqa: N802
-    @property
-    def OrtValue(self) -> Any: ...  # noqa: N802
     def get_available_providers(self) -> Sequence[str]: ...
     def preload_dlls(self) -> None: ...
     def set_default_logger_severity(self, severity: int, /) -> None: ...
 
 
 class OnnxSession:
-    """An ONNX file under onnxruntime, on the CPU. It starts no thread, so a process that has opened it may fork.
+    """An ONNX file under onnxruntime. On the CPU it starts no thread, so a process that has opened it may fork.
 
     Set up for several one-thread runs at once: spinning is off because a waiting thread would burn the core
     that another run needs. The arena is on: without it every run's large arrays are fresh pages, and to have them
     cleared costs up to a third of a run. All sessions of the process share it. It keeps what the largest runs at one
     time took, and no more: the service bounds a run's cells and makes the largest runs once before it is ready.
-    Raises BundleError if the file is no graph.
+    Raises BundleError if the file is no graph, DeviceError if CUDA does not start for it.
     """
 
-    def __init__(self, path: Path, *, num_threads: int = 1) -> None:
-        self._session = _open(onnxruntime, path, [CPU], num_threads)
+    def __init__(
+        self, path: Path, *, device: Device = "cpu", num_threads: int = 1, runtime: Runtime = onnxruntime
+    ) -> None:
+        self._session = _open(runtime, path, _PROVIDERS[device], num_threads)
+        if device == "cuda" and CUDA not in self._session.get_providers():
+            raise DeviceError(f"{path}: onnxruntime could not start {CUDA} for it")
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     @property
@@ -101,16 +99,7 @@ class OnnxSession:
 
 def open_session(path: Path, *, device: Device) -> Session:
     """Open a graph on a device. Raises BundleError if the file is no graph, DeviceError if the device is not there."""
-    return OnnxSession(path) if device == "cpu" else open_on_cuda(path)
-
-
-def open_on_cuda(path: Path, *, runtime: Runtime = onnxruntime) -> CudaSession:
-    """Open a graph on the first GPU; operators without a kernel there run on the CPU beside it. Raises BundleError if
-    the file is no graph, DeviceError if CUDA does not start."""
-    native = _open(runtime, path, _CUDA_FIRST, num_threads=1)
-    if CUDA not in native.get_providers():
-        raise DeviceError(f"{path}: onnxruntime could not start {CUDA} for it")
-    return CudaSession(native, lambda array: runtime.OrtValue.ortvalue_from_numpy(array, "cuda", 0))
+    return OnnxSession(path, device=device)
 
 
 def release_arena() -> None:
@@ -146,7 +135,7 @@ def _flaw(runtime: Runtime) -> str:
         runtime.preload_dlls()  # those of the nvidia packages, if they are installed
     runtime.set_default_logger_severity(_SILENT)
     try:
-        native = _native(runtime, PROBE, _CUDA_FIRST, num_threads=1)
+        native = _native(runtime, PROBE, _PROVIDERS["cuda"], num_threads=1)
     finally:
         runtime.set_default_logger_severity(_WARNINGS)
     if CUDA not in native.get_providers():

@@ -15,9 +15,10 @@ import onnx.helper
 import onnx.numpy_helper
 import pytest
 
-from service.errors import BundleError
-from service.runtime.session import OnnxSession, find_obstacle, has_cuda
+from service.errors import BundleError, DeviceError
+from service.runtime.session import CPU, CUDA, OnnxSession, find_obstacle, has_cuda
 from tests.fakes import NUM_CHARACTERS, FakeSession
+from tests.runtime.invented_cuda import InventedCuda
 
 ROOT = Path(__file__).parents[2]
 INPUTS = {"ids": np.full((2, 3, 2 + NUM_CHARACTERS), 4, np.int32), "lengths": np.array([3, 1], np.int32)}
@@ -163,3 +164,62 @@ def test_this_very_onnxruntime_says_truthfully_whether_it_has_cuda() -> None:
         assert obstacle is not None
         assert "onnxruntime-gpu" in obstacle.reason
         assert obstacle.log_level == logging.INFO
+
+
+def test_a_graph_on_a_gpu_is_opened_on_cuda_first_with_its_options_and_runs_as_it_is(graph: Path) -> None:
+    cuda = InventedCuda()
+    answers = OnnxSession(graph, device="cuda", runtime=cuda).run(INPUTS)
+    [[(first, options), second]] = cuda.providers
+    assert (first, second) == (CUDA, CPU)
+    assert options["arena_extend_strategy"] == "kSameAsRequested"
+    assert int(options["gpu_mem_limit"]) > 0
+    assert options["use_tf32"] == "0"
+    expected = OnnxSession(graph).run(INPUTS)
+    assert list(answers) == list(expected)
+    assert all(np.array_equal(answers[name], expected[name]) for name in expected)
+
+
+def test_a_file_that_is_no_graph_is_named_on_a_gpu_too(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(BundleError, match=r"model\.onnx"):
+        OnnxSession(tmp_path / "model.onnx", device="cuda", runtime=InventedCuda())
+
+
+def test_a_graph_that_falls_back_to_the_cpu_unasked_is_no_good(graph: Path) -> None:
+    with pytest.raises(DeviceError, match="could not start CUDA"):
+        OnnxSession(graph, device="cuda", runtime=InventedCuda(works=False))
+
+
+def test_where_cuda_multiplies_there_is_no_obstacle(capsys: pytest.CaptureFixture[str]) -> None:
+    cuda = InventedCuda()
+    assert find_obstacle(cuda) is None
+    assert cuda.severities == [4, 2]  # its log was silent meanwhile
+    assert capsys.readouterr().out == ""
+
+
+def test_an_onnxruntime_without_cuda_is_no_surprise_and_starts_nothing() -> None:
+    cuda = InventedCuda(is_built_in=False)
+    obstacle = find_obstacle(cuda)
+    assert obstacle is not None
+    assert obstacle.log_level == logging.INFO
+    assert cuda.providers == []
+
+
+@pytest.mark.parametrize(
+    ("cuda", "reason"),
+    [
+        (InventedCuda(works=False), "libonnxruntime_providers_cuda.so: cannot open shared object file"),
+        (InventedCuda(raises=RuntimeError("CUDA failure 100:\n no CUDA-capable device")), "no CUDA-capable device"),
+        (InventedCuda(raises=RuntimeError()), "RuntimeError"),
+    ],
+    ids=["library", "device", "mute"],
+)
+def test_a_build_for_cuda_that_does_not_start_is_one_with_its_reason_in_one_line(
+    cuda: InventedCuda, reason: str
+) -> None:
+    obstacle = find_obstacle(cuda)
+    assert obstacle is not None
+    assert obstacle.log_level == logging.WARNING
+    assert reason in obstacle.reason
+    assert "\n" not in obstacle.reason
+    assert cuda.severities == [4, 2]
