@@ -71,7 +71,7 @@ class Connection(DirectProtocol):
         self._abandon()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
-        self.cycle = self._running = None  # type: ignore[assignment]  # they know the connection
+        self.cycle = self._running = self.scope = None  # type: ignore[assignment]  # they know the connection
         self.pipeline.clear()
 
     def data_received(self, data: bytes) -> None:
