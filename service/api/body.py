@@ -120,7 +120,7 @@ class BodyReader:
         whole = None if context.connection is None else context.connection.take_body()
         if whole is None:
             whole = await self._receive_pieces(context)
-        elif len(whole) > FREE_BYTES:
+        elif len(whole) > min(FREE_BYTES, self.settings.max_body_bytes):
             self._count(context, len(whole))
         else:
             context.request_bytes = len(whole)

@@ -77,13 +77,17 @@ def network_of(text: str) -> str:
 class Connection(Protocol):
     """Connection of a request that is read and answered without messages of ASGI (``service.serving.direct``)."""
 
-    on_left: Callable[[], None] | None  # called if the caller leaves before there is an answer
+    on_left: Callable[[], None] | None  # what ``watch`` was given, until it is None again
 
     def take_body(self) -> bytes | None:
         """Return the request's body, or None if it is not there yet."""
         ...
 
-    def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, is_last: bool) -> bool:
+    def watch(self, on_left: Callable[[], None]) -> None:
+        """Call ``on_left`` if the caller leaves, or has left, before there is an answer."""
+        ...
+
+    def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Write a whole answer, and return whether that was possible."""
         ...
 

@@ -213,7 +213,7 @@ class TaskEndpoint(ABC, Generic[Data, Model, ItemEncoding]):
         if connection is None:
             with watching_for_disconnect(context.receive, lambda: scheduler.withdraw(job)):
                 return admitted, await job.done
-        connection.on_left = lambda: scheduler.withdraw(job)
+        connection.watch(lambda: scheduler.withdraw(job))
         try:
             return admitted, await job.done
         finally:

@@ -106,10 +106,9 @@ class TaskRoutes:
             *context.answer_headers(),
         ]
         context.answer_bytes = len(body)
-        is_last = self._lifecycle.is_ending
-        if context.connection is not None and context.connection.answer(status, headers, body, is_last=is_last):
-            return
-        if is_last:
+        if self._lifecycle.is_ending:
             headers.append(CLOSE_CONNECTION)
+        if context.connection is not None and context.connection.answer(status, headers, body):
+            return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -13,6 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from service.api.browsers import CLOSE_CONNECTION
 from service.api.context import CONNECTION
 from service.errors import ServiceError
 
@@ -45,7 +46,7 @@ class DirectProtocol(HttpToolsProtocol):
         self._is_refused = answer is not None
         if answer is None:
             super().on_headers_complete()
-            if self.on_left is not None:  # only who reads hears that a caller has left
+            if self.on_left is not None:  # which is to be called even if this request has to wait
                 self.flow.resume_reading()
             return
         self._may_refuse = False
@@ -76,19 +77,29 @@ class DirectProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         return body
 
-    def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, is_last: bool) -> bool:
-        """Write a whole answer, of valid headers. Return False if that is not possible: an answer has begun, the caller
-        has left, or does not read what was written before."""
+    def watch(self, on_left: Callable[[], None]) -> None:
+        """Call ``on_left`` if the caller leaves, or has left, before there is an answer."""
+        if self._running is None or self._running.disconnected:
+            on_left()
+        else:
+            self.on_left = on_left
+            self.flow.resume_reading()  # only who reads hears that a caller has left
+
+    def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Write a whole answer, of valid headers in lower case; the last one of the connection if they say so. Return
+        False if that is not possible: an answer has begun, the caller has left, or does not read what was written
+        before."""
         cycle = self._running
         if cycle is None or cycle.response_started or cycle.disconnected or self.flow.write_paused:
             return False
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        cycle.keep_alive &= not is_last
+        says_close = CLOSE_CONNECTION in headers
+        cycle.keep_alive &= not says_close
         lines = [STATUS_LINE[status]]
         for name, value in (*self.server_state.default_headers, *headers):
             lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        lines += (b"\r\n" if cycle.keep_alive or says_close else b"connection: close\r\n\r\n", body)
         self.transport.write(b"".join(lines))
         cycle.message_event.set()
         if not cycle.keep_alive:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
-from collections.abc import Iterable, Sized
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 from urllib.parse import unquote
 
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.api.browsers import CLOSE_CONNECTION
 from service.api.context import new_request_id
@@ -57,15 +58,18 @@ class ConnectionLimits:
 
 
 class PipelineFlow(FlowControl):
-    """Flow control that reads nothing while many requests wait for the one before them: uvicorn takes in as many as a
-    caller sends."""
+    """Flow control that reads nothing while many requests, or long ones, wait for the one before them: uvicorn takes in
+    as many as a caller sends."""
 
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+    def __init__(self, transport: asyncio.Transport, pipeline: Collection[tuple[RequestResponseCycle, Any]]) -> None:
         super().__init__(transport)
         self._pipeline = pipeline
 
     def resume_reading(self) -> None:
-        if len(self._pipeline) <= MAX_PIPELINED:
+        pipeline = self._pipeline
+        if not pipeline or (
+            len(pipeline) <= MAX_PIPELINED and sum([len(cycle.body) for cycle, _ in pipeline]) <= HIGH_WATER_LIMIT
+        ):
             super().resume_reading()
 
 

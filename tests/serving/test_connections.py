@@ -113,3 +113,25 @@ def test_a_head_that_announces_its_body_is_written_with_it(asked: bytes, ends: l
     received = asyncio.run(written())
     assert len(received) == 2 * len(ends)
     assert all(data.endswith(end) for data, end in zip(received, 2 * ends, strict=True))
+
+
+def test_a_caller_who_has_left_before_it_is_watched_is_noticed_too() -> None:
+    async def never(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def noticed() -> list[str]:
+        state, transport, left = ServerState(), Recorder(), list[str]()
+        config = uvicorn.Config(never, log_config=None, lifespan="off")
+        connection = Connection(
+            config, state, {}, limits=ConnectionLimits(), count=lambda _: None, refuse=lambda *_: None
+        )
+        connection.connection_made(transport)
+        connection.data_received(GOOD)
+        connection.watch(lambda: left.append("meanwhile"))
+        connection.connection_lost(ConnectionResetError())
+        connection.watch(lambda: left.append("before"))  # whose texts were encoded meanwhile
+        for task in state.tasks:
+            task.cancel()
+        return left
+
+    assert asyncio.run(noticed()) == ["meanwhile", "before"]

@@ -7,8 +7,11 @@ import socket
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from service.api.context import CONNECTION
+from service.serving.limits import ConnectionLimits
+from tests.application import wait_until
 from tests.server import GOOD, GOOD_BODY, POST, Run, RunningServer, everything, read_answer, request
 
 OWN = re.compile(rb"(?m)^(date|x-request-id|server-timing): .*\r\n|\"request_id\":\"[^\"]*\"")
@@ -63,6 +66,37 @@ def test_an_answer_is_the_same_to_the_byte(run: Run, sent: bytes) -> None:
     by_messages(running)
     assert answer_to(running, sent) == direct
     assert direct.startswith(b"HTTP/1.1 ")
+
+
+def test_after_an_answer_that_is_the_last_no_request_is_taken(run: Run) -> None:
+    limits = ConnectionLimits(request_seconds=30, linger_seconds=30)
+    running = run(limits, body_timeout_seconds=0.2).ready()
+    with running.call(POST + b"Content-Length: %d\r\n\r\n{" % len(GOOD_BODY)) as caller:
+        status, headers, _ = read_answer(caller)
+        assert (status, headers["connection"]) == (408, "close")
+        caller.sendall(GOOD_BODY[1:] + GOOD)
+        assert everything(caller) == b""
+
+
+def test_requests_that_wait_are_read_as_long_as_they_are_short(run: Run) -> None:
+    running = run(threads=1).ready()
+    running.hold()
+    with running.call(GOOD) as caller:
+        wait_until(lambda: bool(running.session.shapes))
+        [connection] = running.connections
+        long = POST + b"Content-Length: 60000\r\n\r\n" + b" " * 60000
+        caller.sendall(long * 4)
+        wait_until(lambda: connection.flow.read_paused)
+        assert sum(len(cycle.body) for cycle, _ in connection.pipeline) <= 3 * HIGH_WATER_LIMIT
+        running.session.gate.set()
+        assert [read_answer(caller)[0] for _ in range(5)] == [200, 400, 400, 400, 400]
+
+
+def test_a_chunked_body_in_one_piece_is_not_too_large_either(run: Run) -> None:
+    running = run(max_request_length=200, max_body_bytes=1024).ready()
+    head = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+    with running.call(head + b"2328\r\n" + b" " * 9000 + b"\r\n0\r\n\r\n") as caller:
+        assert read_answer(caller)[0] == 413
 
 
 def test_a_body_in_pieces_is_read_whole(run: Run) -> None:
