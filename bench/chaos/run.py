@@ -15,7 +15,7 @@ from bench.chaos.clients import Clients, Target
 from bench.chaos.clock import now
 from bench.chaos.instances import Instance
 from bench.chaos.proxy import SERVERS, Proxy
-from bench.chaos.reloading import back_to_the_first
+from bench.chaos.reloading import back_to_the_first, reload_all
 from bench.chaos.resources import Holdings, compare, zombies
 from bench.chaos.schedule import Schedule
 from bench.chaos.stage import Stage
@@ -132,11 +132,12 @@ async def record_everywhere(instances: Sequence[Instance]) -> dict[Ask, Reply]:
 
 
 async def warm_up(stage: Stage, share: float) -> float:
-    """Finds the capacity, in requests a second, and sets the load."""
+    """Finds the capacity, in requests a second, and sets the load; then reloads all models."""
     capacity = await stage.clients.saturate(NUM_SATURATING, seconds=SATURATE_SECONDS)
     stage.rate = share * capacity
     await stage.clients.pace(stage.rate, seconds=WARM_UP_SECONDS)
     await stage.clients.finish()
+    await reload_all(stage)
     return capacity
 
 
