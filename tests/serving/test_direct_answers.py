@@ -6,7 +6,6 @@ import re
 import socket
 from typing import Any
 
-import pytest
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from service.api.context import CONNECTION
@@ -44,28 +43,26 @@ def answer_to(running: RunningServer, sent: bytes) -> bytes:
         return OWN.sub(b"", everything(caller))
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        GOOD,
-        LONG,
-        POST + b"Content-Length: 1\r\n\r\n{",
-        POST + b"Content-Length: 0\r\n\r\n",
-        POST + b"Content-Length: 99999999\r\n\r\n",
-        POST.replace(b"1.1", b"1.0") + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
-        POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
-        POST + b"Accept-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
-        POST + b"Transfer-Encoding: chunked\r\n\r\nd\r\n" + GOOD_BODY + b"\r\n0\r\n\r\n",
-        GOOD + GOOD + LONG + GOOD,
-    ],
-    ids=["short", "long", "bad", "empty", "too large", "1.0", "last", "gzip", "chunked", "several"],
-)
-def test_an_answer_is_the_same_to_the_byte(run: Run, sent: bytes) -> None:
+REQUESTS = {
+    "short": GOOD,
+    "long": LONG,
+    "bad": POST + b"Content-Length: 1\r\n\r\n{",
+    "empty": POST + b"Content-Length: 0\r\n\r\n",
+    "too large": POST + b"Content-Length: 99999999\r\n\r\n",
+    "1.0": POST.replace(b"1.1", b"1.0") + b"Content-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
+    "last": POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
+    "gzip": POST + b"Accept-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD_BODY), GOOD_BODY),
+    "chunked": POST + b"Transfer-Encoding: chunked\r\n\r\nd\r\n" + GOOD_BODY + b"\r\n0\r\n\r\n",
+    "several": GOOD + GOOD + LONG + GOOD,
+}
+
+
+def test_answers_are_the_same_to_the_byte(run: Run) -> None:
     running = run(default_timeout_ms=60_000).ready()
-    direct = answer_to(running, sent)
+    direct = {name: answer_to(running, sent) for name, sent in REQUESTS.items()}
+    assert all(answer.startswith(b"HTTP/1.1 ") for answer in direct.values())
     by_messages(running)
-    assert answer_to(running, sent) == direct
-    assert direct.startswith(b"HTTP/1.1 ")
+    assert {name: answer_to(running, sent) for name, sent in REQUESTS.items()} == direct
 
 
 def test_after_an_answer_that_is_the_last_no_request_is_taken(run: Run) -> None:
