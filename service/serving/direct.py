@@ -74,7 +74,6 @@ class DirectProtocol(HttpToolsProtocol):
             return None
         body, cycle.body = bytes(cycle.body), bytearray()
         cycle.message_event.clear()
-        self.flow.resume_reading()
         return body
 
     def watch(self, on_left: Callable[[], None]) -> None:
