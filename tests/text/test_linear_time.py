@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import log
 
 import pytest
@@ -25,8 +25,9 @@ from service.text.spans import offset_table
 from service.text.tokenizer import split_sentences
 
 STEEPEST = 1.2
-LENGTHS = (1000, 8000)  # characters
+LENGTHS = (500, 4000)  # characters
 LONGER = (8000, 64_000)  # for what looks steep
+NUM_MEASUREMENTS = 5  # of what looks steep; a neighbour on the machine makes one of them steep, and not all
 ALPHABET = frozenset(map(chr, range(32, 127)))
 
 
@@ -92,29 +93,34 @@ def exponent(short: float, long: float, lengths: tuple[int, int]) -> float:
     return log(max(long, 1e-6) / max(short, 1e-6)) / log(lengths[1] / lengths[0])
 
 
+def steepness(function: Callable[[str], object], texts: Sequence[str], lengths: tuple[int, int] = LONGER) -> float:
+    """Return the least exponent of several measurements, the first that is not too steep."""
+    measured = []
+    for _ in range(NUM_MEASUREMENTS):
+        measured.append(exponent(*(seconds(function, text, 2) for text in texts), lengths))
+        if measured[-1] <= STEEPEST:
+            break
+    return min(measured)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_time_is_linear_in_the_length_of_any_text(name: str) -> None:
     function = FUNCTIONS[name]
     for unit in UNITS:
         short, long = (hostile(unit, length) for length in LENGTHS)
         if exponent(seconds(function, short), seconds(function, long), LENGTHS) > STEEPEST:
-            texts = [hostile(unit, length) for length in LONGER]
-            assert exponent(*(seconds(function, text, 3) for text in texts), LONGER) <= STEEPEST, unit
+            assert steepness(function, [hostile(unit, length) for length in LONGER]) <= STEEPEST, unit
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_time_is_linear_behind_something_long(name: str) -> None:
     for before, behind in PAIRS:
         texts = [before * (each // 2 // len(before)) + behind * (each // 2 // len(behind)) + " Aa" for each in LONGER]
-        short, long = (seconds(FUNCTIONS[name], text, 2) for text in texts)
-        if exponent(short, long, LONGER) > STEEPEST:
-            short, long = (seconds(FUNCTIONS[name], text, 6) for text in texts)
-            assert exponent(short, long, LONGER) <= STEEPEST, (before, behind)
+        assert steepness(FUNCTIONS[name], texts) <= STEEPEST, (before, behind)
 
 
 def test_a_quadratic_function_is_found_out() -> None:
     def pairs(text: str) -> int:
         return sum(text.count(letter) for letter in text)
 
-    texts = ["a" * length for length in LENGTHS]
-    assert exponent(*(seconds(pairs, text, 3) for text in texts), LENGTHS) > STEEPEST
+    assert steepness(pairs, ["a" * length for length in LENGTHS], LENGTHS) > STEEPEST
