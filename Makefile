@@ -30,6 +30,9 @@ start_of = $(addsuffix /.done,$(shell sed -n 's|^starts_from = "\(runs/.*\)"|\1|
 # A classifier whose configuration has a teacher learns what the teacher says of plain text.
 TAUGHT = $(if $(shell grep -s '^\[teacher\]' $(CLASSIFIER)),runs/$(call model_of,$(CLASSIFIER))-teacher/taught.tsv)
 
+# Tests start hundreds of programs, each of which would compile the service again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-all check check-deploy check-playground smoke-playground smoke docs format settings conformance train-tagger train-classifier train-translator train-language-model experiments bench load chaos attacks clean

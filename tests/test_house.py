@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,17 +102,17 @@ def defined_under(*folders: str) -> list[tuple[Path, str, Definition]]:
     return [(path, name, node) for path in files for name, node in definitions(path)]
 
 
-SERVICE_FILES = files_under("service")
-DEFINED = defined_under("service")
-SERVICE, TRAINING, RIBBON = imports_under("service"), imports_under("training"), imports_under("ribbon")
+imports_in = cache(imports_under)
 
 
 def test_the_service_never_imports_torch_or_training() -> None:
-    assert [str(found) for found in SERVICE if found.top in {"torch", "training", "bench", "tests"}] == []
+    assert [str(found) for found in imports_in("service") if found.top in {"torch", "training", "bench", "tests"}] == []
 
 
 def test_nothing_but_tests_imports_the_programs_that_measure() -> None:
-    assert [str(found) for found in [*TRAINING, *imports_under("deploy")] if found.top in {"bench", "tests"}] == []
+    assert [
+        str(found) for found in [*imports_in("training"), *imports_under("deploy")] if found.top in {"bench", "tests"}
+    ] == []
 
 
 def test_the_programs_that_measure_never_import_the_tests() -> None:
@@ -136,20 +137,20 @@ def test_the_folders_of_the_tests_are_those_of_what_they_test() -> None:
 
 
 def test_the_service_and_training_never_import_the_command_line() -> None:
-    assert [str(found) for found in [*SERVICE, *TRAINING] if found.top == "ribbon"] == []
+    assert [str(found) for found in [*imports_in("service"), *imports_in("training")] if found.top == "ribbon"] == []
 
 
 def test_the_command_line_starts_and_the_client_works_without_the_service() -> None:
     """What they take from other folders is imported by a function, in a command or where models are loaded."""
     at_start = [str(found) for found in imported_at_start("ribbon") if found.top in {*HEAVY, *OUR_FOLDERS}]
     assert at_start == []
-    users = {found.path for found in RIBBON if found.top in {"service", "training"}}
+    users = {found.path for found in imports_in("ribbon") if found.top in {"service", "training"}}
     assert [path for path in sorted(users) if not path.startswith(("ribbon/commands/", *LOADERS))] == []
 
 
 def test_nothing_in_the_service_can_load_a_pickle() -> None:
     barred = {"pickle", "_pickle", "cPickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
-    assert [str(found) for found in SERVICE if found.top in barred] == []
+    assert [str(found) for found in imports_in("service") if found.top in barred] == []
 
 
 @pytest.mark.parametrize(
@@ -162,27 +163,27 @@ def test_nothing_in_the_service_can_load_a_pickle() -> None:
     ],
 )
 def test_a_heavy_package_has_one_door(package: str, doors: tuple[str, ...]) -> None:
-    users = [found for found in SERVICE if found.top == package]
+    users = [found for found in imports_in("service") if found.top == package]
     assert [str(found) for found in users if not found.path.startswith(doors)] == []
 
 
 def test_rooms_use_only_what_stands_to_their_right() -> None:
     wrong = [
         str(found)
-        for found in SERVICE
+        for found in imports_in("service")
         if found.top == "service" and found.room and found.room not in allowed_rooms(found.path)
     ]
     assert wrong == []
 
 
 def test_every_module_of_the_service_is_in_a_room_the_house_knows() -> None:
-    rooms = {room_of(found.path) for found in SERVICE}
+    rooms = {room_of(found.path) for found in imports_in("service")}
     assert rooms <= {*FRONT, *ROOMS, *LEAVES, "__init__"}
 
 
 def test_training_uses_the_text_room_and_the_bundle_and_only_export_and_evaluation_more() -> None:
     wrong = []
-    for found in TRAINING:
+    for found in imports_in("training"):
         allowed = PROOF_USES if PROOFS.match(found.path) else TRAINING_USES
         if found.top == "service" and found.room and found.room not in allowed:
             wrong.append(str(found))
@@ -205,9 +206,10 @@ def test_the_reader_of_imports_sees_every_form(statement: str, module: str) -> N
 
 
 def test_what_the_glossary_names_exists() -> None:
-    classes = {name for _, name, node in DEFINED if isinstance(node, ast.ClassDef)}
+    classes = {name for _, name, node in defined_under("service") if isinstance(node, ast.ClassDef)}
     modules = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in SERVICE_FILES
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in files_under("service")
     }
     named = set(GLOSSARY_NAME.findall((ROOT / "docs/glossary.md").read_text("utf-8")))
     ours = {name for name in named if name.startswith("service.") or re.fullmatch("([A-Z][a-z]+)+", name)}
