@@ -11,7 +11,7 @@ import numpy as np
 from service.decoding.search import Floats, Hypotheses, Hypothesis, Search
 from service.predictors.confidence import ConfidenceModel, Diagnosis, Features, combine, coverage_penalty, diagnose
 from service.predictors.translation import NUM_SPECIAL, Attention, Candidate, EncodedSentence, Segment, Translation
-from service.text.casing import Casing, sentence_case
+from service.text.casing import Casing, begin_alike, sentence_case
 from service.text.clauses import join_clauses
 from service.text.placeholders.restoration import Restored, Style, join_parts, restore, written_items
 from service.text.subwords import EOS_ID, UNK_ID, Subwords
@@ -97,6 +97,9 @@ class SentenceDecoder:
         )
 
     def _text(self, source: EncodedSentence, candidates: Sequence[Candidate]) -> str:
+        return begin_alike(source.text, self._joined(source, candidates), self.subwords.alphabet)
+
+    def _joined(self, source: EncodedSentence, candidates: Sequence[Candidate]) -> str:
         if len(candidates) == 1:
             return candidates[0].text
         text = source.text

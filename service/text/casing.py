@@ -89,3 +89,14 @@ def in_capitals(text: str, alphabet: frozenset[str]) -> str:
     if alphabet.issuperset(upper):
         return upper
     return "".join(large if alphabet.issuperset(large := each.upper()) else each for each in text)
+
+
+def begin_alike(source: str, translation: str, alphabet: frozenset[str]) -> str:
+    """The translation of a sentence that begins with a capital letter, with one too. What is of one word, and so may be
+    a German noun, or begins with a word of the source, such as a file's name, stays as it is."""
+    first = translation[:1]
+    capital = first.upper()
+    begins_small = source[:1].isupper() and first.islower() and capital in alphabet
+    if not begins_small or " " not in source.strip() or translation.split(maxsplit=1)[0] in source:
+        return translation
+    return capital + translation[1:]

@@ -243,12 +243,12 @@ def test_of_two_answers_the_sounder_one_is_better_and_then_the_likelier_one(tran
 
 def test_coverage_ranks_hypotheses_where_the_manifest_says_so(tmp_path: Path) -> None:
     text = "We stayed at home"
-    for weight, best in ((0.0, "va"), (0.1, say(text))):
+    for weight, best in ((0.0, "Va"), (0.1, say(text))):
         translator = open_translator(tmp_path / best, coverage_weight=weight)
         source = translator.encode(text, WISH)
         [search] = source.searches
         assert search.num_hypotheses == (4 if weight else 1)
-        found = [hypothesis("va", len(search.ids), score=-0.5), hypothesis(say(text), len(search.ids), score=-0.6)]
+        found = [hypothesis("Va", len(search.ids), score=-0.5), hypothesis(say(text), len(search.ids), score=-0.6)]
         assert translator.decode(translator.sentence_decoder.answered(source, [found]))[0].text == best
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.casing import Casing, casing_of, in_capitals, sentence_case
+from service.text.casing import Casing, begin_alike, casing_of, in_capitals, sentence_case
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,21 @@ def test_the_length_stays(text: str, casing: Casing) -> None:
 def test_capitals_are_of_the_alphabet() -> None:
     assert in_capitals("año ß", frozenset("ANOS o")) == "AñO SS"
     assert in_capitals("año", frozenset("AÑO")) == "AÑO"
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "written"),
+    [
+        ("It cost 5 dollars.", "costó 5 dólares.", "Costó 5 dólares."),
+        ("It cost 5 dollars.", "Costó 5 dólares.", "Costó 5 dólares."),
+        ("it cost 5 dollars.", "costó 5 dólares.", "costó 5 dólares."),
+        ("Are you here?", "¿estás aquí?", "¿estás aquí?"),
+        ("Write to a@b.com, please.", "a@b.com es la dirección.", "a@b.com es la dirección."),
+        ("Hund", "dog", "dog"),
+        ("It is odd.", "ñu.", "ñu."),  # whose capital this network cannot write
+        ("It is odd.", "ßa", "ßa"),
+        ("It is.", "", ""),
+    ],
+)
+def test_a_sentence_with_a_capital_has_a_translation_with_one(source: str, translation: str, written: str) -> None:
+    assert begin_alike(source, translation, frozenset("abcC")) == written
