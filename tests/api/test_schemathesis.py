@@ -9,7 +9,7 @@ from bench.conformance.__main__ import run
 from bench.process import ROOT
 from service.keys import line_for
 
-FEW = ("--max-examples", "5", "--generation-deterministic", "--seed", "1", "--request-timeout", "30")
+FEW = ("--max-examples", "3", "--generation-deterministic", "--seed", "1", "--request-timeout", "30")
 
 
 def test_schemathesis_finds_nothing() -> None:

@@ -192,7 +192,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def examples_for_all(test: Any) -> Any:
     """Every example costs several runs of real models."""
-    return settings(max_examples=15)(test)
+    return settings(max_examples=10)(test)
 
 
 def rows_of_all(case: Case, texts: Sequence[str]) -> list[Row]:

@@ -16,6 +16,12 @@ from tests.fakes import NAME
 from tests.process import PATIENCE_SECONDS, environment, get, started
 
 COMMAND = [sys.executable, "-W", "error", "-m", "ribbon"]
+# Tests that a shell runs in the background ignore interrupts, and what they start would too.
+AS_IN_A_TERMINAL = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("ribbon", run_name="__main__")
+"""
 SENTENCE = "Alice plays with Hong Kong.\n"
 
 
@@ -120,7 +126,7 @@ def test_a_reader_who_leaves_ends_it_quietly(folder: Path, tmp_path: Path) -> No
 
 def test_an_interrupt_ends_it_without_a_traceback(folder: Path) -> None:
     with subprocess.Popen(
-        [*COMMAND, "classify", "--jsonl"],
+        [*COMMAND[:3], "-c", AS_IN_A_TERMINAL, "classify", "--jsonl"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

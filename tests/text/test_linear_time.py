@@ -26,7 +26,7 @@ from service.text.tokenizer import split_sentences
 
 STEEPEST = 1.2
 LENGTHS = (500, 4000)  # characters
-LONGER = (8000, 64_000)  # for what looks steep
+LONGER = (4000, 32_000)  # for what looks steep
 NUM_MEASUREMENTS = 5  # of what looks steep; a neighbour on the machine makes one of them steep, and not all
 ALPHABET = frozenset(map(chr, range(32, 127)))
 
