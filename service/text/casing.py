@@ -12,6 +12,7 @@ _PRONOUN = re.compile(r"(?i)i(?:['’](?:m|ve|ll|d))?")
 _LEAST_LETTERS = 5  # of a single word in capitals that is no acronym
 _LEAST_TITLE_WORDS = 3
 _MOST = 0.75
+_PUNCTUATION = ".,;:!?()\"'"  # around a word
 # Some styles write them small in titles; in sentences they are small, so that one with a capital tells a title.
 _SMALL_IN_TITLES = frozenset(
     "a an the and but or nor as at by for from in into of off on per to up via vs with".split()
@@ -97,6 +98,7 @@ def begin_alike(source: str, translation: str, alphabet: frozenset[str]) -> str:
     first = translation[:1]
     capital = first.upper()
     begins_small = source[:1].isupper() and first.islower() and capital in alphabet
-    if not begins_small or " " not in source.strip() or translation.split(maxsplit=1)[0] in source:
+    words = [word.strip(_PUNCTUATION) for word in source.split()]
+    if not begins_small or len(words) < 2 or translation.split(maxsplit=1)[0].strip(_PUNCTUATION) in words:
         return translation
     return capital + translation[1:]

@@ -25,10 +25,10 @@ from training.language_model.export import (
 from training.language_model.graphs import NEXT_STATE, state_size
 from training.networks.language_model import LanguageModel, LanguageModelConfig
 
-CPU_FLAGS = Path("/proc/cpuinfo")
+CPU_INFO = Path("/proc/cpuinfo")
 # Without VNNI onnxruntime's products inside a loop overflow 16 bits: docs/adr/0007-int8-with-fixed-scales.md.
-is_exact = pytest.mark.skipif(
-    platform.machine() == "x86_64" and CPU_FLAGS.exists() and "vnni" not in CPU_FLAGS.read_text("utf-8"),
+only_where_exact = pytest.mark.skipif(
+    platform.machine() == "x86_64" and CPU_INFO.exists() and "vnni" not in CPU_INFO.read_text("utf-8"),
     reason="without VNNI products of bytes inside a loop are not exact",
 )
 NUM_UNITS = 60
@@ -51,7 +51,7 @@ def states(network, rows: int):
     return np.random.default_rng(1).uniform(-1, 1, (rows, state_size(network))).astype(np.float32)
 
 
-@pytest.mark.parametrize("precision", ["fp32", pytest.param("int8", marks=is_exact)])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("int8", marks=only_where_exact)])
 def test_a_row_does_not_hang_on_its_neighbours_nor_on_how_it_is_cut(made, precision):
     network, folder = made
     sessions = LanguageModelSessions.open(folder, precision)
@@ -100,7 +100,7 @@ def test_special_units_are_never_likely_and_candidates_are_the_best(made):
     np.testing.assert_array_equal(found["log_probabilities"][0][found["candidates"][0]], found["scores"][0])
 
 
-@is_exact
+@only_where_exact
 def test_int8_is_near_the_network(made):
     network, folder = made
     sessions = LanguageModelSessions.open(folder, "int8")
